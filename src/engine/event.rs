@@ -1,0 +1,201 @@
+//! What happened: the only way in which the engine's state changes.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::snapshot::{DestinationTest, ToolStatus};
+use crate::{
+    failure::Failure,
+    job::{FileReport, JobId, JobSpec, Progress, Report},
+    media::SourceMedia,
+    pipeline::plan::PlanSummary,
+    settings::Settings,
+};
+
+/// What happened. Folding all events of the journal with [`Snapshot::apply`](super::Snapshot::apply) gives the state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Event {
+    /// A job came to the end of the queue.
+    JobAdded {
+        /// Its id.
+        id: JobId,
+        /// What was asked.
+        spec: Box<JobSpec>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The source was read.
+    SourceProbed {
+        /// Which job.
+        id: JobId,
+        /// What it is.
+        source: Box<SourceMedia>,
+    },
+    /// A small picture of the source is there.
+    ThumbnailReady {
+        /// Which job.
+        id: JobId,
+        /// JPEG file.
+        path: PathBuf,
+    },
+    /// The job began.
+    JobStarted {
+        /// Which job.
+        id: JobId,
+        /// When.
+        at: Timestamp,
+    },
+    /// It is known what will be made, and where.
+    JobPlanned {
+        /// Which job.
+        id: JobId,
+        /// What will be made.
+        plan: Box<PlanSummary>,
+    },
+    /// A newer measurement. Not in the journal.
+    JobProgressed {
+        /// Which job.
+        id: JobId,
+        /// The measurement.
+        progress: Box<Progress>,
+    },
+    /// Files of the stream are finished. Not in the journal.
+    FilesFinished {
+        /// Which job.
+        id: JobId,
+        /// The files.
+        files: Vec<FileReport>,
+    },
+    /// A line for the job's log. Not in the journal.
+    JobLogged {
+        /// Which job.
+        id: JobId,
+        /// The line.
+        line: String,
+    },
+    /// The job ended with a stream.
+    JobFinished {
+        /// Which job.
+        id: JobId,
+        /// What came out.
+        report: Box<Report>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The job ended without a stream.
+    JobFailed {
+        /// Which job.
+        id: JobId,
+        /// Why.
+        failure: Failure,
+        /// When.
+        at: Timestamp,
+    },
+    /// The user stopped the job.
+    JobCancelled {
+        /// Which job.
+        id: JobId,
+        /// When.
+        at: Timestamp,
+    },
+    /// The job waits again: the user asked for it, or the program ended while the job ran.
+    JobRequeued {
+        /// Which job.
+        id: JobId,
+    },
+    /// Jobs left the list; until the next removal they can be brought back.
+    JobsRemoved {
+        /// Which jobs.
+        ids: Vec<JobId>,
+    },
+    /// The removed jobs are back in their places.
+    RemovalUndone,
+    /// A job has another place in the list.
+    JobMoved {
+        /// Which job.
+        id: JobId,
+        /// Index in the list after the move.
+        index: usize,
+    },
+    /// No further jobs start.
+    QueuePaused,
+    /// Jobs start again.
+    QueueResumed,
+    /// Other settings hold from now on. Not in the journal: settings have their own file.
+    SettingsChanged {
+        /// All settings.
+        settings: Box<Settings>,
+    },
+    /// ffmpeg was looked for, or its download went on. Not in the journal.
+    ToolsChecked {
+        /// What was found.
+        status: ToolStatus,
+    },
+    /// A destination was tried. Not in the journal.
+    DestinationTested {
+        /// How it went.
+        test: DestinationTest,
+    },
+    /// Free space at the output folder. Not in the journal.
+    DiskMeasured {
+        /// Bytes that can be written; `None` when the folder can't be reached.
+        free_bytes: Option<u64>,
+    },
+    /// The stream of a job is served on loopback. Not in the journal.
+    PreviewReady {
+        /// Which job.
+        id: JobId,
+        /// The player page.
+        url: String,
+    },
+    /// Something that concerns no job went wrong: settings not saved, a folder without video, … Not in the journal.
+    Noticed {
+        /// What, and what to do.
+        failure: Failure,
+    },
+    /// The engine has ended; nothing follows. Not in the journal.
+    Stopped,
+}
+
+impl Event {
+    /// True for what must survive the program: it goes into the journal before anyone sees it.
+    pub fn is_journaled(&self) -> bool {
+        !matches!(
+            self,
+            Self::JobProgressed { .. }
+                | Self::FilesFinished { .. }
+                | Self::JobLogged { .. }
+                | Self::SettingsChanged { .. }
+                | Self::ToolsChecked { .. }
+                | Self::DestinationTested { .. }
+                | Self::DiskMeasured { .. }
+                | Self::PreviewReady { .. }
+                | Self::Noticed { .. }
+                | Self::Stopped
+        )
+    }
+
+    /// The job it is about, if it is about one.
+    pub fn job(&self) -> Option<JobId> {
+        match self {
+            Self::JobAdded { id, .. }
+            | Self::SourceProbed { id, .. }
+            | Self::ThumbnailReady { id, .. }
+            | Self::JobStarted { id, .. }
+            | Self::JobPlanned { id, .. }
+            | Self::JobProgressed { id, .. }
+            | Self::FilesFinished { id, .. }
+            | Self::JobLogged { id, .. }
+            | Self::JobFinished { id, .. }
+            | Self::JobFailed { id, .. }
+            | Self::JobCancelled { id, .. }
+            | Self::JobRequeued { id }
+            | Self::JobMoved { id, .. }
+            | Self::PreviewReady { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+}

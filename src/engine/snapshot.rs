@@ -1,0 +1,351 @@
+//! The whole state that a front can show, and the one function that changes it.
+
+use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Event;
+use crate::{
+    failure::Failure,
+    job::{FileReport, JobId, JobSpec, JobState, Progress, Stage},
+    media::SourceMedia,
+    pipeline::plan::PlanSummary,
+    settings::Settings,
+};
+
+/// Lines of a job's log that are kept for the window; the oldest go first.
+const LOG_LINES_KEPT: usize = 500;
+
+/// The state of the engine at one moment. Cheap to clone: jobs are shared.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// All jobs, in the order of the queue.
+    pub jobs: Vec<Arc<Job>>,
+    /// True when no further jobs start.
+    pub queue_paused: bool,
+    /// The settings that hold.
+    pub settings: Arc<Settings>,
+    /// Whether ffmpeg is there.
+    pub tools: ToolStatus,
+    /// The newest trial of a destination.
+    pub destination_test: DestinationTest,
+    /// Bytes that can be written at the output folder.
+    pub free_disk_bytes: Option<u64>,
+    /// What `UndoRemove` brings back, with the places they had.
+    pub last_removed: Vec<(usize, Arc<Job>)>,
+}
+
+/// One job with all that is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// What was asked.
+    pub spec: JobSpec,
+    /// Where it stands.
+    pub state: JobState,
+    /// When it was added.
+    pub added_at: Timestamp,
+    /// When it last began.
+    pub started_at: Option<Timestamp>,
+    /// When it last ended.
+    pub ended_at: Option<Timestamp>,
+    /// What the source is, once it was read.
+    pub source: Option<Arc<SourceMedia>>,
+    /// A small picture of the source.
+    pub thumbnail: Option<PathBuf>,
+    /// What will be or was made.
+    pub plan: Option<Arc<PlanSummary>>,
+    /// Finished files of the stream.
+    pub files: Vec<FileReport>,
+    /// The last lines of its log, oldest first.
+    pub log: VecDeque<String>,
+}
+
+/// Whether the tools that the engine drives are there.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "status")]
+pub enum ToolStatus {
+    /// Not looked for yet.
+    #[default]
+    Unchecked,
+    /// Usable.
+    Ready {
+        /// Version of ffmpeg, such as `5.1.9`.
+        ffmpeg_version: String,
+        /// The program.
+        ffmpeg: PathBuf,
+        /// The program.
+        ffprobe: PathBuf,
+    },
+    /// Missing, too old, or without libx264.
+    Unusable {
+        /// What is wrong and what to do.
+        failure: Failure,
+    },
+    /// On its way into the app's data folder.
+    Downloading {
+        /// Part that is done, from 0 to 1; `None` while unpacking.
+        fraction: Option<f64>,
+    },
+}
+
+/// How the newest trial of a destination went.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "result")]
+pub enum DestinationTest {
+    /// None was made.
+    #[default]
+    NotRun,
+    /// Under way.
+    Running,
+    /// An object was written, read and deleted.
+    Passed,
+    /// It did not work.
+    Failed {
+        /// What is wrong and what to do.
+        failure: Failure,
+    },
+}
+
+/// Which jobs a list shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum JobFilter {
+    /// Every job.
+    #[default]
+    All,
+    /// Jobs at work.
+    Active,
+    /// Jobs in the queue.
+    Waiting,
+    /// Jobs with a stream.
+    Done,
+    /// Jobs that failed or were cancelled.
+    Failed,
+}
+
+impl JobFilter {
+    /// All filters in the order in which they are shown.
+    pub const ALL: [Self; 5] = [Self::All, Self::Active, Self::Waiting, Self::Done, Self::Failed];
+
+    /// Name of the filter.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::All => "All",
+            Self::Active => "Active",
+            Self::Waiting => "Waiting",
+            Self::Done => "Done",
+            Self::Failed => "Failed",
+        }
+    }
+
+    /// Whether the filter lets a job through.
+    pub fn shows(self, state: &JobState) -> bool {
+        match self {
+            Self::All => true,
+            Self::Active => matches!(state, JobState::Running { .. }),
+            Self::Waiting => matches!(state, JobState::Waiting),
+            Self::Done => matches!(state, JobState::Done { .. }),
+            Self::Failed => matches!(state, JobState::Failed { .. } | JobState::Cancelled),
+        }
+    }
+}
+
+/// How many jobs stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// All jobs.
+    pub all: usize,
+    /// At work, but not publishing alone.
+    pub encoding: usize,
+    /// At work, with only the publishing left.
+    pub publishing: usize,
+    /// In the queue.
+    pub waiting: usize,
+    /// With a stream.
+    pub done: usize,
+    /// Failed or cancelled.
+    pub failed: usize,
+}
+
+impl QueueCounts {
+    /// The count that belongs to a filter.
+    pub fn of(&self, filter: JobFilter) -> usize {
+        match filter {
+            JobFilter::All => self.all,
+            JobFilter::Active => self.encoding + self.publishing,
+            JobFilter::Waiting => self.waiting,
+            JobFilter::Done => self.done,
+            JobFilter::Failed => self.failed,
+        }
+    }
+}
+
+impl Job {
+    fn new(id: JobId, spec: JobSpec, added_at: Timestamp) -> Self {
+        Self {
+            id,
+            spec,
+            state: JobState::Waiting,
+            added_at,
+            started_at: None,
+            ended_at: None,
+            source: None,
+            thumbnail: None,
+            plan: None,
+            files: Vec::new(),
+            log: VecDeque::new(),
+        }
+    }
+
+    /// The newest measurement, while it runs.
+    pub fn progress(&self) -> Option<&Progress> {
+        match &self.state {
+            JobState::Running { progress } => Some(progress),
+            _ => None,
+        }
+    }
+
+    fn begin_again(&mut self) {
+        self.plan = None;
+        self.files.clear();
+        self.ended_at = None;
+    }
+}
+
+impl Snapshot {
+    /// The job of this id.
+    pub fn job(&self, id: JobId) -> Option<&Arc<Job>> {
+        self.jobs.iter().find(|job| job.id == id)
+    }
+
+    /// How many jobs stand where.
+    pub fn counts(&self) -> QueueCounts {
+        let mut counts = QueueCounts { all: self.jobs.len(), ..QueueCounts::default() };
+        for job in &self.jobs {
+            match &job.state {
+                JobState::Waiting => counts.waiting += 1,
+                JobState::Running { progress } if progress.stage == Stage::Publish => counts.publishing += 1,
+                JobState::Running { .. } => counts.encoding += 1,
+                JobState::Done { .. } => counts.done += 1,
+                JobState::Failed { .. } | JobState::Cancelled => counts.failed += 1,
+            }
+        }
+        counts
+    }
+
+    /// Expected time until all running and waiting jobs are done, from the speed of those that run; `None` when that
+    /// can't be told.
+    pub fn time_left(&self) -> Option<Duration> {
+        let running: Vec<&Progress> = self.jobs.iter().filter_map(|job| job.progress()).collect();
+        let left_running = running.iter().filter_map(|progress| progress.time_left).max()?;
+        let speed: f64 = running.iter().filter_map(|progress| progress.speed).sum();
+        if speed <= 0.0 {
+            return None;
+        }
+        let waiting_seconds: f64 = self
+            .jobs
+            .iter()
+            .filter(|job| job.state == JobState::Waiting)
+            .filter_map(|job| job.source.as_ref()?.picture_duration())
+            .map(|duration| duration.as_secs_f64())
+            .sum();
+        Some(left_running + Duration::from_secs_f64(waiting_seconds / speed))
+    }
+
+    /// Changes the state by one event. Events about jobs that are not there are without effect.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::JobAdded { id, spec, at } => self.jobs.push(Arc::new(Job::new(*id, (**spec).clone(), *at))),
+            Event::JobsRemoved { ids } => self.remove(ids),
+            Event::RemovalUndone => self.undo_removal(),
+            Event::JobMoved { id, index } => self.move_job(*id, *index),
+            Event::QueuePaused => self.queue_paused = true,
+            Event::QueueResumed => self.queue_paused = false,
+            Event::SettingsChanged { settings } => self.settings = Arc::new((**settings).clone()),
+            Event::ToolsChecked { status } => self.tools = status.clone(),
+            Event::DestinationTested { test } => self.destination_test = test.clone(),
+            Event::DiskMeasured { free_bytes } => self.free_disk_bytes = *free_bytes,
+            Event::PreviewReady { .. } | Event::Noticed { .. } | Event::Stopped => {}
+            of_a_job => {
+                let job = of_a_job.job().and_then(|id| self.jobs.iter_mut().find(|job| job.id == id));
+                if let Some(job) = job {
+                    Arc::make_mut(job).apply(of_a_job);
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, ids: &[JobId]) {
+        self.last_removed.clear();
+        let mut index = 0;
+        let removed = &mut self.last_removed;
+        self.jobs.retain(|job| {
+            let leaves = ids.contains(&job.id);
+            if leaves {
+                removed.push((index, Arc::clone(job)));
+            }
+            index += 1;
+            !leaves
+        });
+    }
+
+    fn undo_removal(&mut self) {
+        for (index, job) in std::mem::take(&mut self.last_removed) {
+            let index = index.min(self.jobs.len());
+            self.jobs.insert(index, job);
+        }
+    }
+
+    fn move_job(&mut self, id: JobId, index: usize) {
+        if let Some(from) = self.jobs.iter().position(|job| job.id == id) {
+            let job = self.jobs.remove(from);
+            let index = index.min(self.jobs.len());
+            self.jobs.insert(index, job);
+        }
+    }
+}
+
+impl Job {
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::SourceProbed { source, .. } => self.source = Some(Arc::new((**source).clone())),
+            Event::ThumbnailReady { path, .. } => self.thumbnail = Some(path.clone()),
+            Event::JobStarted { at, .. } => {
+                self.begin_again();
+                self.started_at = Some(*at);
+                self.state = JobState::Running { progress: Progress::default() };
+            }
+            Event::JobPlanned { plan, .. } => self.plan = Some(Arc::new((**plan).clone())),
+            Event::JobProgressed { progress, .. } => {
+                if let JobState::Running { progress: shown } = &mut self.state {
+                    *shown = (**progress).clone();
+                }
+            }
+            Event::FilesFinished { files, .. } => self.files.extend(files.iter().cloned()),
+            Event::JobLogged { line, .. } => {
+                if self.log.len() >= LOG_LINES_KEPT {
+                    self.log.pop_front();
+                }
+                self.log.push_back(line.clone());
+            }
+            Event::JobFinished { report, at, .. } => {
+                self.files.clone_from(&report.files);
+                self.end(JobState::Done { report: report.clone() }, *at);
+            }
+            Event::JobFailed { failure, at, .. } => self.end(JobState::Failed { failure: failure.clone() }, *at),
+            Event::JobCancelled { at, .. } => self.end(JobState::Cancelled, *at),
+            Event::JobRequeued { .. } => {
+                self.begin_again();
+                self.state = JobState::Waiting;
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, state: JobState, at: Timestamp) {
+        self.state = state;
+        self.ended_at = Some(at);
+    }
+}

@@ -1,0 +1,339 @@
+//! What was asked for, and how far it has come.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{failure::Failure, preset::Preset};
+
+/// Names one job, on this machine and on any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(Uuid);
+
+impl JobId {
+    /// A new name; later ones sort after earlier ones.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The last eight digits: enough for a person to tell jobs apart in a log.
+    pub fn short(&self) -> String {
+        let text = self.0.simple().to_string();
+        text[text.len() - 8..].to_owned()
+    }
+}
+
+impl std::fmt::Display for JobId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// What was asked: never holds anything derived from the source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobSpec {
+    /// The file to encode.
+    pub source: PathBuf,
+    /// The settings to encode it with, whole, so that a later change of a preset does not touch queued jobs.
+    pub preset: Preset,
+    /// Where the stream goes.
+    pub destination: Destination,
+    /// When to take thumbnails.
+    pub thumbnails: ThumbnailTimes,
+}
+
+impl JobSpec {
+    /// File name of the source, for people.
+    pub fn source_name(&self) -> String {
+        self.source.file_name().unwrap_or(self.source.as_os_str()).to_string_lossy().into_owned()
+    }
+}
+
+/// When to take thumbnails from the source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThumbnailTimes {
+    /// At these parts of the length, each from 0 to 100.
+    Percents(Vec<f64>),
+    /// At these times.
+    Times(Vec<Duration>),
+}
+
+impl Default for ThumbnailTimes {
+    fn default() -> Self {
+        Self::Percents(vec![10.0, 30.0, 50.0, 70.0, 90.0])
+    }
+}
+
+/// Where a finished stream goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Destination {
+    /// A folder of its own under this folder.
+    Folder(PathBuf),
+    /// A bucket; the stream is made in `local_folder` and uploaded from there.
+    S3 {
+        /// Bucket, prefix and how to reach them.
+        location: S3Location,
+        /// Where the local stream is made.
+        local_folder: PathBuf,
+        /// Whether the local stream stays after it was published.
+        keep_local: bool,
+    },
+}
+
+impl Destination {
+    /// The folder under which the stream is made.
+    pub fn local_folder(&self) -> &std::path::Path {
+        match self {
+            Self::Folder(folder) => folder,
+            Self::S3 { local_folder, .. } => local_folder,
+        }
+    }
+
+    /// The place in the user's words: a path, or `s3://bucket/prefix`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Folder(folder) => folder.display().to_string(),
+            Self::S3 { location, .. } => location.to_string(),
+        }
+    }
+}
+
+/// A prefix in a bucket of an S3 store, and how to reach it. Never holds a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct S3Location {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// Prefix of all keys, without slashes at its ends; may be empty.
+    pub prefix: String,
+    /// Base URL of a store that is not AWS.
+    pub endpoint: Option<String>,
+    /// Region; by the standard AWS chain when not given.
+    pub region: Option<String>,
+    /// Named profile of the AWS configuration files.
+    pub profile: Option<String>,
+    /// `http://endpoint/bucket/key` instead of `http://bucket.endpoint/key`. When not given: true if there is an endpoint.
+    pub path_style: Option<bool>,
+}
+
+impl std::fmt::Display for S3Location {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "s3://{}", self.bucket)?;
+        if !self.prefix.is_empty() {
+            write!(formatter, "/{}", self.prefix)?;
+        }
+        Ok(())
+    }
+}
+
+/// The steps of a job that a user sees. Encoding, packaging and publishing overlap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Reading what the source is.
+    Probe,
+    /// Making the renditions.
+    Encode,
+    /// Cutting them into segments and writing playlists.
+    Package,
+    /// Bringing them to the destination.
+    Publish,
+}
+
+impl Stage {
+    /// All stages in their order.
+    pub const ALL: [Self; 4] = [Self::Probe, Self::Encode, Self::Package, Self::Publish];
+
+    /// What the user reads while the stage is at work.
+    pub fn working_label(self) -> &'static str {
+        match self {
+            Self::Probe => "Probing",
+            Self::Encode => "Encoding",
+            Self::Package => "Packaging",
+            Self::Publish => "Publishing",
+        }
+    }
+
+    /// The name of the stage.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Probe => "Probe",
+            Self::Encode => "Encode",
+            Self::Package => "Package",
+            Self::Publish => "Publish",
+        }
+    }
+}
+
+/// How far a stage has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageState {
+    /// Not begun.
+    #[default]
+    ToCome,
+    /// Begun and not finished.
+    AtWork,
+    /// Finished.
+    Finished,
+}
+
+/// A measurement of a running job; the newest replaces the one before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The stage that the user is told of: the earliest one that is still at work.
+    pub stage: Stage,
+    /// State of each stage, in the order of [`Stage::ALL`].
+    pub stages: [StageState; 4],
+    /// Part of the whole job that is done, from 0 to 1.
+    pub fraction: f64,
+    /// Length of the source that has been encoded.
+    pub encoded: Duration,
+    /// Length of the source, where known.
+    pub source_duration: Option<Duration>,
+    /// Number of video renditions being encoded.
+    pub rendition_count: usize,
+    /// Frames encoded in a second of wall time.
+    pub frames_per_second: Option<f64>,
+    /// Seconds of source encoded in a second of wall time.
+    pub speed: Option<f64>,
+    /// Expected time until the job is done.
+    pub time_left: Option<Duration>,
+    /// Bytes of the stream written so far, all renditions.
+    pub bytes_written: u64,
+    /// Length of the stream that can be played already; `None` until the multivariant playlist is there.
+    pub playable: Option<Duration>,
+    /// Files of the stream that are at the destination.
+    pub published_files: u64,
+    /// Files of the stream that are finished so far.
+    pub finished_files: u64,
+    /// Bytes a second of the upload, measured over the last seconds.
+    pub upload_bytes_per_second: Option<f64>,
+    /// What each rendition has come to, in the order of the plan.
+    pub renditions: Vec<RenditionProgress>,
+}
+
+/// How far one rendition has come.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RenditionProgress {
+    /// Name of the rendition.
+    pub name: String,
+    /// Finished segments.
+    pub segments: usize,
+    /// Their size.
+    pub bytes: u64,
+    /// Their average bit rate in bits a second; `None` before the first is finished.
+    pub measured_bps: Option<u64>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            stage: Stage::Probe,
+            stages: [StageState::ToCome; 4],
+            fraction: 0.0,
+            encoded: Duration::ZERO,
+            source_duration: None,
+            rendition_count: 0,
+            frames_per_second: None,
+            speed: None,
+            time_left: None,
+            bytes_written: 0,
+            playable: None,
+            published_files: 0,
+            finished_files: 0,
+            upload_bytes_per_second: None,
+            renditions: Vec::new(),
+        }
+    }
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum JobState {
+    /// In the queue.
+    Waiting,
+    /// At work.
+    Running {
+        /// The newest measurement.
+        progress: Progress,
+    },
+    /// Finished, with a playable stream.
+    Done {
+        /// What came out.
+        report: Box<Report>,
+    },
+    /// Ended without a finished stream.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// Stopped by the user.
+    Cancelled,
+}
+
+impl JobState {
+    /// True for the states that a job never leaves by itself.
+    pub fn is_at_rest(&self) -> bool {
+        matches!(self, Self::Done { .. } | Self::Failed { .. } | Self::Cancelled)
+    }
+}
+
+/// What a finished job made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The folder of the local stream; `None` when it was removed after publishing.
+    pub folder: Option<PathBuf>,
+    /// Path of the multivariant playlist on this machine, if it is still there.
+    pub multivariant_playlist: Option<PathBuf>,
+    /// URLs of the published stream, the multivariant playlist first; empty for a folder.
+    pub urls: Vec<String>,
+    /// What was made, the largest picture first, sound last.
+    pub renditions: Vec<RenditionReport>,
+    /// Every file of the stream.
+    pub files: Vec<FileReport>,
+    /// Length of the stream.
+    pub duration: Duration,
+    /// Size of all files.
+    pub total_bytes: u64,
+    /// Wall time of the job.
+    pub wall_time: Duration,
+    /// What the user should know although the job is done.
+    pub warnings: Vec<String>,
+}
+
+/// One rendition of a finished stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RenditionReport {
+    /// Name of the rendition, which is also its folder: `1080p`, `audio`.
+    pub name: String,
+    /// The CODECS value of RFC 6381.
+    pub codecs: String,
+    /// Picture size; `None` for sound.
+    pub size: Option<crate::media::PictureSize>,
+    /// Asked bit rate in bits a second.
+    pub target_bps: u64,
+    /// Average over the whole rendition in bits a second.
+    pub average_bps: u64,
+    /// The largest segment's bit rate in bits a second.
+    pub peak_bps: u64,
+    /// Size of all its segments.
+    pub bytes: u64,
+    /// Number of segments.
+    pub segments: usize,
+}
+
+/// One file of a finished stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileReport {
+    /// Path relative to the stream's folder, with forward slashes.
+    pub path: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}

@@ -1,0 +1,11 @@
+//! Reelpress makes adaptive streams of video files.
+
+pub mod engine;
+pub mod failure;
+pub mod format;
+pub mod job;
+pub mod media;
+pub mod pipeline;
+pub mod preset;
+pub mod settings;
+pub mod tools;

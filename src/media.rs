@@ -1,0 +1,399 @@
+//! What a source file is: the facts that `ffprobe` gives, as far as it gives them.
+//!
+//! Every field that a damaged or unusual file may lack is an `Option`; partial knowledge is kept, never guessed here.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// Frames a second as an exact fraction, always in lowest terms (30000/1001, not 29.97).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FrameRate {
+    numerator: u32,
+    denominator: u32,
+}
+
+impl FrameRate {
+    /// A rate of `numerator / denominator` frames a second; `None` when either is zero.
+    pub const fn new(numerator: u32, denominator: u32) -> Option<Self> {
+        if numerator == 0 || denominator == 0 {
+            return None;
+        }
+        let divisor = greatest_common_divisor(numerator, denominator);
+        Some(Self { numerator: numerator / divisor, denominator: denominator / divisor })
+    }
+
+    /// The numerator in lowest terms.
+    pub const fn numerator(self) -> u32 {
+        self.numerator
+    }
+
+    /// The denominator in lowest terms.
+    pub const fn denominator(self) -> u32 {
+        self.denominator
+    }
+
+    /// Frames a second as a floating point number, for display and comparison.
+    pub fn per_second(self) -> f64 {
+        f64::from(self.numerator) / f64::from(self.denominator)
+    }
+
+    /// The time that `frames` frames take.
+    pub fn duration_of(self, frames: u64) -> Duration {
+        let nanoseconds =
+            u128::from(frames) * u128::from(self.denominator) * 1_000_000_000 / u128::from(self.numerator);
+        Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+    }
+
+    /// The number of frames in `duration`, to the nearest frame.
+    pub fn frames_in(self, duration: Duration) -> u64 {
+        (duration.as_secs_f64() * self.per_second()).round() as u64
+    }
+}
+
+impl fmt::Display for FrameRate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.denominator == 1 {
+            write!(formatter, "{}", self.numerator)
+        } else {
+            write!(formatter, "{}/{}", self.numerator, self.denominator)
+        }
+    }
+}
+
+const fn greatest_common_divisor(mut a: u32, mut b: u32) -> u32 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// Width and height of a picture in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PictureSize {
+    /// Pixels in a line.
+    pub width: u32,
+    /// Lines.
+    pub height: u32,
+}
+
+impl PictureSize {
+    /// The smaller of the two sides: what names a rung ("1080p"), whichever way the picture stands.
+    pub fn short_side(self) -> u32 {
+        self.width.min(self.height)
+    }
+
+    /// Number of pixels.
+    pub fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+
+    /// True when the picture is higher than wide.
+    pub fn is_portrait(self) -> bool {
+        self.height > self.width
+    }
+}
+
+impl fmt::Display for PictureSize {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}×{}", self.width, self.height)
+    }
+}
+
+/// Everything known of a source file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceMedia {
+    /// Short name of the container as ffmpeg gives it, such as `mov,mp4,m4a,3gp,3g2,mj2`.
+    pub container: String,
+    /// Size of the file in bytes.
+    pub size_bytes: u64,
+    /// Length of the whole file.
+    pub duration: Option<Duration>,
+    /// Time stamp of the first packet, in seconds; transport streams rarely start at 0.
+    pub start_time_seconds: Option<f64>,
+    /// Bit rate of the whole file in bits a second.
+    pub bitrate_bps: Option<u64>,
+    /// Pictures that move, in file order; cover art is not among them.
+    pub video: Vec<VideoStream>,
+    /// Sound, in file order.
+    pub audio: Vec<AudioStream>,
+    /// Subtitles, in file order.
+    pub subtitles: Vec<SubtitleStream>,
+    /// Chapters, in order of their start.
+    pub chapters: Vec<Chapter>,
+}
+
+/// How the lines of a frame were taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScanType {
+    /// Whole frames.
+    Progressive,
+    /// Two fields a frame, the top field first.
+    InterlacedTopFirst,
+    /// Two fields a frame, the bottom field first.
+    InterlacedBottomFirst,
+    /// The file does not say.
+    #[default]
+    Unknown,
+}
+
+impl ScanType {
+    /// True when the frames are made of two fields.
+    pub fn is_interlaced(self) -> bool {
+        matches!(self, Self::InterlacedTopFirst | Self::InterlacedBottomFirst)
+    }
+}
+
+/// Colour description in ffmpeg's names (`bt709`, `smpte2084`, …); `None` where the file does not say.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Colour {
+    /// Colour primaries.
+    pub primaries: Option<String>,
+    /// Transfer function.
+    pub transfer: Option<String>,
+    /// Matrix between RGB and YCbCr.
+    pub matrix: Option<String>,
+    /// `tv` (limited) or `pc` (full).
+    pub range: Option<String>,
+    /// Mastering display and light level metadata, if any.
+    pub hdr: Option<HdrMetadata>,
+}
+
+/// Static HDR metadata (SMPTE ST 2086, CTA-861.3) as far as the container carries it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct HdrMetadata {
+    /// Highest luminance of the mastering display in cd/m².
+    pub mastering_max_luminance: Option<f64>,
+    /// Lowest luminance of the mastering display in cd/m².
+    pub mastering_min_luminance: Option<f64>,
+    /// Maximum content light level (MaxCLL) in cd/m².
+    pub max_content_light_level: Option<u32>,
+    /// Maximum frame-average light level (MaxFALL) in cd/m².
+    pub max_frame_average_light_level: Option<u32>,
+    /// True when a Dolby Vision configuration is present.
+    pub dolby_vision: bool,
+}
+
+/// The family of a source's dynamic range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DynamicRange {
+    /// Standard dynamic range.
+    Sdr,
+    /// Perceptual quantiser (SMPTE ST 2084): HDR10 and Dolby Vision base layers.
+    Pq,
+    /// Hybrid log-gamma (ARIB STD-B67).
+    Hlg,
+}
+
+impl Colour {
+    /// The dynamic range that the transfer function tells.
+    pub fn dynamic_range(&self) -> DynamicRange {
+        match self.transfer.as_deref() {
+            Some("smpte2084") => DynamicRange::Pq,
+            Some("arib-std-b67") => DynamicRange::Hlg,
+            _ => DynamicRange::Sdr,
+        }
+    }
+}
+
+/// A stream of moving pictures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VideoStream {
+    /// Index of the stream in the file.
+    pub index: usize,
+    /// Codec in ffmpeg's short name, such as `h264`.
+    pub codec: String,
+    /// Profile as ffprobe words it, such as `High 10`.
+    pub profile: Option<String>,
+    /// Pixel format, such as `yuv420p10le`.
+    pub pixel_format: Option<String>,
+    /// Size as stored, before rotation and aspect ratio.
+    pub coded_size: PictureSize,
+    /// Sample aspect ratio as (numerator, denominator); (1, 1) when square or unknown.
+    pub sample_aspect_ratio: (u32, u32),
+    /// Clockwise turn that the player must make, in degrees: 0, 90, 180 or 270.
+    pub rotation_degrees: u16,
+    /// Average rate over the whole stream.
+    pub average_frame_rate: Option<FrameRate>,
+    /// The lowest rate in which all time stamps can be written exactly (`r_frame_rate`).
+    pub real_frame_rate: Option<FrameRate>,
+    /// Progressive or interlaced.
+    pub scan: ScanType,
+    /// Colour description.
+    pub colour: Colour,
+    /// Length of this stream, where it is known apart from the file's.
+    pub duration: Option<Duration>,
+    /// Time stamp of the first frame in seconds.
+    pub start_time_seconds: Option<f64>,
+    /// Number of frames that the container claims.
+    pub frame_count: Option<u64>,
+    /// Bit rate in bits a second.
+    pub bitrate_bps: Option<u64>,
+    /// Language tag as in the file.
+    pub language: Option<String>,
+    /// True for the stream that the file marks as default.
+    pub is_default: bool,
+}
+
+impl VideoStream {
+    /// Size as seen: square pixels, upright.
+    pub fn display_size(&self) -> PictureSize {
+        let (numerator, denominator) = self.sample_aspect_ratio;
+        let mut size = self.coded_size;
+        if numerator > 0 && denominator > 0 && numerator != denominator {
+            let stretched = u64::from(size.width) * u64::from(numerator) / u64::from(denominator).max(1);
+            size.width = u32::try_from(stretched.max(1)).unwrap_or(size.width);
+        }
+        if self.rotation_degrees % 180 == 90 {
+            size = PictureSize { width: size.height, height: size.width };
+        }
+        size
+    }
+
+    /// True when the frames are not evenly spaced: the average rate is off the real one by more than 0.5 %.
+    pub fn is_variable_frame_rate(&self) -> bool {
+        match (self.average_frame_rate, self.real_frame_rate) {
+            (Some(average), Some(real)) if !self.scan.is_interlaced() => {
+                (average.per_second() / real.per_second() - 1.0).abs() > 0.005
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A stream of sound.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AudioStream {
+    /// Index of the stream in the file.
+    pub index: usize,
+    /// Codec in ffmpeg's short name.
+    pub codec: String,
+    /// Profile as ffprobe words it.
+    pub profile: Option<String>,
+    /// Number of channels.
+    pub channels: Option<u32>,
+    /// Layout, such as `stereo` or `5.1(side)`.
+    pub channel_layout: Option<String>,
+    /// Samples a second.
+    pub sample_rate_hz: Option<u32>,
+    /// Bits of each sample in the source, for uncompressed and lossless sound.
+    pub bits_per_sample: Option<u32>,
+    /// Length of this stream.
+    pub duration: Option<Duration>,
+    /// Time stamp of the first packet in seconds.
+    pub start_time_seconds: Option<f64>,
+    /// Bit rate in bits a second.
+    pub bitrate_bps: Option<u64>,
+    /// Language tag as in the file.
+    pub language: Option<String>,
+    /// Title as in the file.
+    pub title: Option<String>,
+    /// True for the stream that the file marks as default.
+    pub is_default: bool,
+}
+
+/// A stream of subtitles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SubtitleStream {
+    /// Index of the stream in the file.
+    pub index: usize,
+    /// Codec in ffmpeg's short name.
+    pub codec: String,
+    /// Language tag as in the file.
+    pub language: Option<String>,
+    /// Title as in the file.
+    pub title: Option<String>,
+    /// True when the player should show it also if subtitles are off.
+    pub is_forced: bool,
+    /// True for the stream that the file marks as default.
+    pub is_default: bool,
+}
+
+/// A chapter of the source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Chapter {
+    /// Start on the source's timeline.
+    pub start: Duration,
+    /// End on the source's timeline.
+    pub end: Duration,
+    /// Title, if it has one.
+    pub title: Option<String>,
+}
+
+impl SourceMedia {
+    /// The picture that is encoded: the default one, else the first.
+    pub fn main_video(&self) -> Option<&VideoStream> {
+        self.video.iter().find(|stream| stream.is_default).or_else(|| self.video.first())
+    }
+
+    /// The sound that is encoded: the default one, else the first.
+    pub fn main_audio(&self) -> Option<&AudioStream> {
+        self.audio.iter().find(|stream| stream.is_default).or_else(|| self.audio.first())
+    }
+
+    /// Length of the picture, or of the file where the stream does not say.
+    pub fn picture_duration(&self) -> Option<Duration> {
+        self.main_video().and_then(|video| video.duration).or(self.duration)
+    }
+
+    /// What is unusual in this source, as short labels: HDR10, VFR, interlaced, 5.1, 2 languages, ProRes…
+    pub fn badges(&self) -> Vec<String> {
+        let mut badges = Vec::new();
+        if let Some(video) = self.main_video() {
+            match video.codec.as_str() {
+                "prores" => badges.push("ProRes".to_owned()),
+                "dnxhd" => badges.push("DNxHR".to_owned()),
+                _ => {}
+            }
+            let dolby_vision = video.colour.hdr.as_ref().is_some_and(|hdr| hdr.dolby_vision);
+            match video.colour.dynamic_range() {
+                _ if dolby_vision => badges.push("Dolby Vision".to_owned()),
+                DynamicRange::Pq => badges.push("HDR10".to_owned()),
+                DynamicRange::Hlg => badges.push("HLG".to_owned()),
+                DynamicRange::Sdr => {}
+            }
+            if video.is_variable_frame_rate() {
+                badges.push("VFR".to_owned());
+            }
+            if video.scan.is_interlaced() {
+                badges.push("interlaced".to_owned());
+            }
+            if video.rotation_degrees != 0 {
+                badges.push("rotated".to_owned());
+            }
+        }
+        match self.main_audio().and_then(|audio| audio.channels) {
+            Some(6) => badges.push("5.1".to_owned()),
+            Some(8) => badges.push("7.1".to_owned()),
+            _ => {}
+        }
+        if self.audio.is_empty() && !self.video.is_empty() {
+            badges.push("no sound".to_owned());
+        }
+        let mut languages: Vec<&str> =
+            self.audio.iter().filter_map(|audio| audio.language.as_deref()).filter(|tag| *tag != "und").collect();
+        languages.sort_unstable();
+        languages.dedup();
+        if languages.len() > 1 {
+            badges.push(format!("{} languages", languages.len()));
+        }
+        badges
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_rate_is_kept_in_lowest_terms_and_counts_frames_exactly() {
+        let rate = FrameRate::new(60000, 2002).unwrap();
+        assert_eq!(rate.to_string(), "30000/1001");
+        assert_eq!(rate.frames_in(Duration::from_millis(2002)), 60);
+        assert_eq!(rate.duration_of(60), Duration::from_millis(2002));
+        assert_eq!(FrameRate::new(0, 1), None);
+        assert_eq!(FrameRate::new(25, 0), None);
+    }
+}

@@ -1,0 +1,221 @@
+//! A ladder trimmed to its source: never larger than the source, its shape kept, even pixels. Pure.
+
+use super::{BitRate, LadderChoice, Rung};
+use crate::media::PictureSize;
+
+/// A neighbour with more than this part of the own size's pixels is too close to be a rung of its own.
+const TOO_CLOSE: f64 = 0.8;
+/// The rate that 1920×1080 gets when no rung says otherwise.
+const FULL_HD_BITS_PER_SECOND: f64 = 5_000_000.0;
+const FULL_HD_PIXELS: f64 = 1920.0 * 1080.0;
+/// Bits grow slower than pixels: larger pictures compress better.
+const BITS_BY_PIXELS_EXPONENT: f64 = 0.75;
+const LOWEST_BITS_PER_SECOND: f64 = 100_000.0;
+
+/// A rung as it will be encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedRung {
+    /// The rung's name and folder, such as `1080p`.
+    pub name: String,
+    /// Size of the picture; both sides even.
+    pub size: PictureSize,
+    /// Average video bit rate.
+    pub bitrate: BitRate,
+}
+
+/// The rungs for one source, from the largest to the smallest; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ladder(pub Vec<PlannedRung>);
+
+impl Ladder {
+    /// Trims `choice` to a source that is seen at `source` (square pixels, upright).
+    pub fn for_source(choice: &LadderChoice, source: PictureSize) -> Self {
+        let own = even(source);
+        let rungs = match choice {
+            LadderChoice::SourceSize => return Self(vec![planned(own, bitrate_by_pixels(own))]),
+            LadderChoice::Rungs(rungs) => rungs,
+        };
+        let mut planned_rungs: Vec<PlannedRung> = Vec::new();
+        let mut needs_own_size = false;
+        for rung in rungs {
+            match fit(source, rung.short_side) {
+                Some(size) => {
+                    planned_rungs.push(PlannedRung { name: rung_name(rung.short_side), size, bitrate: rung.bitrate })
+                }
+                None => needs_own_size = true,
+            }
+        }
+        if needs_own_size {
+            let is_close = |rung: &PlannedRung| rung.size.pixels() as f64 > TOO_CLOSE * own.pixels() as f64;
+            match planned_rungs.first_mut() {
+                Some(largest) if largest.size == own => {}
+                Some(largest) if is_close(largest) => *largest = planned(own, largest.bitrate),
+                _ => planned_rungs.insert(0, planned(own, bitrate_between(rungs, source))),
+            }
+        }
+        planned_rungs.dedup_by(|smaller, larger| smaller.size == larger.size);
+        if planned_rungs.is_empty() {
+            planned_rungs.push(planned(own, bitrate_by_pixels(own)));
+        }
+        Self(planned_rungs)
+    }
+}
+
+/// The name of a rung by its short side, such as `720p`.
+pub fn rung_name(short_side: u32) -> String {
+    format!("{short_side}p")
+}
+
+fn planned(size: PictureSize, bitrate: BitRate) -> PlannedRung {
+    PlannedRung { name: rung_name(size.short_side()), size, bitrate }
+}
+
+/// The largest picture of the source's shape in a 16:9 (or 9:16) box of this short side; `None` if that would enlarge
+/// the source.
+fn fit(source: PictureSize, short_side: u32) -> Option<PictureSize> {
+    let long_side = f64::from(short_side) * 16.0 / 9.0;
+    let (box_width, box_height) =
+        if source.is_portrait() { (f64::from(short_side), long_side) } else { (long_side, f64::from(short_side)) };
+    let (width, height) = (f64::from(source.width), f64::from(source.height));
+    let scale = (box_width / width).min(box_height / height);
+    if scale > 1.0 {
+        return None;
+    }
+    Some(PictureSize { width: nearest_even(width * scale), height: nearest_even(height * scale) })
+}
+
+fn nearest_even(length: f64) -> u32 {
+    (((length / 2.0).round() as u32) * 2).max(2)
+}
+
+/// The source's own size, made even without growing.
+fn even(size: PictureSize) -> PictureSize {
+    PictureSize { width: (size.width & !1).max(2), height: (size.height & !1).max(2) }
+}
+
+fn bitrate_by_pixels(size: PictureSize) -> BitRate {
+    let bits = FULL_HD_BITS_PER_SECOND * (size.pixels() as f64 / FULL_HD_PIXELS).powf(BITS_BY_PIXELS_EXPONENT);
+    rounded(bits)
+}
+
+/// The rate for the source's own size: on the line between the rungs around it, by the logarithm of the pixels.
+fn bitrate_between(rungs: &[Rung], source: PictureSize) -> BitRate {
+    let pixels_of = |rung: &Rung| f64::from(rung.short_side) * f64::from(rung.short_side) * 16.0 / 9.0;
+    let own = source.pixels() as f64;
+    let above = rungs.iter().rev().find(|rung| pixels_of(rung) > own);
+    let below = rungs.iter().find(|rung| pixels_of(rung) <= own);
+    let bits = |rung: &Rung| rung.bitrate.bits_per_second() as f64;
+    match (above, below) {
+        (Some(above), Some(below)) => {
+            let part = (own / pixels_of(below)).ln() / (pixels_of(above) / pixels_of(below)).ln();
+            rounded((bits(below).ln() + part * (bits(above) / bits(below)).ln()).exp())
+        }
+        (Some(nearest), None) | (None, Some(nearest)) => {
+            rounded(bits(nearest) * (own / pixels_of(nearest)).powf(BITS_BY_PIXELS_EXPONENT).min(1.0))
+        }
+        (None, None) => bitrate_by_pixels(source),
+    }
+}
+
+fn rounded(bits_per_second: f64) -> BitRate {
+    let bits = bits_per_second.max(LOWEST_BITS_PER_SECOND);
+    BitRate::from_kilobits((bits / 10_000.0).round() as u64 * 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::preset::{built_in_presets, find_preset};
+
+    fn ladder(preset: &str, width: u32, height: u32) -> Vec<(String, u32, u32, u64)> {
+        let preset = find_preset(preset).expect("a built-in preset");
+        Ladder::for_source(&preset.ladder, PictureSize { width, height })
+            .0
+            .into_iter()
+            .map(|rung| (rung.name, rung.size.width, rung.size.height, rung.bitrate.kilobits_per_second()))
+            .collect()
+    }
+
+    fn rung(name: &str, width: u32, height: u32, kilobits: u64) -> (String, u32, u32, u64) {
+        (name.to_owned(), width, height, kilobits)
+    }
+
+    #[test]
+    fn full_hd_gets_all_rungs() {
+        assert_eq!(
+            ladder("web-hls", 1920, 1080),
+            [
+                rung("1080p", 1920, 1080, 5000),
+                rung("720p", 1280, 720, 3000),
+                rung("480p", 854, 480, 1500),
+                rung("360p", 640, 360, 800)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_rung_above_the_source_is_replaced_by_the_sources_own_size() {
+        let rungs = ladder("web-hls", 1600, 900);
+        assert_eq!(rungs[0].0, "900p");
+        assert!((3000..5000).contains(&rungs[0].3));
+        assert_eq!(rungs[1], rung("720p", 1280, 720, 3000));
+        assert_eq!(ladder("web-hls", 320, 180).len(), 1);
+        assert_eq!(ladder("web-hls", 1280, 720)[0], rung("720p", 1280, 720, 3000));
+    }
+
+    #[test]
+    fn an_own_size_close_to_a_rung_takes_its_place() {
+        let rungs = ladder("web-hls", 1300, 730);
+        assert_eq!(rungs[0], rung("730p", 1300, 730, 3000));
+        assert_eq!(rungs[1].0, "480p");
+    }
+
+    #[test]
+    fn portrait_sources_get_portrait_rungs() {
+        assert_eq!(ladder("quick", 1080, 1920), [rung("720p", 720, 1280, 3000), rung("360p", 360, 640, 800)]);
+    }
+
+    #[test]
+    fn wide_sources_keep_their_shape() {
+        assert_eq!(ladder("web-hls", 1920, 804)[0], rung("1080p", 1920, 804, 5000));
+        assert_eq!(
+            ladder("web-hls", 640, 272),
+            [rung("272p", 640, 272, 690)].map(|mut own| {
+                own.0 = ladder("web-hls", 640, 272)[0].0.clone();
+                own.3 = ladder("web-hls", 640, 272)[0].3;
+                own
+            })
+        );
+    }
+
+    #[test]
+    fn source_size_is_one_rung_with_a_rate_by_its_pixels() {
+        assert_eq!(ladder("source", 1920, 1080), [rung("1080p", 1920, 1080, 5000)]);
+        assert_eq!(ladder("source", 853, 481)[0].1, 852);
+    }
+
+    proptest! {
+        #[test]
+        fn no_ladder_upscales_or_bends_a_picture(width in 16_u32..8000, height in 16_u32..8000, index in 0_usize..4) {
+            prop_assume!(f64::from(width) / f64::from(height) < 8.0 && f64::from(height) / f64::from(width) < 8.0);
+            let preset = &built_in_presets()[index];
+            let rungs = Ladder::for_source(&preset.ladder, PictureSize { width, height }).0;
+            prop_assert!(!rungs.is_empty());
+            for pair in rungs.windows(2) {
+                prop_assert!(pair[0].size.pixels() > pair[1].size.pixels());
+                prop_assert!(pair[0].bitrate > pair[1].bitrate, "{rungs:?}");
+                prop_assert!(pair[0].name != pair[1].name);
+            }
+            for rung in &rungs {
+                prop_assert!(rung.size.width <= width && rung.size.height <= height, "{rung:?}");
+                prop_assert!(rung.size.width % 2 == 0 && rung.size.height % 2 == 0);
+                let shape = |width: u32, height: u32| f64::from(width) / f64::from(height);
+                let smallest_side = f64::from(rung.size.short_side());
+                let bend = (shape(rung.size.width, rung.size.height) / shape(width, height) - 1.0).abs();
+                prop_assert!(bend <= 2.5 / smallest_side, "{rung:?} bends {width}x{height} by {bend}");
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What the user has set once for all jobs. Never holds a secret.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::{Destination, S3Location};
+
+/// Saved settings, with defaults for all that the file does not have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// ffmpeg to use before any other that can be found.
+    pub ffmpeg: Option<PathBuf>,
+    /// ffprobe to use before any other that can be found.
+    pub ffprobe: Option<PathBuf>,
+    /// The folder that gets a folder for each stream.
+    pub output_folder: PathBuf,
+    /// The bucket that streams go to when `publish_to_s3` is on; kept also while it is off.
+    pub s3: S3Location,
+    /// New files go to the bucket instead of only to the output folder.
+    pub publish_to_s3: bool,
+    /// Id of the preset that new files get.
+    pub preset: String,
+    /// Number of jobs that run side by side.
+    pub running_jobs: usize,
+    /// Light, dark, or as the system has it.
+    pub appearance: Appearance,
+}
+
+/// Which colours the window has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Appearance {
+    /// As the system has it.
+    #[default]
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ffmpeg: None,
+            ffprobe: None,
+            output_folder: default_output_folder(),
+            s3: S3Location::default(),
+            publish_to_s3: false,
+            preset: "web-hls".to_owned(),
+            running_jobs: 1,
+            appearance: Appearance::System,
+        }
+    }
+}
+
+impl Settings {
+    /// Where new files go.
+    pub fn destination(&self) -> Destination {
+        if self.publish_to_s3 && !self.s3.bucket.is_empty() {
+            Destination::S3 { location: self.s3.clone(), local_folder: self.output_folder.clone(), keep_local: true }
+        } else {
+            Destination::Folder(self.output_folder.clone())
+        }
+    }
+
+    /// Reads the settings from `file`; a missing file gives the defaults.
+    ///
+    /// # Errors
+    /// When the file is there but can't be read or understood; it is then left untouched.
+    pub fn load(file: &Path) -> Result<Self, SettingsError> {
+        match std::fs::read(file) {
+            Ok(text) => serde_json::from_slice(&text)
+                .map_err(|source| SettingsError::Malformed { file: file.to_owned(), source }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(SettingsError::Unreadable { file: file.to_owned(), source }),
+        }
+    }
+
+    /// Writes the settings to `file`, whole or not at all.
+    ///
+    /// # Errors
+    /// When the folder can't be made or the file can't be written.
+    pub fn save(&self, file: &Path) -> Result<(), SettingsError> {
+        let failed = |source| SettingsError::Unwritable { file: file.to_owned(), source };
+        let text = serde_json::to_vec_pretty(self).map_err(|source| failed(source.into()))?;
+        crate::tools::atomic_file::write(file, &text).map_err(failed)
+    }
+}
+
+/// Why settings could not be read or saved.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file is there but can't be opened.
+    #[error("the settings file {} can't be read: {source}", file.display())]
+    Unreadable {
+        /// The settings file.
+        file: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is not what this version writes.
+    #[error("the settings file {} can't be understood: {source}", file.display())]
+    Malformed {
+        /// The settings file.
+        file: PathBuf,
+        /// Where the text goes wrong.
+        source: serde_json::Error,
+    },
+    /// The file can't be written.
+    #[error("the settings file {} can't be written: {source}", file.display())]
+    Unwritable {
+        /// The settings file.
+        file: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// `Videos/Reelpress` in the user's home, or the home itself where the system has no folder for videos.
+fn default_output_folder() -> PathBuf {
+    let videos = directories::UserDirs::new()
+        .map(|folders| folders.video_dir().map_or_else(|| folders.home_dir().join("Videos"), Path::to_owned));
+    videos.unwrap_or_default().join("Reelpress")
+}
+
+/// Where this program keeps its own files.
+#[derive(Debug, Clone)]
+pub struct AppFolders {
+    /// Settings.
+    pub configuration: PathBuf,
+    /// Journal, downloaded tools.
+    pub data: PathBuf,
+    /// Thumbnails and other things that can be made again.
+    pub cache: PathBuf,
+}
+
+impl AppFolders {
+    /// The folders of this user; `None` when the system knows no home.
+    pub fn of_user() -> Option<Self> {
+        let folders = directories::ProjectDirs::from("", "", "reelpress")?;
+        Some(Self {
+            configuration: folders.config_dir().to_owned(),
+            data: folders.data_local_dir().to_owned(),
+            cache: folders.cache_dir().to_owned(),
+        })
+    }
+
+    /// All folders under one, for tests and portable installations.
+    pub fn under(folder: &Path) -> Self {
+        Self { configuration: folder.join("config"), data: folder.join("data"), cache: folder.join("cache") }
+    }
+
+    /// The settings file.
+    pub fn settings_file(&self) -> PathBuf {
+        self.configuration.join("settings.json")
+    }
+
+    /// The journal of the window's queue.
+    pub fn journal_file(&self) -> PathBuf {
+        self.data.join("queue.sqlite")
+    }
+
+    /// Where a downloaded ffmpeg lies.
+    pub fn tools(&self) -> PathBuf {
+        self.data.join("tools")
+    }
+
+    /// Small pictures of the sources in the queue.
+    pub fn thumbnails(&self) -> PathBuf {
+        self.cache.join("thumbnails")
+    }
+}

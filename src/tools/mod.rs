@@ -1,0 +1,6 @@
+//! What the stages drive: programs, child processes, files that appear whole or not at all.
+
+pub mod atomic_file;
+pub mod cancel;
+pub mod child;
+pub mod ffmpeg;
