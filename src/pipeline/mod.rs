@@ -2,6 +2,7 @@
 //!
 //! This is the only place where the order is written. No stage knows who asked for it.
 
+pub mod intake;
 pub mod plan;
 pub mod probe;
 
