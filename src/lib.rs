@@ -9,5 +9,6 @@ pub mod logging;
 pub mod media;
 pub mod pipeline;
 pub mod preset;
+pub mod preview;
 pub mod settings;
 pub mod tools;
