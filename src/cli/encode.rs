@@ -9,7 +9,10 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 use jiff::Timestamp;
 
-use super::{Context, EncodeArguments, Outcome, bad_usage, destination, reporter::{Reporter, reporter}};
+use super::{
+    Context, EncodeArguments, Outcome, bad_usage, destination,
+    reporter::{Reporter, reporter},
+};
 use crate::{
     engine::{Command, Engine, EngineConfig, EngineHandle, Event, QueueLife, Subscription, ToolStatus},
     failure::{Failure, FailureKind},

@@ -58,11 +58,8 @@ pub(super) fn run(context: &Context, arguments: &PublishArguments, interrupt: &C
 
 /// The threads for the network; `None` after it was said that the system gives none.
 pub(super) fn network(context: &Context) -> Option<tokio::runtime::Runtime> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("network")
-        .enable_all()
-        .build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("network").enable_all().build();
     runtime
         .map_err(|error| {
             let headline = format!("The system gives no threads: {error}");

@@ -88,7 +88,9 @@ impl Reporter for LineReporter<'_> {
     fn event(&mut self, event: &Event, spec: Option<&JobSpec>) {
         let name = spec.map(JobSpec::source_name).unwrap_or_default();
         match event {
-            Event::JobProgressed { id, progress } if self.stages.insert(*id, progress.stage) != Some(progress.stage) => {
+            Event::JobProgressed { id, progress }
+                if self.stages.insert(*id, progress.stage) != Some(progress.stage) =>
+            {
                 self.output.say(&format!("{name}: {}", stage_line(progress)));
             }
             Event::JobFinished { report, .. } => self.output.say(&format!("{name}: {}", done_line(report))),

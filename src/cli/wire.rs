@@ -371,7 +371,8 @@ mod tests {
             let line = line(&event);
             let name = line["event"].as_str().unwrap();
             let documented = DOCUMENTATION.split_once(&format!("\n  {name} ")).map(|(_, rest)| rest);
-            let documented = documented.or_else(|| DOCUMENTATION.split_once(&format!("\n  {name}\n")).map(|(_, rest)| rest));
+            let documented =
+                documented.or_else(|| DOCUMENTATION.split_once(&format!("\n  {name}\n")).map(|(_, rest)| rest));
             let documented = documented.unwrap_or_else(|| panic!("{name} is not documented"));
             for field in line.as_object().unwrap().keys().filter(|field| *field != "event" && *field != "job") {
                 assert!(documented.contains(field.as_str()), "{name}.{field} is not documented");
