@@ -1,0 +1,7 @@
+//! What a user can do with Reelpress, tried on real parts: ffmpeg (the system's and 9.0), an S3 server, a browser, a
+//! display. One module for each thing that a user does; `make setup` installs all parts.
+
+mod bad_input;
+mod encode_makes_a_stream;
+mod support;
+mod window_drop;

@@ -1,0 +1,147 @@
+//! A user of their own for each test: settings, queue and output folder that nobody else sees.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+
+use super::{ffmpeg::FfmpegVersion, run, stream::Stream, system_tool};
+
+/// A user with an empty home.
+pub struct User {
+    folder: tempfile::TempDir,
+    ffmpeg: FfmpegVersion,
+}
+
+/// What a run of the program came to.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; `None` when a signal ended it.
+    pub exit_code: Option<i32>,
+    /// The JSON lines on standard output.
+    pub events: Vec<Value>,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl User {
+    /// A user whose Reelpress finds this ffmpeg.
+    pub fn with(ffmpeg: FfmpegVersion) -> Self {
+        let folder = tempfile::Builder::new().prefix("reelpress-test-").tempdir().expect("a temporary folder");
+        Self { folder, ffmpeg }
+    }
+
+    /// A user whose Reelpress finds the system's ffmpeg.
+    pub fn new() -> Self {
+        Self::with(FfmpegVersion::System)
+    }
+
+    /// A place of this name in the user's folder; not made.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Puts a file with this content into the user's folder.
+    pub fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).expect("the user's folder can be written");
+        path
+    }
+
+    /// The folder that streams go to.
+    pub fn output(&self) -> PathBuf {
+        self.path("output")
+    }
+
+    /// The program, for this user.
+    pub fn reelpress(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reelpress"));
+        self.equip(&mut command);
+        command
+    }
+
+    /// Lets a command that will start the program run it for this user.
+    pub fn equip(&self, command: &mut Command) {
+        command.env("REELPRESS_HOME", self.path("home"));
+        command.env("REELPRESS_FFMPEG", self.ffmpeg.program()).env("REELPRESS_FFPROBE", system_tool("ffprobe"));
+        command.env_remove("AWS_PROFILE").env_remove("AWS_REGION").stdin(Stdio::null());
+    }
+
+    /// `reelpress encode` of these files into the output folder, with JSON events.
+    pub fn encode_command(&self, files: &[&Path], preset: &str) -> Command {
+        self.encode_command_to(self.output().as_os_str(), files, preset)
+    }
+
+    /// `reelpress encode` of these files to this destination, with JSON events.
+    pub fn encode_command_to(&self, destination: &OsStr, files: &[&Path], preset: &str) -> Command {
+        let mut command = self.reelpress();
+        command.args(["encode", "--json", "--preset", preset, "--out"]).arg(destination).arg("--").args(files);
+        command
+    }
+
+    /// Encodes files into the output folder and waits for the end.
+    pub fn encode(&self, files: &[&Path], preset: &str) -> Ended {
+        Ended::of(self.encode_command(files, preset))
+    }
+
+    /// The finished stream of this source in the output folder.
+    pub fn stream_of(&self, source: &Path) -> Stream {
+        Stream::at(self.output().join(source.file_stem().expect("a file name")))
+    }
+
+    /// Every file under the output folder, as paths relative to it.
+    pub fn output_files(&self) -> Vec<String> {
+        files_under(&self.output())
+    }
+
+    /// Command lines of all processes that run for this user, found by the environment that they inherit.
+    pub fn processes(&self) -> Vec<String> {
+        let mark = format!("REELPRESS_HOME={}", self.path("home").display());
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").expect("a proc file system").flatten() {
+            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+            if environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
+                let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+                found.push(String::from_utf8_lossy(&line).replace('\0', " "));
+            }
+        }
+        found
+    }
+}
+
+impl Ended {
+    /// Runs a command that prints JSON lines to its end.
+    pub fn of(command: Command) -> Self {
+        let output = run(command);
+        let lines = String::from_utf8(output.stdout).expect("events are UTF-8");
+        let event = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        Self {
+            exit_code: output.status.code(),
+            events: lines.lines().map(event).collect(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The events of this name.
+    pub fn events_named(&self, name: &str) -> Vec<&Value> {
+        self.events.iter().filter(|event| event["event"] == name).collect()
+    }
+
+    /// Panics unless every job was done.
+    #[track_caller]
+    pub fn assert_all_done(&self) {
+        assert_eq!(self.exit_code, Some(0), "{}\n{:#?}", self.stderr, self.events_named("job_failed"));
+    }
+}
+
+/// Every file under a folder, as sorted paths relative to it; empty when there is no such folder.
+pub fn files_under(folder: &Path) -> Vec<String> {
+    let entries = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().flatten();
+    let files = entries.filter(|entry| !entry.file_type().is_dir());
+    files
+        .map(|entry| entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_string_lossy().into_owned())
+        .collect()
+}
