@@ -3,6 +3,7 @@
 //! This is the only place where the order is written. No stage knows who asked for it.
 
 pub mod plan;
+pub mod probe;
 
 use crate::{
     failure::Failure,

@@ -113,7 +113,11 @@ impl Clip {
             let mut command = Command::new(FfmpegVersion::Nine.program());
             command.args(["-v", "error", "-nostdin", "-y"]);
             for word in self.recipe.replace("LAVFI_SOUND", LAVFI_SOUND).split(' ') {
-                if word == "SAMPLE" { command.arg(sample()) } else { command.arg(word) };
+                if word == "SAMPLE" {
+                    command.arg(sample())
+                } else {
+                    command.arg(word)
+                };
             }
             output_of({
                 command.arg(&unfinished);

@@ -6,6 +6,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use reelpress::settings::AppFolders;
+use rustix::process::Pid;
 use serde_json::Value;
 
 use super::{ffmpeg::FfmpegVersion, run, stream::Stream, system_tool};
@@ -97,15 +99,36 @@ impl User {
         files_under(&self.output())
     }
 
-    /// Command lines of all processes that run for this user, found by the environment that they inherit.
+    /// Saves settings as the window would have.
+    pub fn save_settings(&self, settings: &Value) {
+        let file = AppFolders::under(&self.path("home")).settings_file();
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("the user's folder can be written");
+        std::fs::write(file, settings.to_string()).expect("the user's folder can be written");
+    }
+
+    /// Command lines of all processes that run for this user.
     pub fn processes(&self) -> Vec<String> {
+        self.running().into_iter().map(|(_, line)| line).collect()
+    }
+
+    /// Processes of this user that run a program of this name.
+    pub fn process_ids_running(&self, program: &str) -> Vec<Pid> {
+        let runs = |line: &str| line.split(' ').next().is_some_and(|path| Path::new(path).ends_with(program));
+        self.running().into_iter().filter(|(_, line)| runs(line)).map(|(id, _)| id).collect()
+    }
+
+    /// Processes are found by the environment that they inherit from the program.
+    fn running(&self) -> Vec<(Pid, String)> {
         let mark = format!("REELPRESS_HOME={}", self.path("home").display());
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").expect("a proc file system").flatten() {
+            let id = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
             let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            if environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
+            if let Some(id) = id
+                && environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+            {
                 let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-                found.push(String::from_utf8_lossy(&line).replace('\0', " "));
+                found.push((id, String::from_utf8_lossy(&line).replace('\0', " ")));
             }
         }
         found
