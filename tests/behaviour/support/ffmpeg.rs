@@ -52,44 +52,12 @@ macro_rules! on_both_ffmpeg_versions {
 }
 pub(crate) use on_both_ffmpeg_versions;
 
-/// One compressed picture or piece of sound, as ffprobe reads it.
-#[derive(Debug, Clone)]
-pub struct Packet {
-    /// Presentation time in ticks of the track's time base.
-    pub presentation_ticks: i64,
-    /// Decode time in ticks of the track's time base.
-    pub decode_ticks: i64,
-    /// Length in ticks of the track's time base.
-    pub duration_ticks: i64,
-    /// Whether the file says that decoding can start here.
-    pub is_key: bool,
-}
-
 /// Facts of the only stream in a file, as ffprobe's JSON has them.
 pub fn stream_facts(file: &Path) -> serde_json::Value {
     let mut command = Command::new(system_tool("ffprobe"));
     command.args(["-v", "error", "-show_streams", "-of", "json"]).arg(file);
     let answer: serde_json::Value = serde_json::from_slice(&output_of(command)).expect("ffprobe writes JSON");
     answer["streams"][0].clone()
-}
-
-/// All packets of the first stream in a file, in decode order, and the number of ticks in a second.
-pub fn packets(file: &Path) -> (Vec<Packet>, f64) {
-    let mut command = Command::new(system_tool("ffprobe"));
-    command.args(["-v", "error", "-select_streams", "0", "-of", "json"]);
-    command.args(["-show_entries", "stream=time_base:packet=pts,dts,duration,flags"]).arg(file);
-    let answer: serde_json::Value = serde_json::from_slice(&output_of(command)).expect("ffprobe writes JSON");
-    let time_base = answer["streams"][0]["time_base"].as_str().expect("a time base");
-    let ticks = time_base.strip_prefix("1/").and_then(|ticks| ticks.parse().ok()).expect("a time base of one tick");
-    let number = |value: &serde_json::Value| value.as_i64().unwrap_or_else(|| panic!("{value} is no time"));
-    let packet = |value: &serde_json::Value| Packet {
-        presentation_ticks: number(&value["pts"]),
-        decode_ticks: number(&value["dts"]),
-        duration_ticks: number(&value["duration"]),
-        is_key: value["flags"].as_str().is_some_and(|flags| flags.starts_with('K')),
-    };
-    let list = answer["packets"].as_array().expect("packets").iter().map(packet).collect();
-    (list, ticks)
 }
 
 /// Number of pictures that decoding a file gives, and every complaint of the decoder.

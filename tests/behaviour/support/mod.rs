@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod clips;
 pub mod ffmpeg;
+pub mod fragments;
 pub mod stream;
 pub mod user;
 pub mod window;

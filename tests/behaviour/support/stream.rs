@@ -1,10 +1,10 @@
-//! A stream on disk, measured: its playlists as a parser reads them, its media as ffprobe and ffmpeg read it.
+//! A stream on disk, measured: its playlists as a parser reads them, its media by its boxes.
 
 use std::path::{Path, PathBuf};
 
 use m3u8_rs::{AlternativeMediaType, MasterPlaylist, MediaPlaylist, VariantStream};
 
-use super::ffmpeg::{Packet, packets};
+use super::fragments::{Packet, packets, ticks_per_second};
 
 /// The folder of a stream.
 #[derive(Debug, Clone)]
@@ -106,14 +106,14 @@ impl Stream {
     /// Every segment of a rendition, measured; `workplace` takes the files that this makes.
     pub fn segments(&self, rendition: &str, workplace: &Path) -> Vec<Segment> {
         let init = self.init_segment(rendition);
+        let ticks_per_second = ticks_per_second(&init);
         let told = self.media_playlist(rendition, "playlist.m3u8").segments;
         let measure = |(index, segment): (usize, &m3u8_rs::MediaSegment)| {
             let media = self.read(rendition, &segment.uri);
             let playable = workplace.join(format!("{rendition}-{index}.mp4"));
             std::fs::write(&playable, [init.as_slice(), &media].concat()).expect("the workplace can be written");
-            let (packets, ticks_per_second) = packets(&playable);
             let told_duration = f64::from(segment.duration);
-            Segment { told_duration, bytes: media.len() as u64, playable, packets, ticks_per_second }
+            Segment { told_duration, bytes: media.len() as u64, playable, packets: packets(&media), ticks_per_second }
         };
         told.iter().enumerate().map(measure).collect()
     }
