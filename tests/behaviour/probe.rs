@@ -229,7 +229,7 @@ fn what_is_no_readable_file_is_said_before_any_program_runs() {
     assert!(matches!(refusal(&pipe).0, ProbeError::NotRegular { .. }));
     let secret = folder.path().join("secret.mp4");
     fs::write(&secret, "x").unwrap();
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&secret).is_err() {
         assert!(matches!(refusal(&secret).0, ProbeError::NotPermitted { .. }));
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageReader, codecs::jpeg::JpegEncoder, imageops::FilterType};
 
-use super::{IMAGES_FOLDER, PackageError, packager::FileListener};
+use super::{FileListener, IMAGES_FOLDER, PackageError};
 use crate::{job::FileReport, pipeline::plan::PicturePlan, tools::atomic_file};
 
 /// Thumbnails are at most this long on their longer side.

@@ -8,7 +8,7 @@ pub mod segmenter;
 
 use std::path::PathBuf;
 
-pub use packager::{FinishedStream, PackageProgress, Packager};
+pub use packager::{FileListener, FinishedStream, PackageProgress, Packager};
 
 use crate::failure::{Failure, FailureKind};
 

@@ -141,48 +141,46 @@ impl ProbeError {
     fn remedy(&self) -> (FailureKind, &'static str) {
         match self {
             Self::NoSuchFile { .. } => {
-                (FailureKind::SourceUnreadable, "Check the path; the file may have been moved or renamed.")
+                (FailureKind::SourceUnreadable, "Check the path; the file may have been moved or renamed")
             }
             Self::IsFolder { .. } => {
-                (FailureKind::SourceUnreadable, "Add the folder to take the videos in it, or name one of its files.")
+                (FailureKind::SourceUnreadable, "Add the folder to take the videos in it, or name one of its files")
             }
             Self::NotRegular { .. } => {
-                (FailureKind::SourceUnreadable, "Copy the video into a file first, then add that file.")
+                (FailureKind::SourceUnreadable, "Copy the video into a file first, then add that file")
             }
             Self::Empty { .. } => {
-                (FailureKind::SourceInvalid, "Copy or download the file again; it may not have been finished.")
+                (FailureKind::SourceInvalid, "Copy or download the file again; it may not have been finished")
             }
             Self::NotPermitted { .. } => {
-                (FailureKind::SourceUnreadable, "Give yourself permission to read the file, then try again.")
+                (FailureKind::SourceUnreadable, "Give yourself permission to read the file, then try again")
             }
             Self::Unreadable { .. } => {
-                (FailureKind::SourceUnreadable, "Check that the disk or network share is connected, then try again.")
+                (FailureKind::SourceUnreadable, "Check that the disk or network share is connected, then try again")
             }
-            Self::RefersToOthers { .. } => (FailureKind::SourceInvalid, "Add the video files that it names instead."),
+            Self::RefersToOthers { .. } => (FailureKind::SourceInvalid, "Add the video files that it names instead"),
             Self::NotMedia { .. } => {
-                (FailureKind::SourceInvalid, "Check that the file plays elsewhere; it may be damaged or not a video.")
+                (FailureKind::SourceInvalid, "Check that the file plays elsewhere; it may be damaged or not a video")
             }
             Self::Incomplete { .. } => (
                 FailureKind::SourceInvalid,
-                "The recording or copy was cut off before its end: copy it again, or repair it in the camera.",
+                "The recording or copy was cut off before its end: copy it again, or repair it in the camera",
             ),
-            Self::NoVideo { .. } => (FailureKind::SourceInvalid, "Choose a file with moving pictures."),
+            Self::NoVideo { .. } => (FailureKind::SourceInvalid, "Choose a file with moving pictures"),
             Self::UnknownCodec { .. } => {
-                (FailureKind::SourceInvalid, "Try a newer ffmpeg (`reelpress setup`), or export the video again.")
+                (FailureKind::SourceInvalid, "Try a newer ffmpeg (`reelpress setup`), or export the video again")
             }
             Self::TimedOut { .. } => {
-                (FailureKind::SourceUnreadable, "The disk or network share may be slow: copy the file here first.")
+                (FailureKind::SourceUnreadable, "The disk or network share may be slow: copy the file here first")
             }
             Self::Vanished { .. } => {
-                (FailureKind::SourceVanished, "Put the file back or connect its disk again, then retry.")
+                (FailureKind::SourceVanished, "Put the file back or connect its disk again, then retry")
             }
-            Self::ToolFailed { .. } => {
-                (FailureKind::ToolMissing, "Run `reelpress doctor` to see whether ffmpeg works.")
-            }
+            Self::ToolFailed { .. } => (FailureKind::ToolMissing, "Run `reelpress doctor` to see whether ffmpeg works"),
             Self::ThumbnailNotWritten { .. } => {
-                (FailureKind::OutputNotWritable, "Free some space or correct the folder's permissions.")
+                (FailureKind::OutputNotWritable, "Free some space or correct the folder's permissions")
             }
-            Self::Cancelled => (FailureKind::InvalidRequest, "Add the file again to go on."),
+            Self::Cancelled => (FailureKind::InvalidRequest, "Add the file again to go on"),
         }
     }
 }

@@ -85,16 +85,16 @@ impl ToolError {
     fn hint(&self) -> String {
         match self {
             Self::Broken { set_by: Some(place), .. } => {
-                format!("Correct {place}, or clear it so that Reelpress looks elsewhere.")
+                format!("Correct {place}, or clear it so that Reelpress looks elsewhere")
             }
             Self::NotDownloaded { .. } => {
-                format!("Check the network connection and try again, or {}.", install_hint())
+                format!("Check the network connection and try again, or {}", install_hint())
             }
-            Self::NotStored { .. } => "Free some space or correct the folder's permissions, then try again.".to_owned(),
-            Self::NoBuild => format!("To get ffmpeg another way, {}.", install_hint()),
-            Self::Cancelled => "Start it again at any time with `reelpress setup`.".to_owned(),
+            Self::NotStored { .. } => "Free some space or correct the folder's permissions, then try again".to_owned(),
+            Self::NoBuild => format!("To get ffmpeg another way, {}", install_hint()),
+            Self::Cancelled => "Start it again at any time with `reelpress setup`".to_owned(),
             Self::NotFound { .. } | Self::TooOld { .. } | Self::LacksEncoder { .. } | Self::Broken { .. } => {
-                format!("Run `reelpress setup`, or {}, or set the path of another one in the settings.", install_hint())
+                format!("Run `reelpress setup`, or {}, or set the path of another one in the settings", install_hint())
             }
         }
     }

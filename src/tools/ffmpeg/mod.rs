@@ -7,7 +7,10 @@ mod find;
 
 use std::path::PathBuf;
 
-use crate::settings::{AppFolders, Settings};
+use crate::{
+    settings::{AppFolders, Settings},
+    tools::cancel::CancelToken,
+};
 
 pub use capabilities::{Capabilities, Version};
 pub use download::{DownloadProgress, URL_VARIABLE, download, download_from};
@@ -36,5 +39,17 @@ impl Toolbox {
     /// and that does not work is an error, even if there is a usable program elsewhere.
     pub fn find(settings: &Settings, folders: &AppFolders) -> Result<Self, ToolError> {
         SearchPlaces::of_user(settings, folders).find()
+    }
+
+    /// Fetches ffmpeg and ffprobe into [`AppFolders::tools`]; see [`download`].
+    ///
+    /// # Errors
+    /// As [`download`].
+    pub fn download(
+        folders: &AppFolders,
+        progress: &dyn Fn(DownloadProgress),
+        cancel: &CancelToken,
+    ) -> Result<Self, ToolError> {
+        download(folders, progress, cancel)
     }
 }

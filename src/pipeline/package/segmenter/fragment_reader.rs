@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use bytes::Bytes;
-use mp4_atom::{Atom, Decode, FourCC, Header, Mdat, Moof, Moov, ReadFrom, Tfhd, Traf};
+use mp4_atom::{Atom, FourCC, Header, Mdat, Moof, Moov, ReadFrom, Tfhd, Traf};
 
 use super::SegmenterError;
 
@@ -114,7 +114,7 @@ fn track_samples(traf: &Traf, data: &Bytes, data_start: usize) -> Result<Vec<Sam
             let duration = entry.duration.or(default_sample_duration).ok_or_else(|| lacks("sample durations"))?;
             let end = position.checked_add(size).filter(|end| *end <= data.len());
             let end = end.ok_or_else(|| lacks("the data of a sample"))?;
-            let presentation_time = i64::try_from(decode_time).unwrap_or(i64::MAX) + i64::from(entry.cts.unwrap_or(0));
+            let presentation_time = i64::try_from(decode_time).unwrap_or(i64::MAX) + entry.cts.unwrap_or(0);
             samples.push(Sample {
                 flags: entry.flags.or(default_sample_flags).unwrap_or(0),
                 presentation_time,

@@ -78,8 +78,9 @@ fn format_of(track: &Trak) -> Result<TrackFormat, SegmenterError> {
         }),
         Codec::Mp4a(entry) => {
             let decoder = &entry.esds.es_desc.dec_config;
+            let object_type = decoder.dec_specific.as_ref().ok_or_else(unknown)?.profile;
             Ok(TrackFormat::Audio {
-                codecs: format!("mp4a.{:x}.{}", decoder.object_type_indication, decoder.dec_specific.profile),
+                codecs: format!("mp4a.{:x}.{object_type}", decoder.object_type_indication),
                 channels: u32::from(entry.audio.channel_count),
             })
         }

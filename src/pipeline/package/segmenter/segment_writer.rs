@@ -14,7 +14,7 @@ pub(super) struct PlacedSample {
     pub(super) duration_ticks: u32,
     pub(super) flags: u32,
     /// Presentation time less decode time, in ticks.
-    pub(super) composition_offset: i32,
+    pub(super) composition_offset: i64,
     pub(super) data: bytes::Bytes,
 }
 

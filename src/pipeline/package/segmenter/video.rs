@@ -57,8 +57,7 @@ impl VideoCutter {
             if presentation_time % i64::from(self.timing.frame_ticks) != 0 || presentation_time < 0 {
                 return Err(self.unplanned(frame, "does not lie on the frame rate"));
             }
-            let composition_offset = i32::try_from(presentation_time - decode_time)
-                .map_err(|_| self.unplanned(frame, "is shown far from where it is decoded"))?;
+            let composition_offset = presentation_time - decode_time;
             if sample.is_sync() && composition_offset != 0 {
                 return Err(self.unplanned(frame, "is a keyframe that is not shown in its place"));
             }
