@@ -6,14 +6,17 @@ import os from 'node:os';
 import path from 'node:path';
 import { serveFolder } from './serve_folder.mjs';
 
+const PLAYER = '<!doctype html><meta charset="utf-8"><video muted playsinline width="640" height="360"></video>';
+
 const [tools, chromiumPath, target] = process.argv.slice(2);
 const require = createRequire(path.join(path.resolve(tools), 'package.json'));
 const { chromium } = require('playwright-core');
 const hlsScript = fs.readFileSync(require.resolve('hls.js/dist/hls.js'), 'utf8');
 
-const remote = /^https?:/.test(target);
-const server = await serveFolder(remote ? os.tmpdir() : target);
-const url = remote ? target : `${server.origin}/media/master.m3u8`;
+const server = /^https?:/.test(target) ? undefined : await serveFolder(target);
+const url = server ? `${server.origin}/media/master.m3u8` : target;
+// The player is a page of the same origin as the stream, so that a bucket needs no rules for other origins.
+const playerPage = new URL('/player', url).href;
 const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'reelpress-chromium-'));
 let context;
 try {
@@ -27,15 +30,16 @@ try {
   const page = await context.newPage();
   const refused = [];
   page.on('response', (r) => { if (r.status() >= 400 && !r.url().endsWith('/favicon.ico')) refused.push(`${r.status()} ${r.url()}`); });
-  await page.goto(`${server.origin}/player`);
+  await page.route(playerPage, (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body: PLAYER }));
+  await page.goto(playerPage);
   await page.addScriptTag({ content: hlsScript });
   const hls = await page.evaluate(playEveryLevel, url);
-  await page.goto(`${server.origin}/player`);
+  await page.goto(playerPage);
   const native = await page.evaluate(playNatively, url);
   console.log(JSON.stringify({ hls, native, refused }));
 } finally {
   await context?.close();
-  await server.close();
+  await server?.close();
   fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
 }
 

@@ -1,17 +1,15 @@
-// A loopback server for one folder (under /media/), with byte ranges, and an empty player page (/player).
+// A loopback server for one folder, under /media/, with byte ranges.
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 
 const TYPES = { '.m3u8': 'application/vnd.apple.mpegurl', '.m4s': 'video/mp4', '.mp4': 'video/mp4', '.jpg': 'image/jpeg' };
-const PLAYER = '<!doctype html><meta charset="utf-8"><video muted playsinline width="640" height="360"></video>';
 
 export async function serveFolder(folder) {
   const root = path.resolve(folder);
   const server = http.createServer((request, response) => {
     const answer = (status, headers = {}, body = undefined) => { response.writeHead(status, { 'Cache-Control': 'no-store', ...headers }); response.end(body); };
     const { pathname } = new URL(request.url, 'http://localhost');
-    if (pathname === '/player') return answer(200, { 'Content-Type': 'text/html; charset=utf-8' }, PLAYER);
     const file = path.resolve(root, `.${decodeURIComponent(pathname).replace(/^\/media/, '')}`);
     if (!pathname.startsWith('/media/') || !file.startsWith(root + path.sep)) return answer(404);
     let content;
