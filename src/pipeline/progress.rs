@@ -79,7 +79,7 @@ impl<'a> Reporter<'a> {
         let is_encoded = state.finished_stages.contains(&Stage::Encode);
         let encoded = match (is_encoded, state.encode) {
             (true, _) => package.playable.unwrap_or_default(),
-            (false, Some(encode)) => frame_rate.duration_of(encode.frames),
+            (false, Some(encode)) => encode.encoded,
             (false, None) => Duration::ZERO,
         };
         let frames_per_second = state.encode.map(|encode| encode.frames_per_second).filter(|rate| *rate > 0.0);

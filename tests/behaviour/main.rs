@@ -6,6 +6,7 @@
 mod bad_input;
 mod encode_makes_a_stream;
 mod probe;
+mod publish;
 mod support;
 mod tools;
 mod window_drop;

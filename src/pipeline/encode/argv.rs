@@ -10,7 +10,7 @@ use crate::pipeline::{
 /// Sound is encoded this much past the expected end of the picture, then cut to its true end by the segmenter.
 const SOUND_MARGIN_SECONDS: f64 = 2.0;
 /// Steps in which ffmpeg hands over what it has encoded, in microseconds.
-const FRAGMENT_MICROSECONDS: u32 = 500_000;
+const FRAGMENT_MICROSECONDS: u32 = 200_000;
 /// Time between two progress lines of ffmpeg, in seconds.
 const PROGRESS_SECONDS: &str = "0.2";
 

@@ -8,12 +8,14 @@ use std::{
     path::Path,
     process::ExitStatus,
     thread::ScopedJoinHandle,
+    time::Duration,
 };
 
 use ffmpeg_sidecar::{
     child::FfmpegChild,
     command::FfmpegCommand,
     event::{FfmpegEvent, LogLevel},
+    ffmpeg_time_duration::FfmpegTimeDuration,
 };
 
 use super::{
@@ -36,8 +38,8 @@ const PIPE_BUFFER_BYTES: usize = 1 << 18;
 /// A measurement out of ffmpeg's own report.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EncodeProgress {
-    /// Frames of the largest rendition that were encoded.
-    pub frames: u64,
+    /// Length of the source that has left the encoder.
+    pub encoded: Duration,
     /// Frames in a second of wall time, averaged by ffmpeg.
     pub frames_per_second: f64,
 }
@@ -213,10 +215,15 @@ impl Tail {
 fn listen(process: &mut FfmpegChild, listener: &dyn EncodeListener, tail: &mut Tail) -> Result<(), String> {
     for event in process.iter().map_err(|error| error.to_string())? {
         match event {
-            FfmpegEvent::Progress(progress) => listener.progressed(EncodeProgress {
-                frames: u64::from(progress.frame),
-                frames_per_second: f64::from(progress.fps),
-            }),
+            FfmpegEvent::Progress(progress) => {
+                // Before the first packet has left the encoder, the time is `N/A`.
+                if let Some(encoded) = FfmpegTimeDuration::from_str(&progress.time) {
+                    listener.progressed(EncodeProgress {
+                        encoded: Duration::from_micros(u64::try_from(encoded.as_micros()).unwrap_or(0)),
+                        frames_per_second: f64::from(progress.fps),
+                    });
+                }
+            }
             FfmpegEvent::Log(LogLevel::Error | LogLevel::Fatal | LogLevel::Warning, line) => {
                 tail.push(line.clone());
                 listener.logged(line);

@@ -111,6 +111,7 @@ impl<'a> Packager<'a> {
             video_tracks: self.plan.renditions.len(),
             audio_sample_rate_hz: self.plan.audio.as_ref().map(|audio| audio.sample_rate_hz),
             timing: self.plan.timing,
+            expected_frames: self.plan.duration.map(|duration| self.plan.timing.frame_rate.frames_in(duration)),
         }
     }
 

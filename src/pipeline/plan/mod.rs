@@ -262,7 +262,9 @@ fn output_frame_rate(video: &VideoStream) -> FrameRate {
             next.unwrap_or(average)
         })
     } else {
-        average.or(video.real_frame_rate)
+        // An average that is no standard rate comes from a few missing frames; the real rate is what was meant.
+        let is_standard = |rate: &FrameRate| STANDARD_RATES.contains(&(rate.numerator(), rate.denominator()));
+        average.map(nearest_standard).filter(is_standard).or(video.real_frame_rate).or(average)
     };
     let mut rate = natural.or(fallback).map(nearest_standard);
     while let Some(too_high) = rate.filter(|rate| rate.per_second() > HIGHEST_RATE + 0.01) {

@@ -79,7 +79,7 @@ fn frame_rates_are_kept_as_exact_fractions_and_halved_above_sixty() {
 #[test]
 fn a_variable_rate_becomes_the_next_standard_rate() {
     assert_eq!(rate_of((2871, 100), (90000, 1)), "30000/1001");
-    assert_eq!(rate_of((2988, 100), (30, 1)), "30000/1001");
+    assert_eq!(rate_of((2988, 100), (30, 1)), "30");
     assert_eq!(rate_of((59, 1), (120, 1)), "60000/1001");
 }
 

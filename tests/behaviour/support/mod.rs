@@ -4,6 +4,7 @@ pub mod browser;
 pub mod clips;
 pub mod ffmpeg;
 pub mod fragments;
+pub mod object_store;
 pub mod stream;
 pub mod user;
 pub mod window;

@@ -45,6 +45,8 @@ pub struct TrackLayout {
     pub audio_sample_rate_hz: Option<u32>,
     /// Frame rate and segment length.
     pub timing: Timing,
+    /// Number of frames that the source should have, where its length is known.
+    pub expected_frames: Option<u64>,
 }
 
 /// A finished segment of one track.
@@ -125,7 +127,7 @@ struct Cutters {
 impl Cutters {
     fn new(layout: TrackLayout) -> Self {
         Self {
-            video: (0..layout.video_tracks).map(|track| VideoCutter::new(track, layout.timing)).collect(),
+            video: (0..layout.video_tracks).map(|track| VideoCutter::new(track, layout.timing, layout.expected_frames)).collect(),
             audio: layout
                 .audio_sample_rate_hz
                 .map(|sample_rate_hz| AudioCutter::new(layout.video_tracks, sample_rate_hz, layout.timing)),

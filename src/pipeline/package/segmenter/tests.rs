@@ -27,7 +27,7 @@ impl Collected {
 
 fn layout(audio: bool) -> TrackLayout {
     let timing = Timing::for_rate(FrameRate::new(25, 1).unwrap());
-    TrackLayout { video_tracks: 2, audio_sample_rate_hz: audio.then_some(48_000), timing }
+    TrackLayout { video_tracks: 2, audio_sample_rate_hz: audio.then_some(48_000), timing, expected_frames: None }
 }
 
 /// Frames in decode order I P B, with presentation times that begin two frames late, as an encoder's do.
@@ -114,6 +114,23 @@ fn an_end_of_less_than_half_a_second_joins_the_segment_before() {
     assert_eq!(lengths(313), [150, 150, 13]);
     assert_eq!(lengths(1), [1]);
     assert_eq!(lengths(150), [150]);
+}
+
+#[test]
+fn a_source_that_says_it_goes_on_is_playable_at_the_border_itself() {
+    let cut_after = |expected_frames: Option<u64>| {
+        let layout = TrackLayout { expected_frames, ..layout(false) };
+        let mut cutters = Cutters::new(layout);
+        let mut collected = Collected::default();
+        for track in 0..layout.video_tracks {
+            cutters.take(track, frames(150, layout.timing)).unwrap();
+        }
+        cutters.emit(&mut collected).unwrap();
+        collected.0.len()
+    };
+    assert_eq!(cut_after(Some(1500)), 2);
+    assert_eq!(cut_after(Some(160)), 0);
+    assert_eq!(cut_after(None), 0);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::pipeline::plan::Timing;
 pub(super) struct VideoCutter {
     track: usize,
     timing: Timing,
+    expected_frames: Option<u64>,
     /// Samples that are not in a segment yet, in decode order.
     waiting: VecDeque<PlacedSample>,
     frames_taken: u64,
@@ -24,10 +25,11 @@ pub(super) struct VideoCutter {
 }
 
 impl VideoCutter {
-    pub(super) fn new(track: usize, timing: Timing) -> Self {
+    pub(super) fn new(track: usize, timing: Timing, expected_frames: Option<u64>) -> Self {
         Self {
             track,
             timing,
+            expected_frames,
             waiting: VecDeque::new(),
             frames_taken: 0,
             frames_cut: 0,
@@ -78,8 +80,11 @@ impl VideoCutter {
 
     /// The next full segment, once it is sure that the rest is long enough to be a segment of its own.
     pub(super) fn next_segment(&mut self) -> Result<Option<Segment>, SegmenterError> {
-        let needed = self.timing.segment_frames + self.timing.shortest_segment_frames();
-        if (self.waiting.len() as u64) < needed {
+        let end = self.frames_cut + self.timing.segment_frames;
+        // A source that says it goes on for another GOP is believed; otherwise half a second more must be there.
+        let goes_on = self.expected_frames.is_some_and(|expected| expected >= end + self.timing.gop_frames);
+        let more = if goes_on { 0 } else { self.timing.shortest_segment_frames() };
+        if self.frames_taken < end + more {
             return Ok(None);
         }
         self.cut(self.timing.segment_frames).map(Some)
