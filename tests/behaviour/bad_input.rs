@@ -1,5 +1,6 @@
 //! What can go wrong with a job: each ends that job alone, with a reason and a remedy, and leaves nothing half-made.
 
+mod buckets;
 mod interrupted;
 mod sources;
 mod targets;

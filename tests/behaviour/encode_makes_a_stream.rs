@@ -22,7 +22,6 @@ use crate::support::{
 /// A finished stream that many tests look at, with its measured segments.
 struct Encoded {
     stream: Stream,
-    source: PathBuf,
     /// Each rendition's segments, by the rendition's name.
     segments: HashMap<String, Vec<Segment>>,
     user: User,
@@ -50,7 +49,7 @@ impl Encoded {
         std::fs::create_dir(&workplace).expect("the user's folder can be written");
         let renditions = stream.video_renditions().into_iter().chain(stream.audio_rendition());
         let segments = renditions.map(|name| (name.clone(), stream.segments(&name, &workplace))).collect();
-        Self { stream, source, segments, user }
+        Self { stream, segments, user }
     }
 
     fn workplace(&self) -> PathBuf {

@@ -12,7 +12,7 @@ use crate::support::{
 fn an_output_folder_below_a_file() {
     let user = User::new();
     let file = user.file("taken", b"");
-    let ended = Ended::of(user.encode_command_to(file.join("streams").as_os_str(), &[&clips::sample()], "quick"));
+    let ended = Ended::of(user.encode_command_to(file.join("streams").as_os_str(), &[], &[&clips::sample()], "quick"));
     assert_failed_alone(&ended, "output_not_writable", "taken");
     assert_eq!(user.processes(), Vec::<String>::new());
 }

@@ -25,7 +25,7 @@ pub struct Clip {
     /// Pictures in a second, as a fraction.
     pub frame_rate: (u32, u32),
     /// Arguments of ffmpeg but for the output; `SAMPLE` stands for the clip that ships.
-    recipe: &'static str,
+    pub recipe: &'static str,
 }
 
 const LAVFI_SOUND: &str = "-f lavfi -i sine=frequency=440:sample_rate=48000";

@@ -19,8 +19,10 @@ use tokio::runtime::Runtime;
 
 /// Tells a test that it runs in a process of its own, with credentials, and where the store is.
 const STORE_VARIABLE: &str = "REELPRESS_TEST_STORE";
-const ACCESS_KEY: &str = "testkey";
-const SECRET_KEY: &str = "testsecret";
+/// The access key that may do everything.
+pub const ACCESS_KEY: &str = "testkey";
+/// Its secret.
+pub const SECRET_KEY: &str = "testsecret";
 
 /// `test` may do everything, `reader` may not write, and everyone may read.
 const IDENTITIES: &str = r#"{"identities":[
@@ -160,7 +162,8 @@ pub fn client(endpoint: &str) -> Client {
     Client::from_conf(configuration)
 }
 
-fn shared_endpoint() -> String {
+/// Base URL of the one store that all tests of a run share.
+pub fn shared_endpoint() -> String {
     static SHARED: Mutex<Option<ObjectStore>> = Mutex::new(None);
     if let Ok(endpoint) = std::env::var(STORE_VARIABLE) {
         return endpoint;
@@ -190,8 +193,8 @@ fn weed() -> PathBuf {
 fn free_ports() -> [u16; 4] {
     let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     let start = u16::try_from(std::process::id() % 11_000).unwrap();
-    let mut ports = (0..11_000).map(|step| 10_000 + (start + step) % 11_000).filter(|&port| {
-        is_free(port) && is_free(port + 10_000)
-    });
+    let mut ports = (0..11_000)
+        .map(|step| 10_000 + (start + step) % 11_000)
+        .filter(|&port| is_free(port) && is_free(port + 10_000));
     std::array::from_fn(|_| ports.next().expect("four free ports"))
 }

@@ -1,7 +1,7 @@
 //! A user of their own for each test: settings, queue and output folder that nobody else sees.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -10,7 +10,7 @@ use reelpress::settings::AppFolders;
 use rustix::process::Pid;
 use serde_json::Value;
 
-use super::{ffmpeg::FfmpegVersion, run, stream::Stream, system_tool};
+use super::{ffmpeg::FfmpegVersion, object_store, run, stream::Stream, system_tool};
 
 /// A user with an empty home.
 pub struct User {
@@ -65,22 +65,37 @@ impl User {
         command
     }
 
-    /// Lets a command that will start the program run it for this user.
+    /// Lets a command that will start the program run it for this user, who has the credentials of the test store.
     pub fn equip(&self, command: &mut Command) {
-        command.env("REELPRESS_HOME", self.path("home"));
+        for (variable, _) in std::env::vars_os().filter(|(variable, _)| variable.to_string_lossy().starts_with("AWS_"))
+        {
+            command.env_remove(variable);
+        }
+        command
+            .env("AWS_ACCESS_KEY_ID", object_store::ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", object_store::SECRET_KEY);
+        command.env("AWS_CONFIG_FILE", self.path("aws-config")).env("AWS_EC2_METADATA_DISABLED", "true");
+        command.env("AWS_SHARED_CREDENTIALS_FILE", self.path("aws-credentials")).env("AWS_REGION", "us-east-1");
+        command.env("REELPRESS_HOME", self.path("home")).stdin(Stdio::null());
         command.env("REELPRESS_FFMPEG", self.ffmpeg.program()).env("REELPRESS_FFPROBE", system_tool("ffprobe"));
-        command.env_remove("AWS_PROFILE").env_remove("AWS_REGION").stdin(Stdio::null());
     }
 
     /// `reelpress encode` of these files into the output folder, with JSON events.
     pub fn encode_command(&self, files: &[&Path], preset: &str) -> Command {
-        self.encode_command_to(self.output().as_os_str(), files, preset)
+        self.encode_command_to(self.output().as_os_str(), &[], files, preset)
     }
 
-    /// `reelpress encode` of these files to this destination, with JSON events.
-    pub fn encode_command_to(&self, destination: &OsStr, files: &[&Path], preset: &str) -> Command {
+    /// `reelpress encode` of these files to this destination with these options for it, with JSON events.
+    pub fn encode_command_to(
+        &self,
+        destination: &OsStr,
+        options: &[OsString],
+        files: &[&Path],
+        preset: &str,
+    ) -> Command {
         let mut command = self.reelpress();
-        command.args(["encode", "--json", "--preset", preset, "--out"]).arg(destination).arg("--").args(files);
+        command.args(["encode", "--json", "--preset", preset, "--out"]).arg(destination);
+        command.args(options).arg("--").args(files);
         command
     }
 
