@@ -11,6 +11,9 @@ const FULL_HD_PIXELS: f64 = 1920.0 * 1080.0;
 /// Bits grow slower than pixels: larger pictures compress better.
 const BITS_BY_PIXELS_EXPONENT: f64 = 0.75;
 const LOWEST_BITS_PER_SECOND: f64 = 100_000.0;
+/// Two thirds of the sides are about half of the bits: neighbours should be 1.5 to 2 times apart.
+const COMPANION_SCALE: f64 = 2.0 / 3.0;
+const LARGEST_ALONE: f64 = 240.0;
 
 /// A rung as it will be encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +35,7 @@ impl Ladder {
     pub fn for_source(choice: &LadderChoice, source: PictureSize) -> Self {
         let own = even(source);
         let rungs = match choice {
-            LadderChoice::SourceSize => return Self(vec![planned(own, bitrate_by_pixels(own))]),
+            LadderChoice::SourceSize => return Self::with_companion(vec![planned(own, bitrate_by_pixels(own))]),
             LadderChoice::Rungs(rungs) => rungs,
         };
         let mut planned_rungs: Vec<PlannedRung> = Vec::new();
@@ -50,14 +53,28 @@ impl Ladder {
             match planned_rungs.first_mut() {
                 Some(largest) if largest.size == own => {}
                 Some(largest) if is_close(largest) => *largest = planned(own, largest.bitrate),
-                _ => planned_rungs.insert(0, planned(own, bitrate_between(rungs, source))),
+                _ => planned_rungs.insert(0, planned(own, bitrate_between(rungs, own))),
             }
         }
         planned_rungs.dedup_by(|smaller, larger| smaller.size == larger.size);
         if planned_rungs.is_empty() {
             planned_rungs.push(planned(own, bitrate_by_pixels(own)));
         }
-        Self(planned_rungs)
+        Self::with_companion(planned_rungs)
+    }
+
+    /// Gives a lone rung, unless it is small, a companion of two thirds: a stream has more than one video bit rate
+    /// (Apple HLS Authoring Specification 9.9).
+    fn with_companion(mut rungs: Vec<PlannedRung>) -> Self {
+        if let [lone] = rungs.as_slice()
+            && box_short_side(lone.size) > LARGEST_ALONE
+            && let Some(size) = fit(lone.size, (box_short_side(lone.size) * COMPANION_SCALE).round() as u32)
+        {
+            let bits = lone.bitrate.bits_per_second() as f64;
+            let bits = bits * (size.pixels() as f64 / lone.size.pixels() as f64).powf(BITS_BY_PIXELS_EXPONENT);
+            rungs.push(planned(size, rounded(bits)));
+        }
+        Self(rungs)
     }
 }
 
@@ -67,7 +84,14 @@ pub fn rung_name(short_side: u32) -> String {
 }
 
 fn planned(size: PictureSize, bitrate: BitRate) -> PlannedRung {
-    PlannedRung { name: rung_name(size.short_side()), size, bitrate }
+    PlannedRung { name: rung_name(box_short_side(size).round() as u32), size, bitrate }
+}
+
+/// The short side of the 16:9 (or 9:16) box that a picture fills: what its rung is called, so that wide and tall
+/// pictures are named like the rungs around them.
+fn box_short_side(size: PictureSize) -> f64 {
+    let long_side = f64::from(size.width.max(size.height));
+    f64::from(size.short_side()).max(long_side * 9.0 / 16.0)
 }
 
 /// The largest picture of the source's shape in a 16:9 (or 9:16) box of this short side; `None` if that would enlarge
@@ -98,10 +122,11 @@ fn bitrate_by_pixels(size: PictureSize) -> BitRate {
     rounded(bits)
 }
 
-/// The rate for the source's own size: on the line between the rungs around it, by the logarithm of the pixels.
-fn bitrate_between(rungs: &[Rung], source: PictureSize) -> BitRate {
-    let pixels_of = |rung: &Rung| f64::from(rung.short_side) * f64::from(rung.short_side) * 16.0 / 9.0;
-    let own = source.pixels() as f64;
+/// The rate for the source's own size: on the line between the rungs around it, by the logarithm of the pixels of
+/// the boxes.
+fn bitrate_between(rungs: &[Rung], own_size: PictureSize) -> BitRate {
+    let pixels_of = |rung: &Rung| f64::from(rung.short_side).powi(2);
+    let own = box_short_side(own_size).powi(2);
     let above = rungs.iter().rev().find(|rung| pixels_of(rung) > own);
     let below = rungs.iter().find(|rung| pixels_of(rung) <= own);
     let bits = |rung: &Rung| rung.bitrate.bits_per_second() as f64;
@@ -113,7 +138,7 @@ fn bitrate_between(rungs: &[Rung], source: PictureSize) -> BitRate {
         (Some(nearest), None) | (None, Some(nearest)) => {
             rounded(bits(nearest) * (own / pixels_of(nearest)).powf(BITS_BY_PIXELS_EXPONENT).min(1.0))
         }
-        (None, None) => bitrate_by_pixels(source),
+        (None, None) => bitrate_by_pixels(own_size),
     }
 }
 
@@ -161,14 +186,14 @@ mod tests {
         assert_eq!(rungs[0].0, "900p");
         assert!((3000..5000).contains(&rungs[0].3));
         assert_eq!(rungs[1], rung("720p", 1280, 720, 3000));
-        assert_eq!(ladder("web-hls", 320, 180).len(), 1);
+        assert_eq!(ladder("web-hls", 320, 180), [rung("180p", 320, 180, 280)]);
         assert_eq!(ladder("web-hls", 1280, 720)[0], rung("720p", 1280, 720, 3000));
     }
 
     #[test]
     fn an_own_size_close_to_a_rung_takes_its_place() {
-        let rungs = ladder("web-hls", 1300, 730);
-        assert_eq!(rungs[0], rung("730p", 1300, 730, 3000));
+        let rungs = ladder("web-hls", 1298, 730);
+        assert_eq!(rungs[0], rung("730p", 1298, 730, 3000));
         assert_eq!(rungs[1].0, "480p");
     }
 
@@ -191,15 +216,15 @@ mod tests {
     }
 
     #[test]
-    fn source_size_is_one_rung_with_a_rate_by_its_pixels() {
-        assert_eq!(ladder("source", 1920, 1080), [rung("1080p", 1920, 1080, 5000)]);
+    fn source_size_is_the_own_size_and_a_smaller_companion() {
+        assert_eq!(ladder("source", 1920, 1080), [rung("1080p", 1920, 1080, 5000), rung("720p", 1280, 720, 2720)]);
         assert_eq!(ladder("source", 853, 481)[0].1, 852);
+        assert_eq!(ladder("source", 320, 240).len(), 1);
     }
 
     proptest! {
         #[test]
         fn no_ladder_upscales_or_bends_a_picture(width in 16_u32..8000, height in 16_u32..8000, index in 0_usize..4) {
-            prop_assume!(f64::from(width) / f64::from(height) < 8.0 && f64::from(height) / f64::from(width) < 8.0);
             let preset = &built_in_presets()[index];
             let rungs = Ladder::for_source(&preset.ladder, PictureSize { width, height }).0;
             prop_assert!(!rungs.is_empty());

@@ -80,7 +80,7 @@ async fn page(State(folders): State<Folders>, UrlPath(token): UrlPath<String>) -
     let nonce = unguessable();
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}' https://cdn.jsdelivr.net/npm/; style-src 'nonce-{nonce}'; \
-         media-src 'self' blob:; connect-src 'self'; img-src 'self'; worker-src blob:; base-uri 'none'; \
+         media-src 'self' blob:; connect-src 'self'; img-src 'self' data:; worker-src blob:; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'"
     );
     let Ok(policy) = HeaderValue::from_str(&policy) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };

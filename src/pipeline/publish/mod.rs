@@ -155,11 +155,11 @@ impl Publisher {
     }
 
     /// Nothing more will be finished.
-    fn seal(&self) {
+    pub(super) fn seal(&self) {
         let _ = self.messages.send(Message::Finish);
     }
 
-    fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         self.task.as_ref().is_none_or(JoinHandle::is_finished)
     }
 }
