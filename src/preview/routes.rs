@@ -151,7 +151,7 @@ fn ask_for_the_whole(headers: &mut HeaderMap) {
 
 /// False for hidden files, which are those of other programs or not finished, and for paths that are not plain.
 fn is_served(path: &str) -> bool {
-    let mut names = path.trim_start_matches('/').split('/');
+    let mut names = path.strip_prefix('/').unwrap_or(path).split('/');
     names.all(|name| !name.is_empty() && !name.starts_with('.') && !name.contains(['\\', '\0', ':']))
 }
 
