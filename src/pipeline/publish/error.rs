@@ -236,7 +236,9 @@ impl PublishError {
                 "Check the network and the endpoint; publish the folder again when the store can be reached".to_owned()
             }
             Self::StoreUnavailable { .. } => "Wait a while, then publish the folder again".to_owned(),
-            Self::Refused { .. } => "See the details for what the store says".to_owned(),
+            Self::Refused { .. } => "See the details for what the store says; for one that knows no checksums, set \
+                AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
+                .to_owned(),
             Self::ContentDiffers { .. } => {
                 "Try again; if it stays so, the store or a proxy before it is faulty".to_owned()
             }
@@ -314,6 +316,7 @@ impl PublishError {
             | (_, 301 | 307) => Self::WrongRegion { place, detail },
             (_, 401) => Self::CredentialsRefused { place, detail },
             (_, 403) => Self::PermissionDenied { action, place, detail },
+            ("NotImplemented", _) | (_, 501) => Self::Refused { action, place, detail },
             (_, 429 | 500..=599) => Self::StoreUnavailable { place, detail },
             _ => Self::Refused { action, place, detail },
         }
