@@ -8,5 +8,6 @@ mod encode_makes_a_stream;
 mod probe;
 mod publish;
 mod support;
+mod terminal;
 mod tools;
 mod window_drop;
