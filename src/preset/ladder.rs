@@ -205,14 +205,9 @@ mod tests {
     #[test]
     fn wide_sources_keep_their_shape() {
         assert_eq!(ladder("web-hls", 1920, 804)[0], rung("1080p", 1920, 804, 5000));
-        assert_eq!(
-            ladder("web-hls", 640, 272),
-            [rung("272p", 640, 272, 690)].map(|mut own| {
-                own.0 = ladder("web-hls", 640, 272)[0].0.clone();
-                own.3 = ladder("web-hls", 640, 272)[0].3;
-                own
-            })
-        );
+        assert_eq!(ladder("web-hls", 640, 272), [rung("360p", 640, 272, 800), rung("240p", 426, 182, 440)]);
+        let names: Vec<String> = ladder("web-hls", 1600, 670).into_iter().map(|rung| rung.0).collect();
+        assert_eq!(names, ["900p", "720p", "480p", "360p"]);
     }
 
     #[test]
