@@ -9,5 +9,6 @@ mod preview;
 mod probe;
 mod publish;
 mod support;
+mod terminal;
 mod tools;
 mod window_drop;
