@@ -1,9 +1,11 @@
 //! Reelpress makes adaptive streams of video files.
 
+pub mod cli;
 pub mod engine;
 pub mod failure;
 pub mod format;
 pub mod job;
+pub mod logging;
 pub mod media;
 pub mod pipeline;
 pub mod preset;
