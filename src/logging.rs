@@ -83,6 +83,8 @@ pub fn start(folders: &AppFolders, verbosity: Verbosity, bars: &MultiProgress) -
 fn open_file(
     folders: &AppFolders,
 ) -> Result<(tracing_appender::non_blocking::NonBlocking, WorkerGuard), tracing_appender::rolling::InitError> {
+    // The library would write its own words to standard error for a folder that is not there.
+    std::fs::create_dir_all(folders.logs()).ok();
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("reelpress")

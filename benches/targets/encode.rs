@@ -230,8 +230,7 @@ fn run_ladder(user: &User, destination: &OsStr, more: &[OsString], is_playable: 
 }
 
 fn encoded_seconds(event: &Value) -> Option<f64> {
-    let encoded = &event["progress"]["encoded"];
-    Some(encoded["secs"].as_f64()? + encoded["nanos"].as_f64()? / 1e9)
+    event["encoded_seconds"].as_f64()
 }
 
 /// The files that a player needs before it shows the first picture of every rung.

@@ -32,9 +32,10 @@ Events of --json, one object a line on standard output. `event` tells which; eve
   job_finished    folder, multivariant_playlist, urls, renditions [{name, codecs, width, height, target_bps,
                   average_bps, peak_bps, bytes, segments}], files [{path, bytes}], duration_seconds, total_bytes,
                   wall_seconds, warnings
-  job_failed      source, kind, stage, headline, hint, detail
+  job_failed      source, failure {kind, stage, headline, hint, detail}
   job_cancelled
-  noticed         kind, stage, headline, hint, detail: something that belongs to no job, such as a folder without video
+  noticed         failure {kind, stage, headline, hint, detail}: something that belongs to no job, such as a folder
+                  without video
 The last event of each job is job_finished, job_failed or job_cancelled. Sizes are in pixels or bytes, rates in bits a
 second. What is not known, or does not apply, is null. New fields and new events may come: ignore what you don't know."#;
 
@@ -77,19 +78,11 @@ pub(super) enum WireEvent {
         report: Box<WireReport>,
     },
     /// The job ended without a stream.
-    JobFailed {
-        job: JobId,
-        source: String,
-        #[serde(flatten)]
-        failure: WireFailure,
-    },
+    JobFailed { job: JobId, source: String, failure: WireFailure },
     /// The user stopped the job.
     JobCancelled { job: JobId },
     /// Something that belongs to no job.
-    Noticed {
-        #[serde(flatten)]
-        failure: WireFailure,
-    },
+    Noticed { failure: WireFailure },
 }
 
 /// What a source is.
@@ -337,8 +330,8 @@ mod tests {
         let failure = Failure::new(FailureKind::BucketMissing, "no bucket", "make it").at(Stage::Publish);
         let at = jiff::Timestamp::UNIX_EPOCH;
         let line = line(&Event::JobFailed { id: JobId::generate(), failure, at });
-        assert_eq!((&line["event"], &line["kind"]), (&"job_failed".into(), &"bucket_missing".into()));
-        assert_eq!((&line["stage"], &line["hint"]), (&"publish".into(), &"make it".into()));
+        assert_eq!((&line["event"], &line["failure"]["kind"]), (&"job_failed".into(), &"bucket_missing".into()));
+        assert_eq!((&line["failure"]["stage"], &line["failure"]["hint"]), (&"publish".into(), &"make it".into()));
     }
 
     #[test]

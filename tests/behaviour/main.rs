@@ -5,8 +5,10 @@
 
 mod bad_input;
 mod encode_makes_a_stream;
+mod preview;
 mod probe;
 mod publish;
 mod support;
+mod terminal;
 mod tools;
 mod window_drop;

@@ -278,8 +278,8 @@ fn what_is_wrong_with_a_destination_is_told_apart_before_anything_is_sent() {
         write_stream(folder.path());
         let cases = [
             (missing, FailureKind::BucketMissing, "no-such-bucket"),
-            (with_profile("wrong-secret"), FailureKind::CredentialsRefused, "refuses the credentials"),
-            (with_profile("unknown-key"), FailureKind::CredentialsRefused, "refuses the credentials"),
+            (with_profile("wrong-secret"), FailureKind::CredentialsRefused, "credentials are refused"),
+            (with_profile("unknown-key"), FailureKind::CredentialsRefused, "credentials are refused"),
             (with_profile("no-such-profile"), FailureKind::CredentialsRefused, "No credentials"),
             (with_profile("reader"), FailureKind::PermissionDenied, "No permission to write"),
             (down, FailureKind::NetworkLost, "127.0.0.1:9"),

@@ -30,7 +30,7 @@ impl Running {
         let lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
         let mut running = Self { child, lines, events: Vec::new() };
         while let Some(event) = running.next_event() {
-            if event["progress"]["playable"].is_object() {
+            if event["playable_seconds"].is_number() {
                 assert!(user.processes().len() >= 2, "ffmpeg is not at work: {:?}", user.processes());
                 return running;
             }

@@ -50,11 +50,10 @@ fn progress_rises_and_tells_what_can_be_played() {
     let user = User::new();
     let ended = Ended::of(user.encode_command(&[&clips::LANDSCAPE.path()], "web-hls"));
     ended.assert_all_done();
-    let progress: Vec<_> = ended.events_named("job_progressed").into_iter().map(|event| &event["progress"]).collect();
+    let progress = ended.events_named("job_progressed");
     assert!(progress.len() > 2, "{:#?}", ended.events);
-    let fractions: Vec<f64> =
-        progress.iter().map(|progress| progress["fraction"].as_f64().expect("a number")).collect();
-    assert!(fractions.is_sorted() && fractions.iter().all(|fraction| (0.0..=1.0).contains(fraction)), "{fractions:?}");
-    assert!(progress.iter().any(|progress| progress["playable"].is_object()), "never told to be playable");
-    assert!(progress.iter().all(|progress| progress["rendition_count"].as_u64().is_some_and(|count| count <= 3)));
+    let percents: Vec<f64> = progress.iter().map(|progress| progress["percent"].as_f64().expect("a number")).collect();
+    assert!(percents.is_sorted() && percents.iter().all(|percent| (0.0..=100.0).contains(percent)), "{percents:?}");
+    assert!(progress.iter().any(|progress| progress["playable_seconds"].is_number()), "never told to be playable");
+    assert!(progress.iter().all(|progress| progress["renditions"].as_u64().is_some_and(|count| count <= 3)));
 }
