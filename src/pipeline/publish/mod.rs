@@ -1,7 +1,7 @@
 //! Bringing a stream into a bucket, while it grows or as a whole.
 //!
 //! Segments go up as they are finished, several at a time; a playlist goes up only after all that it names, so that a
-//! viewer can watch from the bucket while the encode goes on ([`order`] decides that, without knowing the network).
+//! viewer can watch from the bucket while the encode goes on (`order.rs` decides that, without knowing the network).
 //! Nothing that lies in the bucket is ever overwritten by another stream.
 
 mod error;
