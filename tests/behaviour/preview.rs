@@ -4,6 +4,7 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     path::Path,
+    process::Command,
 };
 
 use reelpress::preview::PreviewServer;
@@ -13,6 +14,8 @@ use ureq::{
     Agent,
     http::{HeaderMap, Response, StatusCode},
 };
+
+use crate::support::{clips, output_of, system_tool, tools_folder};
 
 const MULTIVARIANT: &str = "#EXTM3U\n#EXT-X-VERSION:7\n\
     #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Sound\",DEFAULT=YES,URI=\"audio/media.m3u8\"\n\
@@ -103,6 +106,44 @@ fn the_page_plays_what_the_folder_offers() {
     preview.write("720p/media.m3u8", format!("{MEDIA}#EXT-X-ENDLIST\n"));
     let stream: serde_json::Value = serde_json::from_slice(&preview.get("stream.json", &[]).body).unwrap();
     assert_eq!(stream["growing"], false);
+}
+
+/// The page in a real browser, with both of its players; a warning of the browser about the page's security policy or
+/// about the hash of hls.js is a problem too.
+#[test]
+fn every_rung_can_be_picked_and_played_with_sound_in_the_browser() {
+    let preview = Preview::start();
+    write_playable_stream(preview.folder.path());
+    for (player, name) in [("native", "of the browser"), ("hlsjs", "hls.js 1.7.4")] {
+        let mut command = Command::new(system_tool("node"));
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour/support/play_preview.mjs"));
+        command.arg(tools_folder()).arg(system_tool("chromium")).arg(preview.url("")).arg(player);
+        let played: serde_json::Value = serde_json::from_slice(&output_of(command)).unwrap();
+        assert_eq!(played["problems"], serde_json::json!([]), "{player}: {played}");
+        assert_eq!(played["player"], name);
+        let entries = played["entries"].as_array().unwrap();
+        let names: Vec<_> = entries.iter().map(|entry| entry["text"].as_str().unwrap().split(' ').next()).collect();
+        assert_eq!(names, [Some("Automatic"), Some("360p"), Some("180p")]);
+        assert_eq!(entries[1]["shown"], serde_json::json!([640, 360]), "{player}: {played}");
+        assert_eq!(entries[2]["shown"], serde_json::json!([320, 180]), "{player}: {played}");
+        for entry in entries {
+            assert!(entry["audio_bytes"].as_u64().unwrap() > 0, "{player}: no sound in {entry}");
+        }
+    }
+}
+
+/// Two rungs and a rendition of sound, by ffmpeg alone: what is tested is the page, not the encode.
+fn write_playable_stream(folder: &Path) {
+    let mut command = Command::new(system_tool("ffmpeg"));
+    command.args(["-v", "error", "-stream_loop", "2", "-i"]).arg(clips::sample()).current_dir(folder);
+    let options = "-t 12 -map 0:v -map 0:v -map 0:a -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 50 \
+        -sc_threshold 0 -s:v:0 640x360 -s:v:1 320x180 -b:v:0 800k -b:v:1 300k -c:a aac -ac 2 -f hls -hls_time 4 \
+        -hls_playlist_type vod -hls_segment_type fmp4 -hls_fmp4_init_filename init.mp4 -master_pl_name master.m3u8 \
+        -hls_segment_filename %v/segment-%d.m4s";
+    command.args(options.split_whitespace()).arg("-var_stream_map");
+    command.arg("v:0,agroup:audio,name:360p v:1,agroup:audio,name:180p a:0,agroup:audio,name:audio,default:yes");
+    command.arg("%v/media.m3u8");
+    output_of(command);
 }
 
 #[test]
