@@ -90,8 +90,8 @@ impl Engine {
         let (commands, to_do) = crossbeam_channel::unbounded();
         // Unbounded: a job never waits for the dispatcher; what comes often goes through the job's slot instead.
         let (reports, reported) = crossbeam_channel::unbounded();
-        let saves_settings = queue == QueueLife::Lasting;
-        let services = services::Services::start(folders, saves_settings, runtime, reports.clone())?;
+        let is_lasting = queue == QueueLife::Lasting;
+        let services = services::Services::start(folders, is_lasting, runtime, reports.clone())?;
         let published = Published { snapshot: Arc::new(snapshot.clone()), subscribers: Vec::new() };
         let published = Arc::new(RwLock::new(published));
         let dispatcher = dispatcher::Dispatcher {

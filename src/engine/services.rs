@@ -28,8 +28,9 @@ use crate::{
 
 pub(super) struct Services {
     pub(super) folders: AppFolders,
-    /// Whether changed settings are saved; the terminal's are not.
-    pub(super) saves_settings: bool,
+    /// Whether the queue outlives this run: then changed settings are saved, and waiting sources are looked at so that
+    /// their rows tell what they are. The terminal's does not.
+    pub(super) is_lasting: bool,
     pub(super) runtime: tokio::runtime::Runtime,
     pub(super) reports: Sender<WorkerReport>,
     toolbox: Arc<ArcSwapOption<Toolbox>>,
@@ -41,13 +42,13 @@ pub(super) struct Services {
 impl Services {
     pub(super) fn start(
         folders: AppFolders,
-        saves_settings: bool,
+        is_lasting: bool,
         runtime: tokio::runtime::Runtime,
         reports: Sender<WorkerReport>,
     ) -> std::io::Result<Self> {
         let toolbox = Arc::new(ArcSwapOption::empty());
         let intake = IntakeThread::start(Arc::clone(&toolbox), folders.thumbnails(), reports.clone())?;
-        Ok(Self { folders, saves_settings, runtime, reports, toolbox, intake, preview: Arc::default() })
+        Ok(Self { folders, is_lasting, runtime, reports, toolbox, intake, preview: Arc::default() })
     }
 
     pub(super) fn runtime_handle(&self) -> tokio::runtime::Handle {
@@ -64,7 +65,14 @@ impl Services {
     }
 
     pub(super) fn intake(&self, request: IntakeRequest) {
-        self.intake.send(request);
+        if self.is_lasting || matches!(request, IntakeRequest::Expand { .. }) {
+            self.intake.send(request);
+        }
+    }
+
+    /// Ends what the intake thread is at.
+    pub(super) fn stop_intake(&mut self) {
+        self.intake.stop();
     }
 
     pub(super) fn check_tools(&self, settings: &Settings) {
@@ -99,7 +107,7 @@ impl Services {
     }
 
     pub(super) fn save_settings(&self, settings: &Settings) {
-        if !self.saves_settings {
+        if !self.is_lasting {
             return;
         }
         let (settings, file) = (settings.clone(), self.folders.settings_file());
