@@ -9,3 +9,5 @@ pub mod pipeline;
 pub mod preset;
 pub mod settings;
 pub mod tools;
+#[cfg(feature = "gui")]
+pub mod gui;
