@@ -7,6 +7,7 @@ pub mod job;
 pub mod media;
 pub mod pipeline;
 pub mod preset;
+pub mod preview;
 pub mod settings;
 pub mod tools;
 #[cfg(feature = "gui")]

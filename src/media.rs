@@ -14,6 +14,9 @@ pub struct FrameRate {
 }
 
 impl FrameRate {
+    /// What is written when a source says nothing of its rate.
+    pub const FALLBACK: Self = Self { numerator: 25, denominator: 1 };
+
     /// A rate of `numerator / denominator` frames a second; `None` when either is zero.
     pub const fn new(numerator: u32, denominator: u32) -> Option<Self> {
         if numerator == 0 || denominator == 0 {

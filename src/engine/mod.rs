@@ -1,16 +1,114 @@
 //! Commands in, events out: the queue, one writer, one snapshot.
 
 mod command;
+mod dispatcher;
 mod event;
+mod intake_thread;
+mod job_thread;
+mod journal;
+mod services;
 mod snapshot;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use crossbeam_channel::{Receiver, Sender};
 
 pub use command::Command;
 pub use event::Event;
+pub use journal::JournalError;
 pub use snapshot::{DestinationTest, Job, JobFilter, QueueCounts, Snapshot, ToolStatus};
+
+use crate::settings::{AppFolders, Settings};
+
+/// How an engine is set up.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Where the program keeps its own files.
+    pub folders: AppFolders,
+    /// The settings at the start.
+    pub settings: Settings,
+    /// How long the queue lives.
+    pub queue: QueueLife,
+}
+
+/// How long a queue lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueLife {
+    /// As long as the engine: for one call in the terminal. Changed settings are not saved.
+    ThisRun,
+    /// In the journal of the app's data folder, with one owner at a time; changed settings are saved.
+    Lasting,
+}
+
+/// Why an engine could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The queue can't be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The system gives no threads.
+    #[error("the system gives no threads: {0}")]
+    Threads(#[from] std::io::Error),
+}
+
+/// Starts engines.
+#[derive(Debug)]
+pub struct Engine;
+
+impl Engine {
+    /// Starts the threads of an engine and, with a lasting queue, brings back what the journal holds; jobs that ran
+    /// when the program ended wait again.
+    ///
+    /// # Errors
+    /// When another instance owns the queue, its journal can't be used, or the system gives no threads.
+    pub fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
+        let EngineConfig { folders, settings, queue } = config;
+        let mut journal = match queue {
+            QueueLife::ThisRun => journal::Journal::in_memory()?,
+            QueueLife::Lasting => journal::Journal::open(&folders.journal_file())?,
+        };
+        let (mut snapshot, _) = journal.replay()?;
+        let interrupted: Vec<Event> = snapshot
+            .jobs
+            .iter()
+            .filter(|job| job.progress().is_some())
+            .map(|job| Event::JobRequeued { id: job.id })
+            .collect();
+        journal.append(&interrupted)?;
+        interrupted.iter().for_each(|event| snapshot.apply(event));
+        snapshot.apply(&Event::SettingsChanged { settings: Box::new(settings) });
+
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("engine-network")
+            .enable_all()
+            .build()?;
+        // Unbounded: a front never waits for the engine, and people do not type fast enough to fill memory.
+        let (commands, to_do) = crossbeam_channel::unbounded();
+        // Unbounded: a job never waits for the dispatcher; what comes often goes through the job's slot instead.
+        let (reports, reported) = crossbeam_channel::unbounded();
+        let saves_settings = queue == QueueLife::Lasting;
+        let services = services::Services::start(folders, saves_settings, runtime, reports.clone())?;
+        let published = Published { snapshot: Arc::new(snapshot.clone()), subscribers: Vec::new() };
+        let published = Arc::new(RwLock::new(published));
+        let dispatcher = dispatcher::Dispatcher {
+            snapshot,
+            journal,
+            showcase: Showcase(Arc::clone(&published)),
+            services,
+            running: HashMap::new(),
+            toolbox: None,
+            reports,
+        };
+        std::thread::Builder::new()
+            .name("engine-dispatcher".to_owned())
+            .spawn(move || dispatcher.run(&to_do, &reported))?;
+        Ok(EngineHandle { commands, published })
+    }
+}
 
 /// The engine has ended and takes no more commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +118,8 @@ pub struct EngineStopped;
 /// How fronts talk to the engine. Clones talk to the same engine.
 #[derive(Clone)]
 pub struct EngineHandle {
-    shared: Arc<Shared>,
+    commands: Sender<Command>,
+    published: Arc<RwLock<Published>>,
 }
 
 /// A snapshot, and every event after it.
@@ -32,16 +131,29 @@ pub struct Subscription {
     pub events: Receiver<Event>,
 }
 
-struct Shared {
-    /// Unbounded: a front never waits for the engine, and people do not type fast enough to fill memory.
-    commands: Sender<Command>,
-    published: RwLock<Published>,
-}
-
 /// What the dispatcher shows to others; the lock is held only to copy or to swap.
 struct Published {
     snapshot: Arc<Snapshot>,
     subscribers: Vec<Subscriber>,
+}
+
+/// Where the dispatcher shows each new state.
+struct Showcase(Arc<RwLock<Published>>);
+
+impl Showcase {
+    /// Shows a state and the events that led to it.
+    fn show(&self, snapshot: &Snapshot, events: &[Event]) {
+        let snapshot = Arc::new(snapshot.clone());
+        let mut published = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        published.snapshot = snapshot;
+        published.subscribers.retain(|subscriber| {
+            let is_there = events.iter().all(|event| subscriber.events.send(event.clone()).is_ok());
+            if is_there && let Some(wake) = &subscriber.wake {
+                wake();
+            }
+            is_there
+        });
+    }
 }
 
 struct Subscriber {
@@ -56,12 +168,12 @@ impl EngineHandle {
     /// # Errors
     /// When the engine has ended.
     pub fn send(&self, command: Command) -> Result<(), EngineStopped> {
-        self.shared.commands.send(command).map_err(|_| EngineStopped)
+        self.commands.send(command).map_err(|_| EngineStopped)
     }
 
     /// The state now. Never waits on work.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        let published = self.shared.published.read().unwrap_or_else(PoisonError::into_inner);
+        let published = self.published.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&published.snapshot)
     }
 
@@ -78,7 +190,7 @@ impl EngineHandle {
 
     fn subscribe_with(&self, wake: Option<Box<dyn Fn() + Send + Sync>>) -> Subscription {
         let (sender, events) = crossbeam_channel::unbounded();
-        let mut published = self.shared.published.write().unwrap_or_else(PoisonError::into_inner);
+        let mut published = self.published.write().unwrap_or_else(PoisonError::into_inner);
         published.subscribers.push(Subscriber { events: sender, wake });
         Subscription { base: Arc::clone(&published.snapshot), events }
     }

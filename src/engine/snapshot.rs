@@ -277,6 +277,15 @@ impl Snapshot {
         }
     }
 
+    /// The shortest list of journaled events that adds up to this state (but for what can be undone).
+    pub fn as_events(&self) -> Vec<Event> {
+        let mut events: Vec<Event> = self.jobs.iter().flat_map(|job| job.as_events()).collect();
+        if self.queue_paused {
+            events.push(Event::QueuePaused);
+        }
+        events
+    }
+
     fn remove(&mut self, ids: &[JobId]) {
         self.last_removed.clear();
         let mut index = 0;
@@ -342,6 +351,32 @@ impl Job {
             }
             _ => {}
         }
+    }
+
+    fn as_events(&self) -> Vec<Event> {
+        let id = self.id;
+        let mut events = vec![Event::JobAdded { id, spec: Box::new(self.spec.clone()), at: self.added_at }];
+        if let Some(source) = &self.source {
+            events.push(Event::SourceProbed { id, source: Box::new((**source).clone()) });
+        }
+        if let Some(path) = &self.thumbnail {
+            events.push(Event::ThumbnailReady { id, path: path.clone() });
+        }
+        if let Some(at) = self.started_at {
+            events.push(Event::JobStarted { id, at });
+        }
+        if let Some(plan) = &self.plan {
+            events.push(Event::JobPlanned { id, plan: Box::new((**plan).clone()) });
+        }
+        let at = self.ended_at.unwrap_or(self.added_at);
+        match &self.state {
+            JobState::Waiting if self.started_at.is_some() => events.push(Event::JobRequeued { id }),
+            JobState::Waiting | JobState::Running { .. } => {}
+            JobState::Done { report } => events.push(Event::JobFinished { id, report: report.clone(), at }),
+            JobState::Failed { failure } => events.push(Event::JobFailed { id, failure: failure.clone(), at }),
+            JobState::Cancelled => events.push(Event::JobCancelled { id, at }),
+        }
+        events
     }
 
     fn end(&mut self, state: JobState, at: Timestamp) {

@@ -2,12 +2,33 @@
 //!
 //! This is the only place where the order is written. No stage knows who asked for it.
 
+pub mod encode;
+pub mod intake;
+pub mod package;
 pub mod plan;
+pub mod probe;
+pub mod publish;
+
+mod progress;
+mod stream_folder;
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use encode::EncodeSession;
+use package::{FinishedStream, MULTIVARIANT_PLAYLIST, PackageError, Packager, images};
+use plan::EncodePlan;
+use progress::Reporter;
+use publish::Publisher;
+use stream_folder::StreamFolder;
 
 use crate::{
-    failure::Failure,
-    job::{FileReport, Progress},
+    failure::{Failure, FailureKind},
+    job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage},
     media::SourceMedia,
+    tools::{cancel::CancelToken, ffmpeg::Toolbox},
 };
 
 /// What a running job tells.
@@ -39,3 +60,213 @@ pub enum JobEnd {
     /// Something went wrong.
     Failed(Failure),
 }
+
+/// What a job needs to run.
+#[derive(Debug, Clone)]
+pub struct JobRequest {
+    /// Its id.
+    pub id: JobId,
+    /// What was asked.
+    pub spec: JobSpec,
+    /// The programs to drive.
+    pub toolbox: Toolbox,
+    /// Ends it.
+    pub cancel: CancelToken,
+    /// Where uploads run.
+    pub runtime: tokio::runtime::Handle,
+    /// A folder for passing files; made and removed by the job.
+    pub work_folder: PathBuf,
+}
+
+/// How often the end of an upload is looked for, and told of.
+const PUBLISH_POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// A stream that is shorter than its source by more than this part and this time is worth a warning.
+const MISSING_PART: f64 = 0.02;
+const MISSING_TIME: Duration = Duration::from_secs(1);
+
+/// Runs a job from its source to its report, on the calling thread.
+///
+/// # Errors
+/// The failure of the first stage that fails, or that the job was cancelled. Then nothing is left under a final name,
+/// and no process runs any more.
+pub fn run(request: &JobRequest, observer: &dyn Observer) -> Result<Report, JobEnd> {
+    let work = WorkFolder::create(&request.work_folder).map_err(JobEnd::Failed)?;
+    let result = run_stages(request, &work.0, observer);
+    if request.cancel.is_cancelled() && result.is_err() {
+        return Err(JobEnd::Cancelled);
+    }
+    result.map_err(JobEnd::Failed)
+}
+
+fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer) -> Result<Report, Failure> {
+    let started = Instant::now();
+    let spec = &request.spec;
+    let fingerprint = SourceFingerprint::of(&spec.source);
+
+    let source = probe::probe(&spec.source, &request.toolbox, &request.cancel)
+        .map_err(|error| error.into_failure().at(Stage::Probe))?;
+    observer.notice(Notice::SourceProbed(Box::new(source.clone())));
+    let plan = EncodePlan::resolve(spec, &source, request.toolbox.can_tone_map)
+        .map_err(|error| error.into_failure().at(Stage::Probe))?;
+
+    let folder = StreamFolder::create(spec.destination.local_folder(), &spec.source)
+        .map_err(|failure| failure.at(Stage::Package))?;
+    observer.notice(Notice::Planned(Box::new(plan.summary(folder.path().to_owned()))));
+    let publisher = start_publisher(request, &folder)?;
+    let reporter = Reporter::new(observer, &plan, publisher.as_ref());
+
+    let stream = encode_and_package(request, &plan, work_folder, &folder, &reporter)?;
+    let mut warnings = plan.warnings.clone();
+    warnings.extend(check_length(&plan, &stream, spec, fingerprint.as_ref())?);
+
+    let files = reporter.finished_files();
+    let urls = match &publisher {
+        Some(uploads) => {
+            uploads.seal();
+            while !uploads.has_ended() {
+                reporter.tell();
+                std::thread::sleep(PUBLISH_POLL_INTERVAL);
+            }
+            reporter.finished(Stage::Publish);
+            finish_publishing(publisher, &folder, request)
+        }
+        None => Ok(Vec::new()),
+    };
+    let urls = match urls {
+        Ok(urls) => urls,
+        Err(failure) if request.cancel.is_cancelled() => return Err(failure),
+        Err(failure) => {
+            // The finished stream is not lost because it could not be sent.
+            folder.keep();
+            return Err(failure);
+        }
+    };
+    let report = report(request, folder, stream, files);
+    Ok(Report { urls, warnings, wall_time: started.elapsed(), ..report })
+}
+
+fn start_publisher(request: &JobRequest, folder: &StreamFolder) -> Result<Option<Publisher>, Failure> {
+    let Destination::S3 { location, .. } = &request.spec.destination else { return Ok(None) };
+    Publisher::start(&request.runtime, location, folder.path(), folder.name(), &request.cancel)
+        .map(Some)
+        .map_err(|error| error.into_failure().at(Stage::Publish))
+}
+
+fn encode_and_package(
+    request: &JobRequest,
+    plan: &EncodePlan,
+    work_folder: &Path,
+    folder: &StreamFolder,
+    reporter: &Reporter<'_>,
+) -> Result<FinishedStream, Failure> {
+    let name = request.spec.source_name();
+    let mut packager = Packager::new(plan, folder.path(), reporter, request.cancel.clone());
+    reporter.package_through(packager.progress());
+    let session = EncodeSession { cancel: &request.cancel, listener: reporter };
+    encode::encode(plan, &request.toolbox, work_folder, &mut packager, &session)
+        .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;
+    reporter.finished(Stage::Encode);
+    let failed = |error: PackageError| error.into_failure().at(Stage::Package);
+    images::write_images(&plan.pictures, work_folder, folder.path(), reporter).map_err(failed)?;
+    let stream = packager.finish().map_err(failed)?;
+    reporter.finished(Stage::Package);
+    Ok(stream)
+}
+
+/// Compares the stream's length with the source's: a warning when the source ended early, a failure when it was taken
+/// away or changed meanwhile.
+fn check_length(
+    plan: &EncodePlan,
+    stream: &FinishedStream,
+    spec: &JobSpec,
+    fingerprint: Option<&SourceFingerprint>,
+) -> Result<Option<String>, Failure> {
+    let Some(expected) = plan.duration else { return Ok(None) };
+    let missing = expected.saturating_sub(stream.duration);
+    if missing <= MISSING_TIME.max(expected.mul_f64(MISSING_PART)) {
+        return Ok(None);
+    }
+    let made = crate::format::clock(stream.duration);
+    let of = crate::format::clock(expected);
+    if SourceFingerprint::of(&spec.source).as_ref() != fingerprint {
+        let name = spec.source_name();
+        let headline = format!("“{name}” was removed or changed while it was encoded");
+        let hint = "Put the file back, leave it in place until the job is done, and retry the job";
+        let failure = Failure::new(FailureKind::SourceVanished, headline, hint);
+        return Err(failure.with_detail(format!("{made} of {of} could be read")).at(Stage::Encode));
+    }
+    Ok(Some(format!("The source ends early: {made} of {of} could be read")))
+}
+
+fn finish_publishing(
+    publisher: Option<Publisher>,
+    folder: &StreamFolder,
+    request: &JobRequest,
+) -> Result<Vec<String>, Failure> {
+    let Some(publisher) = publisher else { return Ok(Vec::new()) };
+    let location = publisher.finish().map_err(|error| {
+        let mut failure = error.into_failure().at(Stage::Publish);
+        let kept = folder.path().display();
+        failure.detail.push_str(&format!(
+            "\nThe finished stream is kept in {kept}; “reelpress publish {kept} {}” sends it",
+            request.spec.destination.label()
+        ));
+        failure
+    })?;
+    Ok(location.urls)
+}
+
+fn report(request: &JobRequest, folder: StreamFolder, stream: FinishedStream, files: Vec<FileReport>) -> Report {
+    let keeps_local = match &request.spec.destination {
+        Destination::Folder(_) => true,
+        Destination::S3 { keep_local, .. } => *keep_local,
+    };
+    let path = keeps_local.then(|| folder.path().to_owned());
+    if keeps_local {
+        folder.keep();
+    }
+    Report {
+        multivariant_playlist: path.as_ref().map(|path| path.join(MULTIVARIANT_PLAYLIST)),
+        folder: path,
+        urls: Vec::new(),
+        renditions: stream.renditions,
+        total_bytes: files.iter().map(|file| file.bytes).sum(),
+        files,
+        duration: stream.duration,
+        wall_time: Duration::ZERO,
+        warnings: Vec::new(),
+    }
+}
+
+/// The folder for passing files; removed with all it holds.
+struct WorkFolder(PathBuf);
+
+impl WorkFolder {
+    fn create(path: &Path) -> Result<Self, Failure> {
+        std::fs::create_dir_all(path).map_err(|error| package::write_failure(&path.join("."), &error))?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for WorkFolder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::info!(%error, path = %self.0.display(), "passing files could not be removed");
+        }
+    }
+}
+
+/// By what a file is known again.
+#[derive(Debug, PartialEq)]
+struct SourceFingerprint {
+    bytes: u64,
+    modified: Option<std::time::SystemTime>,
+}
+
+impl SourceFingerprint {
+    fn of(source: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(source).ok()?;
+        Some(Self { bytes: metadata.len(), modified: metadata.modified().ok() })
+    }
+}
+

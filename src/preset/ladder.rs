@@ -50,7 +50,7 @@ impl Ladder {
             match planned_rungs.first_mut() {
                 Some(largest) if largest.size == own => {}
                 Some(largest) if is_close(largest) => *largest = planned(own, largest.bitrate),
-                _ => planned_rungs.insert(0, planned(own, bitrate_between(rungs, source))),
+                _ => planned_rungs.insert(0, planned(own, bitrate_between(rungs, own))),
             }
         }
         planned_rungs.dedup_by(|smaller, larger| smaller.size == larger.size);
@@ -67,7 +67,14 @@ pub fn rung_name(short_side: u32) -> String {
 }
 
 fn planned(size: PictureSize, bitrate: BitRate) -> PlannedRung {
-    PlannedRung { name: rung_name(size.short_side()), size, bitrate }
+    PlannedRung { name: rung_name(box_short_side(size).round() as u32), size, bitrate }
+}
+
+/// The short side of the 16:9 (or 9:16) box that a picture fills: what its rung is called, so that wide and tall
+/// pictures are named like the rungs around them.
+fn box_short_side(size: PictureSize) -> f64 {
+    let long_side = f64::from(size.width.max(size.height));
+    f64::from(size.short_side()).max(long_side * 9.0 / 16.0)
 }
 
 /// The largest picture of the source's shape in a 16:9 (or 9:16) box of this short side; `None` if that would enlarge
@@ -98,10 +105,11 @@ fn bitrate_by_pixels(size: PictureSize) -> BitRate {
     rounded(bits)
 }
 
-/// The rate for the source's own size: on the line between the rungs around it, by the logarithm of the pixels.
-fn bitrate_between(rungs: &[Rung], source: PictureSize) -> BitRate {
-    let pixels_of = |rung: &Rung| f64::from(rung.short_side) * f64::from(rung.short_side) * 16.0 / 9.0;
-    let own = source.pixels() as f64;
+/// The rate for the source's own size: on the line between the rungs around it, by the logarithm of the pixels of
+/// the boxes.
+fn bitrate_between(rungs: &[Rung], own_size: PictureSize) -> BitRate {
+    let pixels_of = |rung: &Rung| f64::from(rung.short_side).powi(2);
+    let own = box_short_side(own_size).powi(2);
     let above = rungs.iter().rev().find(|rung| pixels_of(rung) > own);
     let below = rungs.iter().find(|rung| pixels_of(rung) <= own);
     let bits = |rung: &Rung| rung.bitrate.bits_per_second() as f64;
@@ -113,7 +121,7 @@ fn bitrate_between(rungs: &[Rung], source: PictureSize) -> BitRate {
         (Some(nearest), None) | (None, Some(nearest)) => {
             rounded(bits(nearest) * (own / pixels_of(nearest)).powf(BITS_BY_PIXELS_EXPONENT).min(1.0))
         }
-        (None, None) => bitrate_by_pixels(source),
+        (None, None) => bitrate_by_pixels(own_size),
     }
 }
 
@@ -167,8 +175,8 @@ mod tests {
 
     #[test]
     fn an_own_size_close_to_a_rung_takes_its_place() {
-        let rungs = ladder("web-hls", 1300, 730);
-        assert_eq!(rungs[0], rung("730p", 1300, 730, 3000));
+        let rungs = ladder("web-hls", 1298, 730);
+        assert_eq!(rungs[0], rung("730p", 1298, 730, 3000));
         assert_eq!(rungs[1].0, "480p");
     }
 
@@ -199,7 +207,6 @@ mod tests {
     proptest! {
         #[test]
         fn no_ladder_upscales_or_bends_a_picture(width in 16_u32..8000, height in 16_u32..8000, index in 0_usize..4) {
-            prop_assume!(f64::from(width) / f64::from(height) < 8.0 && f64::from(height) / f64::from(width) < 8.0);
             let preset = &built_in_presets()[index];
             let rungs = Ladder::for_source(&preset.ladder, PictureSize { width, height }).0;
             prop_assert!(!rungs.is_empty());

@@ -1,0 +1,332 @@
+//! The one writer: takes commands and reports, turns them into events, keeps the journal, starts and stops jobs.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use crossbeam_channel::{Receiver, Sender, select_biased};
+use jiff::Timestamp;
+
+use super::{
+    Command, Event, Showcase, Snapshot, ToolStatus,
+    intake_thread::{IntakeRequest, Inspection},
+    job_thread::{self, JobOutcome, RunningJob},
+    journal::Journal,
+    services::Services,
+};
+use crate::{
+    failure::{Failure, FailureKind},
+    job::{JobId, JobSpec, JobState},
+    pipeline::{JobEnd, JobRequest, Notice},
+    tools::{cancel::CancelToken, ffmpeg::Toolbox},
+};
+
+/// Progress goes out ten times a second at most.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// How often free disk space is measured.
+const DISK_INTERVAL: Duration = Duration::from_secs(10);
+/// How long the end of the program waits for its jobs to clean up.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// What the engine's threads tell the dispatcher.
+pub(super) enum WorkerReport {
+    /// A lifecycle notice of a running job.
+    Noticed { id: JobId, notice: Notice },
+    /// A job's thread is done.
+    Ended { id: JobId, outcome: JobOutcome },
+    /// Files were found for an `AddJobs`.
+    Expanded { specs: Vec<JobSpec>, failures: Vec<Failure> },
+    /// A source was looked at.
+    Inspected { id: JobId, inspection: Inspection },
+    /// ffmpeg was looked for.
+    Tools(Result<Toolbox, Failure>),
+    /// An event that a service made.
+    Event(Box<Event>),
+}
+
+pub(super) struct Dispatcher {
+    pub(super) snapshot: Snapshot,
+    pub(super) journal: Journal,
+    pub(super) showcase: Showcase,
+    pub(super) services: Services,
+    pub(super) running: HashMap<JobId, RunningJob>,
+    pub(super) toolbox: Option<Toolbox>,
+    pub(super) reports: Sender<WorkerReport>,
+}
+
+impl Dispatcher {
+    /// Works until `Stop`, or until every handle is gone.
+    pub(super) fn run(mut self, commands: &Receiver<Command>, reports: &Receiver<WorkerReport>) {
+        let disk = crossbeam_channel::tick(DISK_INTERVAL);
+        let progress = crossbeam_channel::tick(PROGRESS_INTERVAL);
+        let idle = crossbeam_channel::never();
+        self.services.check_tools(&self.snapshot.settings);
+        self.services.measure_disk(&self.snapshot.settings);
+        for job in self.snapshot.jobs.clone() {
+            if job.source.is_none() && job.state == JobState::Waiting {
+                self.services.intake(IntakeRequest::Inspect { id: job.id, source: job.spec.source.clone() });
+            }
+        }
+        loop {
+            let progress = if self.running.is_empty() { &idle } else { &progress };
+            select_biased! {
+                recv(commands) -> command => match command {
+                    Ok(Command::Stop) | Err(_) => break,
+                    Ok(command) => self.command(command),
+                },
+                recv(reports) -> report => if let Ok(report) = report { self.report(report) },
+                recv(progress) -> _ => self.drain_slots(),
+                recv(disk) -> _ => self.services.measure_disk(&self.snapshot.settings),
+            }
+            self.start_jobs();
+        }
+        self.stop(reports);
+    }
+
+    /// Journals, applies and shows events, in this order.
+    fn emit(&mut self, events: Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
+        let lasting: Vec<Event> = events.iter().filter(|event| event.is_journaled()).cloned().collect();
+        let mut shown = events;
+        if !lasting.is_empty()
+            && let Err(error) = self.journal.append(&lasting)
+        {
+            tracing::error!(%error, "the journal can't be written");
+            shown.push(Event::Noticed {
+                failure: Failure::new(
+                    FailureKind::OutputNotWritable,
+                    "The queue can't be saved",
+                    "Make room on the disk that holds your user folder; until then the queue is lost when Reelpress ends",
+                )
+                .with_detail(error.to_string()),
+            });
+        }
+        for event in &shown {
+            self.snapshot.apply(event);
+        }
+        self.showcase.show(&self.snapshot, &shown);
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::AddJobs { specs } => self.services.intake(IntakeRequest::Expand { specs }),
+            Command::Cancel { id } => self.cancel(id),
+            Command::Retry { id } => self.retry(id),
+            Command::Remove { id } => self.remove(|job_id, _| job_id == id),
+            Command::RemoveFinished => self.remove(|_, state| matches!(state, JobState::Done { .. })),
+            Command::UndoRemove => self.emit(vec![Event::RemovalUndone]),
+            Command::MoveToTop { id } => {
+                let first_waiting = self.snapshot.jobs.iter().position(|job| job.state == JobState::Waiting);
+                self.move_job(id, first_waiting.unwrap_or(0));
+            }
+            Command::MoveTo { id, index } => self.move_job(id, index),
+            Command::PauseQueue => self.emit(vec![Event::QueuePaused]),
+            Command::ResumeQueue => self.emit(vec![Event::QueueResumed]),
+            Command::UpdateSettings { settings } => {
+                self.services.save_settings(&settings);
+                let old = Arc::clone(&self.snapshot.settings);
+                self.emit(vec![Event::SettingsChanged { settings: settings.clone() }]);
+                if (&old.ffmpeg, &old.ffprobe) != (&settings.ffmpeg, &settings.ffprobe) {
+                    self.services.check_tools(&settings);
+                }
+                if old.output_folder != settings.output_folder {
+                    self.services.measure_disk(&settings);
+                }
+            }
+            Command::CheckTools => self.services.check_tools(&self.snapshot.settings),
+            Command::DownloadTools => self.services.download_tools(&self.snapshot.settings),
+            Command::TestDestination { location } => self.services.test_destination(location),
+            Command::Preview { id } => {
+                let folder = self.snapshot.job(id).and_then(|job| Some(job.plan.as_ref()?.folder.clone()));
+                self.services.preview(id, folder);
+            }
+            Command::Stop => {}
+        }
+    }
+
+    fn cancel(&mut self, id: JobId) {
+        if let Some(running) = self.running.get(&id) {
+            running.cancel.cancel();
+        } else if self.snapshot.job(id).is_some_and(|job| job.state == JobState::Waiting) {
+            self.emit(vec![Event::JobCancelled { id, at: Timestamp::now() }]);
+        }
+    }
+
+    fn retry(&mut self, id: JobId) {
+        let Some(job) = self.snapshot.job(id) else { return };
+        if matches!(job.state, JobState::Failed { .. } | JobState::Cancelled) {
+            let request = job.source.is_none().then(|| IntakeRequest::Inspect { id, source: job.spec.source.clone() });
+            self.emit(vec![Event::JobRequeued { id }]);
+            if let Some(request) = request {
+                self.services.intake(request);
+            }
+        }
+    }
+
+    fn remove(&mut self, chosen: impl Fn(JobId, &JobState) -> bool) {
+        let is_removable = |state: &JobState| !matches!(state, JobState::Running { .. });
+        let ids: Vec<JobId> = self
+            .snapshot
+            .jobs
+            .iter()
+            .filter(|job| is_removable(&job.state) && chosen(job.id, &job.state))
+            .map(|job| job.id)
+            .collect();
+        if !ids.is_empty() {
+            self.emit(vec![Event::JobsRemoved { ids }]);
+        }
+    }
+
+    fn move_job(&mut self, id: JobId, index: usize) {
+        if self.snapshot.job(id).is_some() {
+            self.emit(vec![Event::JobMoved { id, index }]);
+        }
+    }
+
+    fn report(&mut self, report: WorkerReport) {
+        match report {
+            WorkerReport::Noticed { id, notice } => match notice {
+                Notice::SourceProbed(source) => self.emit(vec![Event::SourceProbed { id, source }]),
+                Notice::Planned(plan) => self.emit(vec![Event::JobPlanned { id, plan }]),
+                Notice::Progressed(_) | Notice::FilesFinished(_) | Notice::Logged(_) => {}
+            },
+            WorkerReport::Ended { id, outcome } => self.job_ended(id, outcome),
+            WorkerReport::Expanded { specs, failures } => self.add_jobs(specs, failures),
+            WorkerReport::Inspected { id, inspection } => self.inspected(id, inspection),
+            WorkerReport::Tools(found) => self.tools_checked(found),
+            WorkerReport::Event(event) => self.emit(vec![*event]),
+        }
+    }
+
+    fn add_jobs(&mut self, specs: Vec<JobSpec>, failures: Vec<Failure>) {
+        let mut events: Vec<Event> = failures.into_iter().map(|failure| Event::Noticed { failure }).collect();
+        let mut requests = Vec::new();
+        for spec in specs {
+            let id = JobId::generate();
+            requests.push(IntakeRequest::Inspect { id, source: spec.source.clone() });
+            events.push(Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::now() });
+        }
+        self.emit(events);
+        if self.toolbox.is_some() {
+            requests.into_iter().for_each(|request| self.services.intake(request));
+        }
+    }
+
+    fn inspected(&mut self, id: JobId, inspection: Inspection) {
+        let is_waiting = self.snapshot.job(id).is_some_and(|job| job.state == JobState::Waiting);
+        match inspection {
+            Inspection::Source(source) => self.emit(vec![Event::SourceProbed { id, source }]),
+            Inspection::Thumbnail(path) => self.emit(vec![Event::ThumbnailReady { id, path }]),
+            Inspection::Failed(failure) if is_waiting => {
+                self.emit(vec![Event::JobFailed { id, failure, at: Timestamp::now() }]);
+            }
+            // The running job meets the same failure itself.
+            Inspection::Failed(_) => {}
+        }
+    }
+
+    fn tools_checked(&mut self, found: Result<Toolbox, Failure>) {
+        let status = match &found {
+            Ok(toolbox) => ToolStatus::Ready {
+                ffmpeg_version: toolbox.version.clone(),
+                ffmpeg: toolbox.ffmpeg.clone(),
+                ffprobe: toolbox.ffprobe.clone(),
+            },
+            Err(failure) => ToolStatus::Unusable { failure: failure.clone() },
+        };
+        let had_none = self.toolbox.is_none();
+        self.toolbox = found.ok();
+        self.services.use_toolbox(self.toolbox.as_ref());
+        self.emit(vec![Event::ToolsChecked { status }]);
+        if had_none && self.toolbox.is_some() {
+            for job in self.snapshot.jobs.clone() {
+                if job.source.is_none() && job.state == JobState::Waiting {
+                    self.services.intake(IntakeRequest::Inspect { id: job.id, source: job.spec.source.clone() });
+                }
+            }
+        }
+    }
+
+    fn start_jobs(&mut self) {
+        let Some(toolbox) = &self.toolbox else { return };
+        let toolbox = toolbox.clone();
+        while !self.snapshot.queue_paused && self.running.len() < self.snapshot.settings.running_jobs.max(1) {
+            let next = self.snapshot.jobs.iter().find(|job| job.state == JobState::Waiting);
+            let Some(job) = next.map(Arc::clone) else { return };
+            let request = JobRequest {
+                id: job.id,
+                spec: job.spec.clone(),
+                toolbox: toolbox.clone(),
+                cancel: CancelToken::default(),
+                runtime: self.services.runtime_handle(),
+                work_folder: self.services.work_folder(job.id),
+            };
+            self.emit(vec![Event::JobStarted { id: job.id, at: Timestamp::now() }]);
+            match job_thread::start(request, &self.reports) {
+                Ok(running) => {
+                    self.running.insert(job.id, running);
+                }
+                Err(error) => {
+                    let failure = Failure::new(
+                        FailureKind::Internal,
+                        "The system gives no thread for the job",
+                        "Close other programs, then retry the job",
+                    );
+                    let failure = failure.with_detail(error.to_string());
+                    self.emit(vec![Event::JobFailed { id: job.id, failure, at: Timestamp::now() }]);
+                }
+            }
+        }
+    }
+
+    fn job_ended(&mut self, id: JobId, outcome: JobOutcome) {
+        let at = Timestamp::now();
+        let requeue = match self.running.remove(&id) {
+            Some(running) => {
+                let events = slot_events(id, &running);
+                self.emit(events);
+                running.requeue
+            }
+            None => false,
+        };
+        let event = match outcome {
+            Ok(report) => Event::JobFinished { id, report, at },
+            Err(JobEnd::Cancelled) if requeue => Event::JobRequeued { id },
+            Err(JobEnd::Cancelled) => Event::JobCancelled { id, at },
+            Err(JobEnd::Failed(failure)) => Event::JobFailed { id, failure, at },
+        };
+        self.emit(vec![event]);
+    }
+
+    fn drain_slots(&mut self) {
+        let events = self.running.iter().flat_map(|(id, running)| slot_events(*id, running)).collect();
+        self.emit(events);
+    }
+
+    fn stop(mut self, reports: &Receiver<WorkerReport>) {
+        for running in self.running.values_mut() {
+            running.requeue = true;
+            running.cancel.cancel();
+        }
+        let deadline = std::time::Instant::now() + STOP_LIMIT;
+        while !self.running.is_empty() {
+            match reports.recv_deadline(deadline) {
+                Ok(report) => self.report(report),
+                Err(_) => break,
+            }
+        }
+        self.emit(vec![Event::Stopped]);
+    }
+}
+
+fn slot_events(id: JobId, running: &RunningJob) -> Vec<Event> {
+    let slot = running.take_slot();
+    let mut events: Vec<Event> = slot.log.into_iter().map(|line| Event::JobLogged { id, line }).collect();
+    if !slot.files.is_empty() {
+        events.push(Event::FilesFinished { id, files: slot.files });
+    }
+    if let Some(progress) = slot.progress {
+        events.push(Event::JobProgressed { id, progress: Box::new(progress) });
+    }
+    events
+}

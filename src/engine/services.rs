@@ -1,0 +1,186 @@
+//! What the dispatcher has done elsewhere, because it takes time: looking for tools, trying destinations, measuring the
+//! disk, serving previews. Each answers with a report; none is waited for.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwapOption;
+use crossbeam_channel::Sender;
+
+use super::{
+    DestinationTest, Event, ToolStatus,
+    dispatcher::WorkerReport,
+    intake_thread::{IntakeRequest, IntakeThread},
+};
+use crate::{
+    failure::{Failure, FailureKind},
+    job::{JobId, S3Location},
+    pipeline::publish,
+    preview::PreviewServer,
+    settings::{AppFolders, Settings},
+    tools::{
+        cancel::CancelToken,
+        ffmpeg::{DownloadProgress, Toolbox},
+    },
+};
+
+pub(super) struct Services {
+    pub(super) folders: AppFolders,
+    /// Whether changed settings are saved; the terminal's are not.
+    pub(super) saves_settings: bool,
+    pub(super) runtime: tokio::runtime::Runtime,
+    pub(super) reports: Sender<WorkerReport>,
+    toolbox: Arc<ArcSwapOption<Toolbox>>,
+    intake: IntakeThread,
+    /// One server for all previews, started by the first. Locked on blocking threads only.
+    preview: Arc<Mutex<Option<PreviewServer>>>,
+}
+
+impl Services {
+    pub(super) fn start(
+        folders: AppFolders,
+        saves_settings: bool,
+        runtime: tokio::runtime::Runtime,
+        reports: Sender<WorkerReport>,
+    ) -> std::io::Result<Self> {
+        let toolbox = Arc::new(ArcSwapOption::empty());
+        let intake = IntakeThread::start(Arc::clone(&toolbox), folders.thumbnails(), reports.clone())?;
+        Ok(Self { folders, saves_settings, runtime, reports, toolbox, intake, preview: Arc::default() })
+    }
+
+    pub(super) fn runtime_handle(&self) -> tokio::runtime::Handle {
+        self.runtime.handle().clone()
+    }
+
+    /// The folder for a job's passing files.
+    pub(super) fn work_folder(&self, id: JobId) -> PathBuf {
+        self.folders.cache.join("work").join(id.to_string())
+    }
+
+    pub(super) fn use_toolbox(&self, toolbox: Option<&Toolbox>) {
+        self.toolbox.store(toolbox.cloned().map(Arc::new));
+    }
+
+    pub(super) fn intake(&self, request: IntakeRequest) {
+        self.intake.send(request);
+    }
+
+    pub(super) fn check_tools(&self, settings: &Settings) {
+        let (settings, folders) = (settings.clone(), self.folders.clone());
+        self.in_background(move |report| {
+            report(WorkerReport::Tools(Toolbox::find(&settings, &folders).map_err(|error| error.into_failure())));
+        });
+    }
+
+    pub(super) fn download_tools(&self, settings: &Settings) {
+        let (settings, folders) = (settings.clone(), self.folders.clone());
+        self.in_background(move |report| {
+            let tell = |fraction| {
+                report(WorkerReport::Event(Box::new(Event::ToolsChecked {
+                    status: ToolStatus::Downloading { fraction },
+                })));
+            };
+            tell(Some(0.0));
+            let shown_percent = std::cell::Cell::new(0);
+            let progress = |progress: DownloadProgress| {
+                let fraction = progress.fraction();
+                let percent = fraction.map_or(100, |fraction| (fraction * 100.0) as u32);
+                if shown_percent.replace(percent) != percent {
+                    tell(fraction);
+                }
+            };
+            let downloaded = Toolbox::download(&folders, &progress, &CancelToken::default());
+            // What is set or found first keeps its place before the download.
+            let found = downloaded.and_then(|_| Toolbox::find(&settings, &folders));
+            report(WorkerReport::Tools(found.map_err(|error| error.into_failure())));
+        });
+    }
+
+    pub(super) fn save_settings(&self, settings: &Settings) {
+        if !self.saves_settings {
+            return;
+        }
+        let (settings, file) = (settings.clone(), self.folders.settings_file());
+        self.in_background(move |report| {
+            if let Err(error) = settings.save(&file) {
+                let failure = Failure::new(
+                    FailureKind::OutputNotWritable,
+                    error.to_string(),
+                    "The settings hold until Reelpress ends; make the folder writable to keep them",
+                );
+                report(WorkerReport::Event(Box::new(Event::Noticed { failure })));
+            }
+        });
+    }
+
+    pub(super) fn measure_disk(&self, settings: &Settings) {
+        let folder = settings.output_folder.clone();
+        self.in_background(move |report| {
+            let free_bytes = nearest_existing(&folder).and_then(|folder| fs4::available_space(folder).ok());
+            report(WorkerReport::Event(Box::new(Event::DiskMeasured { free_bytes })));
+        });
+    }
+
+    pub(super) fn test_destination(&self, location: S3Location) {
+        let runtime = self.runtime_handle();
+        self.in_background(move |report| {
+            let tell = |test| report(WorkerReport::Event(Box::new(Event::DestinationTested { test })));
+            tell(DestinationTest::Running);
+            tell(match publish::test_destination(&runtime, &location) {
+                Ok(()) => DestinationTest::Passed,
+                Err(error) => DestinationTest::Failed { failure: error.into_failure() },
+            });
+        });
+    }
+
+    pub(super) fn preview(&self, id: JobId, folder: Option<PathBuf>) {
+        let (server, runtime) = (Arc::clone(&self.preview), self.runtime_handle());
+        self.in_background(move |report| {
+            let url = folder
+                .filter(|folder| folder.join(crate::pipeline::package::MULTIVARIANT_PLAYLIST).is_file())
+                .ok_or_else(|| {
+                    Failure::new(
+                        FailureKind::InvalidRequest,
+                        "There is nothing to play yet",
+                        "A stream can be played once its first segments are finished, and as long as its folder is there",
+                    )
+                })
+                .and_then(|folder| {
+                    let mut server = server.lock().unwrap_or_else(PoisonError::into_inner);
+                    if server.is_none() {
+                        *server = Some(PreviewServer::start(&runtime).map_err(|error| {
+                            Failure::new(
+                                FailureKind::Internal,
+                                "The preview can't be served on this machine",
+                                "Allow Reelpress to listen on 127.0.0.1, or open the folder in another player",
+                            )
+                            .with_detail(error.to_string())
+                        })?);
+                    }
+                    Ok(server.as_ref().map(|server| server.url_for(&folder)).unwrap_or_default())
+                });
+            report(WorkerReport::Event(Box::new(match url {
+                Ok(url) => Event::PreviewReady { id, url },
+                Err(failure) => Event::Noticed { failure },
+            })));
+        });
+    }
+
+    /// Runs `work` on a thread of the runtime that may block.
+    fn in_background(&self, work: impl FnOnce(&dyn Fn(WorkerReport)) + Send + 'static) {
+        let reports = self.reports.clone();
+        self.runtime.spawn_blocking(move || {
+            work(&|report| {
+                // The dispatcher is gone only when the program ends; nobody is left to tell.
+                let _ = reports.send(report);
+            });
+        });
+    }
+}
+
+/// The folder itself or the nearest one above it that is there; a new output folder lies on the same disk.
+fn nearest_existing(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|folder| folder.is_dir())
+}

@@ -1,0 +1,266 @@
+//! The command line of the one ffmpeg process of a plan. Pure.
+
+use std::{ffi::OsString, path::Path};
+
+use crate::pipeline::{
+    package::images::PICTURE_PATTERN,
+    plan::{ColourLabel, EncodePlan, PictureConversion},
+};
+
+/// Sound is encoded this much past the expected end of the picture, then cut to its true end by the segmenter.
+const SOUND_MARGIN_SECONDS: f64 = 2.0;
+/// Steps in which ffmpeg hands over what it has encoded, in microseconds.
+const FRAGMENT_MICROSECONDS: u32 = 200_000;
+/// Time between two progress lines of ffmpeg, in seconds.
+const PROGRESS_SECONDS: &str = "0.2";
+
+/// All arguments: one input, all renditions and the sound as tracks of one fragmented MP4 on standard output, the
+/// pictures as JPEG files in `work_folder`.
+pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
+    push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
+    // The source is not trusted: nothing but files is opened, whatever it names.
+    push(&["-protocol_whitelist", "file,pipe,crypto,data", "-i"]);
+    arguments.push(file_url(&plan.source));
+    let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
+    push(&["-filter_complex", &filter_graph(plan)]);
+    for index in 0..plan.renditions.len() {
+        push(&["-map", &format!("[v{index}]")]);
+    }
+    if plan.audio.is_some() {
+        push(&["-map", "[sound]"]);
+    }
+    push_video_encoder(&mut push, plan);
+    if let Some(audio) = &plan.audio {
+        push(&["-c:a", "aac", "-b:a", &audio.bitrate.bits_per_second().to_string()]);
+    }
+    push(&["-map_metadata", "-1", "-map_chapters", "-1"]);
+    push(&["-f", "mp4", "-video_track_timescale", &plan.timing.timescale.to_string()]);
+    push(&["-movflags", "+empty_moov+default_base_moof+negative_cts_offsets+delay_moov"]);
+    push(&["-frag_duration", &FRAGMENT_MICROSECONDS.to_string(), "-flush_packets", "1", "pipe:1"]);
+    if !plan.pictures.pictures.is_empty() {
+        push(&["-map", "[pictures]", "-fps_mode", "passthrough", "-c:v", "mjpeg", "-q:v", "2"]);
+        push(&["-f", "image2", "-atomic_writing", "1"]);
+        arguments.push(file_url(&work_folder.join(PICTURE_PATTERN)));
+    }
+    arguments
+}
+
+/// A path as ffmpeg takes it without finding an option, a protocol or a device in it.
+fn file_url(path: &Path) -> OsString {
+    let mut url = OsString::from("file:");
+    url.push(path);
+    url
+}
+
+fn push_video_encoder(push: &mut dyn FnMut(&[&str]), plan: &EncodePlan) {
+    let gop = plan.timing.gop_frames.to_string();
+    push(&["-c:v", "libx264", "-preset", plan.encoder_speed.as_str(), "-profile:v", "high", "-pix_fmt", "yuv420p"]);
+    // An IDR every GOP and nowhere else, by frame number, so that all renditions agree to the frame.
+    push(&["-g", &gop, "-keyint_min", &gop, "-sc_threshold", "0", "-flags", "+cgop"]);
+    push(&["-force_key_frames", &format!("expr:not(mod(n,{gop}))")]);
+    for (index, rendition) in plan.renditions.iter().enumerate() {
+        push(&[&format!("-b:v:{index}"), &rendition.bitrate.bits_per_second().to_string()]);
+        push(&[&format!("-maxrate:v:{index}"), &rendition.max_bitrate.bits_per_second().to_string()]);
+        push(&[&format!("-bufsize:v:{index}"), &rendition.buffer_size_bits.to_string()]);
+    }
+}
+
+/// The graph: one decode, a cascade of scalers, the pictures from the largest rendition, the sound.
+fn filter_graph(plan: &EncodePlan) -> String {
+    let mut chains = Vec::new();
+    let last = plan.renditions.len() - 1;
+    for (index, rendition) in plan.renditions.iter().enumerate() {
+        let (width, height) = (rendition.size.width, rendition.size.height);
+        let mut filters = Vec::new();
+        let input = if index == 0 {
+            filters.extend(source_filters(plan));
+            let matrix = swscale_matrix(&plan.conversion.label);
+            filters.push(format!("scale={width}:{height}:flags=bicubic:out_range=tv:out_color_matrix={matrix}"));
+            format!("[0:{}]", plan.video_stream)
+        } else {
+            filters.push(format!("scale={width}:{height}:flags=bicubic"));
+            format!("[s{index}]")
+        };
+        filters.push("setsar=1".to_owned());
+        filters.push("format=yuv420p".to_owned());
+        filters.push(label_filter(&plan.conversion.label));
+        let mut outputs = vec![format!("[v{index}]")];
+        if index < last {
+            outputs.push(format!("[s{}]", index + 1));
+        }
+        if index == 0 && !plan.pictures.pictures.is_empty() {
+            outputs.push("[p]".to_owned());
+        }
+        if outputs.len() > 1 {
+            filters.push(format!("split={}", outputs.len()));
+        }
+        chains.push(format!("{input}{}{}", filters.join(","), outputs.concat()));
+    }
+    if !plan.pictures.pictures.is_empty() {
+        chains.push(pictures_chain(plan));
+    }
+    chains.extend(sound_chain(plan));
+    chains.join(";")
+}
+
+/// What happens to each picture before it is scaled.
+fn source_filters(plan: &EncodePlan) -> Vec<String> {
+    let PictureConversion { deinterlace, tone_map, convert_gamut, assumed_matrix, .. } = &plan.conversion;
+    let largest = plan.renditions[0].size;
+    let mut filters = Vec::new();
+    if let Some(matrix) = assumed_matrix {
+        filters.push(format!("setparams=colorspace={matrix}"));
+    }
+    if *deinterlace {
+        filters.push("bwdif=mode=send_frame".to_owned());
+    }
+    filters.push(format!("fps={}:start_time=0", plan.timing.frame_rate));
+    if *tone_map || *convert_gamut {
+        // Scaled first: linear light is worked in 32-bit floats, so every pixel less counts.
+        filters.push(format!("zscale=w={}:h={}:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709", largest.width, largest.height));
+        if *tone_map {
+            filters.push("tonemap=tonemap=hable:desat=0".to_owned());
+        }
+        filters.push("zscale=t=bt709:m=bt709:r=tv,format=yuv420p".to_owned());
+    }
+    filters
+}
+
+/// The name by which swscale knows a matrix; those of SD are one.
+fn swscale_matrix(label: &ColourLabel) -> &'static str {
+    if label.matrix == "bt709" { "bt709" } else { "bt601" }
+}
+
+fn label_filter(label: &ColourLabel) -> String {
+    let ColourLabel { primaries, transfer, matrix } = label;
+    format!("setparams=color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}:range=tv")
+}
+
+/// Chosen frames, in the colours of JPEG: full range, the matrix of BT.601.
+fn pictures_chain(plan: &EncodePlan) -> String {
+    let frames: Vec<String> =
+        plan.pictures.pictures.iter().map(|picture| format!("eq(n,{})", picture.frame)).collect();
+    format!(
+        "[p]select='{}',scale=in_range=tv:out_range=pc:out_color_matrix=bt601,format=yuvj420p[pictures]",
+        frames.join("+")
+    )
+}
+
+fn sound_chain(plan: &EncodePlan) -> Option<String> {
+    let audio = plan.audio.as_ref()?;
+    // Gaps are filled and the start is drawn to 0; the downmix is normalised so that it can't clip.
+    let mut chain = format!(
+        "[0:{}]aresample=async=1:first_pts=0:rematrix_maxval=1,aformat=sample_rates={}:channel_layouts=stereo",
+        audio.stream, audio.sample_rate_hz
+    );
+    if let Some(duration) = plan.duration {
+        let end = duration.as_secs_f64() + SOUND_MARGIN_SECONDS;
+        chain.push_str(&format!(",apad=whole_dur={end:.3},atrim=end={end:.3}"));
+    }
+    chain.push_str("[sound]");
+    Some(chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        job::{Destination, JobSpec, ThumbnailTimes},
+        media::{AudioStream, Colour, FrameRate, PictureSize, ScanType, SourceMedia, VideoStream},
+        preset::find_preset,
+    };
+
+    fn plan(source_path: &str, change: impl FnOnce(&mut VideoStream)) -> EncodePlan {
+        let rate = FrameRate::new(30000, 1001);
+        let mut video = VideoStream {
+            index: 2,
+            codec: "h264".to_owned(),
+            profile: None,
+            pixel_format: Some("yuv420p".to_owned()),
+            coded_size: PictureSize { width: 1280, height: 720 },
+            sample_aspect_ratio: (1, 1),
+            rotation_degrees: 0,
+            average_frame_rate: rate,
+            real_frame_rate: rate,
+            scan: ScanType::Progressive,
+            colour: Colour::default(),
+            duration: Some(Duration::from_secs(10)),
+            start_time_seconds: None,
+            frame_count: None,
+            bitrate_bps: None,
+            language: None,
+            is_default: true,
+        };
+        change(&mut video);
+        let audio = AudioStream {
+            index: 5,
+            codec: "ac3".to_owned(),
+            profile: None,
+            channels: Some(6),
+            channel_layout: None,
+            sample_rate_hz: Some(48_000),
+            bits_per_sample: None,
+            duration: None,
+            start_time_seconds: None,
+            bitrate_bps: None,
+            language: None,
+            title: None,
+            is_default: true,
+        };
+        let spec = JobSpec {
+            source: source_path.into(),
+            preset: find_preset("quick").expect("a built-in preset"),
+            destination: Destination::Folder("out".into()),
+            thumbnails: ThumbnailTimes::default(),
+        };
+        let source = SourceMedia { video: vec![video], audio: vec![audio], ..SourceMedia::default() };
+        EncodePlan::resolve(&spec, &source, true).expect("a plan")
+    }
+
+    fn graph_of(plan: &EncodePlan) -> String {
+        let arguments = arguments(plan, Path::new("/work"));
+        let position = arguments.iter().position(|argument| argument == "-filter_complex").expect("a graph");
+        arguments[position + 1].to_string_lossy().into_owned()
+    }
+
+    #[test]
+    fn each_rung_is_scaled_from_the_next_larger_one_after_one_decode() {
+        let graph = graph_of(&plan("a.mp4", |_| {}));
+        assert!(graph.starts_with("[0:2]setparams=colorspace=bt709,fps=30000/1001:start_time=0,scale=1280:720"), "{graph}");
+        assert!(graph.contains("split=3[v0][s1][p];[s1]scale=640:360"), "{graph}");
+        assert!(graph.contains(";[0:5]aresample=async=1:first_pts=0"), "{graph}");
+        assert!(graph.contains("atrim=end=12.000[sound]"), "{graph}");
+        assert!(graph.contains("select='eq(n,12)+eq(n,30)+eq(n,48)"), "{graph}");
+    }
+
+    #[test]
+    fn a_file_name_is_never_an_option_a_protocol_or_a_pattern() {
+        for name in ["-i", "http://example.org/a.mp4", "concat:a|b", "a%03d.mp4"] {
+            let arguments = arguments(&plan(name, |_| {}), Path::new("/work"));
+            let position = arguments.iter().position(|argument| argument == "-i").expect("an input");
+            assert_eq!(arguments[position + 1], OsString::from(format!("file:{name}")));
+            assert!(!arguments.iter().any(|argument| argument == name && argument != "-i"), "{name}");
+        }
+    }
+
+    #[test]
+    fn interlaced_and_hdr_sources_are_converted_before_they_are_scaled() {
+        let interlaced = graph_of(&plan("a.ts", |video| video.scan = ScanType::InterlacedTopFirst));
+        assert!(interlaced.contains("bwdif=mode=send_frame,fps="), "{interlaced}");
+        let hdr = graph_of(&plan("a.mov", |video| video.colour.transfer = Some("smpte2084".to_owned())));
+        assert!(hdr.contains("tonemap=tonemap=hable:desat=0,zscale=t=bt709"), "{hdr}");
+        assert!(hdr.contains("color_primaries=bt709"), "{hdr}");
+    }
+
+    #[test]
+    fn keyframes_are_asked_for_by_frame_number() {
+        let arguments = arguments(&plan("a.mp4", |_| {}), Path::new("/work"));
+        let text: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+        assert!(text.windows(2).any(|pair| pair[0] == "-force_key_frames" && pair[1] == "expr:not(mod(n,60))"));
+        assert!(text.windows(2).any(|pair| pair[0] == "-maxrate:v:1" && pair[1] == "960000"));
+    }
+}

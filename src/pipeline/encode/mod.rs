@@ -1,0 +1,245 @@
+//! Drives the one ffmpeg process of a plan and feeds what it writes to the segmenter.
+
+pub mod argv;
+
+use std::{
+    collections::VecDeque,
+    io::BufReader,
+    path::Path,
+    process::ExitStatus,
+    thread::ScopedJoinHandle,
+    time::Duration,
+};
+
+use ffmpeg_sidecar::{
+    child::FfmpegChild,
+    command::FfmpegCommand,
+    event::{FfmpegEvent, LogLevel},
+    ffmpeg_time_duration::FfmpegTimeDuration,
+};
+
+use super::{
+    package::{PackageError, Packager, segmenter::{self, SegmenterError}},
+    plan::EncodePlan,
+};
+use crate::{
+    failure::{Failure, FailureKind},
+    tools::{
+        cancel::CancelToken,
+        child::{self, KillOnCancel},
+        ffmpeg::Toolbox,
+    },
+};
+
+/// Lines of ffmpeg's output that a failure shows.
+const TAIL_LINES: usize = 30;
+const PIPE_BUFFER_BYTES: usize = 1 << 18;
+
+/// A measurement out of ffmpeg's own report.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EncodeProgress {
+    /// Length of the source that has left the encoder.
+    pub encoded: Duration,
+    /// Frames in a second of wall time, averaged by ffmpeg.
+    pub frames_per_second: f64,
+}
+
+/// Who is told what ffmpeg says. Called on the job's thread; must not wait, as ffmpeg waits meanwhile.
+pub trait EncodeListener {
+    /// A newer measurement.
+    fn progressed(&self, progress: EncodeProgress);
+    /// A warning or an error of ffmpeg.
+    fn logged(&self, line: String);
+}
+
+/// Why an encode did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// The user stopped it.
+    #[error("cancelled")]
+    Cancelled,
+    /// ffmpeg could not be started.
+    #[error("ffmpeg could not be started: {0}")]
+    NotStarted(String),
+    /// ffmpeg ended with an error.
+    #[error("ffmpeg ended with {status}")]
+    Failed {
+        /// How it ended.
+        status: String,
+        /// Its command line.
+        command: String,
+        /// Its last lines.
+        tail: Vec<String>,
+    },
+    /// What ffmpeg wrote could not be cut into segments.
+    #[error("{source}")]
+    Segmenter {
+        /// Why.
+        source: SegmenterError,
+        /// ffmpeg's last lines.
+        tail: Vec<String>,
+    },
+}
+
+impl EncodeError {
+    /// The failure as the user sees it.
+    pub fn into_failure(self, source_name: &str) -> Failure {
+        match self {
+            Self::Cancelled => PackageError::Cancelled.into_failure(),
+            Self::NotStarted(detail) => Failure::new(
+                FailureKind::ToolMissing,
+                "ffmpeg could not be started",
+                "Check the path of ffmpeg in the settings, or run “reelpress doctor”",
+            )
+            .with_detail(detail),
+            Self::Failed { status, command, tail } => {
+                let is_memory = tail.iter().any(|line| line.contains("Cannot allocate memory"));
+                let is_damage = tail.iter().any(|line| line.contains("Invalid data found"));
+                let (kind, hint) = if is_memory {
+                    (FailureKind::EncoderFailed, "Close other programs or run fewer jobs side by side, then retry the job")
+                } else if is_damage {
+                    (FailureKind::SourceInvalid, "The file is damaged; copy it again from where it came from")
+                } else {
+                    (FailureKind::EncoderFailed, "See the log for what ffmpeg says; retry the job or try another preset")
+                };
+                Failure::new(kind, format!("“{source_name}” could not be encoded"), hint)
+                    .with_detail(format!("ffmpeg ended with {status}\n{}\n\n{command}", tail.join("\n")))
+            }
+            Self::Segmenter { source: SegmenterError::Sink(error), .. } => error.into_failure(),
+            Self::Segmenter { source, tail } => Failure::new(
+                FailureKind::SourceInvalid,
+                format!("No stream could be made of “{source_name}”"),
+                "The file may be damaged or not finished; copy it again from where it came from",
+            )
+            .with_detail(format!("{source}\n{}", tail.join("\n"))),
+        }
+    }
+}
+
+/// Encodes `plan` and packages it while it is encoded. Returns the number of frames.
+///
+/// # Errors
+/// When ffmpeg can't be started or fails, its output can't be cut or written, or the job is cancelled. In every case
+/// the process is gone when this returns.
+pub fn encode(
+    plan: &EncodePlan,
+    toolbox: &Toolbox,
+    work_folder: &Path,
+    packager: &mut Packager<'_>,
+    session: &EncodeSession<'_>,
+) -> Result<u64, EncodeError> {
+    let mut command = FfmpegCommand::new_with_path(&toolbox.ffmpeg);
+    command.args(argv::arguments(plan, work_folder));
+    child::isolate(command.as_inner_mut());
+    let command_line = printable(&command);
+    tracing::debug!(command = command_line, "encode");
+    let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
+    let process_id = process.as_inner().id();
+    let guard = KillOnCancel::guard(process_id, session.cancel);
+    let layout = packager.layout();
+    let Some(pipe) = process.take_stdout() else {
+        child::kill_group(process_id);
+        return Err(EncodeError::NotStarted("its output can't be read".to_owned()));
+    };
+    let mut tail = Tail::default();
+    let (cut, status) = std::thread::scope(|scope| {
+        let cutting = std::thread::Builder::new().name("job-segmenter".to_owned()).spawn_scoped(scope, move || {
+            let result = segmenter::cut(BufReader::with_capacity(PIPE_BUFFER_BYTES, pipe), layout, packager);
+            if result.is_err() {
+                // Nobody reads any more: ffmpeg would wait for ever.
+                child::kill_group(process_id);
+            }
+            result
+        });
+        let listened = listen(&mut process, session.listener, &mut tail);
+        if cutting.is_err() || listened.is_err() {
+            child::kill_group(process_id);
+        }
+        let status = process.wait();
+        (cutting.map(join), status)
+    });
+    drop(guard);
+    if session.cancel.is_cancelled() {
+        return Err(EncodeError::Cancelled);
+    }
+    outcome(cut, status, command_line, tail)
+}
+
+/// What an encode has to do with the world around it.
+pub struct EncodeSession<'a> {
+    /// Ends it.
+    pub cancel: &'a CancelToken,
+    /// Is told of its progress.
+    pub listener: &'a dyn EncodeListener,
+}
+
+fn join(cutting: ScopedJoinHandle<'_, Result<u64, SegmenterError>>) -> Result<u64, SegmenterError> {
+    // A panic goes on in the job's thread, which makes a failure of it.
+    cutting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn outcome(
+    cut: std::io::Result<Result<u64, SegmenterError>>,
+    status: std::io::Result<ExitStatus>,
+    command: String,
+    tail: Tail,
+) -> Result<u64, EncodeError> {
+    let cut = cut.map_err(|error| EncodeError::NotStarted(error.to_string()))?;
+    let tail: Vec<String> = tail.lines.into();
+    // A sink that gave up is the cause of ffmpeg's end, not its consequence.
+    if let Err(source @ SegmenterError::Sink(_)) = cut {
+        return Err(EncodeError::Segmenter { source, tail });
+    }
+    match status {
+        Ok(status) if status.success() => cut.map_err(|source| EncodeError::Segmenter { source, tail }),
+        Ok(status) => Err(EncodeError::Failed { status: status.to_string(), command, tail }),
+        Err(error) => Err(EncodeError::Failed { status: error.to_string(), command, tail }),
+    }
+}
+
+/// The last lines that ffmpeg wrote.
+#[derive(Default)]
+struct Tail {
+    lines: VecDeque<String>,
+}
+
+impl Tail {
+    fn push(&mut self, line: String) {
+        if self.lines.len() >= TAIL_LINES {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+    }
+}
+
+fn listen(process: &mut FfmpegChild, listener: &dyn EncodeListener, tail: &mut Tail) -> Result<(), String> {
+    for event in process.iter().map_err(|error| error.to_string())? {
+        match event {
+            FfmpegEvent::Progress(progress) => {
+                // Before the first packet has left the encoder, the time is `N/A`.
+                if let Some(encoded) = FfmpegTimeDuration::from_str(&progress.time) {
+                    listener.progressed(EncodeProgress {
+                        encoded: Duration::from_micros(u64::try_from(encoded.as_micros()).unwrap_or(0)),
+                        frames_per_second: f64::from(progress.fps),
+                    });
+                }
+            }
+            FfmpegEvent::Log(LogLevel::Error | LogLevel::Fatal | LogLevel::Warning, line) => {
+                tail.push(line.clone());
+                listener.logged(line);
+            }
+            FfmpegEvent::Log(LogLevel::Unknown, line) | FfmpegEvent::Error(line) => tail.push(line),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn printable(command: &FfmpegCommand) -> String {
+    let program = "ffmpeg".to_owned();
+    let arguments = command.get_args().map(|argument| {
+        let text = argument.to_string_lossy();
+        if text.contains([' ', '\'', '[', ';', '(']) { format!("'{}'", text.replace('\'', r"'\''")) } else { text.into_owned() }
+    });
+    std::iter::once(program).chain(arguments).collect::<Vec<_>>().join(" ")
+}

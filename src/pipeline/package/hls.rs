@@ -1,0 +1,352 @@
+//! Playlists: pure functions from what was measured to text.
+//!
+//! Rules: rfc8216bis 4.4 and Apple's HLS Authoring Specification 9.
+
+use std::{collections::HashMap, sync::atomic::Ordering};
+
+use m3u8_rs::{
+    AlternativeMedia, AlternativeMediaType, ByteRange, ClosedCaptionGroupId, Map, MasterPlaylist, MediaPlaylist,
+    MediaPlaylistType, MediaSegment, QuotedOrUnquoted, Resolution, VariantStream,
+};
+
+use super::{I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, segment_file_name};
+use crate::{media::{FrameRate, PictureSize}, pipeline::package::segmenter::KeyframeRange};
+
+/// What EXT-X-MAP with fMP4 needs in the eyes of players (6 by the letter of rfc8216bis 8).
+const PLAYLIST_VERSION: usize = 7;
+/// Group of the sound renditions.
+const AUDIO_GROUP: &str = "sound";
+/// The variant nearest to this average rate is listed first, as many players start with it (Apple HLS Authoring
+/// Specification 1.32).
+const FIRST_VARIANT_BITS_PER_SECOND: u64 = 2_000_000;
+/// Digits after the point of EXTINF: a microsecond.
+const DURATION_DIGITS: usize = 6;
+
+/// A segment that is named in a playlist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentEntry {
+    /// Length in ticks of the rendition.
+    pub duration_ticks: u64,
+    /// Size of the file.
+    pub bytes: u64,
+    /// Its keyframes; empty for sound.
+    pub keyframes: Vec<KeyframeRange>,
+}
+
+/// Whether a playlist may still be appended to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Growth {
+    /// More segments follow: EVENT, without ENDLIST.
+    Growing,
+    /// Nothing follows: VOD, with ENDLIST.
+    Finished,
+}
+
+/// Peak and average of a playlist in bits a second (rfc8216bis 4.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MeasuredRates {
+    /// The largest rate of any run of segments that lasts from 0.5 to 1.5 target durations.
+    pub peak_bps: u64,
+    /// All bits over the whole length.
+    pub average_bps: u64,
+}
+
+/// Measures a rendition by its segments: pairs of length in seconds and size in bytes.
+pub fn measure(segments: &[(f64, u64)], target_duration_seconds: u64) -> MeasuredRates {
+    let target = target_duration_seconds as f64;
+    let seconds: f64 = segments.iter().map(|segment| segment.0).sum();
+    let bits: u64 = segments.iter().map(|segment| segment.1 * 8).sum();
+    if seconds <= 0.0 {
+        return MeasuredRates::default();
+    }
+    let average = bits as f64 / seconds;
+    let mut peak: f64 = 0.0;
+    for start in 0..segments.len() {
+        let (mut run_seconds, mut run_bits) = (0.0, 0.0);
+        for (seconds, bytes) in &segments[start..] {
+            run_seconds += seconds;
+            run_bits += (bytes * 8) as f64;
+            if run_seconds > 1.5 * target {
+                break;
+            }
+            if run_seconds >= 0.5 * target {
+                peak = peak.max(run_bits / run_seconds);
+            }
+        }
+    }
+    let peak = if peak > 0.0 { peak } else { average };
+    MeasuredRates { peak_bps: peak.ceil() as u64, average_bps: average.round() as u64 }
+}
+
+/// The media playlist of a rendition.
+pub fn media_playlist(
+    segments: &[SegmentEntry],
+    timescale: u32,
+    target_duration_seconds: u64,
+    growth: Growth,
+) -> String {
+    let entries = segments.iter().enumerate().map(|(number, segment)| MediaSegment {
+        uri: segment_file_name(number as u64),
+        duration: seconds(segment.duration_ticks, timescale) as f32,
+        map: (number == 0).then(init_map),
+        ..MediaSegment::default()
+    });
+    write_media(MediaPlaylist { segments: entries.collect(), ..media_frame(target_duration_seconds, growth) })
+}
+
+/// The I-frame playlist of a video rendition (rfc8216bis 4.4.3.6): each keyframe as a byte range of its segment.
+pub fn i_frame_playlist(segments: &[SegmentEntry], timescale: u32, target_duration_seconds: u64) -> String {
+    let keyframes = segments
+        .iter()
+        .enumerate()
+        .flat_map(|(number, segment)| segment.keyframes.iter().map(move |keyframe| (number, keyframe)));
+    let entries = keyframes.enumerate().map(|(index, (number, keyframe))| MediaSegment {
+        uri: segment_file_name(number as u64),
+        duration: seconds(keyframe.duration_ticks, timescale) as f32,
+        byte_range: Some(ByteRange { length: keyframe.length, offset: Some(keyframe.offset) }),
+        map: (index == 0).then(init_map),
+        ..MediaSegment::default()
+    });
+    write_media(MediaPlaylist {
+        segments: entries.collect(),
+        i_frames_only: true,
+        ..media_frame(target_duration_seconds, Growth::Finished)
+    })
+}
+
+/// Measures an I-frame playlist.
+pub fn measure_i_frames(segments: &[SegmentEntry], timescale: u32, target_duration_seconds: u64) -> MeasuredRates {
+    let keyframes: Vec<(f64, u64)> = segments
+        .iter()
+        .flat_map(|segment| &segment.keyframes)
+        .map(|keyframe| (seconds(keyframe.duration_ticks, timescale), keyframe.length))
+        .collect();
+    measure(&keyframes, target_duration_seconds)
+}
+
+/// Ticks as seconds.
+pub fn seconds(ticks: u64, timescale: u32) -> f64 {
+    ticks as f64 / f64::from(timescale.max(1))
+}
+
+fn media_frame(target_duration: u64, growth: Growth) -> MediaPlaylist {
+    MediaPlaylist {
+        version: Some(PLAYLIST_VERSION),
+        target_duration,
+        playlist_type: Some(match growth {
+            Growth::Growing => MediaPlaylistType::Event,
+            Growth::Finished => MediaPlaylistType::Vod,
+        }),
+        end_list: growth == Growth::Finished,
+        independent_segments: true,
+        ..MediaPlaylist::default()
+    }
+}
+
+fn init_map() -> Map {
+    Map { uri: INIT_SEGMENT.to_owned(), ..Map::default() }
+}
+
+fn write_media(playlist: MediaPlaylist) -> String {
+    m3u8_rs::WRITE_OPT_FLOAT_PRECISION.store(DURATION_DIGITS, Ordering::Relaxed);
+    let mut text = Vec::new();
+    // Writing to memory can't fail, and the writer makes text.
+    let _ = playlist.write_to(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// A video rendition as a variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VideoVariant {
+    /// Name and folder.
+    pub name: String,
+    /// CODECS of the pictures.
+    pub codecs: String,
+    /// Size of the picture.
+    pub size: PictureSize,
+    /// Rates of the pictures alone.
+    pub rates: MeasuredRates,
+    /// Rates of the I-frame playlist, when there is one.
+    pub i_frame_rates: Option<MeasuredRates>,
+}
+
+/// The sound rendition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioGroup {
+    /// Folder.
+    pub folder: String,
+    /// CODECS of the sound.
+    pub codecs: String,
+    /// Number of channels.
+    pub channels: u32,
+    /// BCP 47 tag.
+    pub language: String,
+    /// Name for people.
+    pub name: String,
+    /// Its rates.
+    pub rates: MeasuredRates,
+}
+
+/// The multivariant playlist: video variants, an audio-only variant, I-frame playlists.
+pub fn multivariant_playlist(videos: &[VideoVariant], audio: Option<&AudioGroup>, frame_rate: FrameRate) -> String {
+    let mut ordered: Vec<&VideoVariant> = videos.iter().collect();
+    ordered.sort_by_key(|video| std::cmp::Reverse(video.rates.average_bps));
+    let distance = |video: &&VideoVariant| video.rates.average_bps.abs_diff(FIRST_VARIANT_BITS_PER_SECOND);
+    if let Some(first) = (0..ordered.len()).min_by_key(|index| distance(&ordered[*index])) {
+        let video = ordered.remove(first);
+        ordered.insert(0, video);
+    }
+    let mut variants: Vec<VariantStream> =
+        ordered.iter().map(|video| video_variant(video, audio, frame_rate)).collect();
+    variants.extend(audio.map(audio_variant));
+    variants.extend(ordered.iter().filter_map(|video| i_frame_variant(video)));
+    let playlist = MasterPlaylist {
+        version: Some(PLAYLIST_VERSION),
+        independent_segments: true,
+        alternatives: audio.map(alternative).into_iter().collect(),
+        variants,
+        ..MasterPlaylist::default()
+    };
+    let mut text = Vec::new();
+    // Writing to memory can't fail, and the writer makes text.
+    let _ = playlist.write_to(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn video_variant(video: &VideoVariant, audio: Option<&AudioGroup>, frame_rate: FrameRate) -> VariantStream {
+    let sound = audio.map_or(MeasuredRates::default(), |audio| audio.rates);
+    let codecs = audio.map_or_else(|| video.codecs.clone(), |audio| format!("{},{}", video.codecs, audio.codecs));
+    VariantStream {
+        uri: format!("{}/{MEDIA_PLAYLIST}", video.name),
+        bandwidth: video.rates.peak_bps + sound.peak_bps,
+        average_bandwidth: Some(video.rates.average_bps + sound.average_bps),
+        codecs: Some(codecs),
+        resolution: Some(resolution(video.size)),
+        audio: audio.map(|_| AUDIO_GROUP.to_owned()),
+        closed_captions: Some(ClosedCaptionGroupId::None),
+        // The crate writes a rate without its three decimals.
+        other_attributes: Some(HashMap::from([(
+            "FRAME-RATE".to_owned(),
+            QuotedOrUnquoted::Unquoted(format!("{:.3}", frame_rate.per_second())),
+        )])),
+        ..VariantStream::default()
+    }
+}
+
+fn audio_variant(audio: &AudioGroup) -> VariantStream {
+    VariantStream {
+        uri: format!("{}/{MEDIA_PLAYLIST}", audio.folder),
+        bandwidth: audio.rates.peak_bps,
+        average_bandwidth: Some(audio.rates.average_bps),
+        codecs: Some(audio.codecs.clone()),
+        audio: Some(AUDIO_GROUP.to_owned()),
+        closed_captions: Some(ClosedCaptionGroupId::None),
+        ..VariantStream::default()
+    }
+}
+
+fn i_frame_variant(video: &VideoVariant) -> Option<VariantStream> {
+    let rates = video.i_frame_rates?;
+    Some(VariantStream {
+        is_i_frame: true,
+        uri: format!("{}/{I_FRAME_PLAYLIST}", video.name),
+        bandwidth: rates.peak_bps,
+        average_bandwidth: Some(rates.average_bps),
+        codecs: Some(video.codecs.clone()),
+        resolution: Some(resolution(video.size)),
+        ..VariantStream::default()
+    })
+}
+
+fn alternative(audio: &AudioGroup) -> AlternativeMedia {
+    AlternativeMedia {
+        media_type: AlternativeMediaType::Audio,
+        uri: Some(format!("{}/{MEDIA_PLAYLIST}", audio.folder)),
+        group_id: AUDIO_GROUP.to_owned(),
+        language: Some(audio.language.clone()),
+        name: quotable(&audio.name),
+        default: true,
+        autoselect: true,
+        channels: Some(audio.channels.to_string()),
+        ..AlternativeMedia::default()
+    }
+}
+
+/// A quoted string has no quotes and no line ends (rfc8216bis 4.2).
+fn quotable(text: &str) -> String {
+    text.chars().map(|character| if character == '"' || character.is_control() { ' ' } else { character }).collect()
+}
+
+fn resolution(size: PictureSize) -> Resolution {
+    Resolution { width: u64::from(size.width), height: u64::from(size.height) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(duration_ticks: u64, bytes: u64) -> SegmentEntry {
+        let keyframe = KeyframeRange { offset: 24, length: 1000, duration_ticks };
+        SegmentEntry { duration_ticks, bytes, keyframes: vec![keyframe] }
+    }
+
+    #[test]
+    fn a_growing_playlist_is_an_event_and_a_finished_one_is_vod() {
+        let segments = [segment(76_800, 10), segment(12_800, 5)];
+        let growing = media_playlist(&segments[..1], 12_800, 6, Growth::Growing);
+        assert_eq!(
+            growing,
+            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:6\n\
+             #EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:6.000000,\nsegment_00000.m4s\n"
+        );
+        let finished = media_playlist(&segments, 12_800, 6, Growth::Finished);
+        assert!(finished.contains("VOD") && finished.ends_with("#EXTINF:1.000000,\nsegment_00001.m4s\n#EXT-X-ENDLIST\n"));
+        let media_of = |text: &str| text.lines().skip(5).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(media_of(&finished)[..3], media_of(&growing)[..], "entries are only appended to");
+    }
+
+    #[test]
+    fn keyframes_are_byte_ranges() {
+        let text = i_frame_playlist(&[segment(60_060, 10)], 30_000, 6);
+        assert!(text.contains("#EXT-X-I-FRAMES-ONLY\n"));
+        assert!(text.contains("#EXT-X-BYTERANGE:1000@24\n#EXTINF:2.002000,\nsegment_00000.m4s\n"), "{text}");
+    }
+
+    #[test]
+    fn the_peak_is_of_runs_between_half_and_one_and_a_half_target_durations() {
+        // A last segment of 1 s is no run of its own.
+        let rates = measure(&[(6.0, 750_000), (6.0, 1_500_000), (1.0, 900_000)], 6);
+        assert_eq!(rates.peak_bps, ((1_500_000 + 900_000) * 8_u64).div_ceil(7));
+        assert_eq!(rates.average_bps, 3_150_000 * 8 / 13 + 1);
+        assert_eq!(measure(&[(1.0, 1000)], 6).peak_bps, 8000);
+        assert_eq!(measure(&[], 6), MeasuredRates::default());
+    }
+
+    #[test]
+    fn the_multivariant_playlist_lists_a_middle_variant_first_and_the_rest_falling() {
+        let video = |name: &str, height: u32, average_bps: u64| VideoVariant {
+            name: name.to_owned(),
+            codecs: "avc1.64001f".to_owned(),
+            size: PictureSize { width: height * 16 / 9, height },
+            rates: MeasuredRates { peak_bps: average_bps + 1000, average_bps },
+            i_frame_rates: Some(MeasuredRates { peak_bps: 100, average_bps: 90 }),
+        };
+        let audio = AudioGroup {
+            folder: "audio".to_owned(),
+            codecs: "mp4a.40.2".to_owned(),
+            channels: 2,
+            language: "de".to_owned(),
+            name: "Director\"s\ncut".to_owned(),
+            rates: MeasuredRates { peak_bps: 130_000, average_bps: 128_000 },
+        };
+        let videos = [video("1080p", 1080, 5_000_000), video("720p", 720, 3_000_000), video("480p", 480, 1_500_000)];
+        let text = multivariant_playlist(&videos, Some(&audio), FrameRate::new(30000, 1001).unwrap());
+        let uris: Vec<&str> = text.lines().filter(|line| line.ends_with("playlist.m3u8")).collect();
+        assert_eq!(uris, ["480p/playlist.m3u8", "1080p/playlist.m3u8", "720p/playlist.m3u8", "audio/playlist.m3u8"]);
+        assert!(text.contains("BANDWIDTH=5131000,AVERAGE-BANDWIDTH=5128000,CODECS=\"avc1.64001f,mp4a.40.2\""), "{text}");
+        assert!(text.contains("FRAME-RATE=29.970") && text.contains("CLOSED-CAPTIONS=NONE"));
+        assert!(text.contains("NAME=\"Director s cut\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\""), "{text}");
+        assert_eq!(text.matches("#EXT-X-I-FRAME-STREAM-INF:").count(), 3);
+        assert!(m3u8_rs::parse_master_playlist_res(text.as_bytes()).is_ok());
+    }
+}

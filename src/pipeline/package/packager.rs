@@ -1,0 +1,292 @@
+//! Writes a stream while it is cut: segments first, then the playlists that name them.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use super::{
+    I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, PackageError,
+    hls::{self, AudioGroup, Growth, MeasuredRates, SegmentEntry, VideoVariant},
+    segment_file_name,
+    segmenter::{InitSegment, Segment, SegmentSink, TrackFormat, TrackLayout},
+};
+use crate::{
+    job::{FileReport, RenditionProgress, RenditionReport},
+    media::PictureSize,
+    pipeline::plan::{AUDIO_RENDITION, EncodePlan},
+    tools::{atomic_file, cancel::CancelToken},
+};
+
+/// Who is told of finished files, on the packager's thread; must not wait.
+pub trait FileListener: Send + Sync {
+    /// A file is finished under its final name. `text` holds the content of playlists, which change while they grow.
+    fn file_finished(&self, file: FileReport, text: Option<Bytes>);
+}
+
+/// How far the packaging has come; shared with whoever reports it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PackageProgress {
+    /// What each rendition has come to.
+    pub renditions: Vec<RenditionProgress>,
+    /// Length of the stream that can be played; `None` until the multivariant playlist is there.
+    pub playable: Option<Duration>,
+    /// Number of finished files.
+    pub files: u64,
+    /// Size of all segments.
+    pub bytes: u64,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinishedStream {
+    /// The renditions in the order of the plan, sound last.
+    pub renditions: Vec<RenditionReport>,
+    /// Length of the picture.
+    pub duration: Duration,
+}
+
+/// One rendition in the making.
+struct Rendition {
+    name: String,
+    target_bps: u64,
+    /// What BANDWIDTH says until it can be measured.
+    expected: MeasuredRates,
+    format: Option<TrackFormat>,
+    timescale: u32,
+    segments: Vec<SegmentEntry>,
+}
+
+/// Takes segments and makes a stream of them in its folder.
+pub struct Packager<'a> {
+    plan: &'a EncodePlan,
+    folder: PathBuf,
+    renditions: Vec<Rendition>,
+    listener: &'a dyn FileListener,
+    progress: Arc<Mutex<PackageProgress>>,
+    cancel: CancelToken,
+    has_multivariant: bool,
+}
+
+impl<'a> Packager<'a> {
+    /// A packager for `plan` that writes into `folder`.
+    pub fn new(plan: &'a EncodePlan, folder: &Path, listener: &'a dyn FileListener, cancel: CancelToken) -> Self {
+        let video = plan.renditions.iter().map(|rendition| {
+            let peak_bps = rendition.max_bitrate.bits_per_second();
+            let average_bps = rendition.bitrate.bits_per_second();
+            Rendition::new(&rendition.name, MeasuredRates { peak_bps, average_bps }, plan.timing.timescale)
+        });
+        let audio = plan.audio.iter().map(|audio| {
+            let bps = audio.bitrate.bits_per_second();
+            let rates = MeasuredRates { peak_bps: bps, average_bps: bps };
+            Rendition::new(AUDIO_RENDITION, rates, audio.sample_rate_hz)
+        });
+        let renditions: Vec<Rendition> = video.chain(audio).collect();
+        let progress = PackageProgress {
+            renditions: renditions.iter().map(Rendition::progress).collect(),
+            ..PackageProgress::default()
+        };
+        Self {
+            plan,
+            folder: folder.to_owned(),
+            renditions,
+            listener,
+            progress: Arc::new(Mutex::new(progress)),
+            cancel,
+            has_multivariant: false,
+        }
+    }
+
+    /// Where the progress can be read while the packager is at work.
+    pub fn progress(&self) -> Arc<Mutex<PackageProgress>> {
+        Arc::clone(&self.progress)
+    }
+
+    /// What the segmenter has to expect.
+    pub fn layout(&self) -> TrackLayout {
+        TrackLayout {
+            video_tracks: self.plan.renditions.len(),
+            audio_sample_rate_hz: self.plan.audio.as_ref().map(|audio| audio.sample_rate_hz),
+            timing: self.plan.timing,
+            expected_frames: self.plan.duration.map(|duration| self.plan.timing.frame_rate.frames_in(duration)),
+        }
+    }
+
+    /// Turns the growing stream into a finished one: VOD playlists, I-frame playlists, measured rates.
+    ///
+    /// # Errors
+    /// When a file can't be written.
+    pub fn finish(mut self) -> Result<FinishedStream, PackageError> {
+        let target = self.plan.timing.target_duration_seconds();
+        for track in 0..self.renditions.len() {
+            self.write_media_playlist(track, Growth::Finished)?;
+            let rendition = &self.renditions[track];
+            if matches!(rendition.format, Some(TrackFormat::Video { .. })) {
+                let text = hls::i_frame_playlist(&rendition.segments, rendition.timescale, target);
+                self.write_text(&format!("{}/{I_FRAME_PLAYLIST}", rendition.name), text)?;
+            }
+        }
+        self.write_multivariant(Growth::Finished)?;
+        let video = &self.renditions[0];
+        let ticks: u64 = video.segments.iter().map(|segment| segment.duration_ticks).sum();
+        Ok(FinishedStream {
+            duration: Duration::from_secs_f64(hls::seconds(ticks, video.timescale)),
+            renditions: self.renditions.iter().map(|rendition| rendition.report(target)).collect(),
+        })
+    }
+
+    fn write(&self, path: &str, content: &[u8], text: Option<Bytes>) -> Result<(), PackageError> {
+        if self.cancel.is_cancelled() {
+            return Err(PackageError::Cancelled);
+        }
+        let full = self.folder.join(path);
+        atomic_file::write(&full, content).map_err(|source| PackageError::Write { path: full, source })?;
+        self.listener.file_finished(FileReport { path: path.to_owned(), bytes: content.len() as u64 }, text);
+        Ok(())
+    }
+
+    fn write_text(&self, path: &str, text: String) -> Result<(), PackageError> {
+        let text = Bytes::from(text);
+        self.write(path, &text, Some(text.clone()))
+    }
+
+    fn write_media_playlist(&self, track: usize, growth: Growth) -> Result<(), PackageError> {
+        let rendition = &self.renditions[track];
+        let target = self.plan.timing.target_duration_seconds();
+        let text = hls::media_playlist(&rendition.segments, rendition.timescale, target, growth);
+        self.write_text(&format!("{}/{MEDIA_PLAYLIST}", rendition.name), text)
+    }
+
+    fn write_multivariant(&mut self, growth: Growth) -> Result<(), PackageError> {
+        let target = self.plan.timing.target_duration_seconds();
+        let videos: Vec<VideoVariant> =
+            self.renditions.iter().filter_map(|rendition| rendition.variant(target, growth)).collect();
+        let audio = self.audio_group(target, growth);
+        let text = hls::multivariant_playlist(&videos, audio.as_ref(), self.plan.timing.frame_rate);
+        self.write_text(MULTIVARIANT_PLAYLIST, text)?;
+        self.has_multivariant = true;
+        Ok(())
+    }
+
+    fn audio_group(&self, target: u64, growth: Growth) -> Option<AudioGroup> {
+        let planned = self.plan.audio.as_ref()?;
+        let rendition = self.renditions.last()?;
+        let Some(TrackFormat::Audio { codecs, channels }) = &rendition.format else { return None };
+        Some(AudioGroup {
+            folder: rendition.name.clone(),
+            codecs: codecs.clone(),
+            channels: *channels,
+            language: planned.language.clone(),
+            name: planned.name.clone(),
+            rates: rendition.rates(target, growth),
+        })
+    }
+
+    fn update_progress(&self, bytes: u64) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.bytes += bytes;
+        progress.renditions = self.renditions.iter().map(Rendition::progress).collect();
+        if self.has_multivariant {
+            let shortest = self.renditions.iter().map(Rendition::seconds).fold(f64::INFINITY, f64::min);
+            progress.playable = Some(Duration::from_secs_f64(shortest));
+        }
+    }
+}
+
+impl SegmentSink for Packager<'_> {
+    fn init_segment(&mut self, track: usize, init: InitSegment) -> Result<(), PackageError> {
+        let path = format!("{}/{INIT_SEGMENT}", self.renditions[track].name);
+        self.write(&path, &init.data, None)?;
+        self.renditions[track].format = Some(init.format);
+        Ok(())
+    }
+
+    fn segment(&mut self, segment: Segment) -> Result<(), PackageError> {
+        let rendition = &self.renditions[segment.track];
+        let path = format!("{}/{}", rendition.name, segment_file_name(segment.number));
+        self.write(&path, &segment.data, None)?;
+        let bytes = segment.data.len() as u64;
+        self.renditions[segment.track].segments.push(SegmentEntry {
+            duration_ticks: segment.duration_ticks,
+            bytes,
+            keyframes: segment.keyframes,
+        });
+        self.write_media_playlist(segment.track, Growth::Growing)?;
+        if !self.has_multivariant && self.renditions.iter().all(|rendition| !rendition.segments.is_empty()) {
+            self.write_multivariant(Growth::Growing)?;
+        }
+        self.update_progress(bytes);
+        Ok(())
+    }
+}
+
+impl Rendition {
+    fn new(name: &str, expected: MeasuredRates, timescale: u32) -> Self {
+        let (name, segments) = (name.to_owned(), Vec::new());
+        Self { name, target_bps: expected.average_bps, expected, format: None, timescale, segments }
+    }
+
+    fn seconds(&self) -> f64 {
+        hls::seconds(self.segments.iter().map(|segment| segment.duration_ticks).sum(), self.timescale)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    fn rates(&self, target_duration_seconds: u64, growth: Growth) -> MeasuredRates {
+        if growth == Growth::Growing {
+            return self.expected;
+        }
+        let segments: Vec<(f64, u64)> = self
+            .segments
+            .iter()
+            .map(|segment| (hls::seconds(segment.duration_ticks, self.timescale), segment.bytes))
+            .collect();
+        hls::measure(&segments, target_duration_seconds)
+    }
+
+    fn variant(&self, target_duration_seconds: u64, growth: Growth) -> Option<VideoVariant> {
+        let Some(TrackFormat::Video { codecs, width, height }) = &self.format else { return None };
+        let is_finished = growth == Growth::Finished;
+        Some(VideoVariant {
+            name: self.name.clone(),
+            codecs: codecs.clone(),
+            size: PictureSize { width: *width, height: *height },
+            rates: self.rates(target_duration_seconds, growth),
+            i_frame_rates: is_finished
+                .then(|| hls::measure_i_frames(&self.segments, self.timescale, target_duration_seconds)),
+        })
+    }
+
+    fn progress(&self) -> RenditionProgress {
+        let seconds = self.seconds();
+        RenditionProgress {
+            name: self.name.clone(),
+            segments: self.segments.len(),
+            bytes: self.bytes(),
+            measured_bps: (seconds > 0.0).then(|| (self.bytes() as f64 * 8.0 / seconds) as u64),
+        }
+    }
+
+    fn report(&self, target_duration_seconds: u64) -> RenditionReport {
+        let rates = self.rates(target_duration_seconds, Growth::Finished);
+        let size = match &self.format {
+            Some(TrackFormat::Video { width, height, .. }) => Some(PictureSize { width: *width, height: *height }),
+            _ => None,
+        };
+        RenditionReport {
+            name: self.name.clone(),
+            codecs: self.format.as_ref().map(|format| format.codecs().to_owned()).unwrap_or_default(),
+            size,
+            target_bps: self.target_bps,
+            average_bps: rates.average_bps,
+            peak_bps: rates.peak_bps,
+            bytes: self.bytes(),
+            segments: self.segments.len(),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! One init segment a track, made of the movie header of all tracks.
+//!
+//! The sample entries are copied byte for byte; only what belongs to other tracks, edit lists and metadata are left out
+//! and the track becomes number 1. Our timeline starts at 0 without an edit list.
+
+use mp4_atom::{Atom, Codec, Decode, Edts, Encode, FourCC, Ftyp, Header, Moov, Mvex, Mvhd, Tkhd, Trak, Trex, Udta};
+
+use super::SegmenterError;
+
+/// The init segment of one track and what it says of the format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitSegment {
+    /// `ftyp` and `moov`.
+    pub data: Vec<u8>,
+    /// The format.
+    pub format: TrackFormat,
+}
+
+/// What a track holds, as its sample entry says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrackFormat {
+    /// Pictures.
+    Video {
+        /// Value for CODECS (RFC 6381), such as `avc1.640028`.
+        codecs: String,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
+    /// Sound.
+    Audio {
+        /// Value for CODECS, such as `mp4a.40.2`.
+        codecs: String,
+        /// Number of channels.
+        channels: u32,
+    },
+}
+
+impl TrackFormat {
+    /// The value for CODECS.
+    pub fn codecs(&self) -> &str {
+        match self {
+            Self::Video { codecs, .. } | Self::Audio { codecs, .. } => codecs,
+        }
+    }
+}
+
+/// Makes the init segments of all tracks of `movie` (a whole `moov` box), which must be `expected_tracks`.
+pub(super) fn split(movie: &[u8], expected_tracks: usize) -> Result<Vec<InitSegment>, SegmenterError> {
+    let decoded = Moov::decode(&mut &*movie)?;
+    if decoded.trak.len() != expected_tracks {
+        return Err(SegmenterError::Unplanned(format!("{} tracks in place of {expected_tracks}", decoded.trak.len())));
+    }
+    decoded
+        .trak
+        .iter()
+        .map(|track| {
+            let mut data = Vec::new();
+            let brands = vec![b"iso6".into(), b"cmfc".into()];
+            Ftyp { major_brand: b"iso6".into(), minor_version: 0, compatible_brands: brands }.encode(&mut data)?;
+            data.extend(movie_of_track(movie, track.tkhd.track_id)?);
+            Ok(InitSegment { data, format: format_of(track)? })
+        })
+        .collect()
+}
+
+fn format_of(track: &Trak) -> Result<TrackFormat, SegmenterError> {
+    let unknown = || SegmenterError::Unplanned("a track in a format that was not asked for".to_owned());
+    match track.mdia.minf.stbl.stsd.codecs.first().ok_or_else(unknown)? {
+        Codec::Avc1(entry) => Ok(TrackFormat::Video {
+            codecs: format!(
+                "avc1.{:02x}{:02x}{:02x}",
+                entry.avcc.avc_profile_indication, entry.avcc.profile_compatibility, entry.avcc.avc_level_indication
+            ),
+            width: u32::from(entry.visual.width),
+            height: u32::from(entry.visual.height),
+        }),
+        Codec::Mp4a(entry) => {
+            let decoder = &entry.esds.es_desc.dec_config;
+            let object_type = decoder.dec_specific.as_ref().ok_or_else(unknown)?.profile;
+            Ok(TrackFormat::Audio {
+                codecs: format!("mp4a.{:x}.{object_type}", decoder.object_type_indication),
+                channels: u32::from(entry.audio.channel_count),
+            })
+        }
+        _ => Err(unknown()),
+    }
+}
+
+/// A box in a slice: its kind, its header's length and all its bytes.
+struct BoxBytes<'a> {
+    kind: FourCC,
+    header_bytes: usize,
+    bytes: &'a [u8],
+}
+
+impl<'a> BoxBytes<'a> {
+    fn body(&self) -> &'a [u8] {
+        &self.bytes[self.header_bytes..]
+    }
+}
+
+fn boxes(mut slice: &[u8]) -> Result<Vec<BoxBytes<'_>>, SegmenterError> {
+    let mut found = Vec::new();
+    while !slice.is_empty() {
+        let mut rest = slice;
+        let header = Header::decode(&mut rest)?;
+        let header_bytes = slice.len() - rest.len();
+        let length = header_bytes + header.size.unwrap_or(rest.len());
+        let bytes = slice.get(..length).ok_or(mp4_atom::Error::UnexpectedEof)?;
+        found.push(BoxBytes { kind: header.kind, header_bytes, bytes });
+        slice = &slice[length..];
+    }
+    Ok(found)
+}
+
+fn boxed(kind: FourCC, body: &[u8]) -> Result<Vec<u8>, SegmenterError> {
+    let mut bytes = Vec::with_capacity(body.len() + 8);
+    Header { kind, size: Some(body.len()) }.encode(&mut bytes)?;
+    bytes.extend_from_slice(body);
+    Ok(bytes)
+}
+
+/// The `moov` with this track alone, as track 1.
+fn movie_of_track(movie: &[u8], track_id: u32) -> Result<Vec<u8>, SegmenterError> {
+    let whole = boxes(movie)?;
+    let moov = whole.first().ok_or(mp4_atom::Error::UnexpectedEof)?;
+    let mut body = Vec::new();
+    for part in boxes(moov.body())? {
+        match part.kind {
+            kind if kind == Mvhd::KIND => {
+                let mut bytes = part.bytes.to_vec();
+                // next_track_ID is the last field (ISO/IEC 14496-12, 8.2.2).
+                replace_number(&mut bytes, part.bytes.len() - 4, 2)?;
+                body.extend(bytes);
+            }
+            kind if kind == Trak::KIND => {
+                if let Some(bytes) = track_as_first(&part, track_id)? {
+                    body.extend(bytes);
+                }
+            }
+            kind if kind == Mvex::KIND => body.extend(defaults_as_first(&part, track_id)?),
+            kind if kind == Udta::KIND => {}
+            _ => body.extend_from_slice(part.bytes),
+        }
+    }
+    boxed(Moov::KIND, &body)
+}
+
+/// The `trak` box as track 1, without edit list; `None` if it is another track.
+fn track_as_first(track: &BoxBytes<'_>, track_id: u32) -> Result<Option<Vec<u8>>, SegmenterError> {
+    let mut body = Vec::new();
+    for part in boxes(track.body())? {
+        match part.kind {
+            kind if kind == Tkhd::KIND => {
+                if Tkhd::decode(&mut &*part.bytes)?.track_id != track_id {
+                    return Ok(None);
+                }
+                let mut bytes = part.bytes.to_vec();
+                // Version and flags, then two times of 4 or 8 bytes by the version, then track_ID (8.3.2).
+                let times = if part.body().first() == Some(&1) { 16 } else { 8 };
+                replace_number(&mut bytes, part.header_bytes + 4 + times, 1)?;
+                body.extend(bytes);
+            }
+            kind if kind == Edts::KIND || kind == Udta::KIND => {}
+            _ => body.extend_from_slice(part.bytes),
+        }
+    }
+    boxed(Trak::KIND, &body).map(Some)
+}
+
+/// The `mvex` box with the defaults of this track alone, as track 1.
+fn defaults_as_first(defaults: &BoxBytes<'_>, track_id: u32) -> Result<Vec<u8>, SegmenterError> {
+    let mut body = Vec::new();
+    for part in boxes(defaults.body())? {
+        if part.kind == Trex::KIND {
+            if Trex::decode(&mut &*part.bytes)?.track_id == track_id {
+                let mut bytes = part.bytes.to_vec();
+                replace_number(&mut bytes, part.header_bytes + 4, 1)?;
+                body.extend(bytes);
+            }
+        } else {
+            body.extend_from_slice(part.bytes);
+        }
+    }
+    boxed(Mvex::KIND, &body)
+}
+
+fn replace_number(bytes: &mut [u8], offset: usize, number: u32) -> Result<(), SegmenterError> {
+    let place = bytes.get_mut(offset..offset + 4).ok_or(mp4_atom::Error::UnexpectedEof)?;
+    place.copy_from_slice(&number.to_be_bytes());
+    Ok(())
+}

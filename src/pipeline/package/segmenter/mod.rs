@@ -1,0 +1,192 @@
+//! Cuts the one fragmented MP4 that ffmpeg writes into CMAF segments, as it arrives, on a timeline that we write
+//! ourselves: presentation starts at 0, every frame takes the same whole number of ticks, decode times count up.
+//!
+//! The timeline thus depends neither on ffmpeg's version nor on its muxer's options (ISO/IEC 23000-19, 7.3).
+
+mod audio;
+mod fragment_reader;
+mod init_segment;
+mod segment_writer;
+mod video;
+
+use std::io::Read;
+
+use audio::AudioCutter;
+use fragment_reader::{FragmentReader, Piece};
+pub use init_segment::{InitSegment, TrackFormat};
+pub use segment_writer::KeyframeRange;
+use video::VideoCutter;
+
+use crate::pipeline::plan::Timing;
+
+/// Why ffmpeg's stream could not be cut.
+#[derive(Debug, thiserror::Error)]
+pub enum SegmenterError {
+    /// The pipe broke.
+    #[error("the encoder's output could not be read: {0}")]
+    Read(#[from] std::io::Error),
+    /// A box that can't be understood.
+    #[error("the encoder's output is not a fragmented MP4: {0}")]
+    Box(#[from] mp4_atom::Error),
+    /// Boxes that are right each, but not together.
+    #[error("the encoder's output is not what was planned: {0}")]
+    Unplanned(String),
+    /// Whoever takes the segments gave up.
+    #[error(transparent)]
+    Sink(#[from] super::PackageError),
+}
+
+/// What each track of the pipe is, in the order of ffmpeg's `-map` options: video renditions, then sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrackLayout {
+    /// Number of video tracks.
+    pub video_tracks: usize,
+    /// Samples a second of the sound that follows them.
+    pub audio_sample_rate_hz: Option<u32>,
+    /// Frame rate and segment length.
+    pub timing: Timing,
+    /// Number of frames that the source should have, where its length is known.
+    pub expected_frames: Option<u64>,
+}
+
+/// A finished segment of one track.
+#[derive(Debug)]
+pub struct Segment {
+    /// Index of the track in the layout.
+    pub track: usize,
+    /// Number of the segment, from 0.
+    pub number: u64,
+    /// Length in ticks of the track.
+    pub duration_ticks: u64,
+    /// Ticks a second.
+    pub timescale: u32,
+    /// `styp`, then `moof` and `mdat` for each GOP.
+    pub data: Vec<u8>,
+    /// Where each keyframe lies in `data`; empty for sound.
+    pub keyframes: Vec<KeyframeRange>,
+}
+
+/// Who takes what the segmenter makes, in order: all init segments first, then segments as they are finished.
+pub trait SegmentSink {
+    /// Takes the init segment of a track.
+    ///
+    /// # Errors
+    /// When it can't be kept; the segmenter stops then.
+    fn init_segment(&mut self, track: usize, init: InitSegment) -> Result<(), super::PackageError>;
+    /// Takes a segment.
+    ///
+    /// # Errors
+    /// When it can't be kept; the segmenter stops then.
+    fn segment(&mut self, segment: Segment) -> Result<(), super::PackageError>;
+}
+
+/// Reads `pipe` to its end and gives everything to `sink`. Returns the number of frames of each video track.
+///
+/// # Errors
+/// When the pipe breaks or carries something else than planned, or the sink gives up.
+pub fn cut(pipe: impl Read, layout: TrackLayout, sink: &mut dyn SegmentSink) -> Result<u64, SegmenterError> {
+    let mut reader = FragmentReader::new(pipe);
+    let mut cutters: Option<Cutters> = None;
+    while let Some(piece) = reader.next_piece()? {
+        match piece {
+            Piece::Movie(movie) => {
+                let inits = init_segment::split(&movie, layout.track_count())?;
+                for (track, init) in inits.into_iter().enumerate() {
+                    sink.init_segment(track, init)?;
+                }
+                cutters = Some(Cutters::new(layout));
+            }
+            Piece::Fragment(fragment) => {
+                let cutters = cutters
+                    .as_mut()
+                    .ok_or_else(|| SegmenterError::Unplanned("a fragment comes before the movie header".to_owned()))?;
+                for (track, samples) in fragment {
+                    cutters.take(track, samples)?;
+                }
+                cutters.emit(sink)?;
+            }
+        }
+    }
+    let mut cutters =
+        cutters.ok_or_else(|| SegmenterError::Unplanned("the encoder wrote no stream at all".to_owned()))?;
+    cutters.finish(sink)
+}
+
+impl TrackLayout {
+    fn track_count(&self) -> usize {
+        self.video_tracks + usize::from(self.audio_sample_rate_hz.is_some())
+    }
+}
+
+/// The state of all tracks.
+struct Cutters {
+    video: Vec<VideoCutter>,
+    audio: Option<AudioCutter>,
+}
+
+impl Cutters {
+    fn new(layout: TrackLayout) -> Self {
+        Self {
+            video: (0..layout.video_tracks).map(|track| VideoCutter::new(track, layout.timing, layout.expected_frames)).collect(),
+            audio: layout
+                .audio_sample_rate_hz
+                .map(|sample_rate_hz| AudioCutter::new(layout.video_tracks, sample_rate_hz, layout.timing)),
+        }
+    }
+
+    fn take(&mut self, track: usize, samples: Vec<fragment_reader::Sample>) -> Result<(), SegmenterError> {
+        if let Some(video) = self.video.get_mut(track) {
+            return video.take(samples);
+        }
+        match &mut self.audio {
+            Some(audio) if track == self.video.len() => {
+                audio.take(samples);
+                Ok(())
+            }
+            _ => Err(SegmenterError::Unplanned(format!("track {} was not asked for", track + 1))),
+        }
+    }
+
+    fn emit(&mut self, sink: &mut dyn SegmentSink) -> Result<(), SegmenterError> {
+        for video in &mut self.video {
+            while let Some(segment) = video.next_segment()? {
+                sink.segment(segment)?;
+            }
+        }
+        // The sound's segments follow the picture's: only then is it sure where the last one ends.
+        let certain = self.video.iter().map(VideoCutter::segments_cut).min().unwrap_or(0);
+        if let Some(audio) = &mut self.audio {
+            while let Some(segment) = audio.next_segment(certain)? {
+                sink.segment(segment)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, sink: &mut dyn SegmentSink) -> Result<u64, SegmenterError> {
+        self.emit(sink)?;
+        let frames = self.video.first().map_or(0, VideoCutter::frames_taken);
+        if let Some(uneven) = self.video.iter().find(|video| video.frames_taken() != frames) {
+            let other = uneven.frames_taken();
+            return Err(SegmenterError::Unplanned(format!("renditions of {frames} and {other} frames")));
+        }
+        if frames == 0 {
+            return Err(SegmenterError::Unplanned("not one frame came out of the source".to_owned()));
+        }
+        for video in &mut self.video {
+            if let Some(segment) = video.last_segment()? {
+                sink.segment(segment)?;
+            }
+        }
+        let segments = self.video.first().map_or(0, VideoCutter::segments_cut);
+        if let Some(audio) = &mut self.audio {
+            for segment in audio.last_segments(segments, frames)? {
+                sink.segment(segment)?;
+            }
+        }
+        Ok(frames)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+use bytes::Bytes;
+use mp4_atom::{Decode, Header, Moof};
+
+use super::{fragment_reader::Sample, *};
+use crate::media::FrameRate;
+
+/// Keeps what the segmenter gives.
+#[derive(Default)]
+struct Collected(Vec<Segment>);
+
+impl SegmentSink for Collected {
+    fn init_segment(&mut self, _: usize, _: InitSegment) -> Result<(), crate::pipeline::package::PackageError> {
+        Ok(())
+    }
+
+    fn segment(&mut self, segment: Segment) -> Result<(), crate::pipeline::package::PackageError> {
+        self.0.push(segment);
+        Ok(())
+    }
+}
+
+impl Collected {
+    fn track(&self, track: usize) -> Vec<&Segment> {
+        self.0.iter().filter(|segment| segment.track == track).collect()
+    }
+}
+
+fn layout(audio: bool) -> TrackLayout {
+    let timing = Timing::for_rate(FrameRate::new(25, 1).unwrap());
+    TrackLayout { video_tracks: 2, audio_sample_rate_hz: audio.then_some(48_000), timing, expected_frames: None }
+}
+
+/// Frames in decode order I P B, with presentation times that begin two frames late, as an encoder's do.
+fn frames(count: u64, timing: Timing) -> Vec<Sample> {
+    (0..count)
+        .map(|decoded| {
+            let in_gop = decoded % timing.gop_frames;
+            let left = timing.gop_frames.min(count - (decoded - in_gop)) - in_gop;
+            let shown = match in_gop % 2 {
+                1 if left > 1 => decoded + 1,
+                0 if in_gop > 0 => decoded - 1,
+                _ => decoded,
+            };
+            Sample {
+                flags: if in_gop == 0 { 0x0200_0000 } else { 0x0101_0000 },
+                presentation_time: ((shown + 2) * u64::from(timing.frame_ticks)).cast_signed(),
+                data: Bytes::from(vec![(decoded % 251) as u8; 10 + (decoded % 7) as usize]),
+            }
+        })
+        .collect()
+}
+
+fn packets(count: u64) -> Vec<Sample> {
+    (0..count).map(|_| Sample { flags: 0, presentation_time: 0, data: Bytes::from_static(b"packet") }).collect()
+}
+
+fn run(frame_count: u64, packet_count: Option<u64>) -> Collected {
+    let layout = layout(packet_count.is_some());
+    let mut cutters = Cutters::new(layout);
+    let mut collected = Collected::default();
+    // Handed over in uneven parts, as a pipe does.
+    for part in frames(frame_count, layout.timing).chunks(13) {
+        for track in 0..layout.video_tracks {
+            cutters.take(track, part.to_vec()).unwrap();
+        }
+        cutters.emit(&mut collected).unwrap();
+    }
+    if let Some(count) = packet_count {
+        cutters.take(2, packets(count)).unwrap();
+    }
+    assert_eq!(cutters.finish(&mut collected).unwrap(), frame_count);
+    collected
+}
+
+fn frames_in(segment: &Segment) -> u64 {
+    segment.duration_ticks / u64::from(layout(false).timing.frame_ticks)
+}
+
+/// The fragments of a segment: (decode time, samples as (duration, composition offset, flags)).
+fn fragments(segment: &Segment) -> Vec<(u64, Vec<(u32, i64, u32)>)> {
+    let mut rest = segment.data.as_slice();
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let mut body = rest;
+        let header = Header::decode(&mut body).unwrap();
+        let length = rest.len() - body.len() + header.size.unwrap();
+        if header.kind == b"moof".into() {
+            let moof = Moof::decode(&mut &rest[..length]).unwrap();
+            let traf = &moof.traf[0];
+            let samples = &traf.trun[0].samples;
+            let samples = samples.iter().map(|entry| (entry.duration.unwrap(), entry.cts.unwrap(), entry.flags.unwrap()));
+            found.push((traf.tfdt.as_ref().unwrap().base_media_decode_time, samples.collect()));
+        }
+        rest = &rest[length..];
+    }
+    found
+}
+
+#[test]
+fn segments_of_all_renditions_end_at_the_same_frames() {
+    let collected = run(400, None);
+    for track in 0..2 {
+        let lengths: Vec<u64> = collected.track(track).iter().map(|segment| frames_in(segment)).collect();
+        assert_eq!(lengths, [150, 150, 100]);
+        let numbers: Vec<u64> = collected.track(track).iter().map(|segment| segment.number).collect();
+        assert_eq!(numbers, [0, 1, 2]);
+    }
+}
+
+#[test]
+fn an_end_of_less_than_half_a_second_joins_the_segment_before() {
+    let lengths = |frame_count| -> Vec<u64> { run(frame_count, None).track(0).iter().map(|segment| frames_in(segment)).collect() };
+    assert_eq!(lengths(312), [150, 162]);
+    assert_eq!(lengths(313), [150, 150, 13]);
+    assert_eq!(lengths(1), [1]);
+    assert_eq!(lengths(150), [150]);
+}
+
+#[test]
+fn a_source_that_says_it_goes_on_is_playable_at_the_border_itself() {
+    let cut_after = |expected_frames: Option<u64>| {
+        let layout = TrackLayout { expected_frames, ..layout(false) };
+        let mut cutters = Cutters::new(layout);
+        let mut collected = Collected::default();
+        for track in 0..layout.video_tracks {
+            cutters.take(track, frames(150, layout.timing)).unwrap();
+        }
+        cutters.emit(&mut collected).unwrap();
+        collected.0.len()
+    };
+    assert_eq!(cut_after(Some(1500)), 2);
+    assert_eq!(cut_after(Some(160)), 0);
+    assert_eq!(cut_after(None), 0);
+}
+
+#[test]
+fn decode_times_run_on_and_each_gop_is_a_fragment_that_begins_with_a_keyframe_in_its_place() {
+    let collected = run(313, None);
+    let ticks = u64::from(layout(false).timing.frame_ticks);
+    let mut next = 0;
+    for segment in collected.track(1) {
+        for (decode_time, samples) in fragments(segment) {
+            assert_eq!(decode_time, next * ticks);
+            assert_eq!((samples[0].1, samples[0].2), (0, 0x0200_0000));
+            let mut shown: Vec<i64> =
+                samples.iter().enumerate().map(|(index, sample)| (index as i64) * ticks as i64 + sample.1).collect();
+            shown.sort_unstable();
+            let expected: Vec<i64> = (0..samples.len() as i64).map(|index| index * ticks as i64).collect();
+            assert_eq!(shown, expected, "every frame of a GOP is shown within it, at its own time");
+            next += samples.len() as u64;
+        }
+    }
+    assert_eq!(next, 313);
+}
+
+#[test]
+fn keyframe_ranges_hold_the_header_and_the_first_frame() {
+    let collected = run(150, None);
+    let segment = collected.track(0)[0];
+    assert_eq!(segment.keyframes.len(), 3);
+    for keyframe in &segment.keyframes {
+        let range = &segment.data[keyframe.offset as usize..(keyframe.offset + keyframe.length) as usize];
+        let moof = Moof::decode(&mut &*range).unwrap();
+        let first = moof.traf[0].trun[0].samples.get(0).unwrap().size.unwrap();
+        let offset = moof.traf[0].trun[0].data_offset.unwrap();
+        assert_eq!(range.len(), usize::try_from(offset).unwrap() + first as usize);
+    }
+}
+
+#[test]
+fn sound_is_cut_at_the_nearest_packet_and_ends_with_the_picture() {
+    // 400 frames are 16 s, 750 packets; the encoder gave 2 s more and one packet of priming.
+    let collected = run(400, Some(1 + 844));
+    let packets: Vec<u64> = collected.track(2).iter().map(|segment| segment.duration_ticks / 1024).collect();
+    assert_eq!(packets, [281, 282, 187]);
+    assert_eq!(packets.iter().sum::<u64>(), 750);
+}
+
+#[test]
+fn sound_that_ends_early_is_kept_as_it_is() {
+    let collected = run(400, Some(1 + 500));
+    let packets: u64 = collected.track(2).iter().map(|segment| segment.duration_ticks / 1024).sum();
+    assert_eq!(packets, 500);
+}
+
+#[test]
+fn a_missing_keyframe_and_uneven_renditions_are_noticed() {
+    let layout = layout(false);
+    let mut cutters = Cutters::new(layout);
+    let mut wrong = frames(60, layout.timing);
+    wrong[50].flags = 0x0101_0000;
+    assert!(cutters.take(0, wrong).unwrap_err().to_string().contains("frame 50 of rendition 1 is no keyframe"));
+
+    let mut cutters = Cutters::new(layout);
+    cutters.take(0, frames(60, layout.timing)).unwrap();
+    cutters.take(1, frames(59, layout.timing)).unwrap();
+    assert!(cutters.finish(&mut Collected::default()).is_err());
+}
+
+#[test]
+fn a_pipe_without_a_stream_is_an_error() {
+    assert!(cut(std::io::empty(), layout(false), &mut Collected::default()).is_err());
+    assert!(cut(b"not a movie at all, just text".as_slice(), layout(false), &mut Collected::default()).is_err());
+}

@@ -1,0 +1,76 @@
+//! What happens to the colours, and how the result is labelled (truly).
+
+use crate::media::{DynamicRange, VideoStream};
+
+/// The colour description that is written into every rendition, in ffmpeg's names; the range is always limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ColourLabel {
+    /// Colour primaries.
+    pub primaries: &'static str,
+    /// Transfer function.
+    pub transfer: &'static str,
+    /// Matrix.
+    pub matrix: &'static str,
+}
+
+/// HD: ITU-R BT.709.
+const BT709: ColourLabel = ColourLabel { primaries: "bt709", transfer: "bt709", matrix: "bt709" };
+/// SD of 525 lines.
+const SMPTE170M: ColourLabel = ColourLabel { primaries: "smpte170m", transfer: "smpte170m", matrix: "smpte170m" };
+/// SD of 625 lines. The matrix is the same as 525's; ITU-R BT.601 gives both the transfer function of smpte170m.
+const BT470BG: ColourLabel = ColourLabel { primaries: "bt470bg", transfer: "smpte170m", matrix: "bt470bg" };
+
+/// What each picture goes through before it is scaled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PictureConversion {
+    /// Fields are joined to frames.
+    pub deinterlace: bool,
+    /// HDR becomes standard dynamic range.
+    pub tone_map: bool,
+    /// Primaries that are neither HD's nor SD's are converted to BT.709 by way of linear light.
+    pub convert_gamut: bool,
+    /// What the source is taken for where it does not say itself: (matrix, full range).
+    pub assumed_matrix: Option<&'static str>,
+    /// How the result is labelled.
+    pub label: ColourLabel,
+}
+
+impl PictureConversion {
+    /// What a stream needs.
+    pub fn for_stream(video: &VideoStream) -> Self {
+        let colour = &video.colour;
+        let matrix = colour.matrix.as_deref().filter(|matrix| *matrix != "unknown" && *matrix != "reserved");
+        let is_rgb = video
+            .pixel_format
+            .as_deref()
+            .is_some_and(|format| ["rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "mono"].iter().any(|start| format.starts_with(start)))
+            || matrix == Some("gbr");
+        let tone_map = colour.dynamic_range() != DynamicRange::Sdr;
+        let has_wide_gamut = matches!(colour.primaries.as_deref(), Some("bt2020" | "smpte431" | "smpte432"))
+            || matches!(matrix, Some("bt2020nc" | "bt2020c"));
+        let (label, assumed_matrix) = if tone_map || has_wide_gamut || is_rgb {
+            (BT709, None)
+        } else {
+            match matrix {
+                Some("smpte170m") => (SMPTE170M, None),
+                Some("bt470bg") => (BT470BG, None),
+                Some(_) => (BT709, None),
+                // What says nothing is by convention SD's matrix up to SD's size, and HD's above.
+                None if video.coded_size.height <= 486 && video.coded_size.width <= 720 => {
+                    (SMPTE170M, Some(SMPTE170M.matrix))
+                }
+                None if video.coded_size.height <= 576 && video.coded_size.width <= 1024 => {
+                    (BT470BG, Some(BT470BG.matrix))
+                }
+                None => (BT709, Some(BT709.matrix)),
+            }
+        };
+        Self {
+            deinterlace: video.scan.is_interlaced(),
+            tone_map,
+            convert_gamut: has_wide_gamut && !tone_map,
+            assumed_matrix,
+            label,
+        }
+    }
+}

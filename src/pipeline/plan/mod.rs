@@ -1,0 +1,330 @@
+//! What will be made of a source: pure data, made by a pure function. Nothing here touches a file or a process.
+
+mod colour;
+mod pictures;
+mod timing;
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+pub use colour::{ColourLabel, PictureConversion};
+pub use pictures::{PicturePlan, PlannedPicture};
+pub use timing::Timing;
+
+use crate::{
+    failure::{Failure, FailureKind},
+    job::JobSpec,
+    media::{AudioStream, FrameRate, PictureSize, SourceMedia, VideoStream},
+    preset::{BitRate, EncoderSpeed, Ladder},
+};
+
+/// Name and folder of the sound rendition.
+pub const AUDIO_RENDITION: &str = "audio";
+/// The average may be exceeded by this factor at any time: well under the factor of two that Apple's HLS Authoring
+/// Specification (1.30) allows, and enough for scenes that are harder than the rest.
+const MAX_BITRATE_FACTOR: f64 = 1.2;
+/// Seconds of the average rate that the VBV buffer holds.
+const BUFFER_SECONDS: f64 = 1.5;
+/// Samples in a packet of AAC-LC.
+pub const AAC_FRAME_SAMPLES: u32 = 1024;
+
+/// What was resolved from a [`JobSpec`] and a [`SourceMedia`]; holds all that the later stages need.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncodePlan {
+    /// The file to read.
+    pub source: PathBuf,
+    /// Index of the picture's stream in the file.
+    pub video_stream: usize,
+    /// Frame rate, GOPs, segments.
+    pub timing: Timing,
+    /// What happens to each picture before it is scaled.
+    pub conversion: PictureConversion,
+    /// Video renditions from the largest to the smallest; never empty.
+    pub renditions: Vec<VideoRendition>,
+    /// The encoder's effort.
+    pub encoder_speed: EncoderSpeed,
+    /// The sound, if the source has some.
+    pub audio: Option<AudioRendition>,
+    /// Poster and thumbnails.
+    pub pictures: PicturePlan,
+    /// Expected length.
+    pub duration: Option<Duration>,
+    /// What the user should know before the result is there.
+    pub warnings: Vec<String>,
+}
+
+/// One video rendition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VideoRendition {
+    /// Name and folder, such as `1080p`.
+    pub name: String,
+    /// Size of the picture, even on both sides.
+    pub size: PictureSize,
+    /// Average bit rate.
+    pub bitrate: BitRate,
+    /// Highest bit rate that leaves the VBV.
+    pub max_bitrate: BitRate,
+    /// Size of the VBV buffer in bits.
+    pub buffer_size_bits: u64,
+}
+
+/// The sound rendition: AAC-LC stereo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioRendition {
+    /// Index of the stream in the file.
+    pub stream: usize,
+    /// Average bit rate.
+    pub bitrate: BitRate,
+    /// Samples a second, which is also the track's time scale.
+    pub sample_rate_hz: u32,
+    /// BCP 47 tag, `und` when the source does not say.
+    pub language: String,
+    /// Name for people.
+    pub name: String,
+}
+
+/// Why nothing can be planned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// No stream of pictures.
+    #[error("“{0}” has no picture")]
+    NoPicture(String),
+    /// The stream has no size or no frame rate, so nothing can be decoded.
+    #[error("the picture of “{0}” can't be read")]
+    UnreadablePicture(String),
+    /// HDR, and this ffmpeg can't tone-map.
+    #[error("“{0}” is HDR, and this ffmpeg can't convert it")]
+    CannotToneMap(String),
+}
+
+impl PlanError {
+    /// The failure as the user sees it.
+    pub fn into_failure(self) -> Failure {
+        let hint = match self {
+            Self::NoPicture(_) => "Choose a file with a video stream",
+            Self::UnreadablePicture(_) => "The file is damaged or not finished; copy it again from where it came from",
+            Self::CannotToneMap(_) => "Install an ffmpeg with the zscale filter, such as Debian's",
+        };
+        let kind = match self {
+            Self::CannotToneMap(_) => FailureKind::ToolMissing,
+            _ => FailureKind::SourceInvalid,
+        };
+        Failure::new(kind, capitalised(&self.to_string()), hint)
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
+impl EncodePlan {
+    /// Resolves what was asked against what the source is.
+    ///
+    /// # Errors
+    /// When the source has no picture that can be encoded.
+    pub fn resolve(spec: &JobSpec, source: &SourceMedia, can_tone_map: bool) -> Result<Self, PlanError> {
+        let name = spec.source_name();
+        let video = source.main_video().ok_or_else(|| PlanError::NoPicture(name.clone()))?;
+        let display_size = video.display_size();
+        if video.coded_size.pixels() == 0 || display_size.short_side() < 2 {
+            return Err(PlanError::UnreadablePicture(name));
+        }
+        let conversion = PictureConversion::for_stream(video);
+        if conversion.tone_map && !can_tone_map {
+            return Err(PlanError::CannotToneMap(name));
+        }
+        let timing = Timing::for_rate(output_frame_rate(video));
+        let renditions: Vec<VideoRendition> =
+            Ladder::for_source(&spec.preset.ladder, display_size).0.into_iter().map(video_rendition).collect();
+        let duration = source.picture_duration().filter(|duration| !duration.is_zero());
+        Ok(Self {
+            source: spec.source.clone(),
+            video_stream: video.index,
+            pictures: PicturePlan::new(&spec.thumbnails, duration, timing.frame_rate),
+            timing,
+            warnings: warnings(video, &conversion),
+            conversion,
+            renditions,
+            encoder_speed: spec.preset.encoder_speed,
+            audio: source.main_audio().map(|audio| audio_rendition(audio, spec.preset.audio_bitrate)),
+            duration,
+        })
+    }
+
+    /// The plan in the words of people.
+    pub fn summary(&self, folder: PathBuf) -> PlanSummary {
+        let video = self.renditions.iter().map(|rendition| RenditionSummary {
+            name: rendition.name.clone(),
+            codec: "H.264".to_owned(),
+            size: Some(rendition.size),
+            target: rendition.bitrate,
+        });
+        let audio = self.audio.iter().map(|audio| RenditionSummary {
+            name: AUDIO_RENDITION.to_owned(),
+            codec: "AAC".to_owned(),
+            size: None,
+            target: audio.bitrate,
+        });
+        PlanSummary {
+            folder,
+            renditions: video.chain(audio).collect(),
+            frame_rate: self.timing.frame_rate,
+            duration: self.duration,
+            segments: self
+                .duration
+                .map(|duration| self.timing.frame_rate.frames_in(duration).div_ceil(self.timing.segment_frames)),
+            warnings: self.warnings.clone(),
+        }
+    }
+}
+
+fn video_rendition(rung: crate::preset::PlannedRung) -> VideoRendition {
+    let bits = rung.bitrate.bits_per_second() as f64;
+    VideoRendition {
+        name: rung.name,
+        size: rung.size,
+        bitrate: rung.bitrate,
+        max_bitrate: BitRate::from_bits((bits * MAX_BITRATE_FACTOR) as u64),
+        buffer_size_bits: (bits * BUFFER_SECONDS) as u64,
+    }
+}
+
+fn audio_rendition(audio: &AudioStream, bitrate: BitRate) -> AudioRendition {
+    let language = audio.language.as_deref().map_or_else(|| "und".to_owned(), shortest_language_tag);
+    AudioRendition {
+        stream: audio.index,
+        bitrate,
+        // Everything else is resampled to 48 kHz (Apple HLS Authoring Specification 2.9).
+        sample_rate_hz: if audio.sample_rate_hz == Some(44_100) { 44_100 } else { 48_000 },
+        name: audio.title.clone().filter(|title| !title.trim().is_empty()).unwrap_or_else(|| "Sound".to_owned()),
+        language,
+    }
+}
+
+/// BCP 47 wants the two-letter code where there is one (RFC 5646, 2.2.1); containers mostly carry three letters.
+fn shortest_language_tag(tag: &str) -> String {
+    isolang::Language::from_639_3(tag)
+        .or_else(|| bibliographic(tag).and_then(isolang::Language::from_639_1))
+        .and_then(|language| language.to_639_1().map(str::to_owned))
+        .unwrap_or_else(|| {
+            let is_plain = !tag.is_empty() && tag.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+            if is_plain { tag.to_owned() } else { "und".to_owned() }
+        })
+}
+
+/// The ISO 639-2/B codes that differ from ISO 639-3.
+fn bibliographic(tag: &str) -> Option<&'static str> {
+    const CODES: [(&str, &str); 20] = [
+        ("alb", "sq"),
+        ("arm", "hy"),
+        ("baq", "eu"),
+        ("bur", "my"),
+        ("chi", "zh"),
+        ("cze", "cs"),
+        ("dut", "nl"),
+        ("fre", "fr"),
+        ("geo", "ka"),
+        ("ger", "de"),
+        ("gre", "el"),
+        ("ice", "is"),
+        ("mac", "mk"),
+        ("mao", "mi"),
+        ("may", "ms"),
+        ("per", "fa"),
+        ("rum", "ro"),
+        ("slo", "sk"),
+        ("tib", "bo"),
+        ("wel", "cy"),
+    ];
+    CODES.iter().find(|(code, _)| *code == tag).map(|(_, short)| *short)
+}
+
+/// The rates that are kept exactly (Apple HLS Authoring Specification 1.18).
+const STANDARD_RATES: [(u32, u32); 8] =
+    [(24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60000, 1001), (60, 1)];
+/// An average this near to a standard rate is that rate.
+const STANDARD_RATE_TOLERANCE: f64 = 0.0004;
+const HIGHEST_RATE: f64 = 60.0;
+
+/// The constant rate that is written: the source's own, as an exact fraction, halved while above 60.
+fn output_frame_rate(video: &VideoStream) -> FrameRate {
+    let fallback = Some(FrameRate::FALLBACK);
+    let average = video.average_frame_rate;
+    let natural = if video.is_variable_frame_rate() || video.scan.is_interlaced() {
+        average.map(|average| {
+            // Frames of a variable source come at most about as often as the next standard rate.
+            let next = STANDARD_RATES
+                .iter()
+                .filter_map(|&(numerator, denominator)| FrameRate::new(numerator, denominator))
+                .find(|rate| rate.per_second() >= average.per_second() * 0.98);
+            next.unwrap_or(average)
+        })
+    } else {
+        // An average that is no standard rate comes from a few missing frames; the real rate is what was meant.
+        let is_standard = |rate: &FrameRate| STANDARD_RATES.contains(&(rate.numerator(), rate.denominator()));
+        average.map(nearest_standard).filter(is_standard).or(video.real_frame_rate).or(average)
+    };
+    let mut rate = natural.or(fallback).map(nearest_standard);
+    while let Some(too_high) = rate.filter(|rate| rate.per_second() > HIGHEST_RATE + 0.01) {
+        rate = too_high
+            .denominator()
+            .checked_mul(2)
+            .and_then(|denominator| FrameRate::new(too_high.numerator(), denominator))
+            .or(fallback);
+    }
+    nearest_standard(rate.unwrap_or(FrameRate::FALLBACK))
+}
+
+fn nearest_standard(rate: FrameRate) -> FrameRate {
+    STANDARD_RATES
+        .iter()
+        .filter_map(|&(numerator, denominator)| FrameRate::new(numerator, denominator))
+        .find(|standard| (rate.per_second() / standard.per_second() - 1.0).abs() < STANDARD_RATE_TOLERANCE)
+        .unwrap_or(rate)
+}
+
+fn warnings(video: &VideoStream, conversion: &PictureConversion) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if video.colour.hdr.as_ref().is_some_and(|hdr| hdr.dolby_vision) {
+        warnings.push("Dolby Vision: the base layer is used".to_owned());
+    }
+    if conversion.tone_map {
+        warnings.push("HDR was converted to standard dynamic range".to_owned());
+    }
+    warnings
+}
+
+/// What a job will make, for people to see.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanSummary {
+    /// The folder of the stream.
+    pub folder: PathBuf,
+    /// Video renditions from the largest to the smallest, then sound.
+    pub renditions: Vec<RenditionSummary>,
+    /// Output frame rate.
+    pub frame_rate: FrameRate,
+    /// Expected length.
+    pub duration: Option<Duration>,
+    /// Expected number of segments of each rendition.
+    pub segments: Option<u64>,
+    /// What the user should know before the result is there.
+    pub warnings: Vec<String>,
+}
+
+/// One rendition of a plan, for people to see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenditionSummary {
+    /// Name and folder, such as `1080p` or `audio`.
+    pub name: String,
+    /// Codec in the words of the field: `H.264`, `AAC`.
+    pub codec: String,
+    /// Picture size; `None` for sound.
+    pub size: Option<PictureSize>,
+    /// Average bit rate that is aimed at.
+    pub target: BitRate,
+}
+
+#[cfg(test)]
+mod tests;

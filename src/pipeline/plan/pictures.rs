@@ -1,0 +1,87 @@
+//! Which frames become poster and thumbnails.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::{job::ThumbnailTimes, media::FrameRate};
+
+/// Neighbours of a thumbnail that may become the poster lie this far away.
+const NEIGHBOUR_DISTANCE: Duration = Duration::from_millis(600);
+/// Where to look when the length of the source is not known.
+const TIMES_WITHOUT_LENGTH: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+];
+
+/// The frames that are taken out of the encode, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PicturePlan {
+    /// Frames by their number from the start, rising, each once.
+    pub pictures: Vec<PlannedPicture>,
+}
+
+/// A frame that is taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedPicture {
+    /// Number of the frame, from 0.
+    pub frame: u64,
+    /// Its number among the thumbnails, from 1; `None` when it is only a candidate for the poster.
+    pub thumbnail: Option<usize>,
+}
+
+impl PicturePlan {
+    pub(super) fn new(times: &ThumbnailTimes, duration: Option<Duration>, frame_rate: FrameRate) -> Self {
+        let last_frame = duration.map(|duration| frame_rate.frames_in(duration).saturating_sub(1));
+        let times: Vec<Duration> = match (times, duration) {
+            (ThumbnailTimes::Times(times), _) => times.clone(),
+            (ThumbnailTimes::Percents(percents), Some(duration)) => {
+                percents.iter().map(|percent| duration.mul_f64(percent.clamp(0.0, 100.0) / 100.0)).collect()
+            }
+            (ThumbnailTimes::Percents(_), None) => TIMES_WITHOUT_LENGTH.to_vec(),
+        };
+        let frame_at = |time: Duration| {
+            let frame = frame_rate.frames_in(time);
+            last_frame.map_or(frame, |last| frame.min(last))
+        };
+        let thumbnails: BTreeSet<u64> = times.iter().map(|time| frame_at(*time)).collect();
+        let neighbours = times.iter().flat_map(|time| {
+            [frame_at(time.saturating_sub(NEIGHBOUR_DISTANCE)), frame_at(*time + NEIGHBOUR_DISTANCE)]
+        });
+        let all: BTreeSet<u64> = thumbnails.iter().copied().chain(neighbours).collect();
+        let number = |frame: u64| thumbnails.iter().position(|thumbnail| *thumbnail == frame).map(|index| index + 1);
+        Self { pictures: all.into_iter().map(|frame| PlannedPicture { frame, thumbnail: number(frame) }).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thumbnails_lie_at_parts_of_the_length_with_neighbours_for_the_poster() {
+        let rate = FrameRate::new(25, 1).unwrap();
+        let plan = PicturePlan::new(&ThumbnailTimes::default(), Some(Duration::from_secs(100)), rate);
+        let thumbnails: Vec<u64> =
+            plan.pictures.iter().filter(|picture| picture.thumbnail.is_some()).map(|picture| picture.frame).collect();
+        assert_eq!(thumbnails, [250, 750, 1250, 1750, 2250]);
+        assert_eq!(plan.pictures.len(), 15);
+        assert!(plan.pictures.windows(2).all(|pair| pair[0].frame < pair[1].frame));
+    }
+
+    #[test]
+    fn a_source_of_one_frame_has_one_picture() {
+        let rate = FrameRate::new(25, 1).unwrap();
+        let plan = PicturePlan::new(&ThumbnailTimes::default(), Some(Duration::from_millis(40)), rate);
+        assert_eq!(plan.pictures, [PlannedPicture { frame: 0, thumbnail: Some(1) }]);
+    }
+
+    #[test]
+    fn times_past_the_end_are_drawn_to_the_last_frame() {
+        let rate = FrameRate::new(10, 1).unwrap();
+        let times = ThumbnailTimes::Times(vec![Duration::from_secs(2), Duration::from_secs(500)]);
+        let plan = PicturePlan::new(&times, Some(Duration::from_secs(5)), rate);
+        assert_eq!(plan.pictures.last().unwrap().frame, 49);
+    }
+}

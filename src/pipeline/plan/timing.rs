@@ -1,0 +1,97 @@
+//! Where GOPs and segments end, in whole frames and exact ticks.
+
+use crate::media::FrameRate;
+
+const GOP_SECONDS: u64 = 2;
+/// Segments of 6 s hold three GOPs of 2 s (Apple HLS Authoring Specification 1.13, 7.6).
+const GOPS_IN_SEGMENT: u64 = 3;
+/// A track's time scale is doubled until it has at least this many ticks a second.
+const LOWEST_TIMESCALE: u32 = 10_000;
+
+/// Frame rate, keyframe interval and segment length of all renditions of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// Output frame rate.
+    pub frame_rate: FrameRate,
+    /// Ticks a second in the video tracks; a multiple of the rate's numerator, so that each frame is whole ticks.
+    pub timescale: u32,
+    /// Ticks that one frame takes.
+    pub frame_ticks: u32,
+    /// Frames between two keyframes: the first whole number that takes 2 s or more.
+    pub gop_frames: u64,
+    /// Frames in a segment: three GOPs.
+    pub segment_frames: u64,
+}
+
+impl Timing {
+    /// The timing for a frame rate.
+    pub fn for_rate(frame_rate: FrameRate) -> Self {
+        let mut factor = 1;
+        while let Some(doubled) =
+            frame_rate.numerator().checked_mul(factor * 2).filter(|_| frame_rate.numerator() * factor < LOWEST_TIMESCALE)
+        {
+            if frame_rate.denominator().checked_mul(factor * 2).is_none() || doubled == 0 {
+                break;
+            }
+            factor *= 2;
+        }
+        let gop_frames = (GOP_SECONDS * u64::from(frame_rate.numerator())).div_ceil(u64::from(frame_rate.denominator()));
+        Self {
+            frame_rate,
+            timescale: frame_rate.numerator() * factor,
+            frame_ticks: frame_rate.denominator() * factor,
+            gop_frames,
+            segment_frames: gop_frames * GOPS_IN_SEGMENT,
+        }
+    }
+
+    /// Ticks in a full segment.
+    pub fn segment_ticks(&self) -> u64 {
+        self.segment_frames * u64::from(self.frame_ticks)
+    }
+
+    /// The fewest frames that make a segment of their own: half a second; fewer at the end join the segment before.
+    pub fn shortest_segment_frames(&self) -> u64 {
+        u64::from(self.frame_rate.numerator()).div_ceil(2 * u64::from(self.frame_rate.denominator()))
+    }
+
+    /// EXT-X-TARGETDURATION of every rendition, sound included: the longest that a segment can become, rounded to whole
+    /// seconds (rfc8216bis 4.4.3.1). It must not change while the playlist grows.
+    pub fn target_duration_seconds(&self) -> u64 {
+        let longest = self.segment_frames + self.shortest_segment_frames().saturating_sub(1);
+        self.frame_rate.duration_of(longest).as_secs_f64().round() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timing(numerator: u32, denominator: u32) -> Timing {
+        Timing::for_rate(FrameRate::new(numerator, denominator).unwrap())
+    }
+
+    #[test]
+    fn gops_and_segments_are_whole_frames_at_every_rate() {
+        for (numerator, denominator, gop) in
+            [(24000, 1001, 48), (24, 1, 48), (25, 1, 50), (30000, 1001, 60), (50, 1, 100), (60000, 1001, 120), (15, 1, 30)]
+        {
+            let timing = timing(numerator, denominator);
+            assert_eq!(timing.gop_frames, gop);
+            assert_eq!(timing.segment_frames, gop * 3);
+            assert_eq!(timing.target_duration_seconds(), 6);
+            assert_eq!(
+                u64::from(timing.timescale) * u64::from(denominator),
+                u64::from(timing.frame_ticks) * u64::from(numerator)
+            );
+        }
+    }
+
+    #[test]
+    fn slow_and_odd_rates_have_at_least_one_frame_in_a_gop() {
+        assert_eq!(timing(1, 1).gop_frames, 2);
+        assert_eq!(timing(1, 5).gop_frames, 1);
+        assert_eq!(timing(1, 5).target_duration_seconds(), 15);
+        assert!(timing(25, 1).timescale >= 10_000);
+    }
+}

@@ -1,0 +1,262 @@
+//! From ffprobe's words to ours.
+
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+use super::{
+    ProbeError,
+    ffprobe_json::{self, Output, SideData, Stream, duration, number, ratio},
+};
+use crate::media::{
+    AudioStream, Chapter, Colour, FrameRate, HdrMetadata, PictureSize, ScanType, SourceMedia, SubtitleStream,
+    VideoStream,
+};
+
+/// Demuxers that open other files, with what they are for people.
+const REFERRING_FORMATS: [(&str, &str); 7] = [
+    ("hls", "playlist"),
+    ("concat", "list of files to join"),
+    ("concatf", "list of files to join"),
+    ("dash", "manifest"),
+    ("imf", "manifest"),
+    ("sdp", "network session description"),
+    ("avisynth", "script"),
+];
+
+/// Refuses what is no single video file, as far as the demuxer tells.
+pub(super) fn check_container(source: &Path, found: &Output) -> Result<(), ProbeError> {
+    let format = found.format.format_name.as_str();
+    if let Some((_, kind)) = REFERRING_FORMATS.into_iter().find(|(name, _)| *name == format) {
+        return Err(ProbeError::RefersToOthers { source_file: source.to_owned(), kind });
+    }
+    let is_text = format == "tty";
+    // Animated pictures (gif, apng) have demuxers of their own and are welcome.
+    let is_picture = format.ends_with("_pipe") || format == "image2" || format == "ico";
+    if is_text || is_picture {
+        let kind = if is_text { "text" } else { "a still picture" };
+        let detail = format!("ffprobe reads it as {kind} ({format})");
+        return Err(ProbeError::NotMedia { source_file: source.to_owned(), detail });
+    }
+    Ok(())
+}
+
+/// All facts that ffprobe gave.
+pub(super) fn source_media(found: &Output, size_bytes: u64) -> SourceMedia {
+    let of_type = |kind: &'static str| found.streams.iter().filter(move |stream| stream.codec_type == kind);
+    let video: Vec<VideoStream> = of_type("video").filter_map(video_stream).collect();
+    let audio: Vec<AudioStream> = of_type("audio").filter_map(audio_stream).collect();
+    let longest = || {
+        let video = video.iter().filter_map(|stream| stream.duration);
+        video.chain(audio.iter().filter_map(|stream| stream.duration)).max()
+    };
+    SourceMedia {
+        container: found.format.format_name.clone(),
+        size_bytes,
+        duration: found.format.duration.as_deref().and_then(positive_duration).or_else(longest),
+        start_time_seconds: number(found.format.start_time.as_ref()),
+        bitrate_bps: number(found.format.bit_rate.as_ref()),
+        subtitles: of_type("subtitle").filter_map(subtitle_stream).collect(),
+        chapters: found.chapters.iter().filter_map(chapter).collect(),
+        video,
+        audio,
+    }
+}
+
+/// Why a file that ffprobe understands gives nothing to encode.
+pub(super) fn why_no_video(source: &Path, found: &Output) -> ProbeError {
+    let source_file = source.to_owned();
+    let unknown = found.streams.iter().find(|stream| stream.codec_type == "video" && !is_picture(stream));
+    if let Some(stream) = unknown {
+        let codec = stream.codec_name.as_deref().or(stream.codec_tag_string.as_deref()).unwrap_or("unknown");
+        return ProbeError::UnknownCodec { source_file, detail: format!("codec or tag of the picture: {codec}") };
+    }
+    let words = |stream: &Stream| match stream.codec_type.as_str() {
+        "audio" => "sound",
+        "subtitle" => "subtitles",
+        "video" => "a still picture",
+        _ => "data",
+    };
+    let contents: BTreeSet<&str> = found.streams.iter().map(words).collect();
+    let contents = contents.into_iter().collect::<Vec<_>>().join(" and ");
+    ProbeError::NoVideo { source_file, contents }
+}
+
+/// Cover art and the like.
+fn is_picture(stream: &Stream) -> bool {
+    stream.disposition.attached_pic != 0 || stream.disposition.timed_thumbnails != 0
+}
+
+fn video_stream(stream: &Stream) -> Option<VideoStream> {
+    if is_picture(stream) {
+        return None;
+    }
+    let codec = known_codec(stream)?;
+    let (width, height) = (stream.width?, stream.height?);
+    if width == 0 || height == 0 {
+        return None;
+    }
+    Some(VideoStream {
+        index: stream.index,
+        codec,
+        profile: known(stream.profile.as_ref()),
+        pixel_format: known(stream.pix_fmt.as_ref()),
+        coded_size: PictureSize { width, height },
+        sample_aspect_ratio: sample_aspect_ratio(stream),
+        rotation_degrees: rotation(stream),
+        average_frame_rate: frame_rate(stream.avg_frame_rate.as_ref()),
+        real_frame_rate: frame_rate(stream.r_frame_rate.as_ref()),
+        scan: scan(stream.field_order.as_deref()),
+        colour: colour(stream),
+        duration: stream_duration(stream),
+        start_time_seconds: number(stream.start_time.as_ref()),
+        frame_count: number(stream.nb_frames.as_ref()).or_else(|| tag_number(stream, "NUMBER_OF_FRAMES")),
+        bitrate_bps: bit_rate(stream),
+        language: language(stream),
+        is_default: stream.disposition.default != 0,
+    })
+}
+
+fn audio_stream(stream: &Stream) -> Option<AudioStream> {
+    let raw_bits: Option<u32> = number(stream.bits_per_raw_sample.as_ref());
+    Some(AudioStream {
+        index: stream.index,
+        codec: known_codec(stream)?,
+        profile: known(stream.profile.as_ref()),
+        channels: stream.channels.filter(|channels| *channels > 0),
+        channel_layout: known(stream.channel_layout.as_ref()),
+        sample_rate_hz: number(stream.sample_rate.as_ref()).filter(|rate| *rate > 0),
+        bits_per_sample: raw_bits.or(stream.bits_per_sample).filter(|bits| *bits > 0),
+        duration: stream_duration(stream),
+        start_time_seconds: number(stream.start_time.as_ref()),
+        bitrate_bps: bit_rate(stream),
+        language: language(stream),
+        title: stream.tags.get("title").map(str::to_owned),
+        is_default: stream.disposition.default != 0,
+    })
+}
+
+fn subtitle_stream(stream: &Stream) -> Option<SubtitleStream> {
+    Some(SubtitleStream {
+        index: stream.index,
+        codec: known_codec(stream)?,
+        language: language(stream),
+        title: stream.tags.get("title").map(str::to_owned),
+        is_forced: stream.disposition.forced != 0,
+        is_default: stream.disposition.default != 0,
+    })
+}
+
+fn chapter(chapter: &ffprobe_json::Chapter) -> Option<Chapter> {
+    let start = duration(chapter.start_time.as_deref()?)?;
+    let end = chapter.end_time.as_deref().and_then(duration).unwrap_or(start);
+    Some(Chapter { start, end, title: chapter.tags.get("title").map(str::to_owned) })
+}
+
+fn known_codec(stream: &Stream) -> Option<String> {
+    known(stream.codec_name.as_ref()).filter(|codec| codec != "none")
+}
+
+/// A word that says something; ffprobe writes `unknown` and bare numbers for what it can't name.
+fn known(word: Option<&String>) -> Option<String> {
+    word.filter(|word| !matches!(word.as_str(), "" | "unknown" | "unspecified" | "reserved" | "N/A")).cloned()
+}
+
+fn language(stream: &Stream) -> Option<String> {
+    stream.tags.get("language").map(str::to_owned)
+}
+
+fn tag_number(stream: &Stream, name: &str) -> Option<u64> {
+    stream.tags.get(name)?.parse().ok()
+}
+
+fn bit_rate(stream: &Stream) -> Option<u64> {
+    number(stream.bit_rate.as_ref()).filter(|rate| *rate > 0).or_else(|| tag_number(stream, "BPS"))
+}
+
+fn positive_duration(text: &str) -> Option<Duration> {
+    duration(text).filter(|length| !length.is_zero())
+}
+
+fn stream_duration(stream: &Stream) -> Option<Duration> {
+    let stated = stream.duration.as_deref().and_then(positive_duration);
+    stated.or_else(|| stream.tags.get("DURATION").and_then(positive_duration))
+}
+
+fn frame_rate(text: Option<&String>) -> Option<FrameRate> {
+    let (mut numerator, mut denominator) = ratio(text)?;
+    // Averages over long files can have terms of more than 32 bits; the lost bits are far below a frame.
+    while numerator > u64::from(u32::MAX) || denominator > u64::from(u32::MAX) {
+        numerator >>= 1;
+        denominator >>= 1;
+    }
+    FrameRate::new(u32::try_from(numerator).ok()?, u32::try_from(denominator).ok()?)
+}
+
+fn sample_aspect_ratio(stream: &Stream) -> (u32, u32) {
+    match ratio(stream.sample_aspect_ratio.as_ref()) {
+        Some((width, height)) if width > 0 && height > 0 => match (u32::try_from(width), u32::try_from(height)) {
+            (Ok(width), Ok(height)) => (width, height),
+            _ => (1, 1),
+        },
+        _ => (1, 1),
+    }
+}
+
+/// The clockwise turn: the display matrix tells the counter-clockwise one, the tag of older versions the clockwise one.
+fn rotation(stream: &Stream) -> u16 {
+    let matrix = stream.side_data_list.iter().find_map(|data| data.rotation).map(|turn| -turn);
+    let tag = || stream.tags.get("rotate").and_then(|turn| turn.parse().ok());
+    let clockwise: f64 = matrix.or_else(tag).unwrap_or(0.0);
+    let quarter_turns = (clockwise / 90.0).round();
+    if !quarter_turns.is_finite() {
+        return 0;
+    }
+    (quarter_turns.rem_euclid(4.0) as u16) * 90
+}
+
+fn scan(field_order: Option<&str>) -> ScanType {
+    // The second letter tells which field is shown first, the first which is stored first.
+    match field_order {
+        Some("progressive") => ScanType::Progressive,
+        Some("tt" | "bt") => ScanType::InterlacedTopFirst,
+        Some("bb" | "tb") => ScanType::InterlacedBottomFirst,
+        _ => ScanType::Unknown,
+    }
+}
+
+fn colour(stream: &Stream) -> Colour {
+    let mut hdr = None;
+    add_hdr_metadata(&mut hdr, &stream.side_data_list);
+    Colour {
+        primaries: known(stream.color_primaries.as_ref()),
+        transfer: known(stream.color_transfer.as_ref()),
+        matrix: known(stream.color_space.as_ref()),
+        range: known(stream.color_range.as_ref()),
+        hdr,
+    }
+}
+
+/// Adds what side data of a stream or frame tell, keeping what is known already.
+pub(super) fn add_hdr_metadata(hdr: &mut Option<HdrMetadata>, side_data: &[SideData]) {
+    let luminance = |text: Option<&String>| {
+        let (value, unit) = ratio(text)?;
+        (unit > 0).then(|| value as f64 / unit as f64)
+    };
+    for data in side_data {
+        let kind = data.side_data_type.as_str();
+        if kind.starts_with("Mastering display") {
+            let hdr = hdr.get_or_insert_default();
+            hdr.mastering_max_luminance = hdr.mastering_max_luminance.or(luminance(data.max_luminance.as_ref()));
+            hdr.mastering_min_luminance = hdr.mastering_min_luminance.or(luminance(data.min_luminance.as_ref()));
+        } else if kind.starts_with("Content light level") {
+            let hdr = hdr.get_or_insert_default();
+            hdr.max_content_light_level = hdr.max_content_light_level.or(data.max_content);
+            hdr.max_frame_average_light_level = hdr.max_frame_average_light_level.or(data.max_average);
+        } else if kind.starts_with("DOVI") || kind.starts_with("Dolby Vision") {
+            hdr.get_or_insert_default().dolby_vision = true;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "convert_tests.rs"]
+mod tests;

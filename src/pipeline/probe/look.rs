@@ -1,0 +1,101 @@
+//! What can be told of a source before any program opens it.
+
+use std::{
+    fs::File,
+    io::{ErrorKind, Read},
+    path::Path,
+};
+
+use super::ProbeError;
+
+/// Bytes of the beginning that are looked at.
+const BEGINNING: u64 = 4096;
+
+/// Names that make ffmpeg take a file as a script or a list, whatever is in it.
+const SCRIPT_EXTENSIONS: [(&str, &str); 5] = [
+    ("avs", "script"),
+    ("vpy", "script"),
+    ("sdp", "network session description"),
+    ("ffconcat", "list of files to join"),
+    ("txt", "text file"),
+];
+
+/// Boxes that an MP4 or MOV can begin with.
+const ISO_MEDIA_BOXES: [&[u8]; 6] = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"];
+
+/// What the beginning of a file tells.
+#[derive(Debug)]
+pub(super) struct FirstLook {
+    /// Size of the file.
+    pub(super) size_bytes: u64,
+    /// It begins as MP4 and MOV files do.
+    pub(super) is_iso_media: bool,
+}
+
+/// Looks whether `source` is a file with something in it that may be handed to ffprobe.
+pub(super) fn look_at(source: &Path) -> Result<FirstLook, ProbeError> {
+    let failed = |source_error| unreadable(source, source_error);
+    let metadata = std::fs::metadata(source).map_err(failed)?;
+    let source_file = source.to_owned();
+    if metadata.is_dir() {
+        return Err(ProbeError::IsFolder { source_file });
+    }
+    if !metadata.is_file() {
+        return Err(ProbeError::NotRegular { source_file });
+    }
+    let mut beginning = Vec::new();
+    File::open(source).and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning)).map_err(failed)?;
+    if beginning.is_empty() {
+        return Err(ProbeError::Empty { source_file });
+    }
+    if let Some(kind) = refers_to_others(source, &beginning) {
+        return Err(ProbeError::RefersToOthers { source_file, kind });
+    }
+    let is_iso_media = beginning.get(4..8).is_some_and(|name| ISO_MEDIA_BOXES.contains(&name));
+    Ok(FirstLook { size_bytes: metadata.len(), is_iso_media })
+}
+
+fn unreadable(source: &Path, error: std::io::Error) -> ProbeError {
+    let source_file = source.to_owned();
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => ProbeError::NoSuchFile { source_file },
+        ErrorKind::PermissionDenied => ProbeError::NotPermitted { source_file },
+        _ => ProbeError::Unreadable { source_file, source: error },
+    }
+}
+
+/// What kind of list or script it is; `None` for all else.
+fn refers_to_others(source: &Path, beginning: &[u8]) -> Option<&'static str> {
+    let extension = source.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let by_name = SCRIPT_EXTENSIONS.into_iter().find(|(name, _)| extension.eq_ignore_ascii_case(name));
+    let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning).trim_ascii_start();
+    let has = |needle: &[u8]| text.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle));
+    if text.starts_with(b"#EXTM3U") {
+        Some("playlist")
+    } else if text.starts_with(b"ffconcat") {
+        Some("list of files to join")
+    } else if text.starts_with(b"<") && (has(b"<MPD") || has(b"CompositionPlaylist") || has(b"SmoothStreamingMedia")) {
+        Some("manifest")
+    } else if text.starts_with(b"[playlist]") || text.starts_with(b"[Reference]") {
+        Some("playlist")
+    } else {
+        by_name.map(|(_, kind)| kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_and_scripts_are_known_by_what_they_say_and_by_their_name() {
+        let kind = |name: &str, text: &[u8]| refers_to_others(Path::new(name), text);
+        assert_eq!(kind("a.mp4", b"#EXTM3U\n#EXTINF:2,\n/etc/passwd"), Some("playlist"));
+        assert_eq!(kind("a.mp4", b"\xef\xbb\xbf#EXTM3U"), Some("playlist"));
+        assert_eq!(kind("a.mkv", b"ffconcat version 1.0\nfile a.mp4"), Some("list of files to join"));
+        assert_eq!(kind("a.mp4", b"<?xml version=\"1.0\"?>\n<MPD xmlns=\"x\">"), Some("manifest"));
+        assert_eq!(kind("a.AVS", b"Import(\"b\")"), Some("script"));
+        assert_eq!(kind("a.mp4", b"\0\0\0\x20ftypisom"), None);
+        assert_eq!(kind("#EXTM3U.mp4", b"\x1a\x45\xdf\xa3 <MPD"), None);
+    }
+}

@@ -1,0 +1,175 @@
+//! One measurement of a job out of what encoder, packager and publisher say.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use super::{
+    Notice, Observer,
+    encode::{EncodeListener, EncodeProgress},
+    package::{FileListener, PackageProgress},
+    plan::EncodePlan,
+    publish::{FileContent, FinishedFile, Publisher},
+};
+use crate::job::{FileReport, Progress, Stage, StageState};
+
+/// Part of a job's percentage that the encode makes up when the stream is uploaded too.
+const ENCODE_SHARE_WITH_UPLOAD: f64 = 0.9;
+/// What is shown before the job has ended is less than all.
+const HIGHEST_FRACTION: f64 = 0.999;
+
+/// Puts together what the stages say and tells the observer. Shared by the threads of one job.
+pub(super) struct Reporter<'a> {
+    observer: &'a dyn Observer,
+    plan: &'a EncodePlan,
+    publisher: Option<&'a Publisher>,
+    package: Mutex<Arc<Mutex<PackageProgress>>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    encode: Option<EncodeProgress>,
+    finished_stages: Vec<Stage>,
+    files: Vec<FileReport>,
+}
+
+impl<'a> Reporter<'a> {
+    pub(super) fn new(observer: &'a dyn Observer, plan: &'a EncodePlan, publisher: Option<&'a Publisher>) -> Self {
+        let state = Mutex::new(State { finished_stages: vec![Stage::Probe], ..State::default() });
+        Self { observer, plan, publisher, package: Mutex::default(), state }
+    }
+
+    /// Reads from now on how far the packaging is.
+    pub(super) fn package_through(&self, progress: Arc<Mutex<PackageProgress>>) {
+        *self.package.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    }
+
+    /// A stage is done.
+    pub(super) fn finished(&self, stage: Stage) {
+        self.state().finished_stages.push(stage);
+        self.tell();
+    }
+
+    /// All files that were finished, each once, in the order of their first version.
+    pub(super) fn finished_files(&self) -> Vec<FileReport> {
+        self.state().files.clone()
+    }
+
+    /// Tells the observer how far the job is.
+    pub(super) fn tell(&self) {
+        let progress = self.measure();
+        self.observer.notice(Notice::Progressed(Box::new(progress)));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn measure(&self) -> Progress {
+        let package = Arc::clone(&self.package.lock().unwrap_or_else(PoisonError::into_inner));
+        let package = package.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let published = self.publisher.map(Publisher::status);
+        let state = self.state();
+        let stages = self.stage_states(&state, package.files > 0, published.as_ref().is_some_and(|status| status.finished_files > 0));
+        let frame_rate = self.plan.timing.frame_rate;
+        let is_encoded = state.finished_stages.contains(&Stage::Encode);
+        let encoded = match (is_encoded, state.encode) {
+            (true, _) => package.playable.unwrap_or_default(),
+            (false, Some(encode)) => encode.encoded,
+            (false, None) => Duration::ZERO,
+        };
+        let frames_per_second = state.encode.map(|encode| encode.frames_per_second).filter(|rate| *rate > 0.0);
+        let speed = frames_per_second.map(|rate| rate / frame_rate.per_second());
+        let encode_left = self.plan.duration.zip(speed).map(|(duration, speed)| {
+            Duration::from_secs_f64(if is_encoded { 0.0 } else { duration.saturating_sub(encoded).as_secs_f64() / speed })
+        });
+        let upload_left = published.as_ref().and_then(|status| {
+            status.bytes_per_second.filter(|rate| *rate > 0.0).map(|rate| Duration::from_secs_f64(status.queued_bytes as f64 / rate))
+        });
+        Progress {
+            stage: if is_encoded { self.last_stage(&stages) } else { Stage::Encode },
+            stages,
+            fraction: self.fraction(encoded, is_encoded, published.as_ref().map(|status| (status.published_files, status.finished_files))),
+            encoded,
+            source_duration: self.plan.duration,
+            rendition_count: self.plan.renditions.len(),
+            frames_per_second: frames_per_second.filter(|_| !is_encoded),
+            speed: speed.filter(|_| !is_encoded),
+            time_left: if is_encoded { upload_left } else { encode_left },
+            bytes_written: package.bytes,
+            playable: package.playable,
+            published_files: published.as_ref().map_or(0, |status| status.published_files),
+            finished_files: package.files.max(published.as_ref().map_or(0, |status| status.finished_files)),
+            upload_bytes_per_second: published.and_then(|status| status.bytes_per_second),
+            renditions: package.renditions,
+        }
+    }
+
+    fn last_stage(&self, stages: &[StageState; 4]) -> Stage {
+        if stages[2] == StageState::Finished && self.publisher.is_some() { Stage::Publish } else { Stage::Package }
+    }
+
+    fn stage_states(&self, state: &State, packages: bool, publishes: bool) -> [StageState; 4] {
+        Stage::ALL.map(|stage| {
+            let has_begun = match stage {
+                Stage::Probe | Stage::Encode => true,
+                Stage::Package => packages,
+                Stage::Publish => publishes,
+            };
+            match (state.finished_stages.contains(&stage), has_begun) {
+                (true, _) => StageState::Finished,
+                (false, true) => StageState::AtWork,
+                (false, false) => StageState::ToCome,
+            }
+        })
+    }
+
+    fn fraction(&self, encoded: Duration, is_encoded: bool, files: Option<(u64, u64)>) -> f64 {
+        let encode_fraction = match self.plan.duration {
+            _ if is_encoded => 1.0,
+            Some(duration) if !duration.is_zero() => (encoded.as_secs_f64() / duration.as_secs_f64()).min(1.0),
+            _ => 0.0,
+        };
+        let fraction = match files {
+            None => encode_fraction,
+            Some((published, finished)) => {
+                let upload_fraction = if finished == 0 { 0.0 } else { published as f64 / finished as f64 };
+                encode_fraction * (ENCODE_SHARE_WITH_UPLOAD + (1.0 - ENCODE_SHARE_WITH_UPLOAD) * upload_fraction)
+            }
+        };
+        fraction.min(HIGHEST_FRACTION)
+    }
+}
+
+impl EncodeListener for Reporter<'_> {
+    fn progressed(&self, progress: EncodeProgress) {
+        self.state().encode = Some(progress);
+        self.tell();
+    }
+
+    fn logged(&self, line: String) {
+        self.observer.notice(Notice::Logged(line));
+    }
+}
+
+impl FileListener for Reporter<'_> {
+    fn file_finished(&self, file: FileReport, text: Option<Bytes>) {
+        if let Some(publisher) = self.publisher {
+            let content = text.map_or(FileContent::OnDisk, FileContent::Text);
+            publisher.file_finished(FinishedFile { path: file.path.clone(), content });
+        }
+        let mut state = self.state();
+        match state.files.iter_mut().rev().find(|known| known.path == file.path) {
+            Some(known) => known.bytes = file.bytes,
+            None => {
+                state.files.push(file.clone());
+                drop(state);
+                self.observer.notice(Notice::FilesFinished(vec![file]));
+            }
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Why a stream could not be published, told apart by what the user can do about it.
+
+use std::{error::Error, path::PathBuf};
+
+use aws_sdk_s3::{
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+};
+
+use super::location::S3LocationError;
+use crate::failure::{Failure, FailureKind};
+
+/// What was asked of the store when it failed, in the words of its permissions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Listing what lies under the prefix.
+    List,
+    /// Writing an object.
+    Write,
+    /// Reading an object.
+    Read,
+    /// Deleting an object.
+    Delete,
+}
+
+impl Action {
+    /// The permission of an S3 policy that allows it.
+    pub fn permission(self) -> &'static str {
+        match self {
+            Self::List => "s3:ListBucket",
+            Self::Write => "s3:PutObject",
+            Self::Read => "s3:GetObject",
+            Self::Delete => "s3:DeleteObject",
+        }
+    }
+
+    fn verb(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Write => "write",
+            Self::Read => "read",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// Why a stream could not be published.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PublishError {
+    /// The text or the parts of a location make no sense.
+    #[error(transparent)]
+    InvalidLocation(#[from] S3LocationError),
+    /// The endpoint is no URL.
+    #[error("“{endpoint}” is not the URL of an S3 endpoint")]
+    InvalidEndpoint {
+        /// What was given.
+        endpoint: String,
+    },
+    /// A file's name can't be used as a part of a key.
+    #[error("“{name}” can't be the name of an object")]
+    InvalidName {
+        /// The name.
+        name: String,
+    },
+    /// There is no such bucket.
+    #[error("the bucket {place} does not exist")]
+    BucketMissing {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// What the store said.
+        detail: String,
+    },
+    /// No credentials were found in the environment, the configuration files or the machine.
+    #[error("no credentials for {place}")]
+    CredentialsMissing {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// The profile that was to be used.
+        profile: Option<String>,
+        /// What the providers said.
+        detail: String,
+    },
+    /// The store does not know the key, or the secret is wrong, or the session has expired.
+    #[error("{place} refuses the credentials")]
+    CredentialsRefused {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// What the store said.
+        detail: String,
+    },
+    /// The credentials are good, but are not allowed to do this.
+    #[error("no permission to {} in {place}", action.verb())]
+    PermissionDenied {
+        /// What was tried.
+        action: Action,
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// What the store said.
+        detail: String,
+    },
+    /// This computer's clock is too far from the store's.
+    #[error("this computer's clock differs too much from that of {place}")]
+    ClockSkew {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// What the store said.
+        detail: String,
+    },
+    /// The bucket is in another region.
+    #[error("the bucket {place} is in another region")]
+    WrongRegion {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// What the store said.
+        detail: String,
+    },
+    /// No answer: name unknown, connection refused, cut or silent.
+    #[error("no connection to {place}")]
+    NetworkLost {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// What went wrong on the way.
+        detail: String,
+    },
+    /// The store answers, but can't do it now.
+    #[error("{place} can't take requests now")]
+    StoreUnavailable {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// What the store said.
+        detail: String,
+    },
+    /// The store refuses for another reason.
+    #[error("{place} refuses to {} an object", action.verb())]
+    Refused {
+        /// What was tried.
+        action: Action,
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// What the store said.
+        detail: String,
+    },
+    /// What was read back is not what was written.
+    #[error("{place} gave back other bytes than were written")]
+    ContentDiffers {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+    },
+    /// A file of the stream can't be read from the disk, or has changed while it was sent.
+    #[error("{} can't be read", file.display())]
+    LocalFile {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        detail: String,
+    },
+    /// The folder has no file that could be published.
+    #[error("there is nothing to publish in {}", folder.display())]
+    NothingToPublish {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A playlist names files that are not part of the stream.
+    #[error("{playlist} names {} that is not there", names.first().map_or("a file", String::as_str))]
+    PlaylistIncomplete {
+        /// Path of the playlist in the stream.
+        playlist: String,
+        /// Paths of what is missing.
+        names: Vec<String>,
+    },
+    /// A task of this program ended in a way that it should not.
+    #[error("publishing stopped by a defect of Reelpress")]
+    Internal {
+        /// What is known of it.
+        detail: String,
+    },
+    /// The user stopped it.
+    #[error("publishing was stopped")]
+    Cancelled,
+}
+
+impl PublishError {
+    /// True when the user stopped it, so that nothing has to be told.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled)
+    }
+
+    /// The same in words for the user, with what to do next.
+    pub fn into_failure(self) -> Failure {
+        let headline = capitalised(&self.to_string());
+        Failure::new(self.kind(), headline, self.hint()).with_detail(self.detail())
+    }
+
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::InvalidLocation(_)
+            | Self::InvalidEndpoint { .. }
+            | Self::InvalidName { .. }
+            | Self::WrongRegion { .. }
+            | Self::ClockSkew { .. }
+            | Self::Refused { .. }
+            | Self::NothingToPublish { .. }
+            | Self::Cancelled => FailureKind::InvalidRequest,
+            Self::BucketMissing { .. } => FailureKind::BucketMissing,
+            Self::CredentialsMissing { .. } | Self::CredentialsRefused { .. } => FailureKind::CredentialsRefused,
+            Self::PermissionDenied { .. } => FailureKind::PermissionDenied,
+            Self::NetworkLost { .. } | Self::StoreUnavailable { .. } => FailureKind::NetworkLost,
+            Self::LocalFile { .. } => FailureKind::SourceVanished,
+            Self::PlaylistIncomplete { .. } | Self::ContentDiffers { .. } => FailureKind::StreamIncorrect,
+            Self::Internal { .. } => FailureKind::Internal,
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Self::InvalidLocation(_) => "Write the destination as s3://bucket/prefix".to_owned(),
+            Self::InvalidEndpoint { .. } => "Write the endpoint as http://host:port or https://host".to_owned(),
+            Self::InvalidName { .. } => "Rename the file or folder and publish again".to_owned(),
+            Self::BucketMissing { .. } => "Check the bucket's name and the endpoint, or create the bucket".to_owned(),
+            Self::CredentialsMissing { profile: Some(profile), .. } => format!(
+                "Add the profile “{profile}” to ~/.aws/credentials or ~/.aws/config, or choose another profile"
+            ),
+            Self::CredentialsMissing { profile: None, .. } => {
+                "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile of ~/.aws/credentials".to_owned()
+            }
+            Self::CredentialsRefused { .. } => {
+                "Check the access key and its secret, sign in again if they have expired, or choose another profile"
+                    .to_owned()
+            }
+            Self::PermissionDenied { action, .. } => {
+                format!("Allow {} for these credentials, or choose another profile", action.permission())
+            }
+            Self::ClockSkew { .. } => "Set this computer's clock and try again".to_owned(),
+            Self::WrongRegion { .. } => "Set the bucket's own region in the destination".to_owned(),
+            Self::NetworkLost { .. } => {
+                "Check the network and the endpoint; publish the folder again when the store can be reached".to_owned()
+            }
+            Self::StoreUnavailable { .. } => "Wait a while, then publish the folder again".to_owned(),
+            Self::Refused { .. } => "See the details for what the store says".to_owned(),
+            Self::ContentDiffers { .. } => "Try again; if it stays so, the store or a proxy before it is faulty".to_owned(),
+            Self::LocalFile { .. } => "Leave the stream's folder alone while it is published, then try again".to_owned(),
+            Self::NothingToPublish { .. } => "Choose the folder that holds the stream's playlists".to_owned(),
+            Self::PlaylistIncomplete { .. } => "Encode the source again, or restore the missing files".to_owned(),
+            Self::Internal { .. } => "Try again, and report it with the details".to_owned(),
+            Self::Cancelled => "Publish the folder again to go on".to_owned(),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::BucketMissing { detail, .. }
+            | Self::CredentialsMissing { detail, .. }
+            | Self::CredentialsRefused { detail, .. }
+            | Self::PermissionDenied { detail, .. }
+            | Self::ClockSkew { detail, .. }
+            | Self::WrongRegion { detail, .. }
+            | Self::NetworkLost { detail, .. }
+            | Self::StoreUnavailable { detail, .. }
+            | Self::Refused { detail, .. }
+            | Self::LocalFile { detail, .. }
+            | Self::Internal { detail } => detail.clone(),
+            Self::PlaylistIncomplete { names, .. } => names.join("\n"),
+            Self::InvalidLocation(_)
+            | Self::InvalidEndpoint { .. }
+            | Self::InvalidName { .. }
+            | Self::ContentDiffers { .. }
+            | Self::NothingToPublish { .. }
+            | Self::Cancelled => String::new(),
+        }
+    }
+
+    /// What an error of the SDK means. `place` is the bucket, and its store when that is not AWS.
+    pub(super) fn of_store<E>(error: &SdkError<E, HttpResponse>, action: Action, place: &str) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let place = place.to_owned();
+        let SdkError::ServiceError(service) = error else {
+            let detail = causes(error);
+            return match error {
+                SdkError::ConstructionFailure(_) => Self::Refused { action, place, detail },
+                _ => Self::NetworkLost { place, detail },
+            };
+        };
+        let status = service.raw().status().as_u16();
+        let code = service.err().code().unwrap_or_default();
+        let detail = answer(status, code, service.err());
+        match (code, status) {
+            ("NoSuchBucket", _) => Self::BucketMissing { place, detail },
+            (
+                "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken"
+                | "TokenRefreshRequired" | "InvalidSecurity" | "CredentialsNotSupported" | "NotSignedUp",
+                _,
+            ) => Self::CredentialsRefused { place, detail },
+            ("RequestTimeTooSkewed" | "RequestExpired", _) => Self::ClockSkew { place, detail },
+            (
+                "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed"
+                | "IllegalLocationConstraintException" | "IncorrectEndpoint",
+                _,
+            )
+            | (_, 301 | 307) => Self::WrongRegion { place, detail },
+            (_, 401) => Self::CredentialsRefused { place, detail },
+            (_, 403) => Self::PermissionDenied { action, place, detail },
+            (_, 429 | 500..=599) => Self::StoreUnavailable { place, detail },
+            _ => Self::Refused { action, place, detail },
+        }
+    }
+}
+
+/// Only what is known to hold no secret: the SDK's own text would add the whole answer, which can echo what was signed.
+fn answer(status: u16, code: &str, error: &impl ProvideErrorMetadata) -> String {
+    let message = error.message().unwrap_or("no message");
+    let request = error.meta().extra("aws_request_id").map(|id| format!(" (request {id})")).unwrap_or_default();
+    let code = if code.is_empty() { "no code" } else { code };
+    format!("HTTP {status}, {code}: {message}{request}")
+}
+
+/// The error and all that caused it, from the outside in.
+pub(super) fn causes(error: &dyn Error) -> String {
+    let mut texts = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if texts.last() != Some(&text) {
+            texts.push(text);
+        }
+        cause = inner.source();
+    }
+    texts.join(": ")
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_has_its_own_kind_and_hint() {
+        let place = || "videos".to_owned();
+        let detail = || "HTTP 403".to_owned();
+        let errors = [
+            PublishError::BucketMissing { place: place(), detail: detail() },
+            PublishError::CredentialsMissing { place: place(), profile: None, detail: detail() },
+            PublishError::CredentialsRefused { place: place(), detail: detail() },
+            PublishError::PermissionDenied { action: Action::Write, place: place(), detail: detail() },
+            PublishError::NetworkLost { place: place(), detail: detail() },
+            PublishError::ClockSkew { place: place(), detail: detail() },
+        ];
+        let failures: Vec<Failure> = errors.into_iter().map(PublishError::into_failure).collect();
+        for (index, failure) in failures.iter().enumerate() {
+            assert!(failure.headline.contains("videos") && failure.headline.starts_with(char::is_uppercase));
+            assert!(failures[..index].iter().all(|other| other.hint != failure.hint), "{}", failure.hint);
+        }
+        assert_eq!(failures[3].headline, "No permission to write in videos");
+        assert!(failures[3].hint.contains("s3:PutObject"));
+    }
+}

@@ -1,0 +1,410 @@
+//! In which order the files of a growing stream go up, so that a viewer never finds a playlist that names a file which
+//! is not there. Pure: it is told what was finished and what went up, and says what may go up next.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+
+use bytes::Bytes;
+
+use super::playlist::PlaylistFacts;
+
+/// One upload that may begin now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Upload {
+    /// Path relative to the stream's folder.
+    pub(super) path: String,
+    /// What to send.
+    pub(super) body: Body,
+    /// True for a playlist of which a newer version will come.
+    pub(super) growing: bool,
+}
+
+/// What an upload sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Body {
+    /// The file on the disk, of this size in bytes.
+    File {
+        /// Size in bytes.
+        size: u64,
+        /// Whether it is known to hold sound and no picture.
+        sound_only: bool,
+    },
+    /// This text.
+    Text(Bytes),
+}
+
+impl Body {
+    /// Size in bytes.
+    pub(super) fn size(&self) -> u64 {
+        match self {
+            Self::File { size, .. } => *size,
+            Self::Text(text) => text.len() as u64,
+        }
+    }
+}
+
+/// Playlists of which not all that they name is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stuck {
+    /// Path of the playlist.
+    pub(super) playlist: String,
+    /// Paths that it waits for.
+    pub(super) names: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Version {
+    upload: Upload,
+    missing: HashSet<String>,
+}
+
+/// The versions of one playlist that are not up yet. Memory stays flat: the oldest one is kept because it will be the
+/// first to have all that it names, and the newest because it will be the last word.
+#[derive(Debug)]
+struct Pending {
+    oldest: Version,
+    newest: Option<Version>,
+}
+
+#[derive(Debug)]
+struct Multivariant {
+    text: Bytes,
+    names: Vec<String>,
+}
+
+/// What goes up when.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    finished: HashSet<String>,
+    up: HashSet<String>,
+    in_flight: HashSet<String>,
+    files: VecDeque<Upload>,
+    playlists: BTreeMap<String, Pending>,
+    /// The newest version of each multivariant playlist, which goes up once more at the end.
+    multivariants: BTreeMap<String, Multivariant>,
+    multivariant_paths: BTreeSet<String>,
+    finishing: bool,
+}
+
+impl Order {
+    /// Takes a file that is no playlist.
+    pub(super) fn file_finished(&mut self, upload: Upload) {
+        self.finished.insert(upload.path.clone());
+        self.files.push_back(upload);
+    }
+
+    /// Takes a version of a playlist.
+    pub(super) fn playlist_finished(&mut self, path: String, text: Bytes, facts: PlaylistFacts) {
+        self.finished.insert(path.clone());
+        let (names, growing) = match facts {
+            PlaylistFacts::Media { names, growing } => (names, growing),
+            PlaylistFacts::Multivariant { names } => {
+                self.multivariant_paths.insert(path.clone());
+                self.multivariants
+                    .insert(path.clone(), Multivariant { text: text.clone(), names: names.clone() });
+                (names, true)
+            }
+            PlaylistFacts::Other { growing } => (self.not_up(), growing),
+        };
+        let missing = names.into_iter().filter(|name| !self.up.contains(name) && *name != path).collect();
+        let version = Version { upload: Upload { path: path.clone(), body: Body::Text(text), growing }, missing };
+        match self.playlists.get_mut(&path) {
+            Some(pending) if version.missing.is_empty() => *pending = Pending { oldest: version, newest: None },
+            Some(pending) => pending.newest = Some(version),
+            None => {
+                self.playlists.insert(path, Pending { oldest: version, newest: None });
+            }
+        }
+    }
+
+    /// Nothing more will be finished: the multivariant playlists go up for the last time when all else is there.
+    pub(super) fn finish(&mut self) {
+        self.finishing = true;
+        for path in self.multivariants.keys() {
+            self.playlists.remove(path);
+        }
+    }
+
+    /// An upload that may begin now; it counts as in flight until [`went_up`](Self::went_up).
+    pub(super) fn next(&mut self) -> Option<Upload> {
+        let upload = self.next_playlist().or_else(|| self.next_file()).or_else(|| self.next_multivariant())?;
+        self.in_flight.insert(upload.path.clone());
+        Some(upload)
+    }
+
+    /// An upload has arrived.
+    pub(super) fn went_up(&mut self, path: &str) {
+        self.in_flight.remove(path);
+        if !self.up.insert(path.to_owned()) {
+            return;
+        }
+        for pending in self.playlists.values_mut() {
+            pending.oldest.missing.remove(path);
+            if let Some(newest) = &mut pending.newest {
+                newest.missing.remove(path);
+            }
+        }
+    }
+
+    /// True when nothing is left to go up.
+    pub(super) fn is_done(&self) -> bool {
+        self.finishing
+            && self.files.is_empty()
+            && self.playlists.is_empty()
+            && self.in_flight.is_empty()
+            && self.multivariants.is_empty()
+    }
+
+    /// The playlists that wait for files that will not come; only meaningful when nothing is in flight or ready.
+    pub(super) fn stuck(&self) -> Option<Stuck> {
+        let (playlist, names): (&String, BTreeSet<&String>) = match self.playlists.iter().next() {
+            Some((playlist, pending)) => {
+                (playlist, pending.newest.as_ref().unwrap_or(&pending.oldest).missing.iter().collect())
+            }
+            None => {
+                let (playlist, multivariant) = self.multivariants.iter().next()?;
+                (playlist, multivariant.names.iter().filter(|name| !self.up.contains(*name)).collect())
+            }
+        };
+        Some(Stuck { playlist: playlist.clone(), names: names.into_iter().cloned().collect() })
+    }
+
+    /// Number of files that are finished, each path once.
+    pub(super) fn finished_count(&self) -> u64 {
+        self.finished.len() as u64
+    }
+
+    /// Number of files that are up, each path once.
+    pub(super) fn up_count(&self) -> u64 {
+        self.up.len() as u64
+    }
+
+    /// Paths of all that is up.
+    pub(super) fn up(&self) -> impl Iterator<Item = &str> {
+        self.up.iter().map(String::as_str)
+    }
+
+    /// True for the path of a multivariant playlist.
+    pub(super) fn is_multivariant(&self, path: &str) -> bool {
+        self.multivariant_paths.contains(path)
+    }
+
+    fn not_up(&self) -> Vec<String> {
+        self.finished.iter().filter(|path| !self.up.contains(*path)).cloned().collect()
+    }
+
+    fn next_playlist(&mut self) -> Option<Upload> {
+        let in_flight = &self.in_flight;
+        let ready = |(path, pending): (&String, &Pending)| {
+            let newest_is_ready = pending.newest.as_ref().is_some_and(|newest| newest.missing.is_empty());
+            let ready = newest_is_ready || pending.oldest.missing.is_empty();
+            (ready && !in_flight.contains(path)).then(|| path.clone())
+        };
+        let path = self.playlists.iter().find_map(ready)?;
+        let Pending { oldest, newest } = self.playlists.remove(&path)?;
+        match newest {
+            Some(newest) if newest.missing.is_empty() => Some(newest.upload),
+            Some(newest) => {
+                self.playlists.insert(path, Pending { oldest: newest, newest: None });
+                Some(oldest.upload)
+            }
+            None => Some(oldest.upload),
+        }
+    }
+
+    fn next_file(&mut self) -> Option<Upload> {
+        // Two uploads of one path at a time could arrive in the wrong order.
+        let index = self.files.iter().position(|upload| !self.in_flight.contains(&upload.path))?;
+        self.files.remove(index)
+    }
+
+    fn next_multivariant(&mut self) -> Option<Upload> {
+        if !self.finishing || !self.in_flight.is_empty() || !self.files.is_empty() || !self.playlists.is_empty() {
+            return None;
+        }
+        let is_ready = |multivariant: &Multivariant| multivariant.names.iter().all(|name| self.up.contains(name));
+        let path = self.multivariants.iter().find(|(_, multivariant)| is_ready(multivariant))?.0.clone();
+        let Multivariant { text, .. } = self.multivariants.remove(&path)?;
+        Some(Upload { path, body: Body::Text(text), growing: false })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn file(order: &mut Order, path: &str) {
+        let body = Body::File { size: 1, sound_only: false };
+        order.file_finished(Upload { path: path.to_owned(), body, growing: false });
+    }
+
+    fn media(order: &mut Order, path: &str, text: &str, names: &[&str], growing: bool) {
+        let names = names.iter().map(|&name| name.to_owned()).collect();
+        order.playlist_finished(
+            path.to_owned(),
+            Bytes::copy_from_slice(text.as_bytes()),
+            PlaylistFacts::Media { names, growing },
+        );
+    }
+
+    fn multivariant(order: &mut Order, names: &[&str]) {
+        let names = names.iter().map(|&name| name.to_owned()).collect();
+        let text = Bytes::from_static(b"main");
+        order.playlist_finished("main.m3u8".to_owned(), text, PlaylistFacts::Multivariant { names });
+    }
+
+    fn next_path(order: &mut Order) -> Option<String> {
+        order.next().map(|upload| upload.path)
+    }
+
+    #[test]
+    fn a_playlist_waits_for_what_it_names_and_the_multivariant_for_the_playlist() {
+        let mut order = Order::default();
+        multivariant(&mut order, &["v.m3u8"]);
+        media(&mut order, "v.m3u8", "1", &["init.mp4", "1.m4s"], true);
+        file(&mut order, "init.mp4");
+        file(&mut order, "1.m4s");
+        assert_eq!(next_path(&mut order).as_deref(), Some("init.mp4"));
+        assert_eq!(next_path(&mut order).as_deref(), Some("1.m4s"));
+        assert_eq!(next_path(&mut order), None);
+        order.went_up("init.mp4");
+        assert_eq!(next_path(&mut order), None);
+        order.went_up("1.m4s");
+        assert_eq!(next_path(&mut order).as_deref(), Some("v.m3u8"));
+        assert_eq!(next_path(&mut order), None);
+        order.went_up("v.m3u8");
+        let upload = order.next().unwrap();
+        assert!(upload.path == "main.m3u8" && upload.growing);
+        order.went_up("main.m3u8");
+        order.finish();
+        let upload = order.next().unwrap();
+        assert!(upload.path == "main.m3u8" && !upload.growing);
+        assert!(!order.is_done());
+        order.went_up("main.m3u8");
+        assert!(order.is_done());
+    }
+
+    #[test]
+    fn the_oldest_and_the_newest_version_are_kept_so_that_a_slow_line_still_shows_progress() {
+        let mut order = Order::default();
+        media(&mut order, "v.m3u8", "1", &["1.m4s"], true);
+        media(&mut order, "v.m3u8", "2", &["1.m4s", "2.m4s"], true);
+        media(&mut order, "v.m3u8", "3", &["1.m4s", "2.m4s", "3.m4s"], true);
+        for name in ["1.m4s", "2.m4s", "3.m4s"] {
+            file(&mut order, name);
+            order.next();
+        }
+        order.went_up("1.m4s");
+        assert_eq!(order.next().unwrap().body, Body::Text(Bytes::from_static(b"1")));
+        order.went_up("2.m4s");
+        order.went_up("3.m4s");
+        assert_eq!(order.next(), None, "one upload of a path at a time");
+        order.went_up("v.m3u8");
+        assert_eq!(order.next().unwrap().body, Body::Text(Bytes::from_static(b"3")));
+    }
+
+    #[test]
+    fn a_ready_version_replaces_all_older_ones() {
+        let mut order = Order::default();
+        media(&mut order, "v.m3u8", "1", &[], true);
+        media(&mut order, "v.m3u8", "2", &[], false);
+        let upload = order.next().unwrap();
+        assert!(upload.body == Body::Text(Bytes::from_static(b"2")) && !upload.growing);
+        order.went_up("v.m3u8");
+        assert_eq!(order.next(), None);
+    }
+
+    #[test]
+    fn a_manifest_that_is_not_hls_waits_for_all_that_was_finished_before_it() {
+        let mut order = Order::default();
+        file(&mut order, "1.m4s");
+        let text = Bytes::from_static(b"<MPD/>");
+        order.playlist_finished("main.mpd".to_owned(), text, PlaylistFacts::Other { growing: false });
+        file(&mut order, "2.m4s");
+        assert_eq!(next_path(&mut order).as_deref(), Some("1.m4s"));
+        assert_eq!(next_path(&mut order).as_deref(), Some("2.m4s"));
+        order.went_up("1.m4s");
+        assert_eq!(next_path(&mut order).as_deref(), Some("main.mpd"));
+    }
+
+    #[test]
+    fn a_multivariant_playlist_that_names_a_missing_playlist_is_reported() {
+        let mut order = Order::default();
+        multivariant(&mut order, &["v.m3u8"]);
+        order.finish();
+        assert_eq!(order.next(), None);
+        let stuck = Stuck { playlist: "main.m3u8".to_owned(), names: vec!["v.m3u8".to_owned()] };
+        assert_eq!(order.stuck(), Some(stuck));
+    }
+
+    #[test]
+    fn a_playlist_that_names_a_missing_file_is_reported() {
+        let mut order = Order::default();
+        media(&mut order, "v.m3u8", "1", &["gone.m4s"], false);
+        order.finish();
+        assert_eq!(order.next(), None);
+        let stuck = Stuck { playlist: "v.m3u8".to_owned(), names: vec!["gone.m4s".to_owned()] };
+        assert_eq!(order.stuck(), Some(stuck));
+        assert!(!order.is_done());
+    }
+
+    proptest! {
+        /// Whatever the interleaving of finishing and uploading: what goes up never names a file that is not up, and
+        /// all goes up in the end, with the last version of the playlist.
+        #[test]
+        fn no_playlist_is_ever_ahead_of_its_files(uploads_between in prop::collection::vec(0usize..4, 12), newest_first in any::<bool>()) {
+            let mut order = Order::default();
+            let mut in_flight: Vec<Upload> = Vec::new();
+            let mut up: HashSet<String> = HashSet::new();
+            let mut last = Bytes::new();
+            multivariant(&mut order, &["v.m3u8"]);
+            let mut names: Vec<String> = Vec::new();
+            for (segment, count) in uploads_between.iter().enumerate() {
+                let name = format!("{segment}.m4s");
+                file(&mut order, &name);
+                names.push(name);
+                let text = names.join(" ");
+                let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
+                media(&mut order, "v.m3u8", &text, &borrowed, segment + 1 < uploads_between.len());
+                advance(&mut order, &mut in_flight, &mut up, &mut last, *count, newest_first);
+            }
+            order.finish();
+            while !order.is_done() {
+                let before = (in_flight.len(), up.len());
+                advance(&mut order, &mut in_flight, &mut up, &mut last, 1, newest_first);
+                prop_assert!(!in_flight.is_empty() || before != (in_flight.len(), up.len()) || order.is_done());
+            }
+            prop_assert_eq!(last, Bytes::from(names.join(" ")));
+            prop_assert!(up.contains("main.m3u8"));
+        }
+    }
+
+    fn advance(
+        order: &mut Order,
+        in_flight: &mut Vec<Upload>,
+        up: &mut HashSet<String>,
+        last: &mut Bytes,
+        count: usize,
+        newest_first: bool,
+    ) {
+        while let Some(upload) = order.next() {
+            if let Body::Text(text) = &upload.body {
+                let text = std::str::from_utf8(text).unwrap();
+                let named = if text == "main" { "v.m3u8" } else { text };
+                assert!(named.split(' ').all(|name| up.contains(name)), "{named} is ahead of {up:?}");
+            }
+            in_flight.push(upload);
+        }
+        for _ in 0..count.min(in_flight.len()) {
+            let upload = if newest_first { in_flight.pop().unwrap() } else { in_flight.remove(0) };
+            order.went_up(&upload.path);
+            if upload.path == "v.m3u8"
+                && let Body::Text(text) = &upload.body
+            {
+                *last = text.clone();
+            }
+            up.insert(upload.path);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! One bucket of an S3 store, by the SDK of AWS.
+
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredentialsProvider};
+use aws_sdk_s3::{
+    Client,
+    config::{
+        Builder, ProvideCredentials, SharedCredentialsProvider, StalledStreamProtectionConfig, retry::RetryConfig,
+        timeout::TimeoutConfig,
+    },
+    primitives::ByteStream,
+};
+use bytes::Bytes;
+
+use super::{
+    error::{Action, PublishError, causes},
+    location::{self, BaseUrl},
+};
+use crate::job::S3Location;
+
+/// How long the first contact may take in all: a dead endpoint is then known before the encode has begun.
+const FIRST_CONTACT_LIMIT: Duration = Duration::from_secs(15);
+const CONNECT_LIMIT: Duration = Duration::from_secs(4);
+/// For requests without a body of note.
+const SMALL_REQUEST_LIMIT: Duration = Duration::from_secs(20);
+/// A transfer below this is given up; a transfer that moves nothing is ended much earlier by the SDK's own watch.
+const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
+const STALL_LIMIT: Duration = Duration::from_secs(10);
+const FIRST_CONTACT_ATTEMPTS: u32 = 3;
+/// With the waits between them these bridge an outage of some ten seconds.
+const TRANSFER_ATTEMPTS: u32 = 6;
+const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// One bucket, the prefix in it, and a client that may use it.
+#[derive(Debug, Clone)]
+pub(super) struct Bucket {
+    pub(super) client: Client,
+    pub(super) name: String,
+    /// The bucket, and its store when that is not AWS, for people.
+    pub(super) place: String,
+    prefix: String,
+    base_url: BaseUrl,
+}
+
+/// Type and cache life of an object.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Headers {
+    pub(super) content_type: &'static str,
+    pub(super) cache_control: &'static str,
+}
+
+impl Bucket {
+    /// Reads the configuration and finds the credentials; asks nothing of the store yet.
+    pub(super) async fn open(location: &S3Location) -> Result<Self, PublishError> {
+        location::check(location)?;
+        let configuration = load_configuration(location).await;
+        let endpoint = match endpoint_of(location, &configuration) {
+            Some(endpoint) => Some(location::checked_endpoint(&endpoint)?),
+            None => None,
+        };
+        let place = place_of(location, endpoint.as_deref());
+        check_credentials(location, &configuration, &place).await?;
+        let region = configuration.region().map_or(DEFAULT_REGION, AsRef::as_ref).to_owned();
+        let path_style = location.path_style.unwrap_or(endpoint.is_some());
+        let base_url = BaseUrl::new(endpoint.as_deref(), &location.bucket, &region, path_style);
+        let mut builder = Builder::from(&configuration)
+            .region(Region::new(region))
+            .force_path_style(path_style)
+            .retry_config(RetryConfig::standard().with_max_attempts(FIRST_CONTACT_ATTEMPTS))
+            .timeout_config(attempt_limit(SMALL_REQUEST_LIMIT))
+            .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(STALL_LIMIT).build());
+        builder.set_endpoint_url(endpoint);
+        Ok(Self {
+            client: Client::from_conf(builder.build()),
+            name: location.bucket.clone(),
+            place,
+            prefix: location.prefix.clone(),
+            base_url,
+        })
+    }
+
+    /// The same bucket with a client that tries harder before it gives up: what failed is the work of hours then.
+    pub(super) fn into_patient(mut self) -> Self {
+        let retries = RetryConfig::standard().with_max_attempts(TRANSFER_ATTEMPTS).with_max_backoff(LONGEST_BACKOFF);
+        self.client = Client::from_conf(self.client.config().to_builder().retry_config(retries).build());
+        self
+    }
+
+    /// The key of `name` directly under the location's prefix.
+    pub(super) fn key(&self, name: &str) -> Result<String, PublishError> {
+        if !location::is_inside(name) {
+            return Err(PublishError::InvalidName { name: name.to_owned() });
+        }
+        Ok(if self.prefix.is_empty() { name.to_owned() } else { format!("{}/{name}", self.prefix) })
+    }
+
+    /// The URL at which an object can be read.
+    pub(super) fn url(&self, key: &str) -> String {
+        self.base_url.object(key)
+    }
+
+    /// Names directly under the prefix that begin with `start` and have objects below them.
+    pub(super) async fn taken_names(&self, start: &str) -> Result<BTreeSet<String>, PublishError> {
+        let key = self.key(start)?;
+        let mut pages = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.name)
+            .prefix(&key)
+            .delimiter("/")
+            .into_paginator()
+            .send();
+        let mut names = BTreeSet::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| PublishError::of_store(&error, Action::List, &self.place))?;
+            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
+            names.extend(folders.filter_map(|folder| folder.trim_end_matches('/').rsplit('/').next().map(str::to_owned)));
+        }
+        Ok(names)
+    }
+
+    /// Whether objects may be written under this key, without leaving one: an upload in parts is begun and dropped.
+    pub(super) async fn check_writable(&self, key: &str) -> Result<(), PublishError> {
+        let started = self.client.create_multipart_upload().bucket(&self.name).key(key).send().await;
+        let upload = started.map_err(|error| PublishError::of_store(&error, Action::Write, &self.place))?;
+        if let Some(id) = upload.upload_id() {
+            self.abort_multipart(key, id).await;
+        }
+        Ok(())
+    }
+
+    /// Drops an upload in parts. A failure is logged only: what is left costs space, but no viewer can see it.
+    pub(super) async fn abort_multipart(&self, key: &str, upload_id: &str) {
+        let request = self.client.abort_multipart_upload().bucket(&self.name).key(key).upload_id(upload_id);
+        let once = Builder::new().retry_config(RetryConfig::disabled()).timeout_config(attempt_limit(CONNECT_LIMIT));
+        if let Err(error) = request.customize().config_override(once).send().await {
+            let error = PublishError::of_store(&error, Action::Write, &self.place);
+            tracing::warn!(key, "the unfinished upload could not be dropped: {error}");
+        }
+    }
+
+    /// Writes a small object from memory.
+    pub(super) async fn put_text(&self, key: &str, text: Bytes, headers: Headers) -> Result<(), PublishError> {
+        let limit = transfer_limit(text.len() as u64);
+        self.put(key, ByteStream::from(text), headers, limit).await
+    }
+
+    /// Writes an object from a file of this size in one request, without holding it in memory.
+    pub(super) async fn put_file(
+        &self,
+        key: &str,
+        file: &Path,
+        size: u64,
+        headers: Headers,
+    ) -> Result<(), PublishError> {
+        let body = file_body(file, 0, size).await?;
+        self.put(key, body, headers, transfer_limit(size)).await
+    }
+
+    async fn put(&self, key: &str, body: ByteStream, headers: Headers, limit: Duration) -> Result<(), PublishError> {
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.name)
+            .key(key)
+            .content_type(headers.content_type)
+            .cache_control(headers.cache_control)
+            .body(body);
+        let with_limit = Builder::new().timeout_config(attempt_limit(limit));
+        request
+            .customize()
+            .config_override(with_limit)
+            .send()
+            .await
+            .map_err(|error| PublishError::of_store(&error, Action::Write, &self.place))?;
+        Ok(())
+    }
+
+    /// Writes, reads and deletes an object under the prefix.
+    pub(super) async fn try_round_trip(&self) -> Result<(), PublishError> {
+        let key = self.key(&format!("reelpress-test-{}.txt", uuid::Uuid::now_v7().simple()))?;
+        let text = Bytes::from(format!("Written by Reelpress to test this destination: {key}\n"));
+        let headers = Headers { content_type: "text/plain; charset=utf-8", cache_control: "no-store" };
+        self.put_text(&key, text.clone(), headers).await?;
+        let read = self.get(&key).await;
+        let deleted = self.client.delete_object().bucket(&self.name).key(&key).send().await;
+        let read = read?;
+        deleted.map_err(|error| PublishError::of_store(&error, Action::Delete, &self.place))?;
+        if read == text { Ok(()) } else { Err(PublishError::ContentDiffers { place: self.place.clone() }) }
+    }
+
+    async fn get(&self, key: &str) -> Result<Bytes, PublishError> {
+        let object = self.client.get_object().bucket(&self.name).key(key).send().await;
+        let object = object.map_err(|error| PublishError::of_store(&error, Action::Read, &self.place))?;
+        let content = object.body.collect().await.map_err(|error| PublishError::NetworkLost {
+            place: self.place.clone(),
+            detail: causes(&error),
+        })?;
+        Ok(content.into_bytes())
+    }
+}
+
+/// Ends with `NetworkLost` when `contact` takes longer than a first contact may.
+pub(super) async fn first_contact<T>(
+    location: &S3Location,
+    contact: impl Future<Output = Result<T, PublishError>>,
+) -> Result<T, PublishError> {
+    tokio::time::timeout(FIRST_CONTACT_LIMIT, contact).await.unwrap_or_else(|_| {
+        let detail = format!("no answer within {} seconds", FIRST_CONTACT_LIMIT.as_secs());
+        Err(PublishError::NetworkLost { place: place_of(location, location.endpoint.as_deref()), detail })
+    })
+}
+
+/// The bucket, and its store when that is not AWS, for people.
+fn place_of(location: &S3Location, endpoint: Option<&str>) -> String {
+    match endpoint {
+        Some(endpoint) => format!("s3://{} at {endpoint}", location.bucket),
+        None => format!("s3://{}", location.bucket),
+    }
+}
+
+/// A body that is read from a part of a file while it is sent, and once more when the SDK tries again.
+pub(super) async fn file_body(file: &Path, offset: u64, length: u64) -> Result<ByteStream, PublishError> {
+    let body = ByteStream::read_from()
+        .path(file)
+        .offset(offset)
+        .length(aws_sdk_s3::primitives::Length::Exact(length))
+        .build()
+        .await;
+    body.map_err(|error| PublishError::LocalFile { file: file.to_owned(), detail: causes(&error) })
+}
+
+/// How long the transfer of so many bytes may take.
+pub(super) fn transfer_limit(bytes: u64) -> Duration {
+    SMALL_REQUEST_LIMIT + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND)
+}
+
+/// The limit on one attempt of a request.
+pub(super) fn attempt_limit(limit: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_LIMIT).operation_attempt_timeout(limit).build()
+}
+
+async fn load_configuration(location: &S3Location) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(region) = &location.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &location.profile {
+        // A profile that the user chose wins over keys in the environment, which come first in the standard chain.
+        let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).build();
+        loader = loader.profile_name(profile).credentials_provider(credentials);
+    }
+    loader.load().await
+}
+
+/// The endpoint of the location, else that of the standard AWS chain.
+fn endpoint_of(location: &S3Location, configuration: &SdkConfig) -> Option<String> {
+    let of_environment = || std::env::var("AWS_ENDPOINT_URL_S3").ok().filter(|endpoint| !endpoint.is_empty());
+    let given = location.endpoint.clone().filter(|endpoint| !endpoint.trim().is_empty());
+    given.or_else(of_environment).or_else(|| configuration.endpoint_url().map(str::to_owned))
+}
+
+async fn check_credentials(
+    location: &S3Location,
+    configuration: &SdkConfig,
+    place: &str,
+) -> Result<(), PublishError> {
+    let missing = |detail: String| PublishError::CredentialsMissing {
+        place: place.to_owned(),
+        profile: location.profile.clone(),
+        detail,
+    };
+    let provider: Option<SharedCredentialsProvider> = configuration.credentials_provider();
+    let provider = provider.ok_or_else(|| missing("the AWS configuration names no provider".to_owned()))?;
+    let credentials = provider.provide_credentials().await.map_err(|error| missing(causes(&error)))?;
+    if credentials.expiry().is_some_and(|expiry| expiry <= SystemTime::now()) {
+        let detail = "the credentials have expired".to_owned();
+        return Err(PublishError::CredentialsRefused { place: place.to_owned(), detail });
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! How far publishing has come, readable at any moment without waiting for it.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::failure::Failure;
+
+/// How long a rate looks back.
+const RATE_WINDOW: Duration = Duration::from_secs(10);
+
+/// How far publishing has come.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PublishStatus {
+    /// Files that are at the destination, each counted once.
+    pub published_files: u64,
+    /// Files that were finished so far, each counted once.
+    pub finished_files: u64,
+    /// Bytes that have arrived, with every version of each playlist.
+    pub published_bytes: u64,
+    /// Bytes of finished files that have not arrived; playlists are not counted.
+    pub queued_bytes: u64,
+    /// Bytes a second over the last ten seconds; `None` before something has arrived in them.
+    pub bytes_per_second: Option<f64>,
+    /// Why publishing has ended early.
+    pub failure: Option<Failure>,
+}
+
+/// Written by the uploads, read by whoever shows them. The lock is held only to copy.
+#[derive(Debug, Default)]
+pub(super) struct StatusBoard {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    status: PublishStatus,
+    /// When how much arrived, within the window.
+    arrivals: VecDeque<(Instant, u64)>,
+    began: Option<Instant>,
+}
+
+impl StatusBoard {
+    /// A copy of the state, with the rate at this moment.
+    pub(super) fn read(&self) -> PublishStatus {
+        let mut state = self.lock();
+        state.forget_old(Instant::now());
+        let mut status = state.status.clone();
+        status.bytes_per_second = state.rate(Instant::now());
+        status
+    }
+
+    pub(super) fn queued(&self, bytes: u64) {
+        let mut state = self.lock();
+        state.status.queued_bytes += bytes;
+        state.began.get_or_insert_with(Instant::now);
+    }
+
+    /// Bytes have arrived; `of_queue` of them had been counted as queued.
+    pub(super) fn arrived(&self, bytes: u64, of_queue: u64) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.status.published_bytes += bytes;
+        state.status.queued_bytes = state.status.queued_bytes.saturating_sub(of_queue);
+        state.arrivals.push_back((now, bytes));
+        state.began.get_or_insert(now);
+        state.forget_old(now);
+    }
+
+    pub(super) fn set_files(&self, published: u64, finished: u64) {
+        let mut state = self.lock();
+        state.status.published_files = published;
+        state.status.finished_files = finished;
+    }
+
+    pub(super) fn fail(&self, failure: Failure) {
+        self.lock().status.failure = Some(failure);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn forget_old(&mut self, now: Instant) {
+        while self.arrivals.front().is_some_and(|(at, _)| now.duration_since(*at) > RATE_WINDOW) {
+            self.arrivals.pop_front();
+        }
+    }
+
+    fn rate(&self, now: Instant) -> Option<f64> {
+        let bytes: u64 = self.arrivals.iter().map(|(_, bytes)| bytes).sum();
+        let window = now.duration_since(self.began?).min(RATE_WINDOW).as_secs_f64();
+        (bytes > 0 && window > 0.0).then(|| bytes as f64 / window)
+    }
+}

@@ -1,0 +1,310 @@
+//! The task that sends the files of one stream.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::{mpsc::UnboundedReceiver, watch},
+    task::JoinSet,
+};
+
+use super::{
+    FileContent, FinishedFile, PublishedLocation,
+    error::{PublishError, causes},
+    headers::{self, FileKind},
+    location,
+    multipart::{MULTIPART_THRESHOLD_BYTES, MultipartFile},
+    order::{Body, Order, Upload},
+    playlist::PlaylistFacts,
+    s3::{Bucket, Headers},
+    status::StatusBoard,
+};
+use crate::tools::atomic_file::TEMPORARY_PREFIX;
+
+/// Enough to fill a fast line with small segments, few enough for memory to stay flat.
+const UPLOADS_AT_A_TIME: usize = 6;
+
+/// What the owner of the upload tells it.
+pub(super) enum Message {
+    /// A file is finished.
+    Finished(FinishedFile),
+    /// Nothing more will come.
+    Finish,
+}
+
+/// Where the uploads of one stream go, and who is told of them.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) bucket: Bucket,
+    /// The stream's folder on this machine.
+    pub(super) folder: PathBuf,
+    /// Key of the stream's folder in the bucket.
+    pub(super) prefix: String,
+    pub(super) board: Arc<StatusBoard>,
+    /// True once all has to end.
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+/// Sends the files of one stream, each when its turn has come.
+pub(super) struct Uploader {
+    target: Target,
+    stop_all: Arc<watch::Sender<bool>>,
+    /// Unbounded: the encode never waits for the network. It holds names, and the texts of playlists.
+    messages: UnboundedReceiver<Message>,
+    order: Order,
+    uploads: JoinSet<(String, Result<(), PublishError>)>,
+    /// Folders in the stream of which an MP4 was seen, and whether all of these hold sound alone.
+    sound_folders: HashMap<String, bool>,
+    finishing: bool,
+}
+
+impl Uploader {
+    pub(super) fn new(
+        target: Target,
+        stop_all: Arc<watch::Sender<bool>>,
+        messages: UnboundedReceiver<Message>,
+    ) -> Self {
+        Self {
+            target,
+            stop_all,
+            messages,
+            order: Order::default(),
+            uploads: JoinSet::new(),
+            sound_folders: HashMap::new(),
+            finishing: false,
+        }
+    }
+
+    /// Works until all is up, or until the first file that can't be sent. Uploads under way then end first, so that
+    /// no unfinished upload in parts stays behind.
+    pub(super) async fn run(mut self) -> Result<PublishedLocation, PublishError> {
+        match self.work().await {
+            Ok(()) => Ok(self.published()),
+            Err(error) => {
+                if !error.is_cancelled() {
+                    self.target.board.fail(error.clone().into_failure());
+                }
+                self.stop_all.send_replace(true);
+                while self.uploads.join_next().await.is_some() {}
+                Err(error)
+            }
+        }
+    }
+
+    async fn work(&mut self) -> Result<(), PublishError> {
+        let mut stop = self.target.stop.clone();
+        loop {
+            self.start_uploads();
+            self.target.board.set_files(self.order.up_count(), self.order.finished_count());
+            if self.order.is_done() {
+                return Ok(());
+            }
+            if self.finishing && self.uploads.is_empty() {
+                return Err(self.stuck());
+            }
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => return Err(PublishError::Cancelled),
+                Some(ended) = self.uploads.join_next() => {
+                    let (path, result) = ended.map_err(|error| PublishError::Internal { detail: error.to_string() })?;
+                    result?;
+                    self.order.went_up(&path);
+                }
+                message = self.messages.recv(), if !self.finishing => match message {
+                    Some(Message::Finished(file)) => self.accept(file).await?,
+                    Some(Message::Finish) => {
+                        self.finishing = true;
+                        self.order.finish();
+                    }
+                    None => return Err(PublishError::Cancelled),
+                },
+            }
+        }
+    }
+
+    fn stuck(&self) -> PublishError {
+        match self.order.stuck() {
+            Some(stuck) => PublishError::PlaylistIncomplete { playlist: stuck.playlist, names: stuck.names },
+            None => PublishError::Internal { detail: "files are left and none can go up".to_owned() },
+        }
+    }
+
+    async fn accept(&mut self, file: FinishedFile) -> Result<(), PublishError> {
+        if !location::is_inside(&file.path) {
+            return Err(PublishError::InvalidName { name: file.path });
+        }
+        if !is_published(&file.path) {
+            return Ok(());
+        }
+        let on_disk = self.target.folder.join(&file.path);
+        let kind = FileKind::of(&file.path);
+        if matches!(kind, FileKind::Playlist | FileKind::Manifest) {
+            let text = match file.content {
+                FileContent::Text(text) => text,
+                FileContent::OnDisk => read_playlist(&on_disk).await?,
+            };
+            let facts = PlaylistFacts::read(&file.path, &text);
+            self.order.playlist_finished(file.path, text, facts);
+            return Ok(());
+        }
+        let body = match file.content {
+            FileContent::Text(text) => Body::Text(text),
+            FileContent::OnDisk => {
+                let size = size_of(&on_disk).await?;
+                Body::File { size, sound_only: self.is_sound_only(&file.path, kind, on_disk).await }
+            }
+        };
+        self.target.board.queued(body.size());
+        self.order.file_finished(Upload { path: file.path, body, growing: false });
+        Ok(())
+    }
+
+    /// Segments do not say what they hold; the MP4s of their folder, of which one is their init segment, do.
+    async fn is_sound_only(&mut self, path: &str, kind: FileKind, on_disk: PathBuf) -> bool {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if kind != FileKind::Mp4 {
+            return self.sound_folders.get(folder).copied().unwrap_or(false);
+        }
+        let read = tokio::task::spawn_blocking(move || headers::holds_only_sound(&on_disk)).await;
+        let sound_only = read.ok().flatten().unwrap_or(false);
+        self.sound_folders.entry(folder.to_owned()).and_modify(|all| *all &= sound_only).or_insert(sound_only);
+        sound_only
+    }
+
+    fn start_uploads(&mut self) {
+        while self.uploads.len() < UPLOADS_AT_A_TIME
+            && let Some(upload) = self.order.next()
+        {
+            let target = self.target.clone();
+            self.uploads.spawn(async move { (upload.path.clone(), target.send(upload).await) });
+        }
+    }
+
+    /// The URLs that people and players start from: multivariant playlists and MPDs, else media playlists, else all;
+    /// then images.
+    fn published(&self) -> PublishedLocation {
+        let mut paths: Vec<(usize, &str)> = self.order.up().map(|path| (path.matches('/').count(), path)).collect();
+        paths.sort_unstable();
+        let of_kind = |wanted: fn(FileKind) -> bool| {
+            paths.iter().map(|(_, path)| *path).filter(move |path| wanted(FileKind::of(path)))
+        };
+        let (multivariant, media): (Vec<&str>, Vec<&str>) =
+            of_kind(|kind| kind == FileKind::Playlist).partition(|path| self.order.is_multivariant(path));
+        let mut chosen = multivariant;
+        chosen.extend(of_kind(|kind| kind == FileKind::Manifest));
+        if chosen.is_empty() {
+            chosen = media;
+        }
+        if chosen.is_empty() {
+            chosen = of_kind(|kind| kind != FileKind::Image).collect();
+        }
+        chosen.extend(of_kind(|kind| kind == FileKind::Image));
+        let bucket = &self.target.bucket;
+        let urls = chosen.iter().map(|path| bucket.url(&format!("{}/{path}", self.target.prefix))).collect();
+        PublishedLocation { urls, prefix: self.target.prefix.clone() }
+    }
+}
+
+impl Target {
+    async fn send(mut self, upload: Upload) -> Result<(), PublishError> {
+        let key = format!("{}/{}", self.prefix, upload.path);
+        let kind = FileKind::of(&upload.path);
+        let sound_only = matches!(upload.body, Body::File { sound_only: true, .. });
+        let headers = Headers {
+            content_type: headers::content_type(&upload.path, sound_only),
+            cache_control: headers::cache_control(kind, upload.growing),
+        };
+        match upload.body {
+            Body::Text(text) => {
+                let size = text.len() as u64;
+                self.unless_stopped(self.bucket.put_text(&key, text, headers)).await?;
+                let was_queued = !matches!(kind, FileKind::Playlist | FileKind::Manifest);
+                self.board.arrived(size, if was_queued { size } else { 0 });
+                Ok(())
+            }
+            Body::File { size, .. } => {
+                let file = self.folder.join(&upload.path);
+                let result = self.send_file(&key, &file, size, headers).await;
+                if matches!(result, Err(ref error) if !error.is_cancelled()) {
+                    check_unchanged(&file, size).await?;
+                }
+                result
+            }
+        }
+    }
+
+    async fn send_file(&mut self, key: &str, file: &Path, size: u64, headers: Headers) -> Result<(), PublishError> {
+        if size <= MULTIPART_THRESHOLD_BYTES {
+            self.unless_stopped(self.bucket.put_file(key, file, size, headers)).await?;
+            self.board.arrived(size, size);
+            return Ok(());
+        }
+        let (bucket, board) = (&self.bucket, Arc::clone(&self.board));
+        let multipart = MultipartFile { bucket, key, file, size };
+        let mut stop = self.stop.clone();
+        multipart.upload(headers, stopped(&mut stop), move |bytes| board.arrived(bytes, bytes)).await
+    }
+
+    async fn unless_stopped(&self, request: impl Future<Output = Result<(), PublishError>>) -> Result<(), PublishError> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop) => Err(PublishError::Cancelled),
+            result = request => result,
+        }
+    }
+}
+
+/// True for the files of a stream: none that is hidden, temporary or half downloaded.
+pub(super) fn is_published(path: &str) -> bool {
+    // Temporary files of this program are hidden ones.
+    debug_assert!(TEMPORARY_PREFIX.starts_with('.'));
+    path.split('/').all(|name| !name.starts_with('.')) && !path.ends_with(".part")
+}
+
+/// Ends once all has to end.
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, and with it whoever wants the upload.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn size_of(file: &Path) -> Result<u64, PublishError> {
+    match tokio::fs::metadata(file).await {
+        Ok(metadata) if metadata.is_file() => Ok(metadata.len()),
+        Ok(_) => Err(PublishError::LocalFile { file: file.to_owned(), detail: "it is not a file".to_owned() }),
+        Err(error) => Err(PublishError::LocalFile { file: file.to_owned(), detail: causes(&error) }),
+    }
+}
+
+async fn read_playlist(file: &Path) -> Result<Bytes, PublishError> {
+    let content = tokio::fs::read(file).await;
+    let content = content.map_err(|error| PublishError::LocalFile { file: file.to_owned(), detail: causes(&error) })?;
+    Ok(content.into())
+}
+
+/// Tells a file that has vanished or changed under the upload from a fault of the network.
+async fn check_unchanged(file: &Path, size: u64) -> Result<(), PublishError> {
+    let now = size_of(file).await?;
+    if now == size {
+        return Ok(());
+    }
+    let detail = format!("its size changed from {size} to {now} bytes while it was sent");
+    Err(PublishError::LocalFile { file: file.to_owned(), detail })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_and_temporary_files_stay_here() {
+        assert!(is_published("1080p/segment-1.m4s"));
+        for path in [".reelpress-x7", "1080p/.reelpress-x7", ".git/config", "film.mp4.part"] {
+            assert!(!is_published(path), "{path}");
+        }
+    }
+}

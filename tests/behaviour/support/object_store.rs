@@ -1,0 +1,197 @@
+//! A real S3 server (SeaweedFS), and credentials for it by the standard AWS chain.
+
+use std::{
+    io::Read,
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use aws_sdk_s3::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+};
+use reelpress::job::S3Location;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// Tells a test that it runs in a process of its own, with credentials, and where the store is.
+const STORE_VARIABLE: &str = "REELPRESS_TEST_STORE";
+const ACCESS_KEY: &str = "testkey";
+const SECRET_KEY: &str = "testsecret";
+
+/// `test` may do everything, `reader` may not write, and everyone may read.
+const IDENTITIES: &str = r#"{"identities":[
+    {"name":"test","credentials":[{"accessKey":"testkey","secretKey":"testsecret"}],
+     "actions":["Admin","Read","Write","List","Tagging"]},
+    {"name":"reader","credentials":[{"accessKey":"readerkey","secretKey":"readersecret"}],"actions":["Read","List"]},
+    {"name":"anonymous","actions":["Read"]}]}"#;
+
+/// Profiles by which tests choose credentials other than those of the environment.
+const PROFILES: &str = "[wrong-secret]\naws_access_key_id = testkey\naws_secret_access_key = not-the-secret\n\
+    [unknown-key]\naws_access_key_id = nobody\naws_secret_access_key = not-the-secret\n\
+    [reader]\naws_access_key_id = readerkey\naws_secret_access_key = readersecret\n";
+
+/// Waits for the end of its own input, which comes when the test process ends in whatever way.
+const GUARD: &str = r#"folder="$1"; shift
+"$@" >"$folder/log" 2>&1 & server=$!
+cat >/dev/null
+kill -9 "$server"; wait "$server" 2>/dev/null; rm -rf "$folder""#;
+
+/// A running store with a data folder of its own. It ends when this is dropped or the process ends.
+pub struct ObjectStore {
+    guard: Child,
+    /// Base URL.
+    pub endpoint: String,
+}
+
+impl ObjectStore {
+    /// Starts a store and waits until it answers.
+    pub fn start() -> Self {
+        let folder = TempDir::with_prefix("reelpress-store-").unwrap().keep();
+        std::fs::write(folder.join("s3.json"), IDENTITIES).unwrap();
+        let [s3, master, volume, filer] = free_ports();
+        let mut command = Command::new("sh");
+        command.args(["-c", GUARD, "guard"]).arg(&folder).arg(weed()).arg("server");
+        command.arg(format!("-dir={}", folder.display()));
+        command.arg(format!("-s3.config={}", folder.join("s3.json").display()));
+        command.args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-master.telemetry=false"]);
+        command.args(["-master.volumeSizeLimitMB=64", "-volume.max=1000", "-s3.port.iceberg=0", "-s3.port.lance=0"]);
+        for (name, port) in [("s3", s3), ("master", master), ("volume", volume), ("filer", filer)] {
+            command.arg(format!("-{name}.port={port}"));
+        }
+        let guard = command.stdin(Stdio::piped()).spawn().expect("sh starts");
+        let mut store = Self { guard, endpoint: format!("http://127.0.0.1:{s3}") };
+        store.wait_until_ready(&folder);
+        store
+    }
+
+    /// Kills the server at once, as a power cut would.
+    pub fn kill(&mut self) {
+        drop(self.guard.stdin.take());
+        self.guard.wait().unwrap();
+    }
+
+    fn wait_until_ready(&mut self, folder: &Path) {
+        let runtime = Runtime::new().unwrap();
+        let client = client(&self.endpoint);
+        let give_up = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < give_up {
+            // The servers of which the store consists find each other one by one: it is ready when it takes an object.
+            let ready = runtime.block_on(async {
+                let _ = client.create_bucket().bucket("ready").send().await;
+                client.put_object().bucket("ready").key("ready").body(b"ready".to_vec().into()).send().await
+            });
+            if ready.is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        let mut log = String::new();
+        let _ = std::fs::File::open(folder.join("log")).and_then(|mut file| file.read_to_string(&mut log));
+        panic!("the S3 server did not start:\n{log}");
+    }
+}
+
+impl Drop for ObjectStore {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Runs `test` in a process of its own that has credentials for a store in its environment, as a user's shell would,
+/// and no configuration of the person who runs the tests. `name` is the test's own full name. All tests of a run share
+/// one store.
+pub fn with_credentials(name: &str, test: impl FnOnce(&str)) {
+    if let Ok(endpoint) = std::env::var(STORE_VARIABLE) {
+        test(&endpoint);
+        return;
+    }
+    let home = TempDir::new().unwrap();
+    let output = credentialed(Command::new(std::env::current_exe().unwrap()), home.path())
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{name} in its own process:\n{text}\n{errors}");
+}
+
+/// Gives a program the environment of a user with credentials for the shared store. `home` is an empty folder.
+pub fn credentialed(mut command: Command, home: &Path) -> Command {
+    std::fs::create_dir_all(home.join(".aws")).unwrap();
+    std::fs::write(home.join(".aws/credentials"), PROFILES).unwrap();
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_str().is_some_and(|variable| variable.starts_with("AWS_")) {
+            command.env_remove(variable);
+        }
+    }
+    command
+        .env("HOME", home)
+        .env("AWS_SHARED_CREDENTIALS_FILE", home.join(".aws/credentials"))
+        .env("AWS_CONFIG_FILE", home.join(".aws/config"))
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        .env("REELPRESS_TEST_WEED", weed())
+        .env(STORE_VARIABLE, shared_endpoint());
+    command
+}
+
+/// A new bucket in the store, reached as a user would say it.
+pub fn new_bucket(runtime: &Runtime, endpoint: &str) -> S3Location {
+    let bucket = format!("test-{}", reelpress::job::JobId::generate());
+    let created = runtime.block_on(client(endpoint).create_bucket().bucket(&bucket).send());
+    created.unwrap_or_else(|error| panic!("{}", aws_sdk_s3::error::DisplayErrorContext(&error)));
+    S3Location { bucket, endpoint: Some(endpoint.to_owned()), ..S3Location::default() }
+}
+
+/// A client of the test's own, to look at what is in the store.
+pub fn client(endpoint: &str) -> Client {
+    let configuration = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(endpoint)
+        .region(Region::new("us-east-1"))
+        .force_path_style(true)
+        .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test"))
+        .build();
+    Client::from_conf(configuration)
+}
+
+fn shared_endpoint() -> String {
+    static SHARED: Mutex<Option<ObjectStore>> = Mutex::new(None);
+    if let Ok(endpoint) = std::env::var(STORE_VARIABLE) {
+        return endpoint;
+    }
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.get_or_insert_with(ObjectStore::start).endpoint.clone()
+}
+
+/// The server program that `make setup` fetched.
+fn weed() -> PathBuf {
+    let named = std::env::var_os("REELPRESS_TEST_WEED").map(PathBuf::from);
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
+    let tools = std::env::var_os("REELPRESS_TEST_TOOLS")
+        .map(PathBuf::from)
+        .or_else(|| cache.map(|cache| cache.join("reelpress-test-tools")));
+    let on_path = std::env::var_os("PATH")
+        .map(|path| std::env::split_paths(&path).map(|folder| folder.join("weed")).collect::<Vec<_>>())
+        .unwrap_or_default();
+    let candidates = named.into_iter().chain(tools.map(|tools| tools.join("weed"))).chain(on_path);
+    candidates.into_iter().find(|file| file.is_file()).expect("the S3 server `weed` is there: run `make test`")
+}
+
+/// Ports of this machine on which nobody listens, and on which nobody listens 10000 higher, where the servers talk to
+/// each other. They lie below those that the system hands out by itself.
+fn free_ports() -> [u16; 4] {
+    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    let start = u16::try_from(std::process::id() % 11_000).unwrap();
+    let mut ports = (0..11_000).map(|step| 10_000 + (start + step) % 11_000).filter(|&port| {
+        is_free(port) && is_free(port + 10_000)
+    });
+    std::array::from_fn(|_| ports.next().expect("four free ports"))
+}
