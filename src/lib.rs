@@ -3,6 +3,8 @@
 pub mod engine;
 pub mod failure;
 pub mod format;
+#[cfg(feature = "gui")]
+pub mod gui;
 pub mod job;
 pub mod media;
 pub mod pipeline;
@@ -10,5 +12,3 @@ pub mod preset;
 pub mod preview;
 pub mod settings;
 pub mod tools;
-#[cfg(feature = "gui")]
-pub mod gui;

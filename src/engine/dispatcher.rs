@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     Command, Event, Showcase, Snapshot, ToolStatus,
-    intake_thread::{IntakeRequest, Inspection},
+    intake_thread::{Inspection, IntakeRequest},
     job_thread::{self, JobOutcome, RunningJob},
     journal::Journal,
     services::Services,

@@ -54,7 +54,9 @@ impl IntakeThread {
         let (expand, to_expand) = crossbeam_channel::unbounded();
         let (inspect, to_inspect) = crossbeam_channel::unbounded();
         let worker = Worker { toolbox, thumbnails, reports };
-        std::thread::Builder::new().name("engine-intake".to_owned()).spawn(move || worker.run(&to_expand, &to_inspect))?;
+        std::thread::Builder::new()
+            .name("engine-intake".to_owned())
+            .spawn(move || worker.run(&to_expand, &to_inspect))?;
         Ok(Self { expand, inspect })
     }
 

@@ -60,8 +60,8 @@ impl Journal {
     /// A journal that ends with the program.
     pub(super) fn in_memory() -> Result<Self, JournalError> {
         let file = PathBuf::from(":memory:");
-        let connection = Connection::open_in_memory()
-            .map_err(|source| JournalError::Database { file: file.clone(), source })?;
+        let connection =
+            Connection::open_in_memory().map_err(|source| JournalError::Database { file: file.clone(), source })?;
         let journal = Self { connection, file, _lock: None };
         journal.create_tables()?;
         Ok(journal)
@@ -82,10 +82,8 @@ impl Journal {
         let database = |source| JournalError::Database { file: file.to_owned(), source };
         let connection = Connection::open(file).map_err(database)?;
         let journal = Self { connection, file: file.to_owned(), _lock: Some(lock) };
-        let found: i64 = journal
-            .connection
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .map_err(database)?;
+        let found: i64 =
+            journal.connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(database)?;
         if found > SCHEMA_VERSION {
             return Err(JournalError::TooNew { file: file.to_owned(), found });
         }
@@ -160,8 +158,8 @@ impl Journal {
 fn insert(transaction: &rusqlite::Transaction<'_>, events: &[Event]) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare_cached("INSERT INTO events (event) VALUES (?1)")?;
     for event in events {
-        let text = serde_json::to_string(event)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let text =
+            serde_json::to_string(event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         statement.execute([text])?;
     }
     Ok(())

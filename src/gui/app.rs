@@ -30,7 +30,7 @@ use crate::{
     format,
     job::{JobId, JobSpec, ThumbnailTimes},
     preset::{built_in_presets, find_preset},
-    settings::{Appearance, AppFolders, Settings},
+    settings::{AppFolders, Appearance, Settings},
 };
 
 /// Engine events repaint the window this often at most.
@@ -71,7 +71,8 @@ impl RepaintLimit {
 
     /// Time until the next repaint may be; never zero, which would paint twice.
     fn delay(&self) -> Duration {
-        let since = Duration::from_millis(self.now_ms() - self.last_paint_ms.load(Ordering::Relaxed).min(self.now_ms()));
+        let since =
+            Duration::from_millis(self.now_ms() - self.last_paint_ms.load(Ordering::Relaxed).min(self.now_ms()));
         REPAINT_INTERVAL.saturating_sub(since).max(Duration::from_millis(1))
     }
 }
@@ -109,6 +110,18 @@ impl ReelpressApp {
         app.view.take_snapshot(&app.snapshot);
         app.add_paths(start.files);
         Ok(app)
+    }
+
+    /// The state that is shown.
+    #[cfg(test)]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Sets whether file dialogs can be shown, instead of looking at the machine.
+    #[cfg(test)]
+    pub fn set_file_dialogs(&mut self, are_there: bool) {
+        self.view.has_file_dialogs = are_there;
     }
 
     /// Takes in what the engine tells.
@@ -204,7 +217,11 @@ impl ReelpressApp {
     fn watch_closing(&mut self, ctx: &egui::Context) {
         let counts = self.view.queue.counts;
         let is_running = counts.of(crate::engine::JobFilter::Active) > 0;
-        if ctx.input(|input| input.viewport().close_requested()) && is_running && !self.may_close && !self.view.is_stopping {
+        if ctx.input(|input| input.viewport().close_requested())
+            && is_running
+            && !self.may_close
+            && !self.view.is_stopping
+        {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             ctx.send_viewport_cmd(ViewportCommand::Focus);
             self.view.dialog = Some(Dialog::Close);
@@ -279,7 +296,9 @@ impl ReelpressApp {
 
     fn add_paths(&mut self, paths: Vec<PathBuf>) {
         let settings = &self.snapshot.settings;
-        let Some(preset) = find_preset(&settings.preset).or_else(|| built_in_presets().into_iter().next()) else { return };
+        let Some(preset) = find_preset(&settings.preset).or_else(|| built_in_presets().into_iter().next()) else {
+            return;
+        };
         let destination = settings.destination();
         let specs: Vec<JobSpec> = paths
             .into_iter()

@@ -7,7 +7,8 @@ use eframe::egui::Context;
 
 /// Names that the file dialog offers first; any other file can still be chosen, since ffmpeg reads far more.
 const VIDEO_EXTENSIONS: &[&str] = &[
-    "mp4", "mov", "m4v", "mkv", "webm", "avi", "mxf", "ts", "m2ts", "mts", "mpg", "mpeg", "wmv", "flv", "ogv", "3gp", "vob",
+    "mp4", "mov", "m4v", "mkv", "webm", "avi", "mxf", "ts", "m2ts", "mts", "mpg", "mpeg", "wmv", "flv", "ogv", "3gp",
+    "vob",
 ];
 
 /// What a path is picked for.
@@ -96,14 +97,14 @@ fn has_portal() -> bool {
     let has_bus = std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some()
         || std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| Path::new(&folder).join("bus").exists());
     let folders = std::env::var_os("XDG_DATA_DIRS").unwrap_or_else(|| "/usr/local/share:/usr/share".into());
-    has_bus && std::env::split_paths(&folders).any(|folder| offers_file_chooser(&folder.join("xdg-desktop-portal/portals")))
+    has_bus
+        && std::env::split_paths(&folders).any(|folder| offers_file_chooser(&folder.join("xdg-desktop-portal/portals")))
 }
 
 fn offers_file_chooser(portals: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(portals) else { return false };
     entries.flatten().any(|entry| {
-        std::fs::read_to_string(entry.path())
-            .is_ok_and(|text| text.contains("org.freedesktop.impl.portal.FileChooser"))
+        std::fs::read_to_string(entry.path()).is_ok_and(|text| text.contains("org.freedesktop.impl.portal.FileChooser"))
     })
 }
 
@@ -116,7 +117,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(!offers_file_chooser(&folder.path().join("missing")));
         let portal = |interfaces: &str| {
-            let text = format!("[portal]\nDBusName=org.freedesktop.impl.portal.desktop.test\nInterfaces={interfaces}\n");
+            let text =
+                format!("[portal]\nDBusName=org.freedesktop.impl.portal.desktop.test\nInterfaces={interfaces}\n");
             std::fs::write(folder.path().join("test.portal"), text).unwrap();
         };
         portal("org.freedesktop.impl.portal.Settings;");

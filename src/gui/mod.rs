@@ -31,7 +31,8 @@ use eframe::egui;
 use crate::{engine::EngineHandle, settings::AppFolders};
 
 /// Debian's packages for all that the window loads while it runs.
-const PACKAGES: &str = "libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0 libgl1 libgl1-mesa-dri";
+const PACKAGES: &str =
+    "libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0 libgl1 libgl1-mesa-dri";
 
 /// What the window begins with.
 #[derive(Debug, Clone, Default)]
@@ -120,7 +121,7 @@ fn options(persistence_path: Option<PathBuf>) -> eframe::NativeOptions {
 /// winit's Wayland backend takes no dropped files, so a Wayland desktop with XWayland gets an X11 window.
 #[cfg(target_os = "linux")]
 fn event_loop_builder() -> Option<eframe::EventLoopBuilderHook> {
-    use eframe::egui_glow::egui_winit::winit::platform::x11::EventLoopBuilderExtX11;
+    use winit::platform::x11::EventLoopBuilderExtX11;
     is_set("DISPLAY").then(|| -> eframe::EventLoopBuilderHook {
         Box::new(|builder| {
             builder.with_x11();

@@ -54,9 +54,8 @@ impl ThumbnailCache {
         let ctx = ctx.clone();
         std::thread::Builder::new().name("thumbnails".to_owned()).spawn(move || {
             for key in to_do {
-                let texture = decode(&key).map(|image| {
-                    ctx.load_texture(key.0.to_string_lossy(), image, TextureOptions::LINEAR)
-                });
+                let texture =
+                    decode(&key).map(|image| ctx.load_texture(key.0.to_string_lossy(), image, TextureOptions::LINEAR));
                 if finished.send((key, texture)).is_err() {
                     return;
                 }
@@ -103,11 +102,8 @@ fn decode((file, place): &Key) -> Option<ColorImage> {
         PictureUse::Panel => PANEL_PIXELS,
     };
     let picture = image::open(file).inspect_err(|error| tracing::debug!(?file, %error, "no thumbnail")).ok()?;
-    let picture = if picture.width() > width || picture.height() > height {
-        picture.thumbnail(width, height)
-    } else {
-        picture
-    };
+    let picture =
+        if picture.width() > width || picture.height() > height { picture.thumbnail(width, height) } else { picture };
     let picture = picture.to_rgb8();
     let size = [picture.width() as usize, picture.height() as usize];
     Some(ColorImage::from_rgb(size, picture.as_raw()))

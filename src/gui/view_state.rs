@@ -151,7 +151,8 @@ impl ViewState {
     pub fn notify(&mut self, message: NoticeMessage) {
         self.notices.retain(|notice| {
             notice.message != message
-                && !(matches!(notice.message, NoticeMessage::Removed(_)) && matches!(message, NoticeMessage::Removed(_)))
+                && !(matches!(notice.message, NoticeMessage::Removed(_))
+                    && matches!(message, NoticeMessage::Removed(_)))
         });
         if self.notices.len() >= NOTICES_SHOWN {
             self.notices.remove(0);

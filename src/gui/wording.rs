@@ -45,7 +45,8 @@ pub fn source_description(source: &SourceMedia) -> String {
     }
     if let Some(audio) = source.main_audio() {
         let layout = audio.channel_layout.as_deref().map(|layout| layout.trim_end_matches("(side)").to_owned());
-        let channels = layout.or_else(|| audio.channels.map(|count| format::count(count.into(), "channel", "channels")));
+        let channels =
+            layout.or_else(|| audio.channels.map(|count| format::count(count.into(), "channel", "channels")));
         let depth = audio.bits_per_sample.filter(|bits| *bits > 0).map(|bits| format!("{bits}-bit"));
         let words: Vec<String> = [Some(codec_name(&audio.codec)), channels, depth].into_iter().flatten().collect();
         facts.push(words.join(" "));
@@ -374,10 +375,7 @@ mod tests {
 
     #[test]
     fn numbers_are_those_of_the_stage_at_work() {
-        assert_eq!(
-            state_line(&job("Opening ceremony, camera A.mov"), false),
-            "3.4× speed · 85 fps · 00:05:12 left"
-        );
+        assert_eq!(state_line(&job("Opening ceremony, camera A.mov"), false), "3.4× speed · 85 fps · 00:05:12 left");
         assert_eq!(state_line(&job("bikes.mp4"), false), "41 of 45 files · 12.4 MB/s");
     }
 
@@ -397,7 +395,10 @@ mod tests {
     fn the_status_line_counts() {
         let counts = QueueCounts { all: 12, encoding: 2, publishing: 1, waiting: 4, done: 3, failed: 0 };
         let left = Some(Duration::from_secs(5050));
-        assert_eq!(queue_status(&counts, left, false).join(" | "), "3 of 12 done | 2 encoding · 1 publishing | 01:24:10 left");
+        assert_eq!(
+            queue_status(&counts, left, false).join(" | "),
+            "3 of 12 done | 2 encoding · 1 publishing | 01:24:10 left"
+        );
         assert_eq!(queue_status(&QueueCounts::default(), None, false), ["Ready"]);
     }
 

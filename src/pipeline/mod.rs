@@ -269,4 +269,3 @@ impl SourceFingerprint {
         Some(Self { bytes: metadata.len(), modified: metadata.modified().ok() })
     }
 }
-

@@ -74,7 +74,11 @@ impl<'a> Reporter<'a> {
         let package = package.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let published = self.publisher.map(Publisher::status);
         let state = self.state();
-        let stages = self.stage_states(&state, package.files > 0, published.as_ref().is_some_and(|status| status.finished_files > 0));
+        let stages = self.stage_states(
+            &state,
+            package.files > 0,
+            published.as_ref().is_some_and(|status| status.finished_files > 0),
+        );
         let frame_rate = self.plan.timing.frame_rate;
         let is_encoded = state.finished_stages.contains(&Stage::Encode);
         let encoded = match (is_encoded, state.encode) {
@@ -85,15 +89,26 @@ impl<'a> Reporter<'a> {
         let frames_per_second = state.encode.map(|encode| encode.frames_per_second).filter(|rate| *rate > 0.0);
         let speed = frames_per_second.map(|rate| rate / frame_rate.per_second());
         let encode_left = self.plan.duration.zip(speed).map(|(duration, speed)| {
-            Duration::from_secs_f64(if is_encoded { 0.0 } else { duration.saturating_sub(encoded).as_secs_f64() / speed })
+            Duration::from_secs_f64(if is_encoded {
+                0.0
+            } else {
+                duration.saturating_sub(encoded).as_secs_f64() / speed
+            })
         });
         let upload_left = published.as_ref().and_then(|status| {
-            status.bytes_per_second.filter(|rate| *rate > 0.0).map(|rate| Duration::from_secs_f64(status.queued_bytes as f64 / rate))
+            status
+                .bytes_per_second
+                .filter(|rate| *rate > 0.0)
+                .map(|rate| Duration::from_secs_f64(status.queued_bytes as f64 / rate))
         });
         Progress {
             stage: if is_encoded { self.last_stage(&stages) } else { Stage::Encode },
             stages,
-            fraction: self.fraction(encoded, is_encoded, published.as_ref().map(|status| (status.published_files, status.finished_files))),
+            fraction: self.fraction(
+                encoded,
+                is_encoded,
+                published.as_ref().map(|status| (status.published_files, status.finished_files)),
+            ),
             encoded,
             source_duration: self.plan.duration,
             rendition_count: self.plan.renditions.len(),

@@ -4,7 +4,11 @@ use std::path::Path;
 pub struct PreviewServer;
 impl PreviewServer {
     /// T
-    pub fn start(_: &tokio::runtime::Handle) -> Result<Self, std::io::Error> { Ok(Self) }
+    pub fn start(_: &tokio::runtime::Handle) -> Result<Self, std::io::Error> {
+        Ok(Self)
+    }
     /// T
-    pub fn url_for(&self, _: &Path) -> String { String::new() }
+    pub fn url_for(&self, _: &Path) -> String {
+        String::new()
+    }
 }

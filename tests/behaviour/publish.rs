@@ -243,9 +243,8 @@ fn a_second_stream_of_the_same_name_gets_a_number() {
         assert_eq!(publish(&runtime, &folder, &location).unwrap()[0], url("bunny"));
         assert_eq!(publish(&runtime, &folder, &location).unwrap()[0], url("bunny-2"));
         // Two jobs at the same time: nothing of the first lies in the bucket when the second asks.
-        let start = || {
-            Publisher::start(runtime.handle(), &location, &folder, "bunny", &CancelToken::default()).unwrap()
-        };
+        let start =
+            || Publisher::start(runtime.handle(), &location, &folder, "bunny", &CancelToken::default()).unwrap();
         let (third, fourth) = (start(), start());
         assert_eq!((third.prefix(), fourth.prefix()), ("films/bunny-3", "films/bunny-4"));
     });
@@ -288,10 +287,9 @@ fn what_is_wrong_with_a_destination_is_told_apart_before_anything_is_sent() {
         ];
         for (location, kind, words) in cases {
             let began = Instant::now();
-            for result in [
-                publish(&runtime, folder.path(), &location).map(|_| ()),
-                test_destination(runtime.handle(), &location),
-            ] {
+            for result in
+                [publish(&runtime, folder.path(), &location).map(|_| ()), test_destination(runtime.handle(), &location)]
+            {
                 let failure = result.unwrap_err().into_failure();
                 assert_eq!(failure.kind, kind, "{failure:?}");
                 assert!(failure.headline.contains(words), "{failure:?}");

@@ -8,7 +8,11 @@ pub mod tools;
 
 use eframe::egui::{self, Align, Frame, Layout, Margin, Modal, RichText, Stroke, Ui, vec2};
 
-use super::{action::Action, theme, view_state::{Dialog, ViewState}};
+use super::{
+    action::Action,
+    theme,
+    view_state::{Dialog, ViewState},
+};
 use crate::engine::Snapshot;
 
 /// Lays the open dialog out, if there is one; Esc and a click beside it close it.
@@ -30,11 +34,7 @@ pub fn dialogs_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
 
 /// A dialog with a title, its contents, and a line of buttons; `contents` says whether it is done. True when it is, or
 /// when it was closed by Esc or by a click beside it.
-fn dialog(
-    ui: &Ui,
-    (title, width): (&str, f32),
-    contents: impl FnOnce(&mut Ui) -> bool,
-) -> bool {
+fn dialog(ui: &Ui, (title, width): (&str, f32), contents: impl FnOnce(&mut Ui) -> bool) -> bool {
     let palette = theme::palette(ui);
     let frame = Frame::new()
         .fill(palette.panel)
@@ -42,7 +42,7 @@ fn dialog(
         .corner_radius(theme::DIALOG_RADIUS)
         .shadow(ui.visuals().window_shadow)
         .inner_margin(Margin::same(20));
-    let modal = Modal::new(egui::Id::new(("dialog", title))).frame(frame).show(ui.ctx(), |ui| {
+    let modal = Modal::new(egui::Id::unique(("dialog", title))).frame(frame).show(ui.ctx(), |ui| {
         ui.set_width(width.min(ui.ctx().content_rect().width() - 80.0));
         ui.spacing_mut().item_spacing = vec2(theme::SPACE[1], theme::SPACE[1]);
         ui.label(RichText::new(title).font(theme::title()));

@@ -106,7 +106,10 @@ mod tests {
         let home = Some(Path::new("/home/anna"));
         let paths = |text: &str| paths_in(text, home);
         assert_eq!(paths("/films/a b.mp4"), [Path::new("/films/a b.mp4")]);
-        assert_eq!(paths(" \"/films/a.mp4\"\n'/films/b.mp4'\r\n"), [Path::new("/films/a.mp4"), Path::new("/films/b.mp4")]);
+        assert_eq!(
+            paths(" \"/films/a.mp4\"\n'/films/b.mp4'\r\n"),
+            [Path::new("/films/a.mp4"), Path::new("/films/b.mp4")]
+        );
         assert_eq!(paths("file:///films/M%C3%BCller%20%231.mp4"), [Path::new("/films/Müller #1.mp4")]);
         assert_eq!(paths("~/Videos/a.mp4"), [Path::new("/home/anna/Videos/a.mp4")]);
         assert_eq!(paths("hello"), Vec::<PathBuf>::new());

@@ -3,7 +3,10 @@
 use eframe::egui::{self, DragValue, Label, RichText, ScrollArea, Ui};
 
 pub use super::settings_form::{SettingsForm, SettingsSection};
-use super::{button_line, dialog, paragraph, settings_form::{MOST_JOBS, PathStyle}};
+use super::{
+    button_line, dialog, paragraph,
+    settings_form::{MOST_JOBS, PathStyle},
+};
 use crate::{
     engine::{Command, DestinationTest, Snapshot},
     gui::{
@@ -30,15 +33,18 @@ pub fn settings_ui(
         segmented(ui, &mut form.section, &SettingsSection::ALL, |section| section.label().to_owned());
         ui.add_space(theme::SPACE[1]);
         let height = BODY_HEIGHT.min(room);
-        ScrollArea::vertical().id_salt(form.section.label()).max_height(height).min_scrolled_height(height).show(ui, |ui| {
-            ui.set_min_size(egui::vec2(ui.available_width() - theme::SPACE[2], height));
-            ui.set_max_width(ui.available_width() - theme::SPACE[2]);
-            match form.section {
-                SettingsSection::General => general(ui, form, has_file_dialogs, actions),
-                SettingsSection::Ffmpeg => ffmpeg(ui, snapshot, (form, has_file_dialogs), actions),
-                SettingsSection::S3 => s3(ui, snapshot, form, actions),
-            }
-        });
+        ScrollArea::vertical().id_salt(form.section.label()).max_height(height).min_scrolled_height(height).show(
+            ui,
+            |ui| {
+                ui.set_min_size(egui::vec2(ui.available_width() - theme::SPACE[2], height));
+                ui.set_max_width(ui.available_width() - theme::SPACE[2]);
+                match form.section {
+                    SettingsSection::General => general(ui, form, has_file_dialogs, actions),
+                    SettingsSection::Ffmpeg => ffmpeg(ui, snapshot, (form, has_file_dialogs), actions),
+                    SettingsSection::S3 => s3(ui, snapshot, form, actions),
+                }
+            },
+        );
         let settings = form.to_settings(&snapshot.settings);
         if let Err((_, words)) = &settings {
             ui.label(RichText::new(*words).font(theme::facts()).color(theme::palette(ui).bad));

@@ -26,7 +26,9 @@ pub fn details_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, action
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
         ui.set_min_size(size);
         ui.add_space(theme::SPACE[3] - ui.spacing().item_spacing.x);
-        if view.details_cover_queue && icon_button(ui, icon::BACK, "Back to the queue", "Back to the queue (Esc)").clicked() {
+        if view.details_cover_queue
+            && icon_button(ui, icon::BACK, "Back to the queue", "Back to the queue (Esc)").clicked()
+        {
             view.details_cover_queue = false;
         }
         tabs(ui, &mut view.tab, &DetailsTab::ALL, DetailsTab::label);

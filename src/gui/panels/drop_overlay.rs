@@ -4,13 +4,7 @@ use eframe::egui::{self, CornerRadius, LayerId, Order, Rect, Sense, Stroke, Ui, 
 
 use crate::{
     engine::Snapshot,
-    gui::{
-        panels::preset_name,
-        theme,
-        view_state::ViewState,
-        widgets::text,
-        wording,
-    },
+    gui::{panels::preset_name, theme, view_state::ViewState, widgets::text, wording},
 };
 
 /// Names of the files that hover over the window now; empty names where the window system gives none.
@@ -26,11 +20,9 @@ pub fn hovering(ui: &Ui) -> Vec<String> {
 pub fn drop_overlay_ui(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, names: &[String]) {
     let palette = theme::palette(ui);
     let window = ui.ctx().content_rect();
-    let area = Rect::from_min_max(
-        window.min + vec2(0.0, theme::TOOLBAR_HEIGHT),
-        window.max - vec2(0.0, theme::STATUS_HEIGHT),
-    );
-    let layer = LayerId::new(Order::Tooltip, egui::Id::new("drop overlay"));
+    let area =
+        Rect::from_min_max(window.min + vec2(0.0, theme::TOOLBAR_HEIGHT), window.max - vec2(0.0, theme::STATUS_HEIGHT));
+    let layer = LayerId::new(Order::Tooltip, egui::Id::unique("drop overlay"));
     let ui = &mut ui.new_child(UiBuilder::new().layer_id(layer).max_rect(window));
     ui.painter().rect_filled(area, 0.0, palette.accent.gamma_multiply(0.16));
     ui.painter().rect_stroke(area, 0.0, Stroke::new(2.0, palette.accent), egui::StrokeKind::Inside);
@@ -42,7 +34,7 @@ pub fn drop_overlay_ui(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, names
     let first = text::elided(ui, &headline, theme::display(), palette.text, widest);
     let second = text::elided(ui, &explanation, theme::body(), palette.weak, widest);
     let card = Rect::from_center_size(area.center(), vec2(first.size().x.max(second.size().x) + 56.0, 96.0));
-    let response = ui.interact(card, egui::Id::new("drop card"), Sense::hover());
+    let response = ui.interact(card, egui::Id::unique("drop card"), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, format!("{headline} {explanation}")));
     ui.painter().rect_filled(card, CornerRadius::same(theme::DIALOG_RADIUS), palette.panel);
     let y = card.top() + 22.0;

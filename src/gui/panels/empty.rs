@@ -64,8 +64,7 @@ fn dashed_frame(ui: &Ui, rect: Rect, stroke: Stroke) {
     let mut outline = Vec::new();
     egui::epaint::tessellator::path::rounded_rectangle(
         &mut outline,
-        rect,
-        egui::epaint::CornerRadiusF32::same(theme::DIALOG_RADIUS.into()),
+        egui::epaint::RoundedRect::new(rect, f32::from(theme::DIALOG_RADIUS)),
     );
     if let Some(first) = outline.first().copied() {
         outline.push(first);

@@ -21,9 +21,10 @@ pub fn notices_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
     }
     let can_undo = !snapshot.last_removed.is_empty();
     let offset = vec2(theme::SIDE_MARGIN, -(theme::STATUS_HEIGHT + theme::SIDE_MARGIN));
-    egui::Area::new(egui::Id::new("notices")).anchor(Align2::LEFT_BOTTOM, offset).order(egui::Order::Foreground).show(
-        ui.ctx(),
-        |ui| {
+    egui::Area::new(egui::Id::unique("notices"))
+        .anchor(Align2::LEFT_BOTTOM, offset)
+        .order(egui::Order::Foreground)
+        .show(ui.ctx(), |ui| {
             let mut dismissed = None;
             for (index, notice) in view.notices.iter().enumerate() {
                 if notice_ui(ui, notice, can_undo, actions) {
@@ -33,8 +34,7 @@ pub fn notices_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
             if let Some(index) = dismissed {
                 view.notices.remove(index);
             }
-        },
-    );
+        });
 }
 
 /// One message; true when it is to go.
@@ -69,7 +69,10 @@ fn notice_ui(ui: &mut Ui, notice: &Notice, can_undo: bool, actions: &mut Vec<Act
                     ui.add_space(theme::SPACE[0]);
                 }
             });
-            if matches!(notice.message, NoticeMessage::Removed(_)) && can_undo && Button::plain("Undo").show(ui).clicked() {
+            if matches!(notice.message, NoticeMessage::Removed(_))
+                && can_undo
+                && Button::plain("Undo").show(ui).clicked()
+            {
                 actions.push(Action::Send(Command::UndoRemove));
                 is_dismissed = true;
             }

@@ -113,11 +113,11 @@ fn rows(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Ve
         }
         drop_target(ui, (top, viewport), view, actions);
     });
-    ui.ctx().data_mut(|data| data.insert_temp(scroll_id(), output.state.offset.y));
+    ui.ctx().data_mut(|data| data.insert_temp(scroll_id(), output.state.clamped_offset().y));
 }
 
 fn scroll_id() -> egui::Id {
-    egui::Id::new("queue scroll offset")
+    egui::Id::unique("queue scroll offset")
 }
 
 fn scroll_offset(ui: &Ui) -> f32 {
@@ -127,7 +127,8 @@ fn scroll_offset(ui: &Ui) -> f32 {
 /// The offset that brings the wanted row into view, if it is not in view already.
 fn offset_to_show(view: &mut ViewState, snapshot: &Snapshot, height: f32, offset: f32) -> Option<f32> {
     let wanted = view.scroll_to.take()?;
-    let place = view.queue.shown.iter().position(|index| snapshot.jobs.get(*index).is_some_and(|job| job.id == wanted))?;
+    let place =
+        view.queue.shown.iter().position(|index| snapshot.jobs.get(*index).is_some_and(|job| job.id == wanted))?;
     nearest_offset(place as f32 * ROW_PITCH, height, offset)
 }
 

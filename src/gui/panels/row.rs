@@ -1,6 +1,8 @@
 //! One job in the queue.
 
-use eframe::egui::{self, Align2, Color32, CornerRadius, CursorIcon, Rect, Response, Role, Sense, Ui, WidgetInfo, pos2, vec2};
+use eframe::egui::{
+    self, Align2, Color32, CornerRadius, CursorIcon, Rect, Response, Role, Sense, Ui, WidgetInfo, pos2, vec2,
+};
 
 use super::{queue::DraggedJob, row_actions};
 use crate::{
@@ -51,7 +53,7 @@ pub fn row_ui(
 ) {
     let size = vec2(ui.available_width(), theme::ROW_HEIGHT);
     let (_, rect) = ui.allocate_space(size);
-    let response = ui.interact(rect, egui::Id::new(("row", job.id)), Sense::click());
+    let response = ui.interact(rect, egui::Id::unique(("row", job.id)), Sense::click());
     let is_selected = view.selected == Some(job.id);
     let description = wording::row_description(job, snapshot.queue_paused);
     response.widget_info(|| WidgetInfo::selected(Role::ListItem, true, is_selected, &description));
@@ -97,7 +99,7 @@ fn grip(ui: &mut Ui, rect: Rect, (job, index): (&Job, usize)) {
     let palette = theme::palette(ui);
     let middle = pos2(rect.left() + 17.0, rect.center().y);
     let handle = Rect::from_center_size(middle, egui::Vec2::splat(theme::ICON_HIT));
-    let response = ui.interact(handle, egui::Id::new(("grip", job.id)), Sense::drag());
+    let response = ui.interact(handle, egui::Id::unique(("grip", job.id)), Sense::drag());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Move {}", job.spec.source_name())));
     let colour = if response.hovered() || response.dragged() { palette.text } else { palette.weak };
     text::paint_icon(ui.painter(), middle, icon::GRIP, theme::ICON_SIZE, colour);
@@ -146,7 +148,9 @@ fn names(ui: &Ui, rect: Rect, columns: &Columns, (job, view, palette): (&Job, &V
     }
     let facts = match &job.source {
         Some(source) => wording::source_facts(source),
-        None => job.spec.source.parent().map(|folder| wording::short_path(folder, view.home.as_deref())).unwrap_or_default(),
+        None => {
+            job.spec.source.parent().map(|folder| wording::short_path(folder, view.home.as_deref())).unwrap_or_default()
+        }
     };
     text::paint_elided(ui, line(1), &facts, (theme::facts(), palette.weak), room);
     match job.progress() {

@@ -29,7 +29,9 @@ pub fn toolbar_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, action
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add_space(theme::SIDE_MARGIN);
             right_part(ui, snapshot, view, actions);
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| left_part(ui, snapshot, view, (has_room, actions)));
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                left_part(ui, snapshot, view, (has_room, actions))
+            });
         });
     });
 }
@@ -45,7 +47,8 @@ fn right_part(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
     if icon_button(ui, icon::SEARCH, "Search the queue", "Search the queue (Ctrl+F)").clicked() {
         actions.push(Action::FocusSearch);
     }
-    if view.selected.is_some() && icon_button(ui, icon::DETAILS, "Details of the job", "Details of the job (Ctrl+I)").clicked()
+    if view.selected.is_some()
+        && icon_button(ui, icon::DETAILS, "Details of the job", "Details of the job (Ctrl+I)").clicked()
     {
         actions.push(Action::ToggleDetails);
     }
@@ -139,7 +142,9 @@ pub fn menu(button: &Response, name: &str, contents: impl FnOnce(&mut Ui)) {
 
 /// A line of a menu.
 pub fn menu_entry(ui: &mut Ui, words: &str) -> Response {
-    ui.add(egui::Button::new(words).frame_when_inactive(false).min_size(egui::vec2(ui.available_width(), theme::ICON_HIT)))
+    ui.add(
+        egui::Button::new(words).frame_when_inactive(false).min_size(egui::vec2(ui.available_width(), theme::ICON_HIT)),
+    )
 }
 
 /// A line of a menu that is one of several choices, with a weak explanation.

@@ -4,7 +4,7 @@ pub mod fonts;
 pub mod icon;
 
 use eframe::egui::{
-    self, Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Theme, Vec2, Visuals, style,
+    self, Color32, CornerRadius, FontId, Margin, Shadow, Stroke, TextStyle, Theme, Vec2, Visuals, style,
 };
 
 /// The colours of one appearance.

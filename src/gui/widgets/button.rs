@@ -1,6 +1,8 @@
 //! Buttons with text, icon, or both.
 
-use eframe::egui::{self, Color32, CornerRadius, CursorIcon, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, vec2};
+use eframe::egui::{
+    self, Color32, CornerRadius, CursorIcon, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
+};
 
 use super::text;
 use crate::gui::theme::{self, Palette, icon::Icon};
@@ -164,7 +166,7 @@ pub fn icon_button(ui: &mut Ui, icon: Icon, name: &str, tip: &str) -> Response {
 
 /// A button that is only an icon, filling `rect`.
 pub fn icon_button_at(ui: &mut Ui, rect: Rect, icon: Icon, name: &str, tip: &str) -> Response {
-    let response = ui.interact(rect, ui.id().with(("icon button", name)), Sense::click());
+    let response = ui.interact(rect, ui.scope_id().with(("icon button", name)), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), name));
     let palette = theme::palette(ui);
     let is_lit = response.hovered() || response.has_focus();

@@ -16,7 +16,7 @@ pub enum BarKind {
 /// Paints a bar over `rect`; `name` says what progresses.
 pub fn progress_bar_at(ui: &mut Ui, rect: Rect, fraction: f64, kind: BarKind, name: &str) {
     let fraction = fraction.clamp(0.0, 1.0);
-    let response = ui.interact(rect, ui.id().with(("progress", name)), Sense::hover());
+    let response = ui.interact(rect, ui.scope_id().with(("progress", name)), Sense::hover());
     let percent = (fraction * 100.0).floor();
     response.widget_info(|| {
         let mut info = WidgetInfo::labeled(Role::ProgressIndicator, true, name);

@@ -119,7 +119,10 @@ fn source_filters(plan: &EncodePlan) -> Vec<String> {
     filters.push(format!("fps={}:start_time=0", plan.timing.frame_rate));
     if *tone_map || *convert_gamut {
         // Scaled first: linear light is worked in 32-bit floats, so every pixel less counts.
-        filters.push(format!("zscale=w={}:h={}:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709", largest.width, largest.height));
+        filters.push(format!(
+            "zscale=w={}:h={}:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709",
+            largest.width, largest.height
+        ));
         if *tone_map {
             filters.push("tonemap=tonemap=hable:desat=0".to_owned());
         }
@@ -140,8 +143,7 @@ fn label_filter(label: &ColourLabel) -> String {
 
 /// Chosen frames, in the colours of JPEG: full range, the matrix of BT.601.
 fn pictures_chain(plan: &EncodePlan) -> String {
-    let frames: Vec<String> =
-        plan.pictures.pictures.iter().map(|picture| format!("eq(n,{})", picture.frame)).collect();
+    let frames: Vec<String> = plan.pictures.pictures.iter().map(|picture| format!("eq(n,{})", picture.frame)).collect();
     format!(
         "[p]select='{}',scale=in_range=tv:out_range=pc:out_color_matrix=bt601,format=yuvj420p[pictures]",
         frames.join("+")
@@ -230,7 +232,10 @@ mod tests {
     #[test]
     fn each_rung_is_scaled_from_the_next_larger_one_after_one_decode() {
         let graph = graph_of(&plan("a.mp4", |_| {}));
-        assert!(graph.starts_with("[0:2]setparams=colorspace=bt709,fps=30000/1001:start_time=0,scale=1280:720"), "{graph}");
+        assert!(
+            graph.starts_with("[0:2]setparams=colorspace=bt709,fps=30000/1001:start_time=0,scale=1280:720"),
+            "{graph}"
+        );
         assert!(graph.contains("split=3[v0][s1][p];[s1]scale=640:360"), "{graph}");
         assert!(graph.contains(";[0:5]aresample=async=1:first_pts=0"), "{graph}");
         assert!(graph.contains("atrim=end=12.000[sound]"), "{graph}");

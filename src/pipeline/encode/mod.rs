@@ -3,12 +3,7 @@
 pub mod argv;
 
 use std::{
-    collections::VecDeque,
-    io::BufReader,
-    path::Path,
-    process::ExitStatus,
-    thread::ScopedJoinHandle,
-    time::Duration,
+    collections::VecDeque, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle, time::Duration,
 };
 
 use ffmpeg_sidecar::{
@@ -19,7 +14,10 @@ use ffmpeg_sidecar::{
 };
 
 use super::{
-    package::{PackageError, Packager, segmenter::{self, SegmenterError}},
+    package::{
+        PackageError, Packager,
+        segmenter::{self, SegmenterError},
+    },
     plan::EncodePlan,
 };
 use crate::{
@@ -96,11 +94,17 @@ impl EncodeError {
                 let is_memory = tail.iter().any(|line| line.contains("Cannot allocate memory"));
                 let is_damage = tail.iter().any(|line| line.contains("Invalid data found"));
                 let (kind, hint) = if is_memory {
-                    (FailureKind::EncoderFailed, "Close other programs or run fewer jobs side by side, then retry the job")
+                    (
+                        FailureKind::EncoderFailed,
+                        "Close other programs or run fewer jobs side by side, then retry the job",
+                    )
                 } else if is_damage {
                     (FailureKind::SourceInvalid, "The file is damaged; copy it again from where it came from")
                 } else {
-                    (FailureKind::EncoderFailed, "See the log for what ffmpeg says; retry the job or try another preset")
+                    (
+                        FailureKind::EncoderFailed,
+                        "See the log for what ffmpeg says; retry the job or try another preset",
+                    )
                 };
                 Failure::new(kind, format!("“{source_name}” could not be encoded"), hint)
                     .with_detail(format!("ffmpeg ended with {status}\n{}\n\n{command}", tail.join("\n")))
@@ -239,7 +243,11 @@ fn printable(command: &FfmpegCommand) -> String {
     let program = "ffmpeg".to_owned();
     let arguments = command.get_args().map(|argument| {
         let text = argument.to_string_lossy();
-        if text.contains([' ', '\'', '[', ';', '(']) { format!("'{}'", text.replace('\'', r"'\''")) } else { text.into_owned() }
+        if text.contains([' ', '\'', '[', ';', '(']) {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        } else {
+            text.into_owned()
+        }
     });
     std::iter::once(program).chain(arguments).collect::<Vec<_>>().join(" ")
 }

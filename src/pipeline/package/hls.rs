@@ -10,7 +10,10 @@ use m3u8_rs::{
 };
 
 use super::{I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, segment_file_name};
-use crate::{media::{FrameRate, PictureSize}, pipeline::package::segmenter::KeyframeRange};
+use crate::{
+    media::{FrameRate, PictureSize},
+    pipeline::package::segmenter::KeyframeRange,
+};
 
 /// What EXT-X-MAP with fMP4 needs in the eyes of players (6 by the letter of rfc8216bis 8).
 const PLAYLIST_VERSION: usize = 7;
@@ -300,7 +303,9 @@ mod tests {
              #EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:6.000000,\nsegment_00000.m4s\n"
         );
         let finished = media_playlist(&segments, 12_800, 6, Growth::Finished);
-        assert!(finished.contains("VOD") && finished.ends_with("#EXTINF:1.000000,\nsegment_00001.m4s\n#EXT-X-ENDLIST\n"));
+        assert!(
+            finished.contains("VOD") && finished.ends_with("#EXTINF:1.000000,\nsegment_00001.m4s\n#EXT-X-ENDLIST\n")
+        );
         let media_of = |text: &str| text.lines().skip(5).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(media_of(&finished)[..3], media_of(&growing)[..], "entries are only appended to");
     }
@@ -343,7 +348,10 @@ mod tests {
         let text = multivariant_playlist(&videos, Some(&audio), FrameRate::new(30000, 1001).unwrap());
         let uris: Vec<&str> = text.lines().filter(|line| line.ends_with("playlist.m3u8")).collect();
         assert_eq!(uris, ["480p/playlist.m3u8", "1080p/playlist.m3u8", "720p/playlist.m3u8", "audio/playlist.m3u8"]);
-        assert!(text.contains("BANDWIDTH=5131000,AVERAGE-BANDWIDTH=5128000,CODECS=\"avc1.64001f,mp4a.40.2\""), "{text}");
+        assert!(
+            text.contains("BANDWIDTH=5131000,AVERAGE-BANDWIDTH=5128000,CODECS=\"avc1.64001f,mp4a.40.2\""),
+            "{text}"
+        );
         assert!(text.contains("FRAME-RATE=29.970") && text.contains("CLOSED-CAPTIONS=NONE"));
         assert!(text.contains("NAME=\"Director s cut\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\""), "{text}");
         assert_eq!(text.matches("#EXT-X-I-FRAME-STREAM-INF:").count(), 3);

@@ -40,11 +40,11 @@ impl PictureConversion {
     pub fn for_stream(video: &VideoStream) -> Self {
         let colour = &video.colour;
         let matrix = colour.matrix.as_deref().filter(|matrix| *matrix != "unknown" && *matrix != "reserved");
-        let is_rgb = video
-            .pixel_format
-            .as_deref()
-            .is_some_and(|format| ["rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "mono"].iter().any(|start| format.starts_with(start)))
-            || matrix == Some("gbr");
+        let is_rgb = video.pixel_format.as_deref().is_some_and(|format| {
+            ["rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "mono"]
+                .iter()
+                .any(|start| format.starts_with(start))
+        }) || matrix == Some("gbr");
         let tone_map = colour.dynamic_range() != DynamicRange::Sdr;
         let has_wide_gamut = matches!(colour.primaries.as_deref(), Some("bt2020" | "smpte431" | "smpte432"))
             || matches!(matrix, Some("bt2020nc" | "bt2020c"));

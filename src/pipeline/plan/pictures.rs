@@ -46,9 +46,9 @@ impl PicturePlan {
             last_frame.map_or(frame, |last| frame.min(last))
         };
         let thumbnails: BTreeSet<u64> = times.iter().map(|time| frame_at(*time)).collect();
-        let neighbours = times.iter().flat_map(|time| {
-            [frame_at(time.saturating_sub(NEIGHBOUR_DISTANCE)), frame_at(*time + NEIGHBOUR_DISTANCE)]
-        });
+        let neighbours = times
+            .iter()
+            .flat_map(|time| [frame_at(time.saturating_sub(NEIGHBOUR_DISTANCE)), frame_at(*time + NEIGHBOUR_DISTANCE)]);
         let all: BTreeSet<u64> = thumbnails.iter().copied().chain(neighbours).collect();
         let number = |frame: u64| thumbnails.iter().position(|thumbnail| *thumbnail == frame).map(|index| index + 1);
         Self { pictures: all.into_iter().map(|frame| PlannedPicture { frame, thumbnail: number(frame) }).collect() }

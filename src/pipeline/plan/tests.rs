@@ -118,7 +118,9 @@ fn an_ffmpeg_without_zscale_can_not_take_hdr() {
 fn sound_is_stereo_aac_in_a_language_that_players_know() {
     let mut source = SourceMedia { video: vec![video(1280, 720, (25, 1))], ..SourceMedia::default() };
     assert_eq!(EncodePlan::resolve(&spec(), &source, true).unwrap().audio, None);
-    for (tag, expected) in [(Some("ger"), "de"), (Some("eng"), "en"), (None, "und"), (Some("gsw"), "gsw"), (Some("a b"), "und")] {
+    for (tag, expected) in
+        [(Some("ger"), "de"), (Some("eng"), "en"), (None, "und"), (Some("gsw"), "gsw"), (Some("a b"), "und")]
+    {
         source.audio = vec![audio(tag, 96_000)];
         let planned = EncodePlan::resolve(&spec(), &source, true).unwrap().audio.unwrap();
         assert_eq!((planned.language.as_str(), planned.sample_rate_hz), (expected, 48_000));

@@ -27,15 +27,18 @@ impl Timing {
     /// The timing for a frame rate.
     pub fn for_rate(frame_rate: FrameRate) -> Self {
         let mut factor = 1;
-        while let Some(doubled) =
-            frame_rate.numerator().checked_mul(factor * 2).filter(|_| frame_rate.numerator() * factor < LOWEST_TIMESCALE)
+        while let Some(doubled) = frame_rate
+            .numerator()
+            .checked_mul(factor * 2)
+            .filter(|_| frame_rate.numerator() * factor < LOWEST_TIMESCALE)
         {
             if frame_rate.denominator().checked_mul(factor * 2).is_none() || doubled == 0 {
                 break;
             }
             factor *= 2;
         }
-        let gop_frames = (GOP_SECONDS * u64::from(frame_rate.numerator())).div_ceil(u64::from(frame_rate.denominator()));
+        let gop_frames =
+            (GOP_SECONDS * u64::from(frame_rate.numerator())).div_ceil(u64::from(frame_rate.denominator()));
         Self {
             frame_rate,
             timescale: frame_rate.numerator() * factor,
@@ -73,9 +76,15 @@ mod tests {
 
     #[test]
     fn gops_and_segments_are_whole_frames_at_every_rate() {
-        for (numerator, denominator, gop) in
-            [(24000, 1001, 48), (24, 1, 48), (25, 1, 50), (30000, 1001, 60), (50, 1, 100), (60000, 1001, 120), (15, 1, 30)]
-        {
+        for (numerator, denominator, gop) in [
+            (24000, 1001, 48),
+            (24, 1, 48),
+            (25, 1, 50),
+            (30000, 1001, 60),
+            (50, 1, 100),
+            (60000, 1001, 120),
+            (15, 1, 30),
+        ] {
             let timing = timing(numerator, denominator);
             assert_eq!(timing.gop_frames, gop);
             assert_eq!(timing.segment_frames, gop * 3);

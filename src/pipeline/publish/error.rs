@@ -217,9 +217,9 @@ impl PublishError {
             Self::InvalidEndpoint { .. } => "Write the endpoint as http://host:port or https://host".to_owned(),
             Self::InvalidName { .. } => "Rename the file or folder and publish again".to_owned(),
             Self::BucketMissing { .. } => "Check the bucket's name and the endpoint, or create the bucket".to_owned(),
-            Self::CredentialsMissing { profile: Some(profile), .. } => format!(
-                "Add the profile “{profile}” to ~/.aws/credentials or ~/.aws/config, or choose another profile"
-            ),
+            Self::CredentialsMissing { profile: Some(profile), .. } => {
+                format!("Add the profile “{profile}” to ~/.aws/credentials or ~/.aws/config, or choose another profile")
+            }
             Self::CredentialsMissing { profile: None, .. } => {
                 "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile of ~/.aws/credentials".to_owned()
             }
@@ -237,8 +237,12 @@ impl PublishError {
             }
             Self::StoreUnavailable { .. } => "Wait a while, then publish the folder again".to_owned(),
             Self::Refused { .. } => "See the details for what the store says".to_owned(),
-            Self::ContentDiffers { .. } => "Try again; if it stays so, the store or a proxy before it is faulty".to_owned(),
-            Self::LocalFile { .. } => "Leave the stream's folder alone while it is published, then try again".to_owned(),
+            Self::ContentDiffers { .. } => {
+                "Try again; if it stays so, the store or a proxy before it is faulty".to_owned()
+            }
+            Self::LocalFile { .. } => {
+                "Leave the stream's folder alone while it is published, then try again".to_owned()
+            }
             Self::NothingToPublish { .. } => "Choose the folder that holds the stream's playlists".to_owned(),
             Self::PlaylistIncomplete { .. } => "Encode the source again, or restore the missing files".to_owned(),
             Self::Internal { .. } => "Try again, and report it with the details".to_owned(),
@@ -288,14 +292,23 @@ impl PublishError {
         match (code, status) {
             ("NoSuchBucket", _) => Self::BucketMissing { place, detail },
             (
-                "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken"
-                | "TokenRefreshRequired" | "InvalidSecurity" | "CredentialsNotSupported" | "NotSignedUp",
+                "InvalidAccessKeyId"
+                | "SignatureDoesNotMatch"
+                | "ExpiredToken"
+                | "InvalidToken"
+                | "TokenRefreshRequired"
+                | "InvalidSecurity"
+                | "CredentialsNotSupported"
+                | "NotSignedUp",
                 _,
             ) => Self::CredentialsRefused { place, detail },
             ("RequestTimeTooSkewed" | "RequestExpired", _) => Self::ClockSkew { place, detail },
             (
-                "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed"
-                | "IllegalLocationConstraintException" | "IncorrectEndpoint",
+                "PermanentRedirect"
+                | "TemporaryRedirect"
+                | "AuthorizationHeaderMalformed"
+                | "IllegalLocationConstraintException"
+                | "IncorrectEndpoint",
                 _,
             )
             | (_, 301 | 307) => Self::WrongRegion { place, detail },

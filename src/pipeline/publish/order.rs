@@ -99,8 +99,7 @@ impl Order {
             PlaylistFacts::Media { names, growing } => (names, growing),
             PlaylistFacts::Multivariant { names } => {
                 self.multivariant_paths.insert(path.clone());
-                self.multivariants
-                    .insert(path.clone(), Multivariant { text: text.clone(), names: names.clone() });
+                self.multivariants.insert(path.clone(), Multivariant { text: text.clone(), names: names.clone() });
                 (names, true)
             }
             PlaylistFacts::Other { growing } => (self.not_up(), growing),

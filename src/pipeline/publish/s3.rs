@@ -108,19 +108,15 @@ impl Bucket {
     /// Names directly under the prefix that begin with `start` and have objects below them.
     pub(super) async fn taken_names(&self, start: &str) -> Result<BTreeSet<String>, PublishError> {
         let key = self.key(start)?;
-        let mut pages = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.name)
-            .prefix(&key)
-            .delimiter("/")
-            .into_paginator()
-            .send();
+        let mut pages =
+            self.client.list_objects_v2().bucket(&self.name).prefix(&key).delimiter("/").into_paginator().send();
         let mut names = BTreeSet::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| PublishError::of_store(&error, Action::List, &self.place))?;
             let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
-            names.extend(folders.filter_map(|folder| folder.trim_end_matches('/').rsplit('/').next().map(str::to_owned)));
+            names.extend(
+                folders.filter_map(|folder| folder.trim_end_matches('/').rsplit('/').next().map(str::to_owned)),
+            );
         }
         Ok(names)
     }
@@ -198,10 +194,11 @@ impl Bucket {
     async fn get(&self, key: &str) -> Result<Bytes, PublishError> {
         let object = self.client.get_object().bucket(&self.name).key(key).send().await;
         let object = object.map_err(|error| PublishError::of_store(&error, Action::Read, &self.place))?;
-        let content = object.body.collect().await.map_err(|error| PublishError::NetworkLost {
-            place: self.place.clone(),
-            detail: causes(&error),
-        })?;
+        let content = object
+            .body
+            .collect()
+            .await
+            .map_err(|error| PublishError::NetworkLost { place: self.place.clone(), detail: causes(&error) })?;
         Ok(content.into_bytes())
     }
 }
@@ -266,11 +263,7 @@ fn endpoint_of(location: &S3Location, configuration: &SdkConfig) -> Option<Strin
     given.or_else(of_environment).or_else(|| configuration.endpoint_url().map(str::to_owned))
 }
 
-async fn check_credentials(
-    location: &S3Location,
-    configuration: &SdkConfig,
-    place: &str,
-) -> Result<(), PublishError> {
+async fn check_credentials(location: &S3Location, configuration: &SdkConfig, place: &str) -> Result<(), PublishError> {
     let missing = |detail: String| PublishError::CredentialsMissing {
         place: place.to_owned(),
         profile: location.profile.clone(),

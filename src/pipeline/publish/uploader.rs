@@ -249,7 +249,10 @@ impl Target {
         multipart.upload(headers, stopped(&mut stop), move |bytes| board.arrived(bytes, bytes)).await
     }
 
-    async fn unless_stopped(&self, request: impl Future<Output = Result<(), PublishError>>) -> Result<(), PublishError> {
+    async fn unless_stopped(
+        &self,
+        request: impl Future<Output = Result<(), PublishError>>,
+    ) -> Result<(), PublishError> {
         let mut stop = self.stop.clone();
         tokio::select! {
             biased;

@@ -190,8 +190,8 @@ fn weed() -> PathBuf {
 fn free_ports() -> [u16; 4] {
     let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     let start = u16::try_from(std::process::id() % 11_000).unwrap();
-    let mut ports = (0..11_000).map(|step| 10_000 + (start + step) % 11_000).filter(|&port| {
-        is_free(port) && is_free(port + 10_000)
-    });
+    let mut ports = (0..11_000)
+        .map(|step| 10_000 + (start + step) % 11_000)
+        .filter(|&port| is_free(port) && is_free(port + 10_000));
     std::array::from_fn(|_| ports.next().expect("four free ports"))
 }

@@ -72,9 +72,10 @@ impl<R: Read> FragmentReader<R> {
 
     /// The body of a box; `None` when the pipe ends within it.
     fn body(&mut self, header: Header) -> Result<Option<Vec<u8>>, SegmenterError> {
-        let size = header.size.filter(|size| *size <= LARGEST_BOX_BYTES).ok_or_else(|| {
-            SegmenterError::Unplanned(format!("a box “{}” of a size that can't be", header.kind))
-        })?;
+        let size = header
+            .size
+            .filter(|size| *size <= LARGEST_BOX_BYTES)
+            .ok_or_else(|| SegmenterError::Unplanned(format!("a box “{}” of a size that can't be", header.kind)))?;
         let mut body = Vec::new();
         (&mut self.pipe).take(size as u64).read_to_end(&mut body)?;
         Ok((body.len() == size).then_some(body))
@@ -108,7 +109,8 @@ fn track_samples(traf: &Traf, data: &Bytes, data_start: usize) -> Result<Vec<Sam
     let mut samples = Vec::new();
     for trun in &traf.trun {
         let offset = trun.data_offset.and_then(|offset| usize::try_from(offset).ok());
-        let mut position = offset.and_then(|offset| offset.checked_sub(data_start)).ok_or_else(|| lacks("an offset"))?;
+        let mut position =
+            offset.and_then(|offset| offset.checked_sub(data_start)).ok_or_else(|| lacks("an offset"))?;
         for entry in &trun.samples {
             let size = entry.size.or(default_sample_size).ok_or_else(|| lacks("sample sizes"))? as usize;
             let duration = entry.duration.or(default_sample_duration).ok_or_else(|| lacks("sample durations"))?;

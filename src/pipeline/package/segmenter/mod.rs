@@ -127,7 +127,9 @@ struct Cutters {
 impl Cutters {
     fn new(layout: TrackLayout) -> Self {
         Self {
-            video: (0..layout.video_tracks).map(|track| VideoCutter::new(track, layout.timing, layout.expected_frames)).collect(),
+            video: (0..layout.video_tracks)
+                .map(|track| VideoCutter::new(track, layout.timing, layout.expected_frames))
+                .collect(),
             audio: layout
                 .audio_sample_rate_hz
                 .map(|sample_rate_hz| AudioCutter::new(layout.video_tracks, sample_rate_hz, layout.timing)),

@@ -88,7 +88,8 @@ fn fragments(segment: &Segment) -> Vec<(u64, Vec<(u32, i64, u32)>)> {
             let moof = Moof::decode(&mut &rest[..length]).unwrap();
             let traf = &moof.traf[0];
             let samples = &traf.trun[0].samples;
-            let samples = samples.iter().map(|entry| (entry.duration.unwrap(), entry.cts.unwrap(), entry.flags.unwrap()));
+            let samples =
+                samples.iter().map(|entry| (entry.duration.unwrap(), entry.cts.unwrap(), entry.flags.unwrap()));
             found.push((traf.tfdt.as_ref().unwrap().base_media_decode_time, samples.collect()));
         }
         rest = &rest[length..];
@@ -109,7 +110,9 @@ fn segments_of_all_renditions_end_at_the_same_frames() {
 
 #[test]
 fn an_end_of_less_than_half_a_second_joins_the_segment_before() {
-    let lengths = |frame_count| -> Vec<u64> { run(frame_count, None).track(0).iter().map(|segment| frames_in(segment)).collect() };
+    let lengths = |frame_count| -> Vec<u64> {
+        run(frame_count, None).track(0).iter().map(|segment| frames_in(segment)).collect()
+    };
     assert_eq!(lengths(312), [150, 162]);
     assert_eq!(lengths(313), [150, 150, 13]);
     assert_eq!(lengths(1), [1]);
