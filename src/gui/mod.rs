@@ -11,6 +11,7 @@ pub mod dialogs;
 pub mod file_dialog;
 mod keyboard;
 pub mod panels;
+mod perform;
 pub mod queue_view;
 #[cfg(test)]
 mod tests;

@@ -61,6 +61,7 @@ pub fn path_ui(ui: &Ui, form: &mut PathForm, actions: &mut Vec<Action>) -> bool 
             if Button::primary(verb).show(ui).clicked() || is_entered {
                 let paths = paths_in(&form.text, home().as_deref());
                 form.is_refused = paths.is_empty();
+                form.takes_keyboard = form.is_refused;
                 if !paths.is_empty() {
                     actions.push(Action::Picked(PickedPaths { purpose: form.purpose, paths }));
                     is_done = true;

@@ -83,7 +83,12 @@ fn general(ui: &mut Ui, form: &mut SettingsForm, has_file_dialogs: bool, actions
     ui.add_space(theme::SPACE[2]);
     let name = label(ui, "Jobs side by side");
     let number = DragValue::new(&mut form.running_jobs).range(1..=MOST_JOBS).speed(0.1);
-    ui.add(number).labelled_by(name.id);
+    ui.scope(|ui| {
+        let palette = theme::palette(ui);
+        ui.visuals_mut().widgets.inactive.bg_stroke = egui::Stroke::new(1.0, palette.line);
+        ui.visuals_mut().widgets.inactive.weak_bg_fill = palette.background;
+        ui.add_sized([64.0, theme::ICON_HIT], number).labelled_by(name.id);
+    });
     paragraph(ui, "One job already uses all cores; more help with many small files.");
 }
 

@@ -25,7 +25,7 @@ pub fn details_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, action
     let size = vec2(ui.available_width(), TABS_HEIGHT);
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
         ui.set_min_size(size);
-        ui.add_space(theme::SPACE[3] - ui.spacing().item_spacing.x);
+        ui.add_space(theme::SPACE[3]);
         if view.details_cover_queue
             && icon_button(ui, icon::BACK, "Back to the queue", "Back to the queue (Esc)").clicked()
         {
@@ -115,7 +115,7 @@ fn log_ui(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
             for line in job.log.iter().skip(range.start).take(range.len()) {
                 ui.horizontal(|ui| {
                     ui.set_height(LOG_LINE_HEIGHT);
-                    ui.add_space(theme::SPACE[3] - ui.spacing().item_spacing.x);
+                    ui.add_space(theme::SPACE[3]);
                     ui.add(egui::Label::new(RichText::new(line).monospace().color(palette.text)).extend());
                 });
             }

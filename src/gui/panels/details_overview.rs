@@ -35,7 +35,9 @@ pub fn overview_ui(ui: &mut Ui, job: &Job, view: &mut ViewState, actions: &mut V
         None => job.spec.source.display().to_string(),
     };
     ui.add(Label::new(RichText::new(description).font(theme::facts()).color(palette.weak)).wrap());
-    state_line(ui, job);
+    if view.details_cover_queue || matches!(job.state, JobState::Failed { .. }) {
+        state_line(ui, job);
+    }
     if let JobState::Failed { failure } = &job.state {
         failure_ui(ui, failure, actions);
     }
@@ -167,11 +169,9 @@ fn stream(ui: &mut Ui, job: &Job, view: &ViewState) {
     if let Some(published) = wording::published(job) {
         fact(ui, "Published", &published);
     }
-    fact(ui, "Destination", &wording::short_destination(&job.spec.destination, view.home.as_deref()));
-    if let Some(url) = wording::published_url(job) {
-        fact(ui, "Address", url);
-    } else if let Some(folder) = wording::stream_folder(job) {
-        fact(ui, "Folder", &wording::short_path(folder, view.home.as_deref()));
+    match wording::published_url(job) {
+        Some(url) => fact(ui, "Address", url),
+        None => fact(ui, "Destination", &wording::short_destination(&job.spec.destination, view.home.as_deref())),
     }
 }
 

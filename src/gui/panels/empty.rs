@@ -41,6 +41,7 @@ pub fn empty_ui(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &mu
         };
         let words = format!("Each becomes a stream in “{}”, {verb} {destination}", preset_name(snapshot));
         ui.add(egui::Label::new(RichText::new(words).color(palette.weak)).truncate());
+        ui.add_space(theme::SPACE[0]);
         buttons(ui, actions);
     });
 }

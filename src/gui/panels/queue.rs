@@ -32,6 +32,7 @@ pub struct DraggedJob {
 
 /// Lays filters and rows out.
 pub fn queue_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
+    ui.spacing_mut().item_spacing.y = 0.0;
     filter_bar(ui, view);
     let line = ui.cursor().top();
     ui.painter().hline(ui.max_rect().x_range(), line - 0.5, (1.0, theme::palette(ui).line));
@@ -46,7 +47,7 @@ fn filter_bar(ui: &mut Ui, view: &mut ViewState) {
     let size = vec2(ui.available_width(), theme::FILTER_BAR_HEIGHT);
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
         ui.set_min_size(size);
-        ui.add_space(theme::SIDE_MARGIN - ui.spacing().item_spacing.x);
+        ui.add_space(theme::SIDE_MARGIN);
         let counts = view.queue.counts;
         segmented(ui, &mut view.filter, &JobFilter::ALL, |filter| format!("{} {}", filter.label(), counts.of(filter)));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -65,7 +66,7 @@ fn search_field(ui: &mut Ui, view: &mut ViewState) {
         .corner_radius(theme::RADIUS)
         .inner_margin(Margin { left: 28, right: 8, top: 4, bottom: 4 });
     let hint = RichText::new("Search the queue").color(palette.weak);
-    let width = SEARCH_WIDTH.min(ui.available_width()) - 36.0;
+    let width = SEARCH_WIDTH.min(ui.available_width());
     let edit = TextEdit::singleline(&mut view.search).hint_text(hint).frame(frame).desired_width(width);
     let response = ui.add(edit);
     response.clone().accessible_name("Search the queue");
@@ -97,7 +98,6 @@ fn nothing_shown(ui: &mut Ui, view: &mut ViewState) {
 }
 
 fn rows(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
-    ui.spacing_mut().item_spacing.y = 0.0;
     let mut area = ScrollArea::vertical().auto_shrink(false);
     let viewport = ui.available_rect_before_wrap();
     if let Some(offset) = offset_to_show(view, snapshot, viewport.height(), scroll_offset(ui)) {

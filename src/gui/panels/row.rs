@@ -72,7 +72,7 @@ pub fn row_ui(
     state(ui, rect, &columns, (job, snapshot.queue_paused, palette));
     row_actions::row_actions_ui(ui, (columns.icons_left, rect), job, actions);
     response.context_menu(|ui| row_actions::row_menu_ui(ui, job, actions));
-    tip(&response, job);
+    tip(response, job);
 }
 
 fn paint_ground(ui: &Ui, rect: Rect, response: &Response, (is_selected, palette): (bool, &Palette)) {
@@ -240,11 +240,9 @@ fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, queue_paused, palette
     }
 }
 
-/// The whole of what may be cut off in the row.
-fn tip(response: &Response, job: &Job) {
-    let words = match &job.state {
-        JobState::Failed { failure } => format!("{}\n{}", failure.headline, failure.hint),
-        _ => job.spec.source.display().to_string(),
-    };
-    let _ = response.clone().on_hover_text_at_pointer(words);
+/// Cause and remedy whole, since the row may cut them off.
+fn tip(response: Response, job: &Job) {
+    if let JobState::Failed { failure } = &job.state {
+        let _ = response.on_hover_text_at_pointer(format!("{}\n{}", failure.headline, failure.hint));
+    }
 }

@@ -13,9 +13,9 @@ pub fn status_ui(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &m
     let palette = theme::palette(ui);
     ui.horizontal_centered(|ui| {
         ui.spacing_mut().item_spacing.x = theme::SPACE[3];
-        ui.add_space(theme::SIDE_MARGIN - theme::SPACE[3] / 2.0);
+        ui.add_space(theme::SIDE_MARGIN);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.add_space(theme::SIDE_MARGIN - theme::SPACE[3] / 2.0);
+            ui.add_space(theme::SIDE_MARGIN);
             let colour = if matches!(snapshot.tools, ToolStatus::Unusable { .. }) { palette.bad } else { palette.weak };
             ui.label(line(&wording::tool_status(&snapshot.tools), colour));
             if let Some(free) = snapshot.free_disk_bytes {

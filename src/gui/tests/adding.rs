@@ -97,7 +97,7 @@ fn without_a_dialog_service_a_path_can_be_typed() {
     window.press("Add");
     assert!(window.shows_somewhere("This is not a full path"));
     assert!(added(&window).is_empty());
-    window.harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    window.key(Modifiers::COMMAND, Key::A);
     window.harness.get_by_label("Path of a video file").type_text("/films/typed.mp4");
     window.draw();
     window.press("Add");

@@ -3,7 +3,7 @@
 use eframe::egui::Role;
 use egui_kittest::{
     Node,
-    kittest::{By, Queryable},
+    kittest::{By, NodeT, Queryable},
 };
 
 use super::{Window, states};

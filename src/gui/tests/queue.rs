@@ -1,7 +1,7 @@
 //! What can be done with jobs in the queue and in their panel.
 
 use eframe::egui::{Key, Modifiers};
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 
 use super::{Window, states};
 use crate::{
@@ -15,7 +15,7 @@ fn id_of(snapshot: &Snapshot, name: &str) -> JobId {
 
 /// Names of the jobs whose rows are laid out, from their spoken descriptions.
 fn rows(window: &Window) -> Vec<String> {
-    let rows = window.harness.get_all_by_role(eframe::egui::Role::ListItem);
+    let rows = window.harness.query_all_by_role(eframe::egui::Role::ListItem);
     rows.filter_map(|row| row.accesskit_node().label()).collect()
 }
 

@@ -190,10 +190,10 @@ fn style_of(palette: &Palette, base: Visuals) -> egui::Style {
     style.spacing.interact_size = Vec2::new(ICON_HIT, ICON_HIT);
     style.spacing.menu_margin = Margin::same(4);
     style.spacing.window_margin = Margin::same(16);
-    style.spacing.scroll = style::ScrollStyle::solid();
+    style.spacing.scroll = style::ScrollStyle::floating();
     style.spacing.scroll.bar_width = 8.0;
-    style.spacing.scroll.bar_inner_margin = 2.0;
     style.spacing.scroll.bar_outer_margin = 2.0;
+    style.spacing.scroll.floating_width = 4.0;
     style.spacing.tooltip_width = 420.0;
     style.interaction.selectable_labels = false;
     style.interaction.tooltip_delay = 0.4;

@@ -35,7 +35,7 @@ fn edit(ui: &mut Ui, text: &mut String, hint: &str, width: f32) -> Response {
         .corner_radius(theme::RADIUS)
         .inner_margin(Margin::symmetric(8, 6));
     let hint = egui::RichText::new(hint).color(palette.faint);
-    ui.add(TextEdit::singleline(text).hint_text(hint).frame(frame).desired_width(width - 18.0))
+    ui.add(TextEdit::singleline(text).hint_text(hint).frame(frame).desired_width(width))
 }
 
 /// A box to tick with its words.
