@@ -74,7 +74,7 @@ pub fn row_actions_ui(ui: &mut Ui, (left, row): (f32, Rect), job: &Job, actions:
 
 /// Everything that can be done with a job.
 pub fn row_menu_ui(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
-    ui.set_min_width(180.0);
+    ui.set_width(200.0);
     ui.spacing_mut().item_spacing.y = 0.0;
     for possible in actions_for(job) {
         if menu_entry(ui, possible.verb).clicked() {

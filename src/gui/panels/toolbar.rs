@@ -93,7 +93,7 @@ fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     let chosen = presets.iter().find(|preset| preset.id == snapshot.settings.preset).or_else(|| presets.first());
     let name = chosen.map_or("", |preset| preset.name.as_str());
     let response = Button::new(name).picker("Preset").max_width(240.0).show(ui);
-    menu(&response, "Preset", |ui| {
+    menu(&response, ("Preset", 440.0), |ui| {
         for preset in &presets {
             let is_chosen = chosen.is_some_and(|chosen| chosen.id == preset.id);
             if menu_choice(ui, is_chosen, &preset.name, &preset.summary()).clicked() {
@@ -109,7 +109,7 @@ fn destination_picker(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, action
     let label = wording::short_destination(&settings.destination(), home);
     let response = Button::new(&label).picker("Destination").max_width(ui.available_width()).show(ui);
     let goes_to_bucket = settings.publish_to_s3 && !settings.s3.bucket.is_empty();
-    menu(&response, "Destination", |ui| {
+    menu(&response, ("Destination", 380.0), |ui| {
         let folder = wording::short_path(&settings.output_folder, home);
         if menu_choice(ui, !goes_to_bucket, &folder, "Output folder").clicked() {
             actions.push(Action::ChoosePublishToS3(false));
@@ -132,9 +132,9 @@ fn destination_picker(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, action
 }
 
 /// A menu below a button.
-pub fn menu(button: &Response, name: &str, contents: impl FnOnce(&mut Ui)) {
+fn menu(button: &Response, (name, width): (&str, f32), contents: impl FnOnce(&mut Ui)) {
     Popup::menu(button).gap(theme::SPACE[0]).accessible_name(name).show(|ui| {
-        ui.set_min_width(theme::SPACE[4] * 8.0);
+        ui.set_width(width.min(ui.ctx().content_rect().width() - 2.0 * theme::SIDE_MARGIN));
         ui.spacing_mut().item_spacing.y = 0.0;
         contents(ui);
     });

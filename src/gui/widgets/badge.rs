@@ -15,7 +15,12 @@ pub fn badge(ui: &Ui, left_middle: Pos2, right: f32, word: &str) -> Option<Rect>
         return None;
     }
     let radius = CornerRadius::same(theme::IMAGE_RADIUS);
-    ui.painter().rect_stroke(rect, radius, Stroke::new(1.0, palette.line), egui::StrokeKind::Inside);
+    ui.painter().rect_stroke(
+        rect,
+        radius,
+        Stroke::new(1.0, palette.weak.gamma_multiply(0.35)),
+        egui::StrokeKind::Inside,
+    );
     let at = rect.center() - galley.size() / 2.0;
     ui.painter().galley(at, galley, palette.weak);
     Some(rect)

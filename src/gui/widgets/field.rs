@@ -40,5 +40,14 @@ fn edit(ui: &mut Ui, text: &mut String, hint: &str, width: f32) -> Response {
 
 /// A box to tick with its words.
 pub fn check_box(ui: &mut Ui, is_ticked: &mut bool, words: &str) -> Response {
-    ui.checkbox(is_ticked, words)
+    ui.scope(|ui| {
+        let palette = theme::palette(ui);
+        let widgets = &mut ui.visuals_mut().widgets;
+        for state in [&mut widgets.inactive, &mut widgets.hovered] {
+            state.bg_stroke = Stroke::new(1.0, palette.weak);
+            state.bg_fill = palette.background;
+        }
+        ui.checkbox(is_ticked, words)
+    })
+    .inner
 }

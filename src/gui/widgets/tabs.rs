@@ -30,25 +30,23 @@ pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, chosen: &mut T, choices: &[T]
 
 /// Words beside each other, a line of the accent below the chosen one.
 pub fn tabs<T: Copy + PartialEq>(ui: &mut Ui, chosen: &mut T, choices: &[T], label: impl Fn(T) -> &'static str) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = theme::SPACE[3];
-        for choice in choices {
-            let is_chosen = choice == chosen;
-            let font = if is_chosen { theme::strong() } else { theme::body() };
-            let width = text::elided(ui, label(*choice), font.clone(), egui::Color32::WHITE, f32::INFINITY).size().x;
-            let size = vec2(width, ui.available_height());
-            let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-            response.widget_info(|| WidgetInfo::selected(Role::Tab, true, is_chosen, label(*choice)));
-            paint_cell(ui, rect, &response, label(*choice), is_chosen, font);
-            if is_chosen {
-                let line = Rect::from_min_max(pos2(rect.left(), rect.bottom() - 2.0), rect.max);
-                ui.painter().rect_filled(line, CornerRadius::ZERO, theme::palette(ui).accent);
-            }
-            if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
-                *chosen = *choice;
-            }
+    ui.spacing_mut().item_spacing.x = theme::SPACE[3];
+    for choice in choices {
+        let is_chosen = choice == chosen;
+        let font = if is_chosen { theme::strong() } else { theme::body() };
+        let width = text::elided(ui, label(*choice), font.clone(), egui::Color32::WHITE, f32::INFINITY).size().x;
+        let size = vec2(width, ui.available_height());
+        let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+        response.widget_info(|| WidgetInfo::selected(Role::Tab, true, is_chosen, label(*choice)));
+        paint_cell(ui, rect, &response, label(*choice), is_chosen, font);
+        if is_chosen {
+            let line = Rect::from_min_max(pos2(rect.left(), rect.bottom() - 2.0), rect.max);
+            ui.painter().rect_filled(line, CornerRadius::ZERO, theme::palette(ui).accent);
         }
-    });
+        if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
+            *chosen = *choice;
+        }
+    }
 }
 
 fn choice_cell(ui: &mut Ui, word: &str, is_chosen: bool, height: f32, role: Role) -> (Rect, Response) {
