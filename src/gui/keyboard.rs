@@ -46,7 +46,7 @@ pub fn keyboard(ctx: &Context, snapshot: &Snapshot, view: &mut ViewState, action
         }
     }
     // A button that was reached by Tab is pressed by these keys itself.
-    if ctx.memory(|memory| memory.focused()).is_some() {
+    if ctx.memory(eframe::egui::Memory::focused).is_some() {
         return;
     }
     if is_pressed(Key::Space) && !snapshot.jobs.is_empty() {

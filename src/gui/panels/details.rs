@@ -112,6 +112,7 @@ fn log_ui(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
         job.log.len(),
         |ui, range| {
             ui.style_mut().interaction.selectable_labels = true;
+            ui.spacing_mut().interact_size.y = LOG_LINE_HEIGHT;
             for line in job.log.iter().skip(range.start).take(range.len()) {
                 ui.horizontal(|ui| {
                     ui.set_height(LOG_LINE_HEIGHT);

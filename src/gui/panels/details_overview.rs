@@ -21,11 +21,14 @@ use crate::{
 const LARGEST_PICTURE: egui::Vec2 = egui::Vec2::new(360.0, 202.0);
 /// Right edges of the columns of numbers, in parts of the width of the table.
 const COLUMN_EDGES: [f32; 4] = [0.365, 0.557, 0.794, 0.99];
+/// In a window of middle size the overview has more room than it can use.
+const WIDEST: f32 = 560.0;
 const TERM_WIDTH: f32 = 96.0;
 
 /// Lays the overview out.
 pub fn overview_ui(ui: &mut Ui, job: &Job, view: &mut ViewState, actions: &mut Vec<Action>) {
     let palette = theme::palette(ui);
+    ui.set_max_width(WIDEST);
     picture(ui, job, view);
     ui.add_space(theme::SPACE[3]);
     ui.add(Label::new(RichText::new(job.spec.source_name()).font(theme::title()).color(palette.text)).wrap());

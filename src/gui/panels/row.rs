@@ -119,8 +119,8 @@ fn thumbnail(ui: &Ui, rect: Rect, job: &Job, view: &mut ViewState) {
 pub fn paint_picture(ui: &Ui, place: Rect, texture: Option<&egui::TextureHandle>, palette: &Palette) {
     let radius = CornerRadius::same(theme::IMAGE_RADIUS);
     let Some(texture) = texture else {
-        ui.painter().rect_filled(place, radius, palette.raised);
-        text::paint_icon(ui.painter(), place.center(), icon::FILM, place.height().min(80.0) * 0.4, palette.faint);
+        ui.painter().rect_filled(place, radius, palette.track);
+        text::paint_icon(ui.painter(), place.center(), icon::FILM, place.height().min(80.0) * 0.4, palette.weak);
         return;
     };
     let size = texture.size_vec2();

@@ -30,7 +30,7 @@ pub fn toolbar_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, action
             ui.add_space(theme::SIDE_MARGIN);
             right_part(ui, snapshot, view, actions);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                left_part(ui, snapshot, view, (has_room, actions))
+                left_part(ui, snapshot, view, (has_room, actions));
             });
         });
     });
@@ -93,7 +93,7 @@ fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     let chosen = presets.iter().find(|preset| preset.id == snapshot.settings.preset).or_else(|| presets.first());
     let name = chosen.map_or("", |preset| preset.name.as_str());
     let response = Button::new(name).picker("Preset").max_width(240.0).show(ui);
-    menu(&response, ("Preset", 440.0), |ui| {
+    menu(&response, ("Preset", 520.0), |ui| {
         for preset in &presets {
             let is_chosen = chosen.is_some_and(|chosen| chosen.id == preset.id);
             if menu_choice(ui, is_chosen, &preset.name, &preset.summary()).clicked() {
@@ -151,8 +151,10 @@ pub fn menu_entry(ui: &mut Ui, words: &str) -> Response {
 fn menu_choice(ui: &mut Ui, is_chosen: bool, words: &str, explanation: &str) -> Response {
     let palette = theme::palette(ui);
     let explanation = RichText::new(explanation).font(theme::facts()).color(palette.weak);
-    let mark = if is_chosen { icon::CHOSEN.glyph.to_string() } else { " ".to_owned() };
-    let mark = RichText::new(mark).font(egui::FontId::new(14.0, theme::fonts::icon_family(icon::CHOSEN)));
+    let ink = if is_chosen { palette.text } else { egui::Color32::TRANSPARENT };
+    let mark = RichText::new(icon::CHOSEN.glyph)
+        .color(ink)
+        .font(egui::FontId::new(14.0, theme::fonts::icon_family(icon::CHOSEN)));
     let button = egui::Button::new((mark, words)).right_text(explanation).frame_when_inactive(false);
     let response = ui.add(button.min_size(egui::vec2(ui.available_width(), theme::ICON_HIT)));
     let role = egui::Role::MenuItemRadio;

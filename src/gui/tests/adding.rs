@@ -154,7 +154,7 @@ fn the_destination_is_picked_from_the_toolbar() {
 fn a_preset_that_is_gone_falls_back_to_the_default() {
     let mut story = states::Story::begin();
     let settings = Settings { preset: "of a later version".to_owned(), ..Settings::default() };
-    story.tell(Event::SettingsChanged { settings: Box::new(settings) });
+    story.tell(&Event::SettingsChanged { settings: Box::new(settings) });
     let mut window = Window::open(story.snapshot);
     drop_files(&mut window, &["/films/a.mp4"]);
     assert_eq!(added(&window)[0].preset.id, "web-hls");

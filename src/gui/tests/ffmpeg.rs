@@ -9,7 +9,7 @@ use crate::{
 fn without_ffmpeg() -> Snapshot {
     let mut story = states::Story::begin();
     let failure = Failure::new(FailureKind::ToolMissing, "ffmpeg was not found", "Download it or choose the program");
-    story.tell(Event::ToolsChecked { status: ToolStatus::Unusable { failure } });
+    story.tell(&Event::ToolsChecked { status: ToolStatus::Unusable { failure } });
     story.snapshot
 }
 

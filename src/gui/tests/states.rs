@@ -34,36 +34,36 @@ impl Story {
             publish_to_s3: true,
             ..Settings::default()
         };
-        story.tell(Event::SettingsChanged { settings: Box::new(settings) });
+        story.tell(&Event::SettingsChanged { settings: Box::new(settings) });
         let status = ToolStatus::Ready {
             ffmpeg_version: "9.0.2".to_owned(),
             ffmpeg: PathBuf::from("/usr/bin/ffmpeg"),
             ffprobe: PathBuf::from("/usr/bin/ffprobe"),
         };
-        story.tell(Event::ToolsChecked { status });
-        story.tell(Event::DiskMeasured { free_bytes: Some(212_000_000_000) });
+        story.tell(&Event::ToolsChecked { status });
+        story.tell(&Event::DiskMeasured { free_bytes: Some(212_000_000_000) });
         story
     }
 
-    pub fn tell(&mut self, event: Event) {
-        self.snapshot.apply(&event);
+    pub fn tell(&mut self, event: &Event) {
+        self.snapshot.apply(event);
     }
 
     /// Adds a job for a file in `/films`.
     pub fn add(&mut self, name: &str) -> JobId {
         let id = JobId::generate();
         let destination = self.snapshot.settings.destination();
-        self.tell(Event::JobAdded { id, spec: Box::new(spec(name, destination)), at: Timestamp::UNIX_EPOCH });
+        self.tell(&Event::JobAdded { id, spec: Box::new(spec(name, destination)), at: Timestamp::UNIX_EPOCH });
         id
     }
 
     pub fn probed(&mut self, id: JobId, source: SourceMedia) {
-        self.tell(Event::SourceProbed { id, source: Box::new(source) });
+        self.tell(&Event::SourceProbed { id, source: Box::new(source) });
     }
 
     /// Starts a job with four renditions and sound.
     pub fn started(&mut self, id: JobId) {
-        self.tell(Event::JobStarted { id, at: Timestamp::UNIX_EPOCH });
+        self.tell(&Event::JobStarted { id, at: Timestamp::UNIX_EPOCH });
         let renditions = RUNGS.iter().map(|(name, (width, height), kilobits)| RenditionSummary {
             name: (*name).to_owned(),
             codec: "H.264".to_owned(),
@@ -84,19 +84,19 @@ impl Story {
             segments: Some(422),
             warnings: Vec::new(),
         };
-        self.tell(Event::JobPlanned { id, plan: Box::new(plan) });
+        self.tell(&Event::JobPlanned { id, plan: Box::new(plan) });
     }
 
     pub fn progressed(&mut self, id: JobId, progress: Progress) {
-        self.tell(Event::JobProgressed { id, progress: Box::new(progress) });
+        self.tell(&Event::JobProgressed { id, progress: Box::new(progress) });
     }
 
     pub fn finished(&mut self, id: JobId, report: Report) {
-        self.tell(Event::JobFinished { id, report: Box::new(report), at: Timestamp::UNIX_EPOCH });
+        self.tell(&Event::JobFinished { id, report: Box::new(report), at: Timestamp::UNIX_EPOCH });
     }
 
     pub fn failed(&mut self, id: JobId, failure: Failure) {
-        self.tell(Event::JobFailed { id, failure, at: Timestamp::UNIX_EPOCH });
+        self.tell(&Event::JobFailed { id, failure, at: Timestamp::UNIX_EPOCH });
     }
 }
 
@@ -278,7 +278,7 @@ pub fn busy() -> Snapshot {
     let mut surround = source((3840, 2160), (24, 1), 124, 3_300_000_000);
     surround.audio[0].channels = Some(6);
     story.probed(cancelled, surround);
-    story.tell(Event::JobCancelled { id: cancelled, at: Timestamp::UNIX_EPOCH });
+    story.tell(&Event::JobCancelled { id: cancelled, at: Timestamp::UNIX_EPOCH });
     story.snapshot
 }
 

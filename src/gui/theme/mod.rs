@@ -224,7 +224,6 @@ fn visuals(palette: &Palette, base: Visuals) -> Visuals {
         selection: style::Selection {
             bg_fill: palette.accent.gamma_multiply(0.4),
             stroke: Stroke::new(1.0, palette.accent),
-            ..base.selection
         },
         hyperlink_color: palette.accent,
         faint_bg_color: palette.raised,

@@ -18,7 +18,7 @@ pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, chosen: &mut T, choices: &[T]
                 let ground = if response.hovered() && !is_chosen { palette.hover } else { palette.raised };
                 ui.painter().rect_filled(rect, CornerRadius::same(theme::RADIUS), ground);
             }
-            paint_cell(ui, rect, &response, &label(*choice), is_chosen, theme::body());
+            paint_cell(ui, rect, &response, (&label(*choice), theme::body()), is_chosen);
             if response.clicked() && !is_chosen {
                 *chosen = *choice;
                 has_changed = true;
@@ -38,7 +38,7 @@ pub fn tabs<T: Copy + PartialEq>(ui: &mut Ui, chosen: &mut T, choices: &[T], lab
         let size = vec2(width, ui.available_height());
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
         response.widget_info(|| WidgetInfo::selected(Role::Tab, true, is_chosen, label(*choice)));
-        paint_cell(ui, rect, &response, label(*choice), is_chosen, font);
+        paint_cell(ui, rect, &response, (label(*choice), font), is_chosen);
         if is_chosen {
             let line = Rect::from_min_max(pos2(rect.left(), rect.bottom() - 2.0), rect.max);
             ui.painter().rect_filled(line, CornerRadius::ZERO, theme::palette(ui).accent);
@@ -57,7 +57,7 @@ fn choice_cell(ui: &mut Ui, word: &str, is_chosen: bool, height: f32, role: Role
     (rect, response.on_hover_cursor(CursorIcon::PointingHand))
 }
 
-fn paint_cell(ui: &Ui, rect: Rect, response: &Response, word: &str, is_chosen: bool, font: egui::FontId) {
+fn paint_cell(ui: &Ui, rect: Rect, response: &Response, (word, font): (&str, egui::FontId), is_chosen: bool) {
     let palette = theme::palette(ui);
     let ink = if is_chosen || response.hovered() { palette.text } else { palette.weak };
     let galley = text::elided(ui, word, font, ink, f32::INFINITY);
