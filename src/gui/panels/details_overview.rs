@@ -28,7 +28,7 @@ const TERM_WIDTH: f32 = 96.0;
 /// Lays the overview out.
 pub fn overview_ui(ui: &mut Ui, job: &Job, view: &mut ViewState, actions: &mut Vec<Action>) {
     let palette = theme::palette(ui);
-    ui.set_max_width(WIDEST);
+    ui.set_max_width(WIDEST.min(ui.available_width()));
     picture(ui, job, view);
     ui.add_space(theme::SPACE[3]);
     ui.add(Label::new(RichText::new(job.spec.source_name()).font(theme::title()).color(palette.text)).wrap());

@@ -202,3 +202,20 @@ fn what_went_wrong_beside_the_jobs_is_shown_until_dismissed() {
     window.press("Dismiss: The bucket “media-prod” refuses the upload: access denied");
     assert!(!window.shows("Add s3:PutObject to the user’s policy"));
 }
+
+#[test]
+fn the_panel_is_as_wide_as_agreed_whatever_it_shows() {
+    let mut window = Window::open(states::busy());
+    for name in ["Opening ceremony", "Screen recording", "lecture-03.ts", "Teaser.mp4", "Street.avi"] {
+        let rows = window.harness.query_all_by_role(eframe::egui::Role::ListItem);
+        let row =
+            rows.into_iter().find(|row| row.accesskit_node().label().is_some_and(|label| label.starts_with(name)));
+        row.unwrap().click();
+        window.draw();
+        for tab in ["Overview", "Files", "Log"] {
+            window.press(tab);
+            let row = window.harness.get_by_label_contains("Opening ceremony, camera A.mov, Encoding").rect();
+            assert!((row.right() - 888.0).abs() < 2.0, "{name}, {tab}: the queue ends at {}", row.right());
+        }
+    }
+}
