@@ -1,11 +1,72 @@
-//! Reelpress makes adaptive streams of video files.
+//! Reelpress makes adaptive streams of video files: drop a file, get HLS in a folder or a bucket.
+//!
+//! # The path of a job
+//!
+//! ```text
+//! drop ─▶ intake ─▶ probe ─▶ plan ─▶ encode ─▶ package ─▶ publish ─▶ report
+//!         JobSpec   Source   Encode            Finished   Published  Report
+//!                   Media    Plan              Stream     Location
+//! ```
+//!
+//! Each arrow is a module named after the stage, and [`pipeline::run`] is the only place where the order is written.
+//! [`job::JobSpec`] is what was asked and never holds anything derived; [`pipeline::plan::EncodePlan`] is what was
+//! resolved from it and from [`media::SourceMedia`], by a pure function.
+//!
+//! One ffmpeg decodes once, scales down a cascade and writes all renditions and the sound as tracks of one fragmented
+//! MP4 to a pipe ([`pipeline::encode`]). [`pipeline::package::segmenter`] cuts that stream into CMAF segments as it
+//! arrives, on a timeline that we write ourselves, so that it does not depend on ffmpeg's version.
+//! [`pipeline::package`] names the segments in playlists that can be played while they grow, and
+//! [`pipeline::publish`] uploads each file as it is finished, playlists only after all that they name.
+//!
+//! # Who talks to whom
+//!
+//! Fronts (the window, the terminal) talk to the [`engine`] alone: [`engine::Command`]s in,
+//! [`engine::Event`]s out, an [`engine::Snapshot`] to show. There is no side door. The dispatcher is the one writer: it
+//! writes each lasting event to the journal, applies it with [`engine::Snapshot::apply`], then shows it. Folding the
+//! journal gives the live snapshot again; that is how a queue comes back after a crash.
+//!
+//! Arrows point down only:
+//!
+//! ```text
+//! gui  cli
+//!   └─ engine
+//!        └─ pipeline  preview
+//!             └─ tools  settings  preset  job  media  failure  format
+//! ```
+//!
+//! # Threads
+//!
+//! | name | what it does |
+//! |---|---|
+//! | main | the window's event loop, or the terminal's report |
+//! | `engine-dispatcher` | the one writer: commands, events, journal, start and stop of jobs |
+//! | `engine-intake` | finds files in folders, looks at waiting sources |
+//! | `engine-network` | two workers of the tokio runtime: uploads, previews; with its pool for short blocking work |
+//! | `job-<id>` | one running job: drives ffmpeg, listens to its report |
+//! | `job-segmenter` | reads the job's pipe, writes segments and playlists |
+//! | `child-watch`, `child-killer` | end a helper process that takes too long or is cancelled |
+//!
+//! A job never waits for the dispatcher, nor the dispatcher for a front: what comes often (progress, finished files, log
+//! lines) goes through a slot that the dispatcher empties ten times a second.
+//!
+//! # Words
+//!
+//! - **ladder, rung**: the sizes and bit rates that a preset asks for, before they meet a source.
+//! - **rendition**: one encoded output. **variant**: an entry of the multivariant playlist.
+//! - **segment, init segment**: the files of a rendition. **segment duration** is asked, **target duration** is what
+//!   EXT-X-TARGETDURATION says.
+//! - **GOP**: the frames from one keyframe to the next; ours are closed and begin with an IDR.
+//! - **poster, thumbnail**: pictures of the source. **source, preset, plan, destination**: what goes in.
+//! - **job, stage, outcome, failure**: what the queue holds, and how it ends.
 
+pub mod cli;
 pub mod engine;
 pub mod failure;
 pub mod format;
 #[cfg(feature = "gui")]
 pub mod gui;
 pub mod job;
+pub mod logging;
 pub mod media;
 pub mod pipeline;
 pub mod preset;

@@ -168,6 +168,16 @@ impl AppFolders {
         self.data.join("tools")
     }
 
+    /// Log files, one a day.
+    pub fn logs(&self) -> PathBuf {
+        self.data.join("logs")
+    }
+
+    /// Streams that are published and not kept.
+    pub fn streams(&self) -> PathBuf {
+        self.cache.join("streams")
+    }
+
     /// Small pictures of the sources in the queue.
     pub fn thumbnails(&self) -> PathBuf {
         self.cache.join("thumbnails")

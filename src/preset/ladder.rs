@@ -11,6 +11,9 @@ const FULL_HD_PIXELS: f64 = 1920.0 * 1080.0;
 /// Bits grow slower than pixels: larger pictures compress better.
 const BITS_BY_PIXELS_EXPONENT: f64 = 0.75;
 const LOWEST_BITS_PER_SECOND: f64 = 100_000.0;
+/// Two thirds of the sides are about half of the bits: neighbours should be 1.5 to 2 times apart.
+const COMPANION_SCALE: f64 = 2.0 / 3.0;
+const LARGEST_ALONE: f64 = 240.0;
 
 /// A rung as it will be encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +35,7 @@ impl Ladder {
     pub fn for_source(choice: &LadderChoice, source: PictureSize) -> Self {
         let own = even(source);
         let rungs = match choice {
-            LadderChoice::SourceSize => return Self(vec![planned(own, bitrate_by_pixels(own))]),
+            LadderChoice::SourceSize => return Self::with_companion(vec![planned(own, bitrate_by_pixels(own))]),
             LadderChoice::Rungs(rungs) => rungs,
         };
         let mut planned_rungs: Vec<PlannedRung> = Vec::new();
@@ -57,7 +60,21 @@ impl Ladder {
         if planned_rungs.is_empty() {
             planned_rungs.push(planned(own, bitrate_by_pixels(own)));
         }
-        Self(planned_rungs)
+        Self::with_companion(planned_rungs)
+    }
+
+    /// Gives a lone rung, unless it is small, a companion of two thirds: a stream has more than one video bit rate
+    /// (Apple HLS Authoring Specification 9.9).
+    fn with_companion(mut rungs: Vec<PlannedRung>) -> Self {
+        if let [lone] = rungs.as_slice()
+            && box_short_side(lone.size) > LARGEST_ALONE
+            && let Some(size) = fit(lone.size, (box_short_side(lone.size) * COMPANION_SCALE).round() as u32)
+        {
+            let bits = lone.bitrate.bits_per_second() as f64;
+            let bits = bits * (size.pixels() as f64 / lone.size.pixels() as f64).powf(BITS_BY_PIXELS_EXPONENT);
+            rungs.push(planned(size, rounded(bits)));
+        }
+        Self(rungs)
     }
 }
 
@@ -169,7 +186,7 @@ mod tests {
         assert_eq!(rungs[0].0, "900p");
         assert!((3000..5000).contains(&rungs[0].3));
         assert_eq!(rungs[1], rung("720p", 1280, 720, 3000));
-        assert_eq!(ladder("web-hls", 320, 180).len(), 1);
+        assert_eq!(ladder("web-hls", 320, 180), [rung("180p", 320, 180, 280)]);
         assert_eq!(ladder("web-hls", 1280, 720)[0], rung("720p", 1280, 720, 3000));
     }
 
@@ -188,20 +205,16 @@ mod tests {
     #[test]
     fn wide_sources_keep_their_shape() {
         assert_eq!(ladder("web-hls", 1920, 804)[0], rung("1080p", 1920, 804, 5000));
-        assert_eq!(
-            ladder("web-hls", 640, 272),
-            [rung("272p", 640, 272, 690)].map(|mut own| {
-                own.0 = ladder("web-hls", 640, 272)[0].0.clone();
-                own.3 = ladder("web-hls", 640, 272)[0].3;
-                own
-            })
-        );
+        assert_eq!(ladder("web-hls", 640, 272), [rung("360p", 640, 272, 800), rung("240p", 426, 182, 440)]);
+        let names: Vec<String> = ladder("web-hls", 1600, 670).into_iter().map(|rung| rung.0).collect();
+        assert_eq!(names, ["900p", "720p", "480p", "360p"]);
     }
 
     #[test]
-    fn source_size_is_one_rung_with_a_rate_by_its_pixels() {
-        assert_eq!(ladder("source", 1920, 1080), [rung("1080p", 1920, 1080, 5000)]);
+    fn source_size_is_the_own_size_and_a_smaller_companion() {
+        assert_eq!(ladder("source", 1920, 1080), [rung("1080p", 1920, 1080, 5000), rung("720p", 1280, 720, 2720)]);
         assert_eq!(ladder("source", 853, 481)[0].1, 852);
+        assert_eq!(ladder("source", 320, 240).len(), 1);
     }
 
     proptest! {

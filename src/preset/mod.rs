@@ -58,7 +58,7 @@ pub struct Rung {
 pub enum LadderChoice {
     /// These rungs, from the largest to the smallest, trimmed to the source.
     Rungs(Vec<Rung>),
-    /// One rung in the size of the source, its bit rate by its number of pixels.
+    /// The size of the source and one smaller companion, bit rates by the number of pixels.
     SourceSize,
 }
 
@@ -84,7 +84,7 @@ impl Preset {
             LadderChoice::Rungs(rungs) => {
                 rungs.iter().map(|rung| format!("{}p {}", rung.short_side, rung.bitrate)).collect::<Vec<_>>().join(", ")
             }
-            LadderChoice::SourceSize => "one rendition in the size of the source".to_owned(),
+            LadderChoice::SourceSize => "the size of the source and one smaller rendition".to_owned(),
         }
     }
 }

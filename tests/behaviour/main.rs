@@ -1,8 +1,14 @@
-//! What a user can do with Reelpress, tried on real parts. One module for each thing that a user does.
+//! What a user can do with Reelpress, tried on real parts: ffmpeg (the system's and 9.0), an S3 server, a browser, a
+//! display. One module for each thing that a user does; `make setup` installs all parts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
+mod bad_input;
+mod encode_makes_a_stream;
+mod preview;
 mod probe;
 mod publish;
 mod support;
+mod terminal;
 mod tools;
+mod window_drop;

@@ -127,7 +127,7 @@ fn without_any_ffmpeg_the_failure_says_what_to_do() {
 }
 
 /// A `.tar.xz` as the usual build server packs it, from the programs of this machine.
-fn pack(folder: &Path, programs: &[(&str, PathBuf)]) -> Vec<u8> {
+pub fn pack(folder: &Path, programs: &[(&str, PathBuf)]) -> Vec<u8> {
     let binaries = folder.join("ffmpeg-n9.0-latest-linux64-gpl-9.0/bin");
     fs::create_dir_all(&binaries).unwrap();
     for (name, program) in programs {
@@ -141,7 +141,7 @@ fn pack(folder: &Path, programs: &[(&str, PathBuf)]) -> Vec<u8> {
 }
 
 /// Serves `body` once for each of two requests, saying that it has `length` bytes.
-fn serve(body: Vec<u8>, length: usize) -> String {
+pub fn serve(body: Vec<u8>, length: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/ffmpeg-n9.0-latest-linux64-gpl-9.0.tar.xz", listener.local_addr().unwrap());
     std::thread::spawn(move || {

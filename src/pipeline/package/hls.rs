@@ -194,8 +194,9 @@ pub struct AudioGroup {
 pub fn multivariant_playlist(videos: &[VideoVariant], audio: Option<&AudioGroup>, frame_rate: FrameRate) -> String {
     let mut ordered: Vec<&VideoVariant> = videos.iter().collect();
     ordered.sort_by_key(|video| std::cmp::Reverse(video.rates.average_bps));
-    let distance = |video: &&VideoVariant| video.rates.average_bps.abs_diff(FIRST_VARIANT_BITS_PER_SECOND);
-    if let Some(first) = (0..ordered.len()).min_by_key(|index| distance(&ordered[*index])) {
+    let sound_bps = audio.map_or(0, |audio| audio.rates.average_bps);
+    let distance = |video: &VideoVariant| (video.rates.average_bps + sound_bps).abs_diff(FIRST_VARIANT_BITS_PER_SECOND);
+    if let Some(first) = (0..ordered.len()).min_by_key(|index| distance(ordered[*index])) {
         let video = ordered.remove(first);
         ordered.insert(0, video);
     }

@@ -81,7 +81,7 @@ pub enum PublishError {
         detail: String,
     },
     /// The store does not know the key, or the secret is wrong, or the session has expired.
-    #[error("{place} refuses the credentials")]
+    #[error("the credentials are refused by {place}")]
     CredentialsRefused {
         /// The bucket, and its store when that is not AWS.
         place: String,
@@ -123,7 +123,7 @@ pub enum PublishError {
         detail: String,
     },
     /// The store answers, but can't do it now.
-    #[error("{place} can't take requests now")]
+    #[error("the store of {place} can't take requests now")]
     StoreUnavailable {
         /// The bucket, and its store when that is not AWS.
         place: String,
@@ -131,7 +131,7 @@ pub enum PublishError {
         detail: String,
     },
     /// The store refuses for another reason.
-    #[error("{place} refuses to {} an object", action.verb())]
+    #[error("the store of {place} refuses to {} an object", action.verb())]
     Refused {
         /// What was tried.
         action: Action,
@@ -141,13 +141,13 @@ pub enum PublishError {
         detail: String,
     },
     /// What was read back is not what was written.
-    #[error("{place} gave back other bytes than were written")]
+    #[error("the store of {place} gave back other bytes than were written")]
     ContentDiffers {
         /// The bucket, and its store when that is not AWS.
         place: String,
     },
     /// A file of the stream can't be read from the disk, or has changed while it was sent.
-    #[error("{} can't be read", file.display())]
+    #[error("the file {} can't be read", file.display())]
     LocalFile {
         /// The file.
         file: PathBuf,
@@ -161,7 +161,7 @@ pub enum PublishError {
         folder: PathBuf,
     },
     /// A playlist names files that are not part of the stream.
-    #[error("{playlist} names {} that is not there", names.first().map_or("a file", String::as_str))]
+    #[error("the playlist {playlist} names {}, which is not there", names.first().map_or("a file", String::as_str))]
     PlaylistIncomplete {
         /// Path of the playlist in the stream.
         playlist: String,
@@ -236,7 +236,9 @@ impl PublishError {
                 "Check the network and the endpoint; publish the folder again when the store can be reached".to_owned()
             }
             Self::StoreUnavailable { .. } => "Wait a while, then publish the folder again".to_owned(),
-            Self::Refused { .. } => "See the details for what the store says".to_owned(),
+            Self::Refused { .. } => "See the details for what the store says; for one that knows no checksums, set \
+                AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
+                .to_owned(),
             Self::ContentDiffers { .. } => {
                 "Try again; if it stays so, the store or a proxy before it is faulty".to_owned()
             }
@@ -314,6 +316,7 @@ impl PublishError {
             | (_, 301 | 307) => Self::WrongRegion { place, detail },
             (_, 401) => Self::CredentialsRefused { place, detail },
             (_, 403) => Self::PermissionDenied { action, place, detail },
+            ("NotImplemented", _) | (_, 501) => Self::Refused { action, place, detail },
             (_, 429 | 500..=599) => Self::StoreUnavailable { place, detail },
             _ => Self::Refused { action, place, detail },
         }

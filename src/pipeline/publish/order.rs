@@ -352,58 +352,63 @@ mod tests {
         /// Whatever the interleaving of finishing and uploading: what goes up never names a file that is not up, and
         /// all goes up in the end, with the last version of the playlist.
         #[test]
-        fn no_playlist_is_ever_ahead_of_its_files(uploads_between in prop::collection::vec(0usize..4, 12), newest_first in any::<bool>()) {
-            let mut order = Order::default();
-            let mut in_flight: Vec<Upload> = Vec::new();
-            let mut up: HashSet<String> = HashSet::new();
-            let mut last = Bytes::new();
-            multivariant(&mut order, &["v.m3u8"]);
+        fn no_playlist_is_ever_ahead_of_its_files(
+            arrivals in prop::collection::vec(0usize..4, 12),
+            newest_first in any::<bool>(),
+        ) {
+            let mut line = Line { newest_first, ..Line::default() };
+            multivariant(&mut line.order, &["v.m3u8"]);
             let mut names: Vec<String> = Vec::new();
-            for (segment, count) in uploads_between.iter().enumerate() {
+            for (segment, count) in arrivals.iter().enumerate() {
                 let name = format!("{segment}.m4s");
-                file(&mut order, &name);
+                file(&mut line.order, &name);
                 names.push(name);
-                let text = names.join(" ");
                 let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
-                media(&mut order, "v.m3u8", &text, &borrowed, segment + 1 < uploads_between.len());
-                advance(&mut order, &mut in_flight, &mut up, &mut last, *count, newest_first);
+                media(&mut line.order, "v.m3u8", &names.join(" "), &borrowed, segment + 1 < arrivals.len());
+                line.advance(*count);
             }
-            order.finish();
-            while !order.is_done() {
-                let before = (in_flight.len(), up.len());
-                advance(&mut order, &mut in_flight, &mut up, &mut last, 1, newest_first);
-                prop_assert!(!in_flight.is_empty() || before != (in_flight.len(), up.len()) || order.is_done());
+            line.order.finish();
+            while !line.order.is_done() {
+                prop_assert_eq!(line.advance(1), 1, "it goes on until all is up");
             }
-            prop_assert_eq!(last, Bytes::from(names.join(" ")));
-            prop_assert!(up.contains("main.m3u8"));
+            prop_assert_eq!(line.media_playlist, Bytes::from(names.join(" ")));
+            prop_assert!(line.up.contains("main.m3u8"));
         }
     }
 
-    fn advance(
-        order: &mut Order,
-        in_flight: &mut Vec<Upload>,
-        up: &mut HashSet<String>,
-        last: &mut Bytes,
-        count: usize,
+    /// A network that delivers when it is told to.
+    #[derive(Default)]
+    struct Line {
+        order: Order,
+        in_flight: Vec<Upload>,
+        up: HashSet<String>,
+        media_playlist: Bytes,
         newest_first: bool,
-    ) {
-        while let Some(upload) = order.next() {
-            if let Body::Text(text) = &upload.body {
-                let text = std::str::from_utf8(text).unwrap();
-                let named = if text == "main" { "v.m3u8" } else { text };
-                assert!(named.split(' ').all(|name| up.contains(name)), "{named} is ahead of {up:?}");
+    }
+
+    impl Line {
+        /// Begins all uploads that may begin, and lets some of them arrive; says how many did.
+        fn advance(&mut self, count: usize) -> usize {
+            while let Some(upload) = self.order.next() {
+                if let Body::Text(text) = &upload.body {
+                    let text = std::str::from_utf8(text).unwrap();
+                    let named = if text == "main" { "v.m3u8" } else { text };
+                    assert!(named.split(' ').all(|name| self.up.contains(name)), "{named} is ahead of {:?}", self.up);
+                }
+                self.in_flight.push(upload);
             }
-            in_flight.push(upload);
-        }
-        for _ in 0..count.min(in_flight.len()) {
-            let upload = if newest_first { in_flight.pop().unwrap() } else { in_flight.remove(0) };
-            order.went_up(&upload.path);
-            if upload.path == "v.m3u8"
-                && let Body::Text(text) = &upload.body
-            {
-                *last = text.clone();
+            let arriving = count.min(self.in_flight.len());
+            for _ in 0..arriving {
+                let upload = if self.newest_first { self.in_flight.pop().unwrap() } else { self.in_flight.remove(0) };
+                self.order.went_up(&upload.path);
+                if upload.path == "v.m3u8"
+                    && let Body::Text(text) = upload.body
+                {
+                    self.media_playlist = text;
+                }
+                self.up.insert(upload.path);
             }
-            up.insert(upload.path);
+            arriving
         }
     }
 }

@@ -178,8 +178,10 @@ impl Bucket {
         Ok(())
     }
 
-    /// Writes, reads and deletes an object under the prefix.
+    /// Lists the bucket, and writes, reads and deletes an object under the prefix.
     pub(super) async fn try_round_trip(&self) -> Result<(), PublishError> {
+        // Listed first: some stores make a bucket that is missing when an object is written to it.
+        self.taken_names("reelpress-test").await?;
         let key = self.key(&format!("reelpress-test-{}.txt", uuid::Uuid::now_v7().simple()))?;
         let text = Bytes::from(format!("Written by Reelpress to test this destination: {key}\n"));
         let headers = Headers { content_type: "text/plain; charset=utf-8", cache_control: "no-store" };

@@ -19,8 +19,10 @@ use tokio::runtime::Runtime;
 
 /// Tells a test that it runs in a process of its own, with credentials, and where the store is.
 const STORE_VARIABLE: &str = "REELPRESS_TEST_STORE";
-const ACCESS_KEY: &str = "testkey";
-const SECRET_KEY: &str = "testsecret";
+/// The access key that may do everything.
+pub const ACCESS_KEY: &str = "testkey";
+/// Its secret.
+pub const SECRET_KEY: &str = "testsecret";
 
 /// `test` may do everything, `reader` may not write, and everyone may read.
 const IDENTITIES: &str = r#"{"identities":[
@@ -160,7 +162,8 @@ pub fn client(endpoint: &str) -> Client {
     Client::from_conf(configuration)
 }
 
-fn shared_endpoint() -> String {
+/// Base URL of the one store that all tests of a run share.
+pub fn shared_endpoint() -> String {
     static SHARED: Mutex<Option<ObjectStore>> = Mutex::new(None);
     if let Ok(endpoint) = std::env::var(STORE_VARIABLE) {
         return endpoint;

@@ -1,0 +1,310 @@
+//! What can be typed, and what it means.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use super::{output::Verbosity, wire};
+use crate::{job::ThumbnailTimes, preset::EncoderSpeed};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 all done, 1 some job failed, 2 bad usage or settings, 3 a tool is missing, 130 interrupted.
+Environment: REELPRESS_FFMPEG and REELPRESS_FFPROBE name the programs to use, REELPRESS_HOME a folder for all that
+Reelpress keeps, REELPRESS_LOG what is logged (such as debug).";
+
+/// Drop a video, get an adaptive stream: in a folder, or in an S3 bucket
+///
+/// Without a command, opens the window; with files or folders, puts them into its queue.
+#[derive(Debug, Parser)]
+#[command(name = "reelpress", version, after_long_help = EXIT_CODES)]
+pub struct Arguments {
+    /// Flags of all commands.
+    #[command(flatten)]
+    pub general: GeneralArguments,
+    /// What to do; nothing opens the window.
+    #[command(subcommand)]
+    pub command: Option<CommandArguments>,
+    /// Files or folders to open in the window
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// Flags of all commands.
+#[derive(Debug, Clone, Args)]
+pub struct GeneralArguments {
+    /// The ffmpeg to use
+    #[arg(long, global = true, value_name = "PATH", help_heading = "General")]
+    pub ffmpeg: Option<PathBuf>,
+    /// The ffprobe to use
+    #[arg(long, global = true, value_name = "PATH", help_heading = "General")]
+    pub ffprobe: Option<PathBuf>,
+    /// Tell more; twice for everything
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet", help_heading = "General")]
+    pub verbose: u8,
+    /// Tell only failures
+    #[arg(short, long, global = true, help_heading = "General")]
+    pub quiet: bool,
+}
+
+impl GeneralArguments {
+    /// How much is said on standard error.
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, 1) => Verbosity::Verbose,
+            (false, _) => Verbosity::Debug,
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum CommandArguments {
+    /// Encode videos into adaptive streams
+    Encode(EncodeArguments),
+    /// Upload a finished stream, or any folder, to an S3 bucket: playlists last
+    Publish(PublishArguments),
+    /// Tell what a file is
+    Probe(ProbeArguments),
+    /// List the presets
+    Presets(PresetsArguments),
+    /// Serve a stream on this machine and open a player in the browser
+    Preview(PreviewArguments),
+    /// Check ffmpeg, the disk and a destination, and tell what to do about each finding
+    Doctor(DoctorArguments),
+    /// Download ffmpeg into the app's own data folder
+    Setup(SetupArguments),
+}
+
+/// Encode videos into adaptive streams
+#[derive(Debug, Args)]
+#[command(after_long_help = wire::DOCUMENTATION)]
+pub struct EncodeArguments {
+    /// Videos, or folders that are searched for videos
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Id of the preset; `reelpress presets` lists them [default: as set in the window, at first web-hls]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// Where the streams go: a folder, or s3://bucket/prefix [default: as set in the window]
+    #[arg(long, value_name = "DIR|s3://…")]
+    pub out: Option<PathBuf>,
+    /// How to reach an S3 destination.
+    #[command(flatten)]
+    pub s3: S3Arguments,
+    /// Keep the local stream of an S3 destination in this folder
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// When to take thumbnails: parts of the length (10%,30%) or times (00:00:05,90) [default: 10%,30%,50%,70%,90%]
+    #[arg(long, value_name = "LIST", value_parser = thumbnail_times)]
+    pub thumbnails: Option<ThumbnailTimes>,
+    /// Number of videos that are encoded side by side
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub jobs: Option<u8>,
+    /// How much time the encoder takes for each frame
+    #[arg(long, value_name = "SPEED")]
+    pub speed: Option<Speed>,
+    /// Tell what happens as one JSON event a line on standard output; --help documents them
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to reach an S3 store.
+#[derive(Debug, Clone, Default, Args)]
+pub struct S3Arguments {
+    /// URL of an S3 store that is not AWS
+    #[arg(long, value_name = "URL", help_heading = "S3")]
+    pub endpoint: Option<String>,
+    /// Region of the bucket
+    #[arg(long, value_name = "NAME", help_heading = "S3")]
+    pub region: Option<String>,
+    /// Named profile of the AWS configuration files [default: the standard AWS chain]
+    #[arg(long, value_name = "NAME", help_heading = "S3")]
+    pub profile: Option<String>,
+    /// Address the bucket as URL/bucket, which is the default with --endpoint
+    #[arg(long, conflicts_with = "virtual_host", help_heading = "S3")]
+    pub path_style: bool,
+    /// Address the bucket as bucket.URL, which is the default without --endpoint
+    #[arg(long, help_heading = "S3")]
+    pub virtual_host: bool,
+}
+
+impl S3Arguments {
+    /// True when any of them was given.
+    pub fn any(&self) -> bool {
+        self.endpoint.is_some()
+            || self.region.is_some()
+            || self.profile.is_some()
+            || self.path_style
+            || self.virtual_host
+    }
+
+    /// What was asked of the style; `None` lets the endpoint decide.
+    pub fn path_style(&self) -> Option<bool> {
+        match (self.path_style, self.virtual_host) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// x264's preset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Speed {
+    /// The fastest, for trials
+    Ultrafast,
+    /// Very fast
+    Veryfast,
+    /// Fast
+    Fast,
+    /// The encoder's own default
+    Medium,
+    /// Slow
+    Slow,
+}
+
+impl From<Speed> for EncoderSpeed {
+    fn from(speed: Speed) -> Self {
+        match speed {
+            Speed::Ultrafast => Self::Ultrafast,
+            Speed::Veryfast => Self::Veryfast,
+            Speed::Fast => Self::Fast,
+            Speed::Medium => Self::Medium,
+            Speed::Slow => Self::Slow,
+        }
+    }
+}
+
+/// Upload a folder
+#[derive(Debug, Args)]
+pub struct PublishArguments {
+    /// The folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Bucket and prefix, as s3://bucket/prefix; the folder's name is added
+    #[arg(value_name = "s3://…")]
+    pub destination: String,
+    /// How to reach it.
+    #[command(flatten)]
+    pub s3: S3Arguments,
+}
+
+/// Tell what a file is
+#[derive(Debug, Args)]
+pub struct ProbeArguments {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// List the presets
+#[derive(Debug, Args)]
+pub struct PresetsArguments {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Serve a stream
+#[derive(Debug, Args)]
+pub struct PreviewArguments {
+    /// The stream's folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Only print the address of the player
+    #[arg(long)]
+    pub no_open: bool,
+}
+
+/// Check what encoding needs
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// Also try this destination by writing, reading and deleting a small object: s3://bucket/prefix, or a folder
+    #[arg(long, value_name = "DIR|s3://…")]
+    pub destination: Option<PathBuf>,
+    /// How to reach it.
+    #[command(flatten)]
+    pub s3: S3Arguments,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Download ffmpeg
+#[derive(Debug, Args)]
+pub struct SetupArguments {
+    /// Download without asking, also when a usable ffmpeg is there
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Reads `10%,30%` or `00:00:05,90`.
+fn thumbnail_times(text: &str) -> Result<ThumbnailTimes, String> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    if parts.iter().all(|part| part.ends_with('%')) {
+        let percent = |part: &str| {
+            let number: f64 = part.trim_end_matches('%').trim().parse().ok()?;
+            (0.0..=100.0).contains(&number).then_some(number)
+        };
+        let percents: Option<Vec<f64>> = parts.iter().map(|part| percent(part)).collect();
+        return percents.map(ThumbnailTimes::Percents).ok_or_else(|| "a part is from 0% to 100%".to_owned());
+    }
+    let times: Option<Vec<Duration>> = parts.iter().map(|part| clock_time(part)).collect();
+    times
+        .map(ThumbnailTimes::Times)
+        .ok_or_else(|| "give parts (10%,30%) or times (5, 01:30, 00:00:05.5), not both".to_owned())
+}
+
+/// Seconds, `MM:SS` or `HH:MM:SS`, each with decimals if wanted.
+fn clock_time(text: &str) -> Option<Duration> {
+    let parts: Vec<&str> = text.split(':').collect();
+    if parts.len() > 3 {
+        return None;
+    }
+    let mut seconds = 0.0;
+    for part in parts {
+        let number: f64 = part.parse().ok().filter(|number: &f64| *number >= 0.0)?;
+        seconds = seconds * 60.0 + number;
+    }
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn thumbnails_are_at_parts_or_at_times() {
+        assert_eq!(thumbnail_times("10%, 30.5%"), Ok(ThumbnailTimes::Percents(vec![10.0, 30.5])));
+        let times = [5.0, 90.0, 5.5].map(Duration::from_secs_f64).to_vec();
+        assert_eq!(thumbnail_times("00:00:05,01:30,5.5"), Ok(ThumbnailTimes::Times(times)));
+        for wrong in ["10%,5", "101%", "-1", "", "a", "1:2:3:4", "%"] {
+            assert!(thumbnail_times(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn files_alone_open_the_window_and_commands_keep_their_flags() {
+        let opened = Arguments::try_parse_from(["reelpress", "a.mp4", "b"]).unwrap();
+        assert!(opened.command.is_none());
+        assert_eq!(opened.files.len(), 2);
+        let line = ["reelpress", "-v", "encode", "--out", "s3://b/p", "--endpoint", "http://x", "--", "-a.mp4"];
+        let encode = Arguments::try_parse_from(line).unwrap();
+        assert_eq!(encode.general.verbosity(), Verbosity::Verbose);
+        let Some(CommandArguments::Encode(encode)) = encode.command else { panic!("not encode") };
+        assert_eq!(encode.files, [PathBuf::from("-a.mp4")]);
+        assert_eq!(encode.s3.path_style(), None);
+    }
+}

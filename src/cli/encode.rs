@@ -1,0 +1,287 @@
+//! `reelpress encode`: a front of the engine for one call.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
+use jiff::Timestamp;
+
+use super::{
+    Context, EncodeArguments, Outcome, bad_usage, destination,
+    reporter::{Reporter, reporter},
+};
+use crate::{
+    engine::{Command, Engine, EngineConfig, EngineHandle, Event, QueueLife, Subscription, ToolStatus},
+    failure::{Failure, FailureKind},
+    job::{Destination, JobId, JobSpec},
+    pipeline::intake,
+    preset::{Preset, built_in_presets},
+    settings::Settings,
+    tools::cancel::CancelToken,
+};
+
+/// Time that the engine has to clean up after its last job.
+const STOP_LIMIT: Duration = Duration::from_secs(15);
+
+/// Encodes what was asked and waits until every job is at rest.
+pub(super) fn run(context: &Context, arguments: &EncodeArguments, interrupt: &CancelToken) -> Outcome {
+    match plan(context, arguments) {
+        Ok(call) => call.run(context, interrupt),
+        Err(failure) => {
+            context.output.failure(None, &failure);
+            Outcome::BadUsage
+        }
+    }
+}
+
+/// Encodes these files and folders as the settings say: what the window would do where there is no display.
+pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &CancelToken) -> Outcome {
+    let arguments = EncodeArguments {
+        files: files.to_vec(),
+        preset: None,
+        out: None,
+        s3: super::args::S3Arguments::default(),
+        keep: None,
+        thumbnails: None,
+        jobs: None,
+        speed: None,
+        json: false,
+    };
+    run(context, &arguments, interrupt)
+}
+
+/// What one call asks of the engine.
+struct Call {
+    specs: Vec<JobSpec>,
+    /// What was named and gives no job.
+    without_job: Vec<Failure>,
+    settings: Settings,
+    json: bool,
+}
+
+fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure> {
+    let mut settings = context.settings.clone();
+    if let Some(jobs) = arguments.jobs {
+        settings.running_jobs = usize::from(jobs);
+    }
+    let mut preset = preset(arguments.preset.as_deref().unwrap_or(&settings.preset))?;
+    if let Some(speed) = arguments.speed {
+        preset.encoder_speed = speed.into();
+    }
+    let destination = destination(context, arguments)?;
+    let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
+    let spec = |source| JobSpec {
+        source,
+        preset: preset.clone(),
+        destination: destination.clone(),
+        thumbnails: thumbnails.clone(),
+    };
+    let (mut specs, mut without_job) = (Vec::new(), Vec::new());
+    for file in &arguments.files {
+        let file = absolute(file);
+        if file.is_dir() {
+            match intake::videos_in(&file) {
+                Ok(videos) => specs.extend(videos.into_iter().map(&spec)),
+                Err(error) => without_job.push(error.into_failure()),
+            }
+        } else {
+            // A file that is not there becomes a job that says so.
+            specs.push(spec(file));
+        }
+    }
+    Ok(Call { specs, without_job, settings, json: arguments.json })
+}
+
+fn preset(name: &str) -> Result<Preset, Failure> {
+    let presets = built_in_presets();
+    let is_meant = |preset: &&Preset| preset.id == name || preset.name.eq_ignore_ascii_case(name);
+    presets.iter().find(is_meant).cloned().ok_or_else(|| {
+        let ids: Vec<&str> = presets.iter().map(|preset| preset.id.as_str()).collect();
+        bad_usage(format!("There is no preset “{name}”"), format!("Choose one of {}", ids.join(", ")))
+    })
+}
+
+fn destination(context: &Context, arguments: &EncodeArguments) -> Result<Destination, Failure> {
+    let keep = arguments.keep.as_deref().map(absolute);
+    let location = match &arguments.out {
+        Some(out) => destination::s3_location(out, &arguments.s3)?,
+        None if arguments.s3.any() => destination::s3_location(Path::new(""), &arguments.s3)?,
+        None => None,
+    };
+    match (location, &arguments.out) {
+        (Some(location), _) => Ok(Destination::S3 {
+            location,
+            keep_local: keep.is_some(),
+            local_folder: keep.unwrap_or_else(|| context.folders.streams()),
+        }),
+        (None, _) if keep.is_some() => Err(bad_usage(
+            "--keep is for s3:// destinations: a folder keeps its stream anyway",
+            "Leave --keep out, or give an s3:// destination with --out",
+        )),
+        (None, Some(folder)) => Ok(Destination::Folder(absolute(folder))),
+        (None, None) => Ok(context.settings.destination()),
+    }
+}
+
+/// The engine's threads and reports know no current folder.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+impl Call {
+    fn run(self, context: &Context, interrupt: &CancelToken) -> Outcome {
+        let mut reporter = reporter(&context.output, self.json);
+        let mut outcome = Outcome::AllDone;
+        for failure in self.without_job {
+            outcome = outcome.max(Outcome::of(&failure));
+            reporter.event(&Event::Noticed { failure }, None);
+        }
+        if self.specs.is_empty() {
+            return outcome;
+        }
+        let config =
+            EngineConfig { folders: context.folders.clone(), settings: self.settings, queue: QueueLife::ThisRun };
+        let engine = match Engine::start(config) {
+            Ok(engine) => engine,
+            Err(error) => {
+                let hint = "Close other programs, then try again";
+                context.output.failure(None, &Failure::new(FailureKind::Internal, error.to_string(), hint));
+                return Outcome::SomeFailed;
+            }
+        };
+        let mut front = Front {
+            reporter,
+            jobs: HashMap::new(),
+            expected: self.specs.len(),
+            unusable_tools: None,
+            is_interrupted: false,
+            outcome,
+        };
+        front.run(&engine, self.specs, interrupt);
+        front.outcome
+    }
+}
+
+/// Follows the jobs of one call until all are at rest.
+struct Front<'a> {
+    reporter: Box<dyn Reporter + 'a>,
+    jobs: HashMap<JobId, FollowedJob>,
+    /// How many jobs the call has.
+    expected: usize,
+    /// Why no job can run.
+    unusable_tools: Option<Failure>,
+    is_interrupted: bool,
+    outcome: Outcome,
+}
+
+struct FollowedJob {
+    spec: JobSpec,
+    is_at_rest: bool,
+}
+
+impl Front<'_> {
+    fn run(&mut self, engine: &EngineHandle, specs: Vec<JobSpec>, interrupt: &CancelToken) {
+        let Subscription { base, events } = engine.subscribe();
+        // Bound 1: an interrupt is told once.
+        let (interrupted, interrupts) = crossbeam_channel::bounded(1);
+        interrupt.on_cancel(move || {
+            let _ = interrupted.try_send(());
+        });
+        let mut never = crossbeam_channel::never();
+        let mut interrupts = &interrupts;
+        self.note_tools(&base.tools);
+        let mut engine_runs = engine.send(Command::AddJobs { specs }).is_ok();
+        while engine_runs && !self.all_at_rest() {
+            select_biased! {
+                recv(interrupts) -> _ => {
+                    interrupts = &mut never;
+                    self.interrupt(engine);
+                }
+                recv(events) -> event => match event {
+                    Ok(Event::Stopped) | Err(_) => engine_runs = false,
+                    Ok(event) => self.event(&event, engine),
+                },
+            }
+        }
+        if !self.all_at_rest() {
+            self.outcome = self.outcome.max(Outcome::SomeFailed);
+        }
+        let _ = engine.send(Command::Stop);
+        wait_for_stop(&events);
+    }
+
+    fn all_at_rest(&self) -> bool {
+        self.jobs.len() == self.expected && self.jobs.values().all(|job| job.is_at_rest)
+    }
+
+    fn interrupt(&mut self, engine: &EngineHandle) {
+        self.is_interrupted = true;
+        self.outcome = Outcome::Interrupted;
+        for id in self.jobs.iter().filter(|(_, job)| !job.is_at_rest).map(|(id, _)| *id) {
+            let _ = engine.send(Command::Cancel { id });
+        }
+    }
+
+    fn event(&mut self, event: &Event, engine: &EngineHandle) {
+        match event {
+            Event::JobAdded { id, spec, .. } => {
+                self.jobs.insert(*id, FollowedJob { spec: (**spec).clone(), is_at_rest: false });
+                if self.is_interrupted {
+                    let _ = engine.send(Command::Cancel { id: *id });
+                }
+            }
+            Event::JobFinished { id, .. } | Event::JobCancelled { id, .. } => self.rest(*id),
+            Event::JobFailed { id, failure, .. } => {
+                self.outcome = self.outcome.max(Outcome::of(failure));
+                self.rest(*id);
+            }
+            Event::Noticed { failure } => self.outcome = self.outcome.max(Outcome::of(failure)),
+            Event::ToolsChecked { status } => self.note_tools(status),
+            _ => {}
+        }
+        let spec = event.job().and_then(|id| self.jobs.get(&id)).map(|job| &job.spec);
+        self.reporter.event(event, spec);
+        self.fail_without_tools();
+    }
+
+    fn rest(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.is_at_rest = true;
+        }
+    }
+
+    fn note_tools(&mut self, status: &ToolStatus) {
+        if let ToolStatus::Unusable { failure } = status {
+            self.unusable_tools = Some(failure.clone());
+        }
+    }
+
+    /// The engine keeps jobs waiting until the tools are there; a call in the terminal says what is missing and ends.
+    fn fail_without_tools(&mut self) {
+        let Some(failure) = self.unusable_tools.as_ref().filter(|_| self.jobs.len() == self.expected) else { return };
+        let at = Timestamp::now();
+        for (id, job) in self.jobs.iter_mut().filter(|(_, job)| !job.is_at_rest) {
+            job.is_at_rest = true;
+            self.outcome = self.outcome.max(Outcome::of(failure));
+            self.reporter.event(&Event::JobFailed { id: *id, failure: failure.clone(), at }, Some(&job.spec));
+        }
+    }
+}
+
+/// Children end and temporary files go before the program does.
+fn wait_for_stop(events: &Receiver<Event>) {
+    let deadline = std::time::Instant::now() + STOP_LIMIT;
+    loop {
+        match events.recv_deadline(deadline) {
+            Ok(Event::Stopped) | Err(RecvTimeoutError::Disconnected) => return,
+            Ok(_) => {}
+            Err(RecvTimeoutError::Timeout) => {
+                tracing::warn!("the engine did not end in time");
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What goes where: data to standard output, everything else to standard error.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use indicatif::MultiProgress;
+use serde::Serialize;
+
+pub use crate::logging::Verbosity;
+
+use crate::failure::Failure;
+
+/// Standard output and standard error of one call.
+#[derive(Debug)]
+pub struct Output {
+    /// How much is said.
+    pub verbosity: Verbosity,
+    /// The progress bars on standard error; all text goes around them.
+    pub bars: MultiProgress,
+    reader_left: AtomicBool,
+}
+
+impl Output {
+    /// Output for a call.
+    pub fn new(verbosity: Verbosity) -> Self {
+        Self { verbosity, bars: MultiProgress::new(), reader_left: AtomicBool::new(false) }
+    }
+
+    /// True when bars can be drawn: standard error is a terminal and nobody asked for silence.
+    pub fn shows_bars(&self) -> bool {
+        self.verbosity > Verbosity::Quiet && io::stderr().is_terminal()
+    }
+
+    /// Writes a line of data to standard output. When the reader has gone, as with `| head`, it is dropped silently.
+    pub fn data(&self, line: &str) {
+        self.write_data(|stdout| writeln!(stdout, "{line}"));
+    }
+
+    /// Writes a value as one line of JSON to standard output.
+    pub fn json(&self, value: &impl Serialize) {
+        match serde_json::to_string(value) {
+            Ok(line) => self.data(&line),
+            Err(error) => tracing::error!(%error, "a value can't be written as JSON"),
+        }
+    }
+
+    /// Writes a value as JSON for people and programs to standard output.
+    pub fn pretty_json(&self, value: &impl Serialize) {
+        match serde_json::to_string_pretty(value) {
+            Ok(text) => self.data(&text),
+            Err(error) => tracing::error!(%error, "a value can't be written as JSON"),
+        }
+    }
+
+    fn write_data(&self, write: impl FnOnce(&mut io::StdoutLock<'static>) -> io::Result<()>) {
+        if self.reader_left.load(Ordering::Relaxed) {
+            return;
+        }
+        let written = self.bars.suspend(|| {
+            let mut stdout = io::stdout().lock();
+            write(&mut stdout).and_then(|()| stdout.flush())
+        });
+        if let Err(error) = written {
+            self.reader_left.store(true, Ordering::Relaxed);
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                self.say_always(&format!("reelpress: standard output can't be written: {error}"));
+            }
+        }
+    }
+
+    /// Says something to the user on standard error, unless they asked for silence.
+    pub fn say(&self, line: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            self.say_always(line);
+        }
+    }
+
+    /// Tells a failure on standard error; `subject` is the file or place that it is about, if the headline lacks it.
+    pub fn failure(&self, subject: Option<&str>, failure: &Failure) {
+        let subject = subject.map(|subject| format!("{subject}: ")).unwrap_or_default();
+        self.say_always(&format!("reelpress: {subject}{}", failure.headline));
+        if !failure.hint.is_empty() {
+            self.say_always(&format!("  {}", failure.hint));
+        }
+        if self.verbosity >= Verbosity::Verbose && !failure.detail.is_empty() {
+            for line in failure.detail.lines() {
+                self.say_always(&format!("  | {line}"));
+            }
+        }
+    }
+
+    /// Says something on standard error even if the user asked for silence.
+    pub fn say_always(&self, line: &str) {
+        // Nobody is left to tell when standard error is gone.
+        self.bars.suspend(|| writeln!(io::stderr(), "{line}")).ok();
+    }
+}

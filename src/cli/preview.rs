@@ -1,0 +1,45 @@
+//! `reelpress preview`: a stream's folder is served on this machine until Ctrl-C.
+
+use super::{Context, Outcome, PreviewArguments, bad_usage, publish::network};
+use crate::{
+    failure::{Failure, FailureKind},
+    preview::PreviewServer,
+    tools::cancel::CancelToken,
+};
+
+pub(super) fn run(context: &Context, arguments: &PreviewArguments, interrupt: &CancelToken) -> Outcome {
+    let folder = match arguments.folder.canonicalize() {
+        Ok(folder) if folder.is_dir() => folder,
+        Ok(_) | Err(_) => {
+            let headline = format!("{} is not a folder", arguments.folder.display());
+            context.output.failure(None, &bad_usage(headline, "Name the folder of a stream"));
+            return Outcome::BadUsage;
+        }
+    };
+    let Some(runtime) = network(context) else { return Outcome::SomeFailed };
+    let server = match PreviewServer::start(runtime.handle()) {
+        Ok(server) => server,
+        Err(error) => {
+            let headline = "The preview can't be served on this machine";
+            let hint = "Allow Reelpress to listen on 127.0.0.1, or open the folder in another player";
+            let failure = Failure::new(FailureKind::Internal, headline, hint).with_detail(error.to_string());
+            context.output.failure(None, &failure);
+            return Outcome::SomeFailed;
+        }
+    };
+    let url = server.url_for(&folder);
+    context.output.data(&url);
+    if !arguments.no_open
+        && let Err(error) = open::that_detached(&url)
+    {
+        context.output.say(&format!("No browser could be opened ({error}); open the address yourself"));
+    }
+    context.output.say("Serving until Ctrl-C");
+    // Bound 1: the interrupt is told once.
+    let (told, interrupted) = crossbeam_channel::bounded::<()>(1);
+    interrupt.on_cancel(move || {
+        let _ = told.try_send(());
+    });
+    let _ = interrupted.recv();
+    Outcome::AllDone
+}

@@ -1,0 +1,217 @@
+//! Telling people and programs how the jobs of one call go on.
+
+use std::collections::HashMap;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{output::Output, wire::WireEvent};
+use crate::{
+    engine::Event,
+    format,
+    job::{JobId, JobSpec, Progress, Report, Stage},
+};
+
+/// Steps of a bar: finer than it can be drawn.
+const BAR_STEPS: u64 = 1000;
+/// Characters of a file's name beside its bar.
+const NAME_WIDTH: usize = 28;
+
+/// Told every event of the jobs of one call, with what was asked of the job.
+pub(super) trait Reporter {
+    /// Takes an event.
+    fn event(&mut self, event: &Event, spec: Option<&JobSpec>);
+}
+
+/// The reporter that fits the call.
+pub(super) fn reporter(output: &Output, json: bool) -> Box<dyn Reporter + '_> {
+    if json {
+        Box::new(JsonReporter { output })
+    } else if output.shows_bars() {
+        Box::new(BarReporter { output, bars: HashMap::new() })
+    } else {
+        Box::new(LineReporter { output, stages: HashMap::new() })
+    }
+}
+
+/// One JSON object a line.
+struct JsonReporter<'a> {
+    output: &'a Output,
+}
+
+impl Reporter for JsonReporter<'_> {
+    fn event(&mut self, event: &Event, spec: Option<&JobSpec>) {
+        if let Some(line) = WireEvent::of(event, spec) {
+            self.output.json(&line);
+        }
+    }
+}
+
+/// A bar a job, for terminals.
+struct BarReporter<'a> {
+    output: &'a Output,
+    bars: HashMap<JobId, ProgressBar>,
+}
+
+impl Reporter for BarReporter<'_> {
+    fn event(&mut self, event: &Event, spec: Option<&JobSpec>) {
+        if let Event::JobAdded { id, spec, .. } = event {
+            let bar = self.output.bars.add(ProgressBar::new(BAR_STEPS).with_style(bar_style()));
+            bar.set_prefix(shortened(&spec.source_name(), NAME_WIDTH));
+            bar.set_message("waiting");
+            self.bars.insert(*id, bar);
+        }
+        let bar = event.job().and_then(|id| self.bars.get(&id));
+        match (event, bar) {
+            (Event::JobProgressed { progress, .. }, Some(bar)) => {
+                bar.set_position((progress.fraction.clamp(0.0, 1.0) * BAR_STEPS as f64) as u64);
+                bar.set_message(progress_line(progress));
+            }
+            (Event::JobFinished { report, .. }, Some(bar)) => {
+                bar.set_position(BAR_STEPS);
+                bar.finish_with_message(done_line(report));
+            }
+            (Event::JobFailed { .. }, Some(bar)) => bar.abandon_with_message("failed"),
+            (Event::JobCancelled { .. }, Some(bar)) => bar.abandon_with_message("cancelled"),
+            _ => {}
+        }
+        tell_end(self.output, event, spec);
+    }
+}
+
+/// A line for each change of stage, for logs and pipes.
+struct LineReporter<'a> {
+    output: &'a Output,
+    stages: HashMap<JobId, Stage>,
+}
+
+impl Reporter for LineReporter<'_> {
+    fn event(&mut self, event: &Event, spec: Option<&JobSpec>) {
+        let name = spec.map(JobSpec::source_name).unwrap_or_default();
+        match event {
+            Event::JobProgressed { id, progress }
+                if self.stages.insert(*id, progress.stage) != Some(progress.stage) =>
+            {
+                self.output.say(&format!("{name}: {}", stage_line(progress)));
+            }
+            Event::JobFinished { report, .. } => self.output.say(&format!("{name}: {}", done_line(report))),
+            Event::JobCancelled { .. } => self.output.say(&format!("{name}: cancelled")),
+            _ => {}
+        }
+        tell_end(self.output, event, spec);
+    }
+}
+
+/// What is told in the same way with and without bars: addresses as data, failures and warnings.
+fn tell_end(output: &Output, event: &Event, spec: Option<&JobSpec>) {
+    let name = spec.map(JobSpec::source_name);
+    match event {
+        Event::JobFinished { report, .. } => {
+            for warning in &report.warnings {
+                output.say(&format!("reelpress: {}: {warning}", name.as_deref().unwrap_or_default()));
+            }
+            if let Some(address) = address(report) {
+                output.data(&address);
+            }
+        }
+        Event::JobFailed { failure, .. } => {
+            let is_named = name.as_deref().is_some_and(|name| failure.headline.contains(name));
+            output.failure(name.as_deref().filter(|_| !is_named), failure);
+        }
+        Event::Noticed { failure } => output.failure(None, failure),
+        _ => {}
+    }
+}
+
+/// Where the stream begins: its URL, else the multivariant playlist on this machine.
+fn address(report: &Report) -> Option<String> {
+    let local = || Some(report.multivariant_playlist.as_ref()?.display().to_string());
+    report.urls.first().cloned().or_else(local)
+}
+
+fn bar_style() -> ProgressStyle {
+    // The template is a constant that the tests draw; the plain bar would be a defect but no disaster.
+    ProgressStyle::with_template("{prefix:28} {bar:24} {percent:>3} %  {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
+}
+
+fn stage_line(progress: &Progress) -> String {
+    let stage = progress.stage.working_label();
+    if progress.stage == Stage::Encode && progress.rendition_count > 0 {
+        let renditions = format::count(progress.rendition_count as u64, "rendition", "renditions");
+        format!("{stage} {renditions}")
+    } else {
+        stage.to_owned()
+    }
+}
+
+fn progress_line(progress: &Progress) -> String {
+    let mut parts = vec![stage_line(progress)];
+    if progress.stage == Stage::Publish {
+        parts.push(format!("{} of {} files", progress.published_files, progress.finished_files));
+        parts.extend(progress.upload_bytes_per_second.map(format::bytes_per_second));
+    } else {
+        parts.extend(progress.frames_per_second.map(|rate| format!("{rate:.0} fps")));
+        parts.extend(progress.speed.map(|speed| format!("{speed:.1}×")));
+    }
+    parts.extend(progress.time_left.map(|left| format!("{} left", format::clock(left))));
+    parts.join("  ")
+}
+
+fn done_line(report: &Report) -> String {
+    let renditions = format::count(report.renditions.len() as u64, "rendition", "renditions");
+    let (size, time) = (format::bytes(report.total_bytes), format::clock(report.wall_time));
+    format!("done: {renditions}, {size} in {time}")
+}
+
+/// The text, with its middle left out if it is longer than `width` characters.
+fn shortened(text: &str, width: usize) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    if characters.len() <= width {
+        return text.to_owned();
+    }
+    let end = (width - 1) / 2;
+    let begin = width - 1 - end;
+    let mut short: String = characters[..begin].iter().collect();
+    short.push('…');
+    short.extend(&characters[characters.len() - end..]);
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn long_names_lose_their_middle_and_keep_their_extension() {
+        let short = shortened("A very long name of a recording.mp4", 20);
+        assert_eq!(short.chars().count(), 20);
+        assert!(short.starts_with("A very") && short.ends_with(".mp4"), "{short}");
+        assert_eq!(shortened("clip.mp4", 20), "clip.mp4");
+    }
+
+    #[test]
+    fn a_bar_tells_what_matters_in_each_stage() {
+        let mut progress = Progress {
+            stage: Stage::Encode,
+            rendition_count: 4,
+            frames_per_second: Some(61.6),
+            speed: Some(2.46),
+            time_left: Some(Duration::from_secs(72)),
+            published_files: 3,
+            finished_files: 8,
+            ..Progress::default()
+        };
+        assert_eq!(progress_line(&progress), "Encoding 4 renditions  62 fps  2.5×  00:01:12 left");
+        progress.stage = Stage::Publish;
+        assert_eq!(progress_line(&progress), "Publishing  3 of 8 files  00:01:12 left");
+    }
+
+    #[test]
+    fn the_bar_has_a_style() {
+        assert!(ProgressStyle::with_template("{prefix:28} {bar:24} {percent:>3} %  {wide_msg}").is_ok());
+        bar_style();
+    }
+}

@@ -1,0 +1,132 @@
+//! Jobs that are interrupted while they encode.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::{assert_failed_alone, assert_nothing_left};
+use crate::support::{
+    clips,
+    user::{Ended, User},
+};
+
+/// An encode that has come so far that a stream can be played.
+struct Running {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    events: Vec<Value>,
+}
+
+impl Running {
+    /// Starts an encode and returns as soon as the first segments can be played.
+    fn until_playable(user: &User, files: &[&Path]) -> Self {
+        let mut command = user.encode_command(files, "quick");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("reelpress starts");
+        let lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
+        let mut running = Self { child, lines, events: Vec::new() };
+        while let Some(event) = running.next_event() {
+            if event["playable_seconds"].is_number() {
+                assert!(user.processes().len() >= 2, "ffmpeg is not at work: {:?}", user.processes());
+                return running;
+            }
+        }
+        panic!("the encode ended before it could be interrupted: {:#?}", running.end());
+    }
+
+    fn next_event(&mut self) -> Option<Value> {
+        let line = self.lines.next()?.expect("UTF-8");
+        let event: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        self.events.push(event.clone());
+        Some(event)
+    }
+
+    fn end(mut self) -> Ended {
+        while self.next_event().is_some() {}
+        let mut stderr = String::new();
+        self.child.stderr.take().expect("its errors are piped").read_to_string(&mut stderr).expect("UTF-8");
+        let status = self.child.wait().expect("the child can be waited for");
+        Ended { exit_code: status.code(), events: self.events, stderr }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(id, signal).expect("the program still runs");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_the_program_and_ffmpeg_and_leaves_nothing() {
+    let user = User::new();
+    let running = Running::until_playable(&user, &[&clips::MINUTE.path(), &clips::sample()]);
+    running.signal(Signal::INT);
+    let ended = running.end();
+    assert_eq!(ended.exit_code, Some(130), "{}", ended.stderr);
+    assert!(ended.events_named("job_finished").is_empty(), "{:#?}", ended.events);
+    assert_nothing_left(&user, &[]);
+}
+
+#[test]
+fn a_request_to_terminate_ends_like_ctrl_c() {
+    let user = User::new();
+    let running = Running::until_playable(&user, &[&clips::MINUTE.path()]);
+    running.signal(Signal::TERM);
+    assert!(running.end().events_named("job_finished").is_empty());
+    assert_nothing_left(&user, &[]);
+}
+
+#[test]
+fn a_source_that_shrinks_while_it_is_read_fails_and_the_next_job_goes_on() {
+    let user = User::new();
+    let source = user.path("minute.mkv");
+    remux(&clips::MINUTE.path(), &source);
+    let running = Running::until_playable(&user, &[&source, &clips::sample()]);
+    // As when a network drive goes away: what was not read yet is no longer there.
+    let file = std::fs::File::options().write(true).open(&source).expect("the source is there");
+    file.set_len(0).expect("it can be emptied");
+    let ended = running.end();
+    assert_failed_alone(&ended, "source_vanished", "minute.mkv");
+    assert_nothing_left(&user, &["sample"]);
+}
+
+#[test]
+fn a_source_that_is_deleted_while_it_is_read_fails_or_is_read_to_its_end() {
+    let user = User::new();
+    let source = user.path("minute.mkv");
+    remux(&clips::MINUTE.path(), &source);
+    let running = Running::until_playable(&user, &[&source, &clips::sample()]);
+    std::fs::remove_file(&source).expect("it can be deleted");
+    let ended = running.end();
+    if ended.exit_code == Some(0) {
+        // The system keeps an open file until it is closed: the stream is whole.
+        let seconds: f32 =
+            user.stream_of(&source).media_playlist("360p", "playlist.m3u8").segments.iter().map(|s| s.duration).sum();
+        assert!((seconds - 60.0).abs() < 0.1, "{seconds} s of 60");
+        assert_nothing_left(&user, &["minute", "sample"]);
+    } else {
+        assert_failed_alone(&ended, "source_vanished", "minute.mkv");
+        assert_nothing_left(&user, &["sample"]);
+    }
+}
+
+#[test]
+fn an_encoder_that_is_killed_fails_its_job_and_the_next_goes_on() {
+    let user = User::new();
+    let running = Running::until_playable(&user, &[&clips::MINUTE.path(), &clips::sample()]);
+    let encoder = user.process_ids_running("ffmpeg").into_iter().next().expect("ffmpeg is at work");
+    kill_process(encoder, Signal::KILL).expect("it can be killed");
+    let ended = running.end();
+    assert_failed_alone(&ended, "encoder_failed", "minute.mp4");
+    assert_nothing_left(&user, &["sample"]);
+}
+
+/// The same media in a file that is read from start to end, without an index that is read first.
+fn remux(source: &Path, target: &Path) {
+    let mut command = std::process::Command::new(crate::support::system_tool("ffmpeg"));
+    command.args(["-v", "error", "-nostdin", "-i"]).arg(source).args(["-c", "copy"]).arg(target);
+    crate::support::output_of(command);
+}

@@ -1,0 +1,66 @@
+//! Files that are no video, or not there.
+
+use super::{assert_failed_alone, assert_nothing_left};
+use crate::support::{clips, user::User};
+
+/// Encodes a bad source together with a good one: the bad one fails, the good one becomes a stream.
+#[track_caller]
+fn assert_fails_beside_a_good_one(user: &User, bad: &std::path::Path, kind: &str) {
+    let ended = user.encode(&[bad, &clips::sample()], "quick");
+    let name = bad.file_name().expect("a file name").to_string_lossy();
+    assert_failed_alone(&ended, kind, &name);
+    assert_eq!(ended.events_named("job_finished").len(), 1, "{:#?}", ended.events);
+    assert_nothing_left(user, &["sample"]);
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let user = User::new();
+    let missing = user.path("missing.mp4");
+    assert_fails_beside_a_good_one(&user, &missing, "source_unreadable");
+}
+
+#[test]
+fn a_file_that_is_not_there_and_begins_with_a_dash() {
+    let user = User::new();
+    let missing = user.path("-y.mp4");
+    assert_fails_beside_a_good_one(&user, &missing, "source_unreadable");
+}
+
+#[test]
+fn a_folder_without_a_video() {
+    let user = User::new();
+    let folder = user.path("holiday");
+    std::fs::create_dir(&folder).expect("the user's folder can be written");
+    std::fs::write(folder.join("notes.txt"), "buy milk").expect("a file");
+    assert_fails_beside_a_good_one(&user, &folder, "source_unreadable");
+}
+
+#[test]
+fn an_empty_file() {
+    let user = User::new();
+    let empty = user.file("empty.mp4", b"");
+    assert_fails_beside_a_good_one(&user, &empty, "source_invalid");
+}
+
+#[test]
+fn text_under_the_name_of_a_video() {
+    let user = User::new();
+    let text = user.file("letter.mp4", b"Dear Sir or Madam,\nthis is not a video.\n");
+    assert_fails_beside_a_good_one(&user, &text, "source_invalid");
+}
+
+#[test]
+fn a_download_that_broke_off_before_the_index() {
+    let user = User::new();
+    let content = std::fs::read(clips::LANDSCAPE.path()).expect("a clip");
+    let truncated = user.file("half.mp4", &content[..content.len() / 2]);
+    assert_fails_beside_a_good_one(&user, &truncated, "source_invalid");
+}
+
+#[test]
+fn sound_without_a_picture() {
+    let user = User::new();
+    let path = clips::SOUND_ONLY.path();
+    assert_fails_beside_a_good_one(&user, &path, "source_invalid");
+}

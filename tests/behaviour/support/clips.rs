@@ -1,0 +1,130 @@
+//! Source files to encode: a real clip, and awkward ones that are made once and kept in the build folder.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    hash::{Hash, Hasher},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
+
+use super::{ffmpeg::FfmpegVersion, output_of};
+
+/// The clip that ships with the program: 1280×720, 25 frames a second, 132 frames, 5.1 sound.
+pub fn sample() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/sample.mp4")
+}
+
+/// A source file that ffmpeg makes.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Clip {
+    /// File name.
+    pub name: &'static str,
+    /// Number of pictures in it.
+    pub frames: usize,
+    /// Pictures in a second, as a fraction.
+    pub frame_rate: (u32, u32),
+    /// Arguments of ffmpeg but for the output; `SAMPLE` stands for the clip that ships.
+    pub recipe: &'static str,
+}
+
+const LAVFI_SOUND: &str = "-f lavfi -i sine=frequency=440:sample_rate=48000";
+
+/// Real pictures and sound, landscape, three segments long.
+pub const LANDSCAPE: Clip = Clip {
+    name: "landscape.mp4",
+    frames: 350,
+    frame_rate: (25, 1),
+    recipe: "-stream_loop 3 -i SAMPLE -t 14 -vf fps=25 -c:v libx264 -preset veryfast -crf 22 -c:a aac",
+};
+
+/// A minute of real pictures, long enough to do something to the job while it runs.
+pub const MINUTE: Clip = Clip {
+    name: "minute.mp4",
+    frames: 1500,
+    frame_rate: (25, 1),
+    recipe: "-stream_loop 12 -i SAMPLE -t 60 -vf fps=25 -c:v libx264 -preset ultrafast -crf 24 -c:a aac",
+};
+
+/// A phone held upright, without sound, at 29.97 frames a second.
+pub const PORTRAIT_SILENT: Clip = Clip {
+    name: "portrait silent.mp4",
+    frames: 270,
+    frame_rate: (30000, 1001),
+    recipe: "-f lavfi -i testsrc2=size=608x1080:rate=30000/1001 -frames:v 270 -c:v libx264 -preset ultrafast",
+};
+
+/// The wide picture of a film, at 23.976 frames a second.
+pub const FILM: Clip = Clip {
+    name: "film.mkv",
+    frames: 200,
+    frame_rate: (24000, 1001),
+    recipe: "-f lavfi -i testsrc2=size=1024x428:rate=24000/1001 LAVFI_SOUND -frames:v 200 -shortest -c:v libx264 -preset ultrafast",
+};
+
+/// Sport at 60 frames a second.
+pub const SIXTY: Clip = Clip {
+    name: "sixty.mp4",
+    frames: 480,
+    frame_rate: (60, 1),
+    recipe: "-f lavfi -i testsrc2=size=640x360:rate=60 LAVFI_SOUND -frames:v 480 -shortest -c:v libx264 -preset ultrafast",
+};
+
+/// A broadcast that starts at 3700 s, with pixels that are not square.
+pub const BROADCAST: Clip = Clip {
+    name: "broadcast.ts",
+    frames: 200,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i testsrc2=size=720x576:rate=25 LAVFI_SOUND -frames:v 200 -shortest -vf setsar=64/45 -c:v mpeg2video -b:v 6M -bf 2 -c:a mp2 -output_ts_offset 3700",
+};
+
+/// A picture whose sides are odd, in a codec that allows it.
+pub const ODD_SIZE: Clip = Clip {
+    name: "odd size.mkv",
+    frames: 175,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i testsrc2=size=853x481:rate=25 -frames:v 175 -pix_fmt yuv420p -c:v ffv1",
+};
+
+/// A phone film that is stored lying and shown standing.
+pub const ROTATED: Clip = Clip {
+    name: "rotated.mp4",
+    frames: 175,
+    frame_rate: (25, 1),
+    recipe: "-display_rotation 90 -f lavfi -i testsrc2=size=640x360:rate=25 -frames:v 175 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+};
+
+/// Sound and nothing to see.
+pub const SOUND_ONLY: Clip =
+    Clip { name: "sound only.m4a", frames: 0, frame_rate: (0, 1), recipe: "LAVFI_SOUND -t 3 -c:a aac" };
+
+impl Clip {
+    /// The file; made when it is not there yet.
+    pub fn path(&self) -> PathBuf {
+        static MAKING: Mutex<()> = Mutex::new(());
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clips/{:016x}", hasher.finish()));
+        let path = folder.join(self.name);
+        let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+        if !path.exists() {
+            std::fs::create_dir_all(&folder).expect("the build folder can be written");
+            let unfinished = folder.join(format!("unfinished {}", self.name));
+            let mut command = Command::new(FfmpegVersion::Nine.program());
+            command.args(["-v", "error", "-nostdin", "-y"]);
+            for word in self.recipe.replace("LAVFI_SOUND", LAVFI_SOUND).split(' ') {
+                if word == "SAMPLE" {
+                    command.arg(sample())
+                } else {
+                    command.arg(word)
+                };
+            }
+            output_of({
+                command.arg(&unfinished);
+                command
+            });
+            std::fs::rename(&unfinished, &path).expect("a finished clip gets its name");
+        }
+        path
+    }
+}

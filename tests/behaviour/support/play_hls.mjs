@@ -1,0 +1,150 @@
+// Plays an HLS stream in headless Chromium: every level whole, by hls.js, then by the browser itself. Prints one JSON
+// object. usage: node play_hls.mjs TOOLS_FOLDER CHROMIUM FOLDER|URL-of-multivariant-playlist
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { serveFolder } from './serve_folder.mjs';
+
+const PLAYER = '<!doctype html><meta charset="utf-8"><video muted playsinline width="640" height="360"></video>';
+
+const [tools, chromiumPath, target] = process.argv.slice(2);
+const require = createRequire(path.join(path.resolve(tools), 'package.json'));
+const { chromium } = require('playwright-core');
+const hlsScript = fs.readFileSync(require.resolve('hls.js/dist/hls.js'), 'utf8');
+
+const server = /^https?:/.test(target) ? undefined : await serveFolder(target);
+const url = server ? `${server.origin}/media/master.m3u8` : target;
+// The player is a page of the same origin as the stream, so that a bucket needs no rules for other origins.
+const playerPage = new URL('/player', url).href;
+const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'reelpress-chromium-'));
+let context;
+try {
+  context = await chromium.launchPersistentContext(profile, {
+    executablePath: chromiumPath,
+    headless: true,
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
+      '--disable-background-networking', '--disable-component-update', '--autoplay-policy=no-user-gesture-required',
+      '--mute-audio'],
+  });
+  const page = await context.newPage();
+  const refused = [];
+  page.on('response', (r) => { if (r.status() >= 400 && !r.url().endsWith('/favicon.ico')) refused.push(`${r.status()} ${r.url()}`); });
+  await page.route(playerPage, (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body: PLAYER }));
+  await page.goto(playerPage);
+  await page.addScriptTag({ content: hlsScript });
+  const hls = await page.evaluate(playEveryLevel, url);
+  await page.goto(playerPage);
+  const native = await page.evaluate(playNatively, url);
+  console.log(JSON.stringify({ hls, native, refused }));
+} finally {
+  await context?.close();
+  await server?.close();
+  fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+}
+
+// Runs in the page.
+async function playEveryLevel(url) {
+  const PATIENCE_MS = 30000;
+  const result = { errors: [], stalls: 0, levels: [], duration: 0, live: false, audio_bytes: 0, switching: '' };
+
+  // One player with its own video element, held at one level.
+  function player(levelIndex) {
+    const old = document.querySelector('video');
+    const video = old.cloneNode();
+    old.replaceWith(video);
+    // hls.js mends holes and overlaps while it appends and says so only in its log.
+    const notice = (...words) => {
+      const gap = /(\d+) ms .*(?:hole|overlapping) between fragments|due to (\d+) ms gap/.exec(words.join(' '));
+      if (gap && +(gap[1] ?? gap[2]) > 50) result.errors.push(`mended: ${words.join(' ').slice(0, 200)}`);
+    };
+    const silent = () => {};
+    const hls = new Hls({ debug: { trace: silent, debug: silent, log: silent, info: silent, warn: notice, error: notice },
+      enableWorker: false, capLevelToPlayerSize: false, maxBufferLength: 12, startLevel: levelIndex });
+    let fatal = false;
+    hls.on(Hls.Events.ERROR, (_, data) => {
+      // A stall says that this machine is slow, an abort that a level was changed on purpose.
+      if (!data.fatal && data.details === 'bufferStalledError') { result.stalls += 1; return; }
+      if (!data.fatal && data.details === 'aborted') return;
+      fatal ||= data.fatal;
+      result.errors.push(`${data.details} ${data.reason ?? data.error?.message ?? ''} ${data.frag?.relurl ?? ''}`.trim());
+    });
+    hls.on(Hls.Events.MANIFEST_PARSED, () => { hls.currentLevel = levelIndex; });
+    hls.on(Hls.Events.LEVEL_LOADED, (_, data) => { result.live ||= data.details.live; });
+    video.addEventListener('error', () => { fatal = true; result.errors.push(`media element: ${video.error?.message}`); });
+    // Waits until `reached` is true; gives up only when nothing moves any more. Gives the reason, or ''.
+    const until = async (what, reached) => {
+      let moved = performance.now();
+      let position = -1;
+      while (!reached()) {
+        if (fatal) return `${what}: an error ended it`;
+        if (video.currentTime !== position) { position = video.currentTime; moved = performance.now(); }
+        if (performance.now() - moved > PATIENCE_MS) return `${what}: stands still at ${position.toFixed(3)} s`;
+        await new Promise((done) => { setTimeout(done, 25); });
+      }
+      return '';
+    };
+    const play = () => { video.play().catch((e) => result.errors.push(`play(): ${e.message}`)); };
+    hls.attachMedia(video);
+    hls.loadSource(url);
+    return { hls, video, until, play };
+  }
+
+  async function playLevel(index) {
+    const { hls, video, until, play } = player(index);
+    const seen = [];
+    const ended = () => {
+      for (let i = 0; i < video.buffered.length; i += 1) seen.push([video.buffered.start(i), video.buffered.end(i)]);
+      return video.ended;
+    };
+    let problem = await until('loading', () => video.readyState >= 2);
+    video.playbackRate = 4;
+    if (!problem) play();
+    problem ||= await until('playing to the end', ended);
+    const holes = [];
+    let reached = 0;
+    for (const [start, end] of seen.sort((a, b) => a[0] - b[0])) {
+      if (start - reached > 0.1) holes.push([reached, start]);
+      reached = Math.max(reached, end);
+    }
+    const level = hls.levels[index];
+    const declared = level ? [level.width, level.height] : [0, 0];
+    result.levels.push({ declared, shown: [video.videoWidth, video.videoHeight], problem, holes, played_to: video.currentTime });
+    result.duration = video.duration;
+    result.audio_bytes = video.webkitAudioDecodedByteCount;
+    const count = hls.levels.length;
+    hls.destroy();
+    return count;
+  }
+
+  const count = await playLevel(0);
+  for (let index = 1; index < count; index += 1) await playLevel(index);
+
+  // A viewer's network gets better and worse: every level in turn without starting again, from the middle on.
+  const { hls, video, until, play } = player(0);
+  result.switching = await until('loading', () => video.readyState >= 2);
+  for (let index = count - 1; index >= 0 && !result.switching; index -= 1) {
+    hls.currentLevel = index;
+    video.currentTime = video.duration / 2;
+    play();
+    const { width, height } = hls.levels[index];
+    const shows = () => !video.seeking && video.videoWidth === width && video.videoHeight === height && video.currentTime > video.duration / 2 + 0.2;
+    result.switching = await until(`switching to level ${index}`, shows);
+  }
+  hls.destroy();
+  return result;
+}
+
+// Runs in the page.
+async function playNatively(url) {
+  const video = document.querySelector('video');
+  const result = { can_play: video.canPlayType('application/vnd.apple.mpegurl'), error: '', played_to: 0, duration: 0, shown: [0, 0] };
+  video.src = url;
+  video.play().catch((e) => { result.error = e.message; });
+  for (let waited = 0; waited < 1200 && video.currentTime < 1 && !video.error && !result.error; waited += 1) {
+    await new Promise((done) => { setTimeout(done, 25); });
+  }
+  if (video.error) result.error = video.error.message;
+  Object.assign(result, { played_to: video.currentTime, duration: video.duration, shown: [video.videoWidth, video.videoHeight] });
+  return result;
+}
