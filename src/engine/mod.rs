@@ -14,9 +14,10 @@ pub(crate) mod test_handle;
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 pub use command::Command;
 pub use event::Event;
@@ -105,10 +106,12 @@ impl Engine {
             toolbox: None,
             reports,
         };
-        std::thread::Builder::new()
-            .name("engine-dispatcher".to_owned())
-            .spawn(move || dispatcher.run(&to_do, &reported))?;
-        Ok(EngineHandle { commands, published })
+        let (running, end) = crossbeam_channel::bounded(0);
+        std::thread::Builder::new().name("engine-dispatcher".to_owned()).spawn(move || {
+            dispatcher.run(&to_do, &reported);
+            drop(running);
+        })?;
+        Ok(EngineHandle { commands, end, published })
     }
 }
 
@@ -121,6 +124,8 @@ pub struct EngineStopped;
 #[derive(Clone)]
 pub struct EngineHandle {
     commands: Sender<Command>,
+    /// Nothing is ever sent: it is closed when the dispatcher has ended.
+    end: Receiver<std::convert::Infallible>,
     published: Arc<RwLock<Published>>,
 }
 
@@ -171,6 +176,12 @@ impl EngineHandle {
     /// When the engine has ended.
     pub fn send(&self, command: Command) -> Result<(), EngineStopped> {
         self.commands.send(command).map_err(|_| EngineStopped)
+    }
+
+    /// Waits until the engine has ended after [`Command::Stop`]: jobs are stopped, the journal is written. Returns
+    /// whether it has within `limit`.
+    pub fn wait_for_end(&self, limit: Duration) -> bool {
+        self.end.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected)
     }
 
     /// The state now. Never waits on work.

@@ -26,6 +26,9 @@ use crate::{
     },
 };
 
+/// How long the end of the engine waits for what runs in the background.
+const SHUT_DOWN_LIMIT: std::time::Duration = std::time::Duration::from_secs(1);
+
 pub(super) struct Services {
     pub(super) folders: AppFolders,
     /// Whether the queue outlives this run: then changed settings are saved, and waiting sources are looked at so that
@@ -174,6 +177,11 @@ impl Services {
                 Err(failure) => Event::Noticed { failure },
             })));
         });
+    }
+
+    /// Ends the runtime; work that takes longer than a moment is left to end with the program.
+    pub(super) fn shut_down(self) {
+        self.runtime.shutdown_timeout(SHUT_DOWN_LIMIT);
     }
 
     /// Runs `work` on a thread of the runtime that may block.

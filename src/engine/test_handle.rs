@@ -16,7 +16,7 @@ impl EngineHandle {
         let shown = Published { snapshot: Arc::new(snapshot.clone()), subscribers: Vec::new() };
         let published = Arc::new(RwLock::new(shown));
         let dispatcher = TestDispatcher { showcase: Showcase(Arc::clone(&published)), snapshot, commands };
-        (Self { commands: sender, published }, dispatcher)
+        (Self { commands: sender, end: crossbeam_channel::never(), published }, dispatcher)
     }
 }
 

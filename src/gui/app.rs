@@ -177,9 +177,9 @@ impl ReelpressApp {
         }
     }
 
-    /// Closes the window when it only waited for the engine.
+    /// Closes the window: without an engine nothing in it works.
     pub(super) fn engine_ended(&mut self, ctx: &egui::Context) {
-        if self.view.is_stopping && !self.may_close {
+        if !self.may_close {
             self.may_close = true;
             ctx.send_viewport_cmd(ViewportCommand::Close);
         }

@@ -68,7 +68,7 @@ pub enum GuiError {
 /// # Errors
 /// When there is no display, or a library or driver is missing.
 pub fn run(engine: EngineHandle, start: WindowStart) -> Result<(), GuiError> {
-    if cfg!(target_os = "linux") && !["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"].iter().any(|name| is_set(name)) {
+    if !has_display() {
         return Err(GuiError::NoDisplay);
     }
     let persistence = start.folders.as_ref().map(|folders| folders.configuration.join("window.ron"));
@@ -88,6 +88,11 @@ pub fn run(engine: EngineHandle, start: WindowStart) -> Result<(), GuiError> {
             None => resume_unwind(panic),
         },
     }
+}
+
+/// Whether there is a display to open the window on.
+pub fn has_display() -> bool {
+    !cfg!(target_os = "linux") || ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"].iter().any(|name| is_set(name))
 }
 
 fn is_set(name: &str) -> bool {
