@@ -8,6 +8,8 @@ mod job_thread;
 mod journal;
 mod services;
 mod snapshot;
+#[cfg(test)]
+pub(crate) mod test_handle;
 
 use std::{
     collections::HashMap,

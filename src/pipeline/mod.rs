@@ -112,37 +112,67 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     let folder = StreamFolder::create(spec.destination.local_folder(), &spec.source)
         .map_err(|failure| failure.at(Stage::Package))?;
     observer.notice(Notice::Planned(Box::new(plan.summary(folder.path().to_owned()))));
-    let publisher = start_publisher(request, &folder)?;
-    let reporter = Reporter::new(observer, &plan, publisher.as_ref());
+    let mut publisher = start_publisher(request, &folder)?;
 
-    let stream = encode_and_package(request, &plan, work_folder, &folder, &reporter)?;
-    let mut warnings = plan.warnings.clone();
-    warnings.extend(check_length(&plan, &stream, spec, fingerprint.as_ref())?);
-
-    let files = reporter.finished_files();
-    let urls = match &publisher {
-        Some(uploads) => {
-            uploads.seal();
-            while !uploads.has_ended() {
-                reporter.tell();
-                std::thread::sleep(PUBLISH_POLL_INTERVAL);
-            }
-            reporter.finished(Stage::Publish);
-            finish_publishing(publisher, &folder, request)
-        }
-        None => Ok(Vec::new()),
-    };
-    let urls = match urls {
-        Ok(urls) => urls,
-        Err(failure) if request.cancel.is_cancelled() => return Err(failure),
+    let made = make_stream(request, &plan, work_folder, &folder, Listeners { observer, publisher: publisher.as_ref() })
+        .and_then(|made| check_length(&plan, &made.stream, spec, fingerprint.as_ref()).map(|warning| (made, warning)));
+    let (made, warning) = match made {
+        Ok(made) => made,
         Err(failure) => {
-            // The finished stream is not lost because it could not be sent.
-            folder.keep();
+            publisher.map(Publisher::withdraw);
             return Err(failure);
         }
     };
-    let report = report(request, folder, stream, files);
-    Ok(Report { urls, warnings, wall_time: started.elapsed(), ..report })
+    let urls = match publisher.as_mut().map_or(Ok(Vec::new()), |publisher| finish_publishing(publisher, &folder, spec))
+    {
+        Ok(urls) => urls,
+        Err(failure) => {
+            publisher.map(Publisher::withdraw);
+            if !request.cancel.is_cancelled() {
+                // The finished stream is not lost because it could not be sent.
+                folder.keep();
+            }
+            return Err(failure);
+        }
+    };
+    let mut report = report(request, folder, made);
+    report.urls = urls;
+    report.warnings = plan.warnings.into_iter().chain(warning).collect();
+    report.wall_time = started.elapsed();
+    Ok(report)
+}
+
+/// Who a job tells of its files.
+struct Listeners<'a> {
+    observer: &'a dyn Observer,
+    publisher: Option<&'a Publisher>,
+}
+
+/// A stream that is finished on this machine, and up if it goes to a bucket.
+struct MadeStream {
+    stream: FinishedStream,
+    files: Vec<FileReport>,
+}
+
+/// Encodes, packages, and waits for the uploads.
+fn make_stream(
+    request: &JobRequest,
+    plan: &EncodePlan,
+    work_folder: &Path,
+    folder: &StreamFolder,
+    listeners: Listeners<'_>,
+) -> Result<MadeStream, Failure> {
+    let reporter = Reporter::new(listeners.observer, plan, listeners.publisher);
+    let stream = encode_and_package(request, plan, work_folder, folder, &reporter)?;
+    if let Some(uploads) = listeners.publisher {
+        uploads.seal();
+        while !uploads.has_ended() {
+            reporter.tell();
+            std::thread::sleep(PUBLISH_POLL_INTERVAL);
+        }
+        reporter.finished(Stage::Publish);
+    }
+    Ok(MadeStream { stream, files: reporter.finished_files() })
 }
 
 fn start_publisher(request: &JobRequest, folder: &StreamFolder) -> Result<Option<Publisher>, Failure> {
@@ -198,25 +228,20 @@ fn check_length(
     Ok(Some(format!("The source ends early: {made} of {of} could be read")))
 }
 
-fn finish_publishing(
-    publisher: Option<Publisher>,
-    folder: &StreamFolder,
-    request: &JobRequest,
-) -> Result<Vec<String>, Failure> {
-    let Some(publisher) = publisher else { return Ok(Vec::new()) };
+/// The URLs of a stream that is up, or why it is not.
+fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder, spec: &JobSpec) -> Result<Vec<String>, Failure> {
     let location = publisher.finish().map_err(|error| {
         let mut failure = error.into_failure().at(Stage::Publish);
         let kept = folder.path().display();
-        failure.detail.push_str(&format!(
-            "\nThe finished stream is kept in {kept}; “reelpress publish {kept} {}” sends it",
-            request.spec.destination.label()
-        ));
+        let command = format!("reelpress publish {kept} {}", spec.destination.label());
+        failure.detail.push_str(&format!("\nThe finished stream is kept in {kept}; “{command}” sends it"));
         failure
     })?;
     Ok(location.urls)
 }
 
-fn report(request: &JobRequest, folder: StreamFolder, stream: FinishedStream, files: Vec<FileReport>) -> Report {
+fn report(request: &JobRequest, folder: StreamFolder, made: MadeStream) -> Report {
+    let MadeStream { stream, files } = made;
     let keeps_local = match &request.spec.destination {
         Destination::Folder(_) => true,
         Destination::S3 { keep_local, .. } => *keep_local,

@@ -149,7 +149,7 @@ fn a_viewer_of_a_growing_stream_never_meets_a_missing_file() {
         let runtime = Runtime::new().unwrap();
         let location = new_bucket(&runtime, endpoint);
         let folder = TempDir::new().unwrap();
-        let publisher =
+        let mut publisher =
             Publisher::start(runtime.handle(), &location, folder.path(), "live", &CancelToken::default()).unwrap();
         let base = format!("{endpoint}/{}/live", location.bucket);
         let seen = Arc::new(Mutex::new(BTreeSet::new()));
@@ -328,7 +328,7 @@ fn a_store_that_dies_ends_the_upload_with_a_failure() {
         let mut store = ObjectStore::start();
         let location = new_bucket(&runtime, &store.endpoint);
         let folder = TempDir::new().unwrap();
-        let publisher =
+        let mut publisher =
             Publisher::start(runtime.handle(), &location, folder.path(), "film", &CancelToken::default()).unwrap();
         finish_files(&publisher, folder.path(), "before", 1);
         while publisher.status().published_files == 0 {
@@ -356,7 +356,7 @@ fn cancelling_stops_an_upload_and_drops_its_parts() {
         let location = new_bucket(&runtime, endpoint);
         let folder = TempDir::new().unwrap();
         let cancel = CancelToken::default();
-        let publisher = Publisher::start(runtime.handle(), &location, folder.path(), "film", &cancel).unwrap();
+        let mut publisher = Publisher::start(runtime.handle(), &location, folder.path(), "film", &cancel).unwrap();
         write(folder.path(), "film.bin", &vec![1; 200 << 20]);
         let path = "film.bin".to_owned();
         publisher.file_finished(FinishedFile { path, content: FileContent::OnDisk });
@@ -393,7 +393,7 @@ fn a_file_that_vanishes_before_it_is_sent_is_named() {
         let runtime = Runtime::new().unwrap();
         let location = new_bucket(&runtime, endpoint);
         let folder = TempDir::new().unwrap();
-        let publisher =
+        let mut publisher =
             Publisher::start(runtime.handle(), &location, folder.path(), "film", &CancelToken::default()).unwrap();
         let path = "gone.m4s".to_owned();
         publisher.file_finished(FinishedFile { path, content: FileContent::OnDisk });

@@ -1,7 +1,7 @@
 //! Bringing a stream into a bucket, while it grows or as a whole.
 //!
 //! Segments go up as they are finished, several at a time; a playlist goes up only after all that it names, so that a
-//! viewer can watch from the bucket while the encode goes on ([`order`] decides that, without knowing the network).
+//! viewer can watch from the bucket while the encode goes on (`order.rs` decides that, without knowing the network).
 //! Nothing that lies in the bucket is ever overwritten by another stream.
 
 mod error;
@@ -38,6 +38,7 @@ use s3::Bucket;
 use status::StatusBoard;
 use uploader::{Message, Target, Uploader, stopped};
 
+const WITHDRAWAL_LIMIT: Duration = Duration::from_secs(15);
 /// How often [`publish_folder`] tells how far it has come.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -77,6 +78,8 @@ pub struct Publisher {
     stop: Arc<watch::Sender<bool>>,
     task: Option<JoinHandle<Result<PublishedLocation, PublishError>>>,
     prefix: String,
+    /// For the withdrawal: asks once and quickly.
+    bucket: Bucket,
     _claim: Claim,
 }
 
@@ -113,7 +116,7 @@ impl Publisher {
         let board = Arc::new(StatusBoard::default());
         let (messages, receiver) = mpsc::unbounded_channel();
         let target = Target {
-            bucket: bucket.into_patient(),
+            bucket: bucket.clone().into_patient(),
             folder: folder.to_owned(),
             prefix: claim.prefix.clone(),
             board: Arc::clone(&board),
@@ -121,7 +124,7 @@ impl Publisher {
         };
         let task = runtime.spawn(Uploader::new(target, Arc::clone(&stop), receiver).run());
         let prefix = claim.prefix.clone();
-        Ok(Self { runtime: runtime.clone(), messages, board, stop, task: Some(task), prefix, _claim: claim })
+        Ok(Self { runtime: runtime.clone(), messages, board, stop, task: Some(task), prefix, bucket, _claim: claim })
     }
 
     /// Takes a file that will go up in its turn. Never waits. Hidden and temporary files are left out.
@@ -144,13 +147,33 @@ impl Publisher {
     ///
     /// # Errors
     /// When a file could not be sent, a playlist names a file that was never finished, or it was cancelled.
-    pub fn finish(mut self) -> Result<PublishedLocation, PublishError> {
+    pub fn finish(&mut self) -> Result<PublishedLocation, PublishError> {
         self.seal();
         let ended = self.task.take().map(|task| self.runtime.block_on(task));
         match ended {
             Some(Ok(result)) => result,
             Some(Err(error)) => Err(PublishError::Internal { detail: error.to_string() }),
             None => Err(PublishError::Cancelled),
+        }
+    }
+
+    /// Stops the uploads and deletes what went up, so that nobody finds a part of a stream. The name was free when this
+    /// began, so all that lies there is ours. Takes 15 seconds at most; what can't be deleted is logged. Must not be
+    /// called on a thread of the runtime.
+    pub fn withdraw(mut self) {
+        self.stop.send_replace(true);
+        let (task, bucket, prefix) = (self.task.take(), &self.bucket, &self.prefix);
+        let withdrawn = self.runtime.block_on(tokio::time::timeout(WITHDRAWAL_LIMIT, async {
+            if let Some(task) = task {
+                // Whatever it ended with, its requests are over: none can bring a deleted object back.
+                let _ = task.await;
+            }
+            bucket.delete_all_under(prefix).await
+        }));
+        match withdrawn {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(prefix, "an unfinished stream stays in the bucket: {error}"),
+            Err(_) => tracing::warn!(prefix, "an unfinished stream stays in the bucket: the store is too slow"),
         }
     }
 
@@ -187,7 +210,7 @@ pub fn publish_folder(
     let name = folder.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| PublishError::InvalidName { name: folder.display().to_string() })?;
     let paths = published_files(&folder)?;
-    let publisher = Publisher::start(runtime, location, &folder, name, cancel)?;
+    let mut publisher = Publisher::start(runtime, location, &folder, name, cancel)?;
     for path in paths {
         publisher.file_finished(FinishedFile { path, content: FileContent::OnDisk });
     }

@@ -14,6 +14,7 @@ use aws_sdk_s3::{
         timeout::TimeoutConfig,
     },
     primitives::ByteStream,
+    types::{Delete, ObjectIdentifier},
 };
 use bytes::Bytes;
 
@@ -191,6 +192,32 @@ impl Bucket {
         let read = read?;
         deleted.map_err(|error| PublishError::of_store(&error, Action::Delete, &self.place))?;
         if read == text { Ok(()) } else { Err(PublishError::ContentDiffers { place: self.place.clone() }) }
+    }
+
+    /// Deletes all objects below `prefix`, a page of keys at a time.
+    pub(super) async fn delete_all_under(&self, prefix: &str) -> Result<(), PublishError> {
+        let below = format!("{prefix}/");
+        loop {
+            let page = self.client.list_objects_v2().bucket(&self.name).prefix(&below).send().await;
+            let page = page.map_err(|error| PublishError::of_store(&error, Action::List, &self.place))?;
+            let keys: Vec<ObjectIdentifier> = page
+                .contents()
+                .iter()
+                .filter_map(|object| ObjectIdentifier::builder().key(object.key()?).build().ok())
+                .collect();
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let delete = Delete::builder().set_objects(Some(keys)).quiet(true).build();
+            let delete = delete.map_err(|error| PublishError::Internal { detail: error.to_string() })?;
+            let deleted = self.client.delete_objects().bucket(&self.name).delete(delete).send().await;
+            let deleted = deleted.map_err(|error| PublishError::of_store(&error, Action::Delete, &self.place))?;
+            if let Some(refused) = deleted.errors().first() {
+                let detail =
+                    format!("{}: {}", refused.key().unwrap_or_default(), refused.message().unwrap_or_default());
+                return Err(PublishError::Internal { detail });
+            }
+        }
     }
 
     async fn get(&self, key: &str) -> Result<Bytes, PublishError> {
