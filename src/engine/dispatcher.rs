@@ -308,6 +308,7 @@ impl Dispatcher {
             running.requeue = true;
             running.cancel.cancel();
         }
+        self.services.stop_intake();
         let deadline = std::time::Instant::now() + STOP_LIMIT;
         while !self.running.is_empty() {
             match reports.recv_deadline(deadline) {

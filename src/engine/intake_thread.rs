@@ -1,7 +1,7 @@
 //! The thread `engine-intake`: finds the files in dropped folders and looks at sources that wait, so that a queued row
 //! already says what it is.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, thread::JoinHandle};
 
 use arc_swap::ArcSwapOption;
 use crossbeam_channel::{Receiver, Sender, select_biased};
@@ -36,9 +36,12 @@ pub(super) struct IntakeThread {
     expand: Sender<Vec<JobSpec>>,
     /// Unbounded, for the same reason.
     inspect: Sender<(JobId, PathBuf)>,
+    cancel: CancelToken,
+    thread: JoinHandle<()>,
 }
 
 struct Worker {
+    cancel: CancelToken,
     toolbox: Arc<ArcSwapOption<Toolbox>>,
     thumbnails: PathBuf,
     reports: Sender<WorkerReport>,
@@ -53,11 +56,22 @@ impl IntakeThread {
     ) -> std::io::Result<Self> {
         let (expand, to_expand) = crossbeam_channel::unbounded();
         let (inspect, to_inspect) = crossbeam_channel::unbounded();
-        let worker = Worker { toolbox, thumbnails, reports };
-        std::thread::Builder::new()
+        let cancel = CancelToken::default();
+        let worker = Worker { cancel: cancel.clone(), toolbox, thumbnails, reports };
+        let thread = std::thread::Builder::new()
             .name("engine-intake".to_owned())
             .spawn(move || worker.run(&to_expand, &to_inspect))?;
-        Ok(Self { expand, inspect })
+        Ok(Self { expand, inspect, cancel, thread })
+    }
+
+    /// Ends the thread and the program that it may wait for, so that none outlives the engine.
+    pub(super) fn stop(self) {
+        let Self { expand, inspect, cancel, thread } = self;
+        drop((expand, inspect));
+        cancel.cancel();
+        if thread.join().is_err() {
+            tracing::error!("the intake thread has panicked");
+        }
     }
 
     /// Hands over a request; never waits.
@@ -74,7 +88,7 @@ impl IntakeThread {
 
 impl Worker {
     fn run(&self, to_expand: &Receiver<Vec<JobSpec>>, to_inspect: &Receiver<(JobId, PathBuf)>) {
-        loop {
+        while !self.cancel.is_cancelled() {
             // New files show up in the queue before the waiting ones are looked at.
             let report = select_biased! {
                 recv(to_expand) -> specs => match specs {
@@ -100,12 +114,11 @@ impl Worker {
             let _ = self.reports.send(WorkerReport::Inspected { id, inspection });
         };
         let Some(toolbox) = self.toolbox.load_full() else { return };
-        let cancel = CancelToken::default();
-        match probe::probe(source, &toolbox, &cancel) {
+        match probe::probe(source, &toolbox, &self.cancel) {
             Ok(media) => {
                 let picture = self.thumbnails.join(format!("{id}.jpg"));
                 tell(Inspection::Source(Box::new(media.clone())));
-                match probe::thumbnail(source, &media, &toolbox, &picture, &cancel) {
+                match probe::thumbnail(source, &media, &toolbox, &picture, &self.cancel) {
                     Ok(()) => tell(Inspection::Thumbnail(picture)),
                     // A row without a picture is no reason to fail a job.
                     Err(error) => tracing::info!(%error, "no thumbnail"),

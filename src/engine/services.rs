@@ -33,7 +33,8 @@ pub(super) struct Services {
     pub(super) runtime: tokio::runtime::Runtime,
     pub(super) reports: Sender<WorkerReport>,
     toolbox: Arc<ArcSwapOption<Toolbox>>,
-    intake: IntakeThread,
+    /// `None` once the engine stops.
+    intake: Option<IntakeThread>,
     /// One server for all previews, started by the first. Locked on blocking threads only.
     preview: Arc<Mutex<Option<PreviewServer>>>,
 }
@@ -47,7 +48,7 @@ impl Services {
     ) -> std::io::Result<Self> {
         let toolbox = Arc::new(ArcSwapOption::empty());
         let intake = IntakeThread::start(Arc::clone(&toolbox), folders.thumbnails(), reports.clone())?;
-        Ok(Self { folders, saves_settings, runtime, reports, toolbox, intake, preview: Arc::default() })
+        Ok(Self { folders, saves_settings, runtime, reports, toolbox, intake: Some(intake), preview: Arc::default() })
     }
 
     pub(super) fn runtime_handle(&self) -> tokio::runtime::Handle {
@@ -64,7 +65,16 @@ impl Services {
     }
 
     pub(super) fn intake(&self, request: IntakeRequest) {
-        self.intake.send(request);
+        if let Some(intake) = &self.intake {
+            intake.send(request);
+        }
+    }
+
+    /// Ends the looking at sources; returns when no program runs for it any more.
+    pub(super) fn stop_intake(&mut self) {
+        if let Some(intake) = self.intake.take() {
+            intake.stop();
+        }
     }
 
     pub(super) fn check_tools(&self, settings: &Settings) {

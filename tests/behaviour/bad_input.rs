@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::support::user::{Ended, User};
 
-/// The failure of the only job that failed.
+/// The only failure: of a job, or of a folder that gave none.
 #[track_caller]
 fn only_failure(ended: &Ended) -> &Value {
-    let failed = ended.events_named("job_failed");
+    let failed = [ended.events_named("job_failed"), ended.events_named("noticed")].concat();
     assert_eq!(failed.len(), 1, "{:#?}\n{}", ended.events, ended.stderr);
     &failed[0]["failure"]
 }

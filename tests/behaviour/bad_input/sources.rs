@@ -33,7 +33,7 @@ fn a_folder_without_a_video() {
     let folder = user.path("holiday");
     std::fs::create_dir(&folder).expect("the user's folder can be written");
     std::fs::write(folder.join("notes.txt"), "buy milk").expect("a file");
-    assert_fails_beside_a_good_one(&user, &folder, "source_unreadable");
+    assert_fails_beside_a_good_one(&user, &folder, "source_invalid");
 }
 
 #[test]

@@ -90,6 +90,16 @@ on_both_ffmpeg_versions! {
         }
     }
 
+    fn the_sound_can_be_played_without_the_picture(version) {
+        let encoded = Encoded::of(&clips::LANDSCAPE, version);
+        let variants = encoded.stream.audio_only_variants();
+        assert_eq!(variants.len(), 1);
+        assert_eq!(variants[0].codecs.as_deref(), Some("mp4a.40.2"));
+        let peak = largest(encoded.audio().expect("the clip has sound"));
+        let told = variants[0].bandwidth as f64;
+        assert!(told >= peak * 0.999 && told <= peak * BANDWIDTH_MARGIN, "{told}, measured {peak}");
+    }
+
     fn each_entry_of_an_i_frame_playlist_is_one_picture(version) {
         let encoded = Encoded::of(&clips::LANDSCAPE, version);
         let trick_play = encoded.stream.multivariant().variants.into_iter().filter(|variant| variant.is_i_frame);
