@@ -14,8 +14,13 @@ use crate::support::{
 /// By how much BANDWIDTH may lie above what is measured.
 const BANDWIDTH_MARGIN: f64 = 1.1;
 
+/// The peak as rfc8216bis 4.1 has it: of every run of segments that lasts from 0.5 to 1.5 target durations.
 fn largest(segments: &[Segment]) -> f64 {
-    segments.iter().map(Segment::bits_per_second).fold(0.0, f64::max)
+    const TARGET_DURATION: f64 = 6.0;
+    let length = |run: &[Segment]| run.iter().map(|segment| segment.end() - segment.start()).sum::<f64>();
+    let runs = (0..segments.len()).flat_map(|from| (from + 1..=segments.len()).map(move |to| &segments[from..to]));
+    let counted = runs.filter(|run| (0.5 * TARGET_DURATION..=1.5 * TARGET_DURATION).contains(&length(run)));
+    counted.map(average).fold(0.0, f64::max)
 }
 
 fn average(segments: &[Segment]) -> f64 {
