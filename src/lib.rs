@@ -63,6 +63,8 @@ pub mod cli;
 pub mod engine;
 pub mod failure;
 pub mod format;
+#[cfg(feature = "gui")]
+pub mod gui;
 pub mod job;
 pub mod logging;
 pub mod media;

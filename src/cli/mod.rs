@@ -60,11 +60,6 @@ pub fn run(arguments: Arguments) -> Outcome {
     let _log = logging::start(&context.folders, context.output.verbosity, &context.output.bars);
     let Some(interrupt) = listen(&context.output) else { return Outcome::SomeFailed };
     let Some(command) = command else { return plain::run(&context, &files, &interrupt) };
-    if let Some(file) = files.first() {
-        let headline = format!("{} stands before the command", file.display());
-        context.output.failure(None, &bad_usage(headline, "Write the command first, then the files"));
-        return Outcome::BadUsage;
-    }
     match command {
         CommandArguments::Encode(arguments) => encode::run(&context, &arguments, &interrupt),
         CommandArguments::Publish(arguments) => publish::run(&context, &arguments, &interrupt),

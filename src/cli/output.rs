@@ -80,15 +80,14 @@ impl Output {
     /// Tells a failure on standard error; `subject` is the file or place that it is about, if the headline lacks it.
     pub fn failure(&self, subject: Option<&str>, failure: &Failure) {
         let subject = subject.map(|subject| format!("{subject}: ")).unwrap_or_default();
-        self.say_always(&format!("reelpress: {subject}{}", failure.headline));
+        let mut lines = vec![format!("reelpress: {subject}{}", failure.headline)];
         if !failure.hint.is_empty() {
-            self.say_always(&format!("  {}", failure.hint));
+            lines.push(format!("  {}", failure.hint));
         }
-        if self.verbosity >= Verbosity::Verbose && !failure.detail.is_empty() {
-            for line in failure.detail.lines() {
-                self.say_always(&format!("  | {line}"));
-            }
+        if self.verbosity >= Verbosity::Verbose {
+            lines.extend(failure.detail.lines().map(|line| format!("  | {line}")));
         }
+        self.say_always(&lines.join("\n"));
     }
 
     /// Says something on standard error even if the user asked for silence.

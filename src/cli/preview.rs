@@ -1,11 +1,7 @@
 //! `reelpress preview`: a stream's folder is served on this machine until Ctrl-C.
 
 use super::{Context, Outcome, PreviewArguments, bad_usage, publish::network};
-use crate::{
-    failure::{Failure, FailureKind},
-    preview::PreviewServer,
-    tools::cancel::CancelToken,
-};
+use crate::{preview::PreviewServer, tools::cancel::CancelToken};
 
 pub(super) fn run(context: &Context, arguments: &PreviewArguments, interrupt: &CancelToken) -> Outcome {
     let folder = match arguments.folder.canonicalize() {
@@ -20,9 +16,7 @@ pub(super) fn run(context: &Context, arguments: &PreviewArguments, interrupt: &C
     let server = match PreviewServer::start(runtime.handle()) {
         Ok(server) => server,
         Err(error) => {
-            let headline = "The preview can't be served on this machine";
-            let hint = "Allow Reelpress to listen on 127.0.0.1, or open the folder in another player";
-            let failure = Failure::new(FailureKind::Internal, headline, hint).with_detail(error.to_string());
+            let failure = error.into_failure();
             context.output.failure(None, &failure);
             return Outcome::SomeFailed;
         }

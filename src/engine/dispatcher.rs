@@ -317,6 +317,7 @@ impl Dispatcher {
             }
         }
         self.emit(vec![Event::Stopped]);
+        self.services.shut_down();
     }
 }
 

@@ -1,19 +1,29 @@
 //! The thread `engine-intake`: finds the files in dropped folders and looks at sources that wait, so that a queued row
 //! already says what it is.
 
-use std::{path::PathBuf, sync::Arc, thread::JoinHandle};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use arc_swap::ArcSwapOption;
-use crossbeam_channel::{Receiver, Sender, select_biased};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select_biased};
 
 use super::dispatcher::WorkerReport;
 use crate::{
     failure::Failure,
     job::{JobId, JobSpec, Stage},
     media::SourceMedia,
-    pipeline::{intake, probe},
+    pipeline::{
+        intake,
+        probe::{self, ProbeError},
+    },
     tools::{cancel::CancelToken, ffmpeg::Toolbox},
 };
+
+/// How long the end of the program waits for an inspection to end.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 /// What the dispatcher asks of the thread.
 pub(super) enum IntakeRequest {
@@ -36,15 +46,42 @@ pub(super) struct IntakeThread {
     expand: Sender<Vec<JobSpec>>,
     /// Unbounded, for the same reason.
     inspect: Sender<(JobId, PathBuf)>,
+    current: Current,
+    /// Disconnected when the thread has ended.
+    ended: Receiver<()>,
+}
+
+/// What the thread is at, for whoever stops it.
+#[derive(Clone, Default)]
+struct Current(Arc<Mutex<CurrentInspection>>);
+
+#[derive(Default)]
+struct CurrentInspection {
+    /// No further inspection begins.
+    is_stopped: bool,
     cancel: CancelToken,
-    thread: JoinHandle<()>,
+}
+
+impl Current {
+    /// The token of an inspection that begins now; `None` when none may begin.
+    fn begin(&self) -> Option<CancelToken> {
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        current.cancel = CancelToken::default();
+        (!current.is_stopped).then(|| current.cancel.clone())
+    }
+
+    fn stop(&self) {
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        current.is_stopped = true;
+        current.cancel.cancel();
+    }
 }
 
 struct Worker {
-    cancel: CancelToken,
     toolbox: Arc<ArcSwapOption<Toolbox>>,
     thumbnails: PathBuf,
     reports: Sender<WorkerReport>,
+    current: Current,
 }
 
 impl IntakeThread {
@@ -56,21 +93,24 @@ impl IntakeThread {
     ) -> std::io::Result<Self> {
         let (expand, to_expand) = crossbeam_channel::unbounded();
         let (inspect, to_inspect) = crossbeam_channel::unbounded();
-        let cancel = CancelToken::default();
-        let worker = Worker { cancel: cancel.clone(), toolbox, thumbnails, reports };
-        let thread = std::thread::Builder::new()
-            .name("engine-intake".to_owned())
-            .spawn(move || worker.run(&to_expand, &to_inspect))?;
-        Ok(Self { expand, inspect, cancel, thread })
+        // Bound 0: nothing is ever sent; the thread's end is the message.
+        let (running, ended) = crossbeam_channel::bounded(0);
+        let current = Current::default();
+        let worker = Worker { toolbox, thumbnails, reports, current: current.clone() };
+        std::thread::Builder::new().name("engine-intake".to_owned()).spawn(move || {
+            let _running: Sender<()> = running;
+            worker.run(&to_expand, &to_inspect);
+        })?;
+        Ok(Self { expand, inspect, current, ended })
     }
 
-    /// Ends the thread and the program that it may wait for, so that none outlives the engine.
-    pub(super) fn stop(self) {
-        let Self { expand, inspect, cancel, thread } = self;
-        drop((expand, inspect));
-        cancel.cancel();
-        if thread.join().is_err() {
-            tracing::error!("the intake thread has panicked");
+    /// Ends what the thread is at, with its child processes, and waits for that a moment at most.
+    pub(super) fn stop(&mut self) {
+        self.current.stop();
+        // The thread ends when both are gone.
+        (self.expand, self.inspect) = (crossbeam_channel::bounded(0).0, crossbeam_channel::bounded(0).0);
+        if self.ended.recv_timeout(STOP_LIMIT) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("the intake thread did not end in time");
         }
     }
 
@@ -88,7 +128,7 @@ impl IntakeThread {
 
 impl Worker {
     fn run(&self, to_expand: &Receiver<Vec<JobSpec>>, to_inspect: &Receiver<(JobId, PathBuf)>) {
-        while !self.cancel.is_cancelled() {
+        loop {
             // New files show up in the queue before the waiting ones are looked at.
             let report = select_biased! {
                 recv(to_expand) -> specs => match specs {
@@ -114,16 +154,18 @@ impl Worker {
             let _ = self.reports.send(WorkerReport::Inspected { id, inspection });
         };
         let Some(toolbox) = self.toolbox.load_full() else { return };
-        match probe::probe(source, &toolbox, &self.cancel) {
+        let Some(cancel) = self.current.begin() else { return };
+        match probe::probe(source, &toolbox, &cancel) {
             Ok(media) => {
                 let picture = self.thumbnails.join(format!("{id}.jpg"));
                 tell(Inspection::Source(Box::new(media.clone())));
-                match probe::thumbnail(source, &media, &toolbox, &picture, &self.cancel) {
+                match probe::thumbnail(source, &media, &toolbox, &picture, &cancel) {
                     Ok(()) => tell(Inspection::Thumbnail(picture)),
                     // A row without a picture is no reason to fail a job.
                     Err(error) => tracing::info!(%error, "no thumbnail"),
                 }
             }
+            Err(ProbeError::Cancelled) => {}
             Err(error) => tell(Inspection::Failed(error.into_failure().at(Stage::Probe))),
         }
     }

@@ -8,13 +8,16 @@ mod job_thread;
 mod journal;
 mod services;
 mod snapshot;
+#[cfg(test)]
+pub(crate) mod test_handle;
 
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 pub use command::Command;
 pub use event::Event;
@@ -90,8 +93,8 @@ impl Engine {
         let (commands, to_do) = crossbeam_channel::unbounded();
         // Unbounded: a job never waits for the dispatcher; what comes often goes through the job's slot instead.
         let (reports, reported) = crossbeam_channel::unbounded();
-        let saves_settings = queue == QueueLife::Lasting;
-        let services = services::Services::start(folders, saves_settings, runtime, reports.clone())?;
+        let is_lasting = queue == QueueLife::Lasting;
+        let services = services::Services::start(folders, is_lasting, runtime, reports.clone())?;
         let published = Published { snapshot: Arc::new(snapshot.clone()), subscribers: Vec::new() };
         let published = Arc::new(RwLock::new(published));
         let dispatcher = dispatcher::Dispatcher {
@@ -103,10 +106,12 @@ impl Engine {
             toolbox: None,
             reports,
         };
-        std::thread::Builder::new()
-            .name("engine-dispatcher".to_owned())
-            .spawn(move || dispatcher.run(&to_do, &reported))?;
-        Ok(EngineHandle { commands, published })
+        let (running, end) = crossbeam_channel::bounded(0);
+        std::thread::Builder::new().name("engine-dispatcher".to_owned()).spawn(move || {
+            dispatcher.run(&to_do, &reported);
+            drop(running);
+        })?;
+        Ok(EngineHandle { commands, end, published })
     }
 }
 
@@ -119,6 +124,8 @@ pub struct EngineStopped;
 #[derive(Clone)]
 pub struct EngineHandle {
     commands: Sender<Command>,
+    /// Nothing is ever sent: it is closed when the dispatcher has ended.
+    end: Receiver<std::convert::Infallible>,
     published: Arc<RwLock<Published>>,
 }
 
@@ -169,6 +176,12 @@ impl EngineHandle {
     /// When the engine has ended.
     pub fn send(&self, command: Command) -> Result<(), EngineStopped> {
         self.commands.send(command).map_err(|_| EngineStopped)
+    }
+
+    /// Waits until the engine has ended after [`Command::Stop`]: jobs are stopped, the journal is written. Returns
+    /// whether it has within `limit`.
+    pub fn wait_for_end(&self, limit: Duration) -> bool {
+        self.end.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected)
     }
 
     /// The state now. Never waits on work.

@@ -26,15 +26,18 @@ use crate::{
     },
 };
 
+/// How long the end of the engine waits for what runs in the background.
+const SHUT_DOWN_LIMIT: std::time::Duration = std::time::Duration::from_secs(1);
+
 pub(super) struct Services {
     pub(super) folders: AppFolders,
-    /// Whether changed settings are saved; the terminal's are not.
-    pub(super) saves_settings: bool,
+    /// Whether the queue outlives this run: then changed settings are saved, and waiting sources are looked at so that
+    /// their rows tell what they are. The terminal's does not.
+    pub(super) is_lasting: bool,
     pub(super) runtime: tokio::runtime::Runtime,
     pub(super) reports: Sender<WorkerReport>,
     toolbox: Arc<ArcSwapOption<Toolbox>>,
-    /// `None` once the engine stops.
-    intake: Option<IntakeThread>,
+    intake: IntakeThread,
     /// One server for all previews, started by the first. Locked on blocking threads only.
     preview: Arc<Mutex<Option<PreviewServer>>>,
 }
@@ -42,13 +45,13 @@ pub(super) struct Services {
 impl Services {
     pub(super) fn start(
         folders: AppFolders,
-        saves_settings: bool,
+        is_lasting: bool,
         runtime: tokio::runtime::Runtime,
         reports: Sender<WorkerReport>,
     ) -> std::io::Result<Self> {
         let toolbox = Arc::new(ArcSwapOption::empty());
         let intake = IntakeThread::start(Arc::clone(&toolbox), folders.thumbnails(), reports.clone())?;
-        Ok(Self { folders, saves_settings, runtime, reports, toolbox, intake: Some(intake), preview: Arc::default() })
+        Ok(Self { folders, is_lasting, runtime, reports, toolbox, intake, preview: Arc::default() })
     }
 
     pub(super) fn runtime_handle(&self) -> tokio::runtime::Handle {
@@ -65,16 +68,14 @@ impl Services {
     }
 
     pub(super) fn intake(&self, request: IntakeRequest) {
-        if let Some(intake) = &self.intake {
-            intake.send(request);
+        if self.is_lasting || matches!(request, IntakeRequest::Expand { .. }) {
+            self.intake.send(request);
         }
     }
 
-    /// Ends the looking at sources; returns when no program runs for it any more.
+    /// Ends what the intake thread is at.
     pub(super) fn stop_intake(&mut self) {
-        if let Some(intake) = self.intake.take() {
-            intake.stop();
-        }
+        self.intake.stop();
     }
 
     pub(super) fn check_tools(&self, settings: &Settings) {
@@ -109,7 +110,7 @@ impl Services {
     }
 
     pub(super) fn save_settings(&self, settings: &Settings) {
-        if !self.saves_settings {
+        if !self.is_lasting {
             return;
         }
         let (settings, file) = (settings.clone(), self.folders.settings_file());
@@ -176,6 +177,11 @@ impl Services {
                 Err(failure) => Event::Noticed { failure },
             })));
         });
+    }
+
+    /// Ends the runtime; work that takes longer than a moment is left to end with the program.
+    pub(super) fn shut_down(self) {
+        self.runtime.shutdown_timeout(SHUT_DOWN_LIMIT);
     }
 
     /// Runs `work` on a thread of the runtime that may block.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::user::{Ended, User};
 
-/// The only failure: of a job, or of a folder that gave none.
+/// The failure of the only job that failed, or of the only source that gave no job.
 #[track_caller]
 fn only_failure(ended: &Ended) -> &Value {
     let failed = [ended.events_named("job_failed"), ended.events_named("noticed")].concat();

@@ -62,7 +62,7 @@ fn events_of_good_and_bad_files_end_with_one_result_each() {
     assert_eq!(finished.len(), 1);
     assert_eq!(&finished[0]["job"], added[1], "jobs are added in the order in which they were named");
     let playlist = Path::new(finished[0]["multivariant_playlist"].as_str().unwrap());
-    assert!(playlist.starts_with(user.output().join("-dash")) && playlist.is_file());
+    assert!(playlist.starts_with(user.output()) && playlist.is_file(), "{}", playlist.display());
     let kinds: Vec<&Value> = ended.events_named("job_failed").iter().map(|event| &event["failure"]["kind"]).collect();
     assert!(kinds.contains(&&"source_invalid".into()) && kinds.contains(&&"source_unreadable".into()), "{kinds:?}");
     assert_eq!(ended.events_named("job_planned")[0]["renditions"].as_array().unwrap().len(), 3);
@@ -121,7 +121,7 @@ fn a_folder_gives_its_videos_and_a_folder_without_any_is_said_so() {
 #[test]
 fn arguments_and_settings_that_make_no_sense_are_refused_with_a_remedy() {
     let user = User::new();
-    let refused: [(&[&str], &str); 9] = [
+    let refused: [(&[&str], &str); 8] = [
         (&["encode", "a.mp4", "--preset", "nope"], "web-hls, web-hls-240, quick, source"),
         (&["encode", "a.mp4", "--thumbnails", "10%,5"], "--thumbnails"),
         (&["encode", "a.mp4", "--out", "x", "--keep", "y"], "--keep"),
@@ -130,7 +130,6 @@ fn arguments_and_settings_that_make_no_sense_are_refused_with_a_remedy() {
         (&["encode", "a.mp4", "--jobs", "0"], "--jobs"),
         (&["encode"], "FILE"),
         (&["publish", ".", "not-s3"], "s3://bucket/prefix"),
-        (&["a.mp4", "presets"], "before the command"),
     ];
     for (arguments, words) in refused {
         assert_refused(&call(&user, arguments), 2, words);

@@ -1,0 +1,69 @@
+//! What a person did in the window. View functions push these; the app performs them after laying out.
+
+use std::path::PathBuf;
+
+use crate::{
+    engine::Command,
+    gui::{
+        dialogs::settings::SettingsSection,
+        file_dialog::{PathPurpose, PickedPaths},
+    },
+    job::JobId,
+};
+
+/// What a person did in the window.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Ask the engine for something.
+    Send(Command),
+    /// Make jobs of these files and folders, with the chosen preset and destination.
+    AddPaths(Vec<PathBuf>),
+    /// Let the person pick files or a folder.
+    Pick(PathPurpose),
+    /// Files or a folder were picked or typed.
+    Picked(PickedPaths),
+    /// Make a job of the clip that comes with the program.
+    TrySampleClip,
+    /// New files get this preset.
+    ChoosePreset(String),
+    /// New files go to the bucket, or only to the output folder.
+    ChoosePublishToS3(bool),
+    /// Open the settings at this place.
+    OpenSettings(SettingsSection),
+    /// Open the dialog about ffmpeg.
+    OpenTools,
+    /// Show the files of a job in the system's file manager.
+    OpenFolder(PathBuf),
+    /// Put text on the clipboard and say what was copied.
+    Copy {
+        /// The text.
+        text: String,
+        /// What it is, for the notice: `URL`, `Details`.
+        what: &'static str,
+    },
+    /// Select a job and bring it into view.
+    Select(JobId),
+    /// Show the panel of the selected job.
+    ShowDetails,
+    /// Show or hide the panel of the selected job.
+    ToggleDetails,
+    /// Put the keyboard into the search field.
+    FocusSearch,
+    /// An answer to "Jobs are still running".
+    AnswerClose(CloseAnswer),
+    /// Do not close when the queue is finished after all.
+    StayOpen,
+}
+
+/// What to do with running jobs when the window is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseAnswer {
+    /// Minimise the window, let the jobs go on.
+    KeepRunning,
+    /// Close when nothing runs and nothing waits any more.
+    CloseWhenFinished,
+    /// Stop the jobs, which wait for the next start, and close.
+    StopAndClose,
+    /// Leave all as it is.
+    Cancel,
+}

@@ -1,0 +1,127 @@
+//! What the window asks of the desktop, off the UI thread: open an address or a folder, unpack the sample clip.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use crossbeam_channel::Sender;
+use eframe::egui::Context;
+
+use crate::{
+    failure::{Failure, FailureKind},
+    settings::AppFolders,
+};
+
+/// The clip that comes with the program, so that the first run has something to encode.
+const SAMPLE_CLIP: &[u8] = include_bytes!("../../assets/sample.mp4");
+const SAMPLE_NAME: &str = "Reelpress sample.mp4";
+
+/// What a helper thread has to say.
+#[derive(Debug)]
+pub enum DesktopAnswer {
+    /// The sample clip lies here.
+    SampleReady(PathBuf),
+    /// It did not work.
+    Failed(Failure),
+    /// Whether the system can show file dialogs.
+    FileDialogs(bool),
+}
+
+/// Runs errands on threads and tells the window how they went.
+#[derive(Clone)]
+pub struct Desktop {
+    /// Unbounded: an answer for each thing a person does.
+    answers: Sender<DesktopAnswer>,
+    ctx: Context,
+}
+
+impl Desktop {
+    /// Errands that answer into `answers` and then repaint `ctx`.
+    pub fn new(answers: Sender<DesktopAnswer>, ctx: Context) -> Self {
+        Self { answers, ctx }
+    }
+
+    /// Opens a web address in the browser, or a folder in the file manager.
+    pub fn open(&self, target: impl Into<OsString>) {
+        let target = target.into();
+        self.run("open", move || {
+            let failure = |error: std::io::Error| {
+                let headline = format!("{} can't be opened", target.to_string_lossy());
+                Failure::new(FailureKind::Internal, headline, "Open it by hand; the system found no program for it")
+                    .with_detail(error.to_string())
+            };
+            open::that_detached(&target).map_err(failure).err().map(DesktopAnswer::Failed)
+        });
+    }
+
+    /// Puts the sample clip into the cache folder.
+    pub fn unpack_sample(&self, folders: Option<AppFolders>) {
+        self.run("sample", move || {
+            let folder = folders.map_or_else(std::env::temp_dir, |folders| folders.cache);
+            Some(match write_sample(&folder) {
+                Ok(file) => DesktopAnswer::SampleReady(file),
+                Err(error) => DesktopAnswer::Failed(
+                    Failure::new(
+                        FailureKind::OutputNotWritable,
+                        format!("The sample clip can't be written to {}", folder.display()),
+                        "Free some space there, or add a video of your own",
+                    )
+                    .with_detail(error.to_string()),
+                ),
+            })
+        });
+    }
+
+    /// Finds out whether the system can show file dialogs.
+    pub fn look_for_file_dialogs(&self) {
+        self.run("file-dialog-service", || Some(DesktopAnswer::FileDialogs(super::file_dialog::is_available())));
+    }
+
+    fn run(&self, name: &str, errand: impl FnOnce() -> Option<DesktopAnswer> + Send + 'static) {
+        let desktop = self.clone();
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            if let Some(answer) = errand() {
+                desktop.answer(answer);
+            }
+        });
+        if let Err(error) = thread {
+            self.answer(DesktopAnswer::Failed(
+                Failure::new(FailureKind::Internal, "The system gives no thread", "Close other programs and try again")
+                    .with_detail(error.to_string()),
+            ));
+        }
+    }
+
+    fn answer(&self, answer: DesktopAnswer) {
+        if self.answers.send(answer).is_ok() {
+            self.ctx.request_repaint();
+        }
+    }
+}
+
+/// Writes the sample clip into `folder`, unless it lies there already.
+fn write_sample(folder: &Path) -> std::io::Result<PathBuf> {
+    let file = folder.join(SAMPLE_NAME);
+    let is_there = std::fs::metadata(&file).is_ok_and(|found| found.len() == SAMPLE_CLIP.len() as u64);
+    if !is_there {
+        std::fs::create_dir_all(folder)?;
+        crate::tools::atomic_file::write(&file, SAMPLE_CLIP)?;
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_clip_is_written_whole_and_repaired() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = write_sample(&folder.path().join("cache")).unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), SAMPLE_CLIP);
+        std::fs::write(&file, b"half").unwrap();
+        write_sample(&folder.path().join("cache")).unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), SAMPLE_CLIP);
+    }
+}

@@ -1,0 +1,65 @@
+//! Questions and forms over the window.
+
+pub mod close;
+pub mod paste_path;
+pub mod settings;
+mod settings_form;
+pub mod tools;
+
+use eframe::egui::{self, Align, Frame, Layout, Margin, Modal, RichText, Stroke, Ui, vec2};
+
+use super::{
+    action::Action,
+    theme,
+    view_state::{Dialog, ViewState},
+};
+use crate::engine::Snapshot;
+
+/// Lays the open dialog out, if there is one; Esc and a click beside it close it.
+pub fn dialogs_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
+    let Some(mut dialog) = view.dialog.take() else { return };
+    let has_file_dialogs = view.has_file_dialogs;
+    let is_done = match &mut dialog {
+        Dialog::Settings(form) => settings::settings_ui(ui, snapshot, (form, has_file_dialogs), actions),
+        Dialog::Tools { asks_for_download } => tools::tools_ui(ui, snapshot, asks_for_download, actions),
+        Dialog::Path(form) => paste_path::path_ui(ui, form, actions),
+        Dialog::Close => close::close_ui(ui, &view.queue.counts, actions),
+    };
+    if !is_done {
+        view.dialog = Some(dialog);
+    } else if matches!(dialog, Dialog::Tools { .. }) {
+        view.tools_dialog_dismissed = true;
+    }
+}
+
+/// A dialog with a title, its contents, and a line of buttons; `contents` says whether it is done. True when it is, or
+/// when it was closed by Esc or by a click beside it.
+fn dialog(ui: &Ui, (title, width): (&str, f32), contents: impl FnOnce(&mut Ui) -> bool) -> bool {
+    let palette = theme::palette(ui);
+    let frame = Frame::new()
+        .fill(palette.panel)
+        .stroke(Stroke::new(1.0, palette.line))
+        .corner_radius(theme::DIALOG_RADIUS)
+        .shadow(ui.visuals().window_shadow)
+        .inner_margin(Margin::same(20));
+    let modal = Modal::new(egui::Id::unique(("dialog", title))).frame(frame).show(ui.ctx(), |ui| {
+        ui.set_width(width.min(ui.ctx().content_rect().width() - 80.0));
+        ui.spacing_mut().item_spacing = vec2(theme::SPACE[1], theme::SPACE[1]);
+        ui.label(RichText::new(title).font(theme::title()));
+        ui.add_space(theme::SPACE[0]);
+        contents(ui)
+    });
+    let is_closed = modal.should_close();
+    modal.inner || is_closed
+}
+
+/// The line of buttons below a dialog, the one for the next step at the right.
+fn button_line(ui: &mut Ui, buttons: impl FnOnce(&mut Ui)) {
+    ui.add_space(theme::SPACE[2]);
+    let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), buttons);
+}
+
+fn paragraph(ui: &mut Ui, words: &str) {
+    ui.add(egui::Label::new(RichText::new(words).color(theme::palette(ui).weak)).wrap());
+}

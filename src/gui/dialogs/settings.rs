@@ -1,0 +1,180 @@
+//! All settings, in three parts.
+
+use eframe::egui::{self, DragValue, Label, RichText, ScrollArea, Ui};
+
+pub use super::settings_form::{SettingsForm, SettingsSection};
+use super::{
+    button_line, dialog, paragraph,
+    settings_form::{MOST_JOBS, PathStyle},
+};
+use crate::{
+    engine::{Command, DestinationTest, Snapshot},
+    gui::{
+        action::Action,
+        file_dialog::PathPurpose,
+        theme::{self, icon},
+        widgets::{Button, check_box, path_field, segmented, text, text_field},
+        wording,
+    },
+    settings::Appearance,
+};
+
+const BODY_HEIGHT: f32 = 340.0;
+
+/// Shows the settings; true when they were saved or left.
+pub fn settings_ui(
+    ui: &Ui,
+    snapshot: &Snapshot,
+    (form, has_file_dialogs): (&mut SettingsForm, bool),
+    actions: &mut Vec<Action>,
+) -> bool {
+    let room = ui.ctx().content_rect().height() - 220.0;
+    dialog(ui, ("Settings", 560.0), |ui| {
+        segmented(ui, &mut form.section, &SettingsSection::ALL, |section| section.label().to_owned());
+        ui.add_space(theme::SPACE[1]);
+        let height = BODY_HEIGHT.min(room);
+        ScrollArea::vertical().id_salt(form.section.label()).max_height(height).min_scrolled_height(height).show(
+            ui,
+            |ui| {
+                ui.set_min_size(egui::vec2(ui.available_width() - theme::SPACE[2], height));
+                ui.set_max_width(ui.available_width() - theme::SPACE[2]);
+                match form.section {
+                    SettingsSection::General => general(ui, form, has_file_dialogs, actions),
+                    SettingsSection::Ffmpeg => ffmpeg(ui, snapshot, (form, has_file_dialogs), actions),
+                    SettingsSection::S3 => s3(ui, snapshot, form, actions),
+                }
+            },
+        );
+        let settings = form.to_settings(&snapshot.settings);
+        if let Err((_, words)) = &settings {
+            ui.label(RichText::new(*words).font(theme::facts()).color(theme::palette(ui).bad));
+        }
+        let mut is_done = false;
+        button_line(ui, |ui| {
+            if Button::primary("Save").enabled(settings.is_ok()).show(ui).clicked()
+                && let Ok(settings) = settings
+            {
+                actions.push(Action::Send(Command::UpdateSettings { settings: Box::new(settings) }));
+                is_done = true;
+            }
+            is_done |= Button::new("Cancel").show(ui).clicked();
+        });
+        is_done
+    })
+}
+
+fn general(ui: &mut Ui, form: &mut SettingsForm, has_file_dialogs: bool, actions: &mut Vec<Action>) {
+    let (_, chooses) = path_field(ui, "Output folder", &mut form.output_folder, "", has_file_dialogs);
+    if chooses {
+        actions.push(Action::Pick(PathPurpose::SettingsOutputFolder));
+    }
+    paragraph(ui, "Each stream gets a folder of its own in it.");
+    ui.add_space(theme::SPACE[2]);
+    label(ui, "Appearance");
+    let appearances = [Appearance::System, Appearance::Light, Appearance::Dark];
+    segmented(ui, &mut form.appearance, &appearances, |appearance| {
+        let word = match appearance {
+            Appearance::System => "As the system",
+            Appearance::Light => "Light",
+            Appearance::Dark => "Dark",
+        };
+        word.to_owned()
+    });
+    ui.add_space(theme::SPACE[2]);
+    let name = label(ui, "Jobs side by side");
+    let number = DragValue::new(&mut form.running_jobs).range(1..=MOST_JOBS).speed(0.1);
+    ui.scope(|ui| {
+        let palette = theme::palette(ui);
+        ui.visuals_mut().widgets.inactive.bg_stroke = egui::Stroke::new(1.0, palette.line);
+        ui.visuals_mut().widgets.inactive.weak_bg_fill = palette.background;
+        ui.add_sized([64.0, theme::ICON_HIT], number).labelled_by(name.id);
+    });
+    paragraph(ui, "One job already uses all cores; more help with many small files.");
+}
+
+fn ffmpeg(
+    ui: &mut Ui,
+    snapshot: &Snapshot,
+    (form, has_file_dialogs): (&mut SettingsForm, bool),
+    actions: &mut Vec<Action>,
+) {
+    let hint = "Found by itself when empty";
+    if path_field(ui, "ffmpeg", &mut form.ffmpeg, hint, has_file_dialogs).1 {
+        actions.push(Action::Pick(PathPurpose::SettingsFfmpeg));
+    }
+    if path_field(ui, "ffprobe", &mut form.ffprobe, hint, has_file_dialogs).1 {
+        actions.push(Action::Pick(PathPurpose::SettingsFfprobe));
+    }
+    ui.add_space(theme::SPACE[1]);
+    ui.horizontal(|ui| {
+        ui.label(wording::tool_status(&snapshot.tools));
+        if Button::new("Check again").icon(icon::RETRY).show(ui).clicked() {
+            actions.push(Action::Send(Command::CheckTools));
+        }
+    });
+    match &snapshot.tools {
+        crate::engine::ToolStatus::Ready { ffmpeg, ffprobe, .. } => {
+            paragraph(ui, &format!("In use: {}\n{}", ffmpeg.display(), ffprobe.display()));
+        }
+        crate::engine::ToolStatus::Unusable { failure } => {
+            paragraph(ui, &format!("{}. {}", failure.headline, failure.hint));
+        }
+        _ => {}
+    }
+}
+
+fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut Vec<Action>) {
+    check_box(ui, &mut form.publish_to_s3, "Send new files to this bucket");
+    ui.columns(2, |columns| {
+        text_field(&mut columns[0], "Bucket", &mut form.bucket, "media-prod");
+        text_field(&mut columns[1], "Prefix", &mut form.prefix, "films");
+    });
+    text_field(ui, "Endpoint", &mut form.endpoint, "Only for stores other than Amazon S3");
+    ui.columns(2, |columns| {
+        text_field(&mut columns[0], "Region", &mut form.region, "From the AWS settings when empty");
+        text_field(&mut columns[1], "Profile", &mut form.profile, "The default profile when empty");
+    });
+    label(ui, "Bucket in the URL");
+    segmented(ui, &mut form.path_style, &PathStyle::ALL, |style| style.label().to_owned());
+    paragraph(ui, "Keys come from the environment, ~/.aws or the machine’s role; Reelpress never saves them.");
+    ui.horizontal(|ui| {
+        let location = form.location();
+        let is_running = form.has_tested && snapshot.destination_test == DestinationTest::Running;
+        let button = Button::new("Test connection").enabled(location.is_ok() && !is_running);
+        if button.show(ui).clicked()
+            && let Ok(location) = location
+        {
+            form.has_tested = true;
+            actions.push(Action::Send(Command::TestDestination { location }));
+        }
+    });
+    if form.has_tested {
+        test_result(ui, &snapshot.destination_test);
+    }
+}
+
+fn test_result(ui: &mut Ui, test: &DestinationTest) {
+    let palette = theme::palette(ui);
+    let (glyph, colour, words, hint) = match test {
+        DestinationTest::NotRun => return,
+        DestinationTest::Running => (icon::STATE_WAITING, palette.weak, "Writing, reading and deleting an object", ""),
+        DestinationTest::Passed => (icon::STATE_DONE, palette.good, "An object was written, read and deleted", ""),
+        DestinationTest::Failed { failure } => {
+            (icon::STATE_FAILED, palette.bad, failure.headline.as_str(), failure.hint.as_str())
+        }
+    };
+    ui.horizontal_top(|ui| {
+        let (rect, _) = ui.allocate_exact_size(egui::Vec2::splat(theme::ICON_SIZE), egui::Sense::hover());
+        text::paint_icon(ui.painter(), rect.center(), glyph, theme::ICON_SIZE, colour);
+        ui.vertical(|ui| {
+            ui.add(Label::new(RichText::new(words).color(colour)).wrap());
+            if !hint.is_empty() {
+                ui.add(Label::new(hint).wrap());
+            }
+        });
+    });
+}
+
+fn label(ui: &mut Ui, words: &str) -> egui::Response {
+    ui.label(RichText::new(words).font(theme::facts()).color(theme::palette(ui).weak))
+}

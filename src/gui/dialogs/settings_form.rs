@@ -1,0 +1,265 @@
+//! What is typed into the settings, and what it means. Pure.
+
+use std::path::PathBuf;
+
+use crate::{
+    job::S3Location,
+    settings::{Appearance, Settings},
+};
+
+/// Most jobs that may run side by side.
+pub const MOST_JOBS: usize = 16;
+
+/// The settings as text to edit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SettingsForm {
+    /// The place that is shown first.
+    pub section: SettingsSection,
+    /// Path of ffmpeg; empty to look for it.
+    pub ffmpeg: String,
+    /// Path of ffprobe; empty to look for it.
+    pub ffprobe: String,
+    /// The output folder.
+    pub output_folder: String,
+    /// Light, dark or the system's.
+    pub appearance: Appearance,
+    /// Jobs that run side by side.
+    pub running_jobs: usize,
+    /// New files go to the bucket.
+    pub publish_to_s3: bool,
+    /// Name of the bucket.
+    pub bucket: String,
+    /// Prefix of the keys.
+    pub prefix: String,
+    /// URL of a store that is not AWS.
+    pub endpoint: String,
+    /// Region.
+    pub region: String,
+    /// Named profile of the AWS configuration.
+    pub profile: String,
+    /// How the bucket stands in the URL.
+    pub path_style: PathStyle,
+    /// True after a test was started in this dialog: older results are not shown.
+    pub has_tested: bool,
+}
+
+/// A part of the settings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SettingsSection {
+    /// Appearance, jobs side by side, output folder.
+    #[default]
+    General,
+    /// ffmpeg and ffprobe.
+    Ffmpeg,
+    /// The bucket.
+    S3,
+}
+
+impl SettingsSection {
+    /// All parts in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::General, Self::Ffmpeg, Self::S3];
+
+    /// Name of the part.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::General => "General",
+            Self::Ffmpeg => "ffmpeg",
+            Self::S3 => "S3 destination",
+        }
+    }
+}
+
+/// How the bucket stands in the URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathStyle {
+    /// In the path when an endpoint is given.
+    Automatic,
+    /// In the path.
+    Path,
+    /// In the host name.
+    Host,
+}
+
+impl PathStyle {
+    /// All in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::Automatic, Self::Path, Self::Host];
+
+    /// Name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Automatic => "Automatic",
+            Self::Path => "In the path",
+            Self::Host => "In the host name",
+        }
+    }
+
+    fn of(setting: Option<bool>) -> Self {
+        match setting {
+            None => Self::Automatic,
+            Some(true) => Self::Path,
+            Some(false) => Self::Host,
+        }
+    }
+
+    fn setting(self) -> Option<bool> {
+        match self {
+            Self::Automatic => None,
+            Self::Path => Some(true),
+            Self::Host => Some(false),
+        }
+    }
+}
+
+impl SettingsForm {
+    /// The form for these settings.
+    pub fn new(settings: &Settings, section: SettingsSection) -> Self {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        let s3 = &settings.s3;
+        Self {
+            section,
+            ffmpeg: path(&settings.ffmpeg),
+            ffprobe: path(&settings.ffprobe),
+            output_folder: settings.output_folder.display().to_string(),
+            appearance: settings.appearance,
+            running_jobs: settings.running_jobs,
+            publish_to_s3: settings.publish_to_s3,
+            bucket: s3.bucket.clone(),
+            prefix: s3.prefix.clone(),
+            endpoint: s3.endpoint.clone().unwrap_or_default(),
+            region: s3.region.clone().unwrap_or_default(),
+            profile: s3.profile.clone().unwrap_or_default(),
+            path_style: PathStyle::of(s3.path_style),
+            has_tested: false,
+        }
+    }
+
+    /// The settings that the form means; what the form does not show is kept from `base`.
+    ///
+    /// # Errors
+    /// What is missing or wrong, in one sentence for the user, and the part where it is.
+    pub fn to_settings(&self, base: &Settings) -> Result<Settings, (SettingsSection, &'static str)> {
+        let path = |text: &str| filled(text).map(PathBuf::from);
+        let output_folder =
+            path(&self.output_folder).ok_or((SettingsSection::General, "An output folder is needed"))?;
+        if output_folder.is_relative() {
+            return Err((SettingsSection::General, "The output folder needs its full path"));
+        }
+        let s3 = self.location().map_err(|words| (SettingsSection::S3, words));
+        let s3 = match s3 {
+            Ok(location) => location,
+            Err(_) if self.bucket.trim().is_empty() && !self.publish_to_s3 => S3Location::default(),
+            Err(error) => return Err(error),
+        };
+        Ok(Settings {
+            ffmpeg: path(&self.ffmpeg),
+            ffprobe: path(&self.ffprobe),
+            output_folder,
+            s3,
+            publish_to_s3: self.publish_to_s3,
+            preset: base.preset.clone(),
+            running_jobs: self.running_jobs.clamp(1, MOST_JOBS),
+            appearance: self.appearance,
+        })
+    }
+
+    /// The place in S3 that the form means.
+    ///
+    /// # Errors
+    /// What is missing or wrong, in one sentence for the user.
+    pub fn location(&self) -> Result<S3Location, &'static str> {
+        let typed = self.bucket.trim();
+        let (bucket, prefix_in_bucket) = match typed.strip_prefix("s3://").map(|place| place.split_once('/')) {
+            Some(Some((bucket, prefix))) => (bucket, prefix),
+            Some(None) => (&typed["s3://".len()..], ""),
+            None => (typed, ""),
+        };
+        if bucket.is_empty() {
+            return Err("A bucket is needed");
+        }
+        if bucket.contains('/') || bucket.chars().any(char::is_whitespace) {
+            return Err("The name of the bucket has a slash or a space; a folder belongs into the prefix");
+        }
+        let endpoint = filled(&self.endpoint);
+        if endpoint.as_deref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+            return Err("The endpoint begins with http:// or https://");
+        }
+        let prefixes = [prefix_in_bucket, self.prefix.trim()].map(|prefix| prefix.trim_matches('/'));
+        let prefix: Vec<&str> = prefixes.into_iter().filter(|prefix| !prefix.is_empty()).collect();
+        Ok(S3Location {
+            bucket: bucket.to_owned(),
+            prefix: prefix.join("/"),
+            endpoint,
+            region: filled(&self.region),
+            profile: filled(&self.profile),
+            path_style: self.path_style.setting(),
+        })
+    }
+}
+
+fn filled(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            output_folder: std::env::temp_dir().join("out"),
+            s3: S3Location {
+                bucket: "media".to_owned(),
+                prefix: "films/2026".to_owned(),
+                endpoint: Some("http://127.0.0.1:9000".to_owned()),
+                region: Some("eu-central-1".to_owned()),
+                profile: Some("press".to_owned()),
+                path_style: Some(false),
+            },
+            publish_to_s3: true,
+            preset: "quick".to_owned(),
+            running_jobs: 3,
+            appearance: Appearance::Dark,
+            ffmpeg: Some(PathBuf::from("/opt/ffmpeg")),
+            ffprobe: None,
+        }
+    }
+
+    #[test]
+    fn an_untouched_form_changes_nothing() {
+        let settings = settings();
+        let form = SettingsForm::new(&settings, SettingsSection::General);
+        assert_eq!(form.to_settings(&settings), Ok(settings));
+    }
+
+    #[test]
+    fn an_address_in_the_bucket_field_is_taken_apart() {
+        let mut form = SettingsForm::new(&Settings::default(), SettingsSection::S3);
+        form.bucket = "s3://media/films/".to_owned();
+        form.prefix = "/2026/".to_owned();
+        assert_eq!(form.location().map(|location| location.to_string()), Ok("s3://media/films/2026".to_owned()));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_its_place() {
+        let base = settings();
+        let wrong = |change: &dyn Fn(&mut SettingsForm)| {
+            let mut form = SettingsForm::new(&base, SettingsSection::General);
+            change(&mut form);
+            form.to_settings(&base).map_err(|(section, _)| section).unwrap_err()
+        };
+        assert_eq!(wrong(&|form| form.bucket.clear()), SettingsSection::S3);
+        assert_eq!(wrong(&|form| form.bucket = "a/b".to_owned()), SettingsSection::S3);
+        assert_eq!(wrong(&|form| form.endpoint = "localhost:9000".to_owned()), SettingsSection::S3);
+        assert_eq!(wrong(&|form| form.output_folder = " ".to_owned()), SettingsSection::General);
+        assert_eq!(wrong(&|form| form.output_folder = "streams".to_owned()), SettingsSection::General);
+    }
+
+    #[test]
+    fn no_bucket_is_fine_while_nothing_is_published() {
+        let mut form = SettingsForm::new(&settings(), SettingsSection::General);
+        form.bucket.clear();
+        form.publish_to_s3 = false;
+        assert_eq!(form.to_settings(&settings()).map(|settings| settings.s3), Ok(S3Location::default()));
+    }
+}

@@ -1,0 +1,214 @@
+//! What the selected job is and how far it has come.
+
+use eframe::egui::{self, Align2, Frame, Label, Margin, Rect, RichText, ScrollArea, Sense, Ui, pos2, vec2};
+
+use super::row::{paint_picture, state_icon};
+use crate::{
+    engine::{Command, Job},
+    failure::Failure,
+    format,
+    gui::{
+        action::Action,
+        theme::{self, icon},
+        thumbnails::PictureUse,
+        view_state::ViewState,
+        widgets::{Button, text},
+        wording::{self, RenditionRow},
+    },
+    job::JobState,
+};
+
+const LARGEST_PICTURE: egui::Vec2 = egui::Vec2::new(360.0, 202.0);
+/// Right edges of the columns of numbers, in parts of the width of the table.
+const COLUMN_EDGES: [f32; 4] = [0.365, 0.557, 0.794, 0.99];
+/// In a window of middle size the overview has more room than it can use.
+const WIDEST: f32 = 560.0;
+const TERM_WIDTH: f32 = 96.0;
+
+/// Lays the overview out.
+pub fn overview_ui(ui: &mut Ui, job: &Job, view: &mut ViewState, actions: &mut Vec<Action>) {
+    let palette = theme::palette(ui);
+    ui.set_max_width(WIDEST.min(ui.available_width()));
+    picture(ui, job, view);
+    ui.add_space(theme::SPACE[3]);
+    ui.add(Label::new(RichText::new(job.spec.source_name()).font(theme::title()).color(palette.text)).wrap());
+    ui.add_space(theme::SPACE[0]);
+    let description = match &job.source {
+        Some(source) => wording::source_description(source),
+        None => job.spec.source.display().to_string(),
+    };
+    ui.add(Label::new(RichText::new(description).font(theme::facts()).color(palette.weak)).wrap());
+    if view.details_cover_queue || matches!(job.state, JobState::Failed { .. }) {
+        state_line(ui, job);
+    }
+    if let JobState::Failed { failure } = &job.state {
+        failure_ui(ui, failure, actions);
+    }
+    warnings(ui, job);
+    let renditions = wording::rendition_rows(job);
+    if renditions.is_empty() {
+        heading(ui, "Preset");
+        fact(ui, "Name", &job.spec.preset.name);
+        fact(ui, "Renditions", &job.spec.preset.summary());
+    } else {
+        heading(ui, "Renditions");
+        table(ui, &renditions);
+    }
+    heading(ui, "Stream");
+    stream(ui, job, view);
+    buttons(ui, job, actions);
+}
+
+fn picture(ui: &mut Ui, job: &Job, view: &mut ViewState) {
+    let size = LARGEST_PICTURE.min(vec2(ui.available_width(), LARGEST_PICTURE.y));
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    let words = format!("Picture of {}", job.spec.source_name());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &words));
+    let texture = job.thumbnail.as_deref().and_then(|file| view.thumbnails.get(file, PictureUse::Panel));
+    paint_picture(ui, rect, texture.as_ref(), theme::palette(ui));
+}
+
+fn state_line(ui: &mut Ui, job: &Job) {
+    let palette = theme::palette(ui);
+    let (glyph, colour) = state_icon(&job.state, palette);
+    let percent = job.progress().map(|progress| format!(", {}", format::percent(progress.fraction)));
+    ui.add_space(theme::SPACE[1]);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        let (rect, _) = ui.allocate_exact_size(egui::Vec2::splat(theme::ICON_SIZE), Sense::hover());
+        text::paint_icon(ui.painter(), rect.center(), glyph, theme::ICON_SIZE - 1.0, colour);
+        ui.label(format!("{}{}", wording::state_word(job), percent.unwrap_or_default()));
+    });
+}
+
+fn heading(ui: &mut Ui, words: &str) {
+    ui.add_space(theme::SPACE[4] - 4.0);
+    ui.label(RichText::new(words).font(theme::group_heading()).color(theme::palette(ui).weak));
+    ui.add_space(theme::SPACE[1]);
+}
+
+/// Headline, hint, and the technical detail to copy.
+fn failure_ui(ui: &mut Ui, failure: &Failure, actions: &mut Vec<Action>) {
+    let palette = theme::palette(ui);
+    ui.add_space(theme::SPACE[2]);
+    ui.add(Label::new(RichText::new(&failure.headline).color(palette.bad)).wrap());
+    ui.add_space(theme::SPACE[0]);
+    ui.add(Label::new(&failure.hint).wrap());
+    if failure.detail.is_empty() {
+        return;
+    }
+    ui.add_space(theme::SPACE[2]);
+    let frame = Frame::new().fill(palette.background).corner_radius(theme::RADIUS).inner_margin(Margin::same(8));
+    frame.show(ui, |ui| {
+        ui.style_mut().interaction.selectable_labels = true;
+        ScrollArea::vertical().id_salt("failure detail").max_height(140.0).show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            ui.add(Label::new(RichText::new(&failure.detail).monospace()).wrap());
+        });
+    });
+    ui.add_space(theme::SPACE[1]);
+    if Button::new("Copy details").icon(icon::COPY).show(ui).clicked() {
+        let text = format!("{}\n{}\n\n{}", failure.headline, failure.hint, failure.detail);
+        actions.push(Action::Copy { text, what: "Details" });
+    }
+}
+
+fn warnings(ui: &mut Ui, job: &Job) {
+    let warnings = match (&job.state, &job.plan) {
+        (JobState::Done { report }, _) => report.warnings.as_slice(),
+        (_, Some(plan)) => plan.warnings.as_slice(),
+        (_, None) => return,
+    };
+    let palette = theme::palette(ui);
+    for warning in warnings {
+        ui.add_space(theme::SPACE[1]);
+        ui.horizontal_top(|ui| {
+            let (rect, _) = ui.allocate_exact_size(egui::Vec2::splat(theme::ICON_SIZE), Sense::hover());
+            text::paint_icon(ui.painter(), rect.center(), icon::WARNING, theme::ICON_SIZE - 1.0, palette.warning);
+            ui.add(Label::new(RichText::new(warning).font(theme::facts())).wrap());
+        });
+    }
+}
+
+/// The table of renditions: numbers right-aligned in columns that stay where they are.
+fn table(ui: &mut Ui, rows: &[RenditionRow]) {
+    let palette = theme::palette(ui);
+    let header = ["Rendition", "Codec", "Target", "Measured", "Written"].map(str::to_owned);
+    let line = table_line(ui, &header, palette.weak);
+    ui.painter().hline(line.x_range(), line.bottom() - 0.5, (1.0, palette.line));
+    for (place, row) in rows.iter().enumerate() {
+        let cells = [
+            row.name.clone(),
+            row.codec.clone(),
+            format::kilobits(row.target),
+            row.measured.map(format::kilobits).unwrap_or_default(),
+            row.written.map(format::bytes).unwrap_or_default(),
+        ];
+        let line = table_line(ui, &cells, palette.text);
+        if place + 1 < rows.len() {
+            ui.painter().hline(line.x_range(), line.bottom() - 0.5, (1.0, palette.line));
+        }
+    }
+}
+
+fn table_line(ui: &mut Ui, cells: &[String; 5], colour: egui::Color32) -> Rect {
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ICON_HIT), Sense::hover());
+    let spoken: Vec<&str> = cells.iter().map(String::as_str).filter(|cell| !cell.is_empty()).collect();
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Row, true, spoken.join(", ")));
+    let [name, numbers @ ..] = cells;
+    let font = theme::facts();
+    text::paint_elided(ui, rect.left_center(), name, (font.clone(), colour), rect.width() * 0.2);
+    for (cell, edge) in numbers.iter().zip(COLUMN_EDGES) {
+        let right_middle = pos2(rect.left() + rect.width() * edge, rect.center().y);
+        ui.painter().text(right_middle, Align2::RIGHT_CENTER, cell, font.clone(), colour);
+    }
+    rect
+}
+
+fn stream(ui: &mut Ui, job: &Job, view: &ViewState) {
+    if let Some(playable) = wording::playable(job) {
+        fact(ui, "Playable", &playable);
+    }
+    if let Some(published) = wording::published(job) {
+        fact(ui, "Published", &published);
+    }
+    match wording::published_url(job) {
+        Some(url) => fact(ui, "Address", url),
+        None => fact(ui, "Destination", &wording::short_destination(&job.spec.destination, view.home.as_deref())),
+    }
+}
+
+/// A term and its value on one line; the whole value is in the tip.
+fn fact(ui: &mut Ui, term: &str, value: &str) {
+    let palette = theme::palette(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 22.0), Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, format!("{term}: {value}")));
+    text::paint_elided(ui, rect.left_center(), term, (theme::facts(), palette.weak), TERM_WIDTH);
+    let left = pos2(rect.left() + TERM_WIDTH, rect.center().y);
+    text::paint_elided(ui, left, value, (theme::facts(), palette.text), rect.width() - TERM_WIDTH);
+    let _ = response.on_hover_text(value);
+}
+
+fn buttons(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
+    ui.add_space(theme::SPACE[3]);
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(theme::SPACE[1], theme::SPACE[1]);
+        if wording::can_preview(job) && Button::primary("Preview").icon(icon::START).show(ui).clicked() {
+            actions.push(Action::Send(Command::Preview { id: job.id }));
+        }
+        if let Some(url) = wording::published_url(job)
+            && Button::new("Copy URL").icon(icon::LINK).show(ui).clicked()
+        {
+            actions.push(Action::Copy { text: url.to_owned(), what: "URL" });
+        }
+        if let Some(folder) = wording::stream_folder(job)
+            && Button::new("Open folder").icon(icon::OPEN_FOLDER).show(ui).clicked()
+        {
+            actions.push(Action::OpenFolder(folder.to_owned()));
+        }
+        let can_retry = matches!(job.state, JobState::Failed { .. } | JobState::Cancelled);
+        if can_retry && Button::primary("Retry").icon(icon::RETRY).show(ui).clicked() {
+            actions.push(Action::Send(Command::Retry { id: job.id }));
+        }
+    });
+}

@@ -1,0 +1,116 @@
+//! What can be done with a job: at most three icons in its row, all of it in its menu.
+
+use eframe::egui::{self, Popup, Rect, Ui, pos2};
+
+use super::toolbar::menu_entry;
+use crate::{
+    engine::{Command, Job},
+    gui::{
+        action::Action,
+        theme::{self, icon, icon::Icon},
+        widgets::icon_button_at,
+        wording,
+    },
+    job::JobState,
+};
+
+/// One thing that can be done with a job.
+struct JobAction {
+    icon: Icon,
+    verb: &'static str,
+    action: Action,
+}
+
+/// What can be done with a job, the next sensible thing first.
+fn actions_for(job: &Job) -> Vec<JobAction> {
+    let id = job.id;
+    let send = |icon, verb, command| JobAction { icon, verb, action: Action::Send(command) };
+    let preview = wording::can_preview(job).then(|| send(icon::PREVIEW, "Preview", Command::Preview { id }));
+    let copy_url = wording::published_url(job).map(|url| JobAction {
+        icon: icon::LINK,
+        verb: "Copy URL",
+        action: Action::Copy { text: url.to_owned(), what: "URL" },
+    });
+    let open_folder = wording::stream_folder(job).map(|folder| JobAction {
+        icon: icon::OPEN_FOLDER,
+        verb: "Open folder",
+        action: Action::OpenFolder(folder.to_owned()),
+    });
+    let cancel = || send(icon::CLOSE, "Cancel", Command::Cancel { id });
+    let remove = || send(icon::CLOSE, "Remove", Command::Remove { id });
+    let list = match &job.state {
+        JobState::Running { .. } => vec![preview, Some(cancel()), open_folder],
+        JobState::Waiting => {
+            vec![Some(send(icon::MOVE_TO_TOP, "Move to top", Command::MoveToTop { id })), Some(remove())]
+        }
+        JobState::Failed { .. } | JobState::Cancelled => {
+            vec![Some(send(icon::RETRY, "Retry", Command::Retry { id })), Some(remove())]
+        }
+        JobState::Done { .. } => vec![preview, copy_url, open_folder, Some(remove())],
+    };
+    list.into_iter().flatten().collect()
+}
+
+/// Two icons and "…" at the right of a row.
+pub fn row_actions_ui(ui: &mut Ui, (left, row): (f32, Rect), job: &Job, actions: &mut Vec<Action>) {
+    let name = job.spec.source_name();
+    let cell = |place: usize| {
+        let middle = pos2(left + (place as f32 + 0.5) * (theme::ICON_HIT + 1.0), row.center().y);
+        Rect::from_center_size(middle, egui::Vec2::splat(theme::ICON_HIT))
+    };
+    let possible = actions_for(job);
+    let first = 2 - possible.len().min(2);
+    for (place, possible) in possible.into_iter().take(2).enumerate() {
+        let spoken = format!("{} {name}", possible.verb);
+        if icon_button_at(ui, cell(first + place), possible.icon, &spoken, possible.verb).clicked() {
+            actions.push(possible.action);
+        }
+    }
+    let more = icon_button_at(ui, cell(2), icon::MORE, &format!("More for {name}"), "More");
+    Popup::menu(&more).gap(theme::SPACE[0]).accessible_name(format!("Menu of {name}")).show(|ui| {
+        row_menu_ui(ui, job, actions);
+    });
+}
+
+/// Everything that can be done with a job.
+pub fn row_menu_ui(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
+    ui.set_width(200.0);
+    ui.spacing_mut().item_spacing.y = 0.0;
+    for possible in actions_for(job) {
+        if menu_entry(ui, possible.verb).clicked() {
+            actions.push(possible.action);
+        }
+    }
+    ui.separator();
+    if menu_entry(ui, "Show details").clicked() {
+        actions.push(Action::Select(job.id));
+        actions.push(Action::ShowDetails);
+    }
+    if menu_entry(ui, "Copy path of the source").clicked() {
+        let text = job.spec.source.display().to_string();
+        actions.push(Action::Copy { text, what: "Path" });
+    }
+    if job.state.is_at_rest() && menu_entry(ui, "Remove all finished").clicked() {
+        actions.push(Action::Send(Command::RemoveFinished));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gui::tests::states;
+
+    fn verbs(name: &str) -> Vec<&'static str> {
+        let snapshot = states::busy();
+        let job = snapshot.jobs.iter().find(|job| job.spec.source_name() == name).unwrap();
+        actions_for(job).into_iter().map(|possible| possible.verb).collect()
+    }
+
+    #[test]
+    fn the_next_sensible_thing_comes_first() {
+        assert_eq!(verbs("Opening ceremony, camera A.mov"), ["Preview", "Cancel", "Open folder"]);
+        assert_eq!(verbs("Screen recording 2026-11-20 at 14.03.mkv"), ["Move to top", "Remove"]);
+        assert_eq!(verbs("lecture-03.ts"), ["Retry", "Remove"]);
+        assert_eq!(verbs("Teaser.mp4"), ["Preview", "Copy URL", "Open folder", "Remove"]);
+    }
+}

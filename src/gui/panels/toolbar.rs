@@ -1,0 +1,163 @@
+//! The toolbar: what new files get, and the one button for the queue.
+
+use eframe::egui::{self, Align, Layout, Popup, Response, RichText, Ui};
+
+use crate::{
+    engine::{Command, Snapshot},
+    gui::{
+        action::Action,
+        dialogs::settings::SettingsSection,
+        file_dialog::PathPurpose,
+        theme::{self, icon},
+        view_state::ViewState,
+        widgets::{Button, icon_button},
+        wording,
+    },
+    job::JobState,
+    preset::built_in_presets,
+};
+
+/// Below this width the words of the left buttons give way to icons.
+const ROOM_FOR_WORDS: f32 = 860.0;
+
+/// Lays the toolbar out.
+pub fn toolbar_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
+    ui.horizontal_centered(|ui| {
+        ui.spacing_mut().item_spacing.x = theme::SPACE[1];
+        ui.add_space(theme::SIDE_MARGIN);
+        let has_room = ui.available_width() > ROOM_FOR_WORDS;
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.add_space(theme::SIDE_MARGIN);
+            right_part(ui, snapshot, view, actions);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                left_part(ui, snapshot, view, (has_room, actions));
+            });
+        });
+    });
+}
+
+fn right_part(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
+    queue_button(ui, snapshot, actions);
+    if icon_button(ui, icon::SETTINGS, "Settings…", "Settings… (Ctrl+,)").clicked() {
+        actions.push(Action::OpenSettings(SettingsSection::General));
+    }
+    if snapshot.jobs.is_empty() {
+        return;
+    }
+    if icon_button(ui, icon::SEARCH, "Search the queue", "Search the queue (Ctrl+F)").clicked() {
+        actions.push(Action::FocusSearch);
+    }
+    if view.selected.is_some()
+        && icon_button(ui, icon::DETAILS, "Details of the job", "Details of the job (Ctrl+I)").clicked()
+    {
+        actions.push(Action::ToggleDetails);
+    }
+}
+
+fn queue_button(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+    let has_begun = snapshot.jobs.iter().any(|job| job.state != JobState::Waiting);
+    let (label, icon, command) = match snapshot.queue_paused {
+        true if has_begun => ("Resume queue", icon::START, Command::ResumeQueue),
+        true => ("Start queue", icon::START, Command::ResumeQueue),
+        false => ("Pause queue", icon::PAUSE, Command::PauseQueue),
+    };
+    let button = if snapshot.jobs.is_empty() { Button::new(label) } else { Button::primary(label) };
+    if button.icon(icon).show(ui).on_hover_text(format!("{label} (Space)")).clicked() {
+        actions.push(Action::Send(command));
+    }
+}
+
+fn left_part(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, (has_room, actions): (bool, &mut Vec<Action>)) {
+    if has_room {
+        if Button::new("Add files…").icon(icon::ADD).show(ui).on_hover_text("Add files… (Ctrl+O)").clicked() {
+            actions.push(Action::Pick(PathPurpose::AddFiles));
+        }
+    } else if icon_button(ui, icon::ADD, "Add files…", "Add files… (Ctrl+O)").clicked() {
+        actions.push(Action::Pick(PathPurpose::AddFiles));
+    }
+    if icon_button(ui, icon::ADD_FOLDER, "Add folder…", "Add folder… (Ctrl+Shift+O)").clicked() {
+        actions.push(Action::Pick(PathPurpose::AddFolder));
+    }
+    divider(ui);
+    preset_picker(ui, snapshot, actions);
+    destination_picker(ui, snapshot, view, actions);
+}
+
+fn divider(ui: &mut Ui) {
+    let (rect, _) = ui.allocate_exact_size(egui::vec2(9.0, 20.0), egui::Sense::hover());
+    ui.painter().vline(rect.center().x.round(), rect.y_range(), (1.0, theme::palette(ui).line));
+}
+
+fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+    let presets = built_in_presets();
+    let chosen = presets.iter().find(|preset| preset.id == snapshot.settings.preset).or_else(|| presets.first());
+    let name = chosen.map_or("", |preset| preset.name.as_str());
+    let response = Button::new(name).picker("Preset").max_width(240.0).show(ui);
+    menu(&response, ("Preset", 520.0), |ui| {
+        for preset in &presets {
+            let is_chosen = chosen.is_some_and(|chosen| chosen.id == preset.id);
+            if menu_choice(ui, is_chosen, &preset.name, &preset.summary()).clicked() {
+                actions.push(Action::ChoosePreset(preset.id.clone()));
+            }
+        }
+    });
+}
+
+fn destination_picker(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &mut Vec<Action>) {
+    let settings = &snapshot.settings;
+    let home = view.home.as_deref();
+    let label = wording::short_destination(&settings.destination(), home);
+    let response = Button::new(&label).picker("Destination").max_width(ui.available_width()).show(ui);
+    let goes_to_bucket = settings.publish_to_s3 && !settings.s3.bucket.is_empty();
+    menu(&response, ("Destination", 380.0), |ui| {
+        let folder = wording::short_path(&settings.output_folder, home);
+        if menu_choice(ui, !goes_to_bucket, &folder, "Output folder").clicked() {
+            actions.push(Action::ChoosePublishToS3(false));
+        }
+        if !settings.s3.bucket.is_empty() {
+            let place = settings.s3.to_string();
+            let where_it_is = settings.s3.endpoint.as_deref().unwrap_or("Amazon S3");
+            if menu_choice(ui, goes_to_bucket, &place, where_it_is).clicked() {
+                actions.push(Action::ChoosePublishToS3(true));
+            }
+        }
+        ui.separator();
+        if menu_entry(ui, "Change folder…").clicked() {
+            actions.push(Action::Pick(PathPurpose::OutputFolder));
+        }
+        if menu_entry(ui, "S3 settings…").clicked() {
+            actions.push(Action::OpenSettings(SettingsSection::S3));
+        }
+    });
+}
+
+/// A menu below a button.
+fn menu(button: &Response, (name, width): (&str, f32), contents: impl FnOnce(&mut Ui)) {
+    Popup::menu(button).gap(theme::SPACE[0]).accessible_name(name).show(|ui| {
+        ui.set_width(width.min(ui.ctx().content_rect().width() - 2.0 * theme::SIDE_MARGIN));
+        ui.spacing_mut().item_spacing.y = 0.0;
+        contents(ui);
+    });
+}
+
+/// A line of a menu.
+pub fn menu_entry(ui: &mut Ui, words: &str) -> Response {
+    ui.add(
+        egui::Button::new(words).frame_when_inactive(false).min_size(egui::vec2(ui.available_width(), theme::ICON_HIT)),
+    )
+}
+
+/// A line of a menu that is one of several choices, with a weak explanation.
+fn menu_choice(ui: &mut Ui, is_chosen: bool, words: &str, explanation: &str) -> Response {
+    let palette = theme::palette(ui);
+    let explanation = RichText::new(explanation).font(theme::facts()).color(palette.weak);
+    let ink = if is_chosen { palette.text } else { egui::Color32::TRANSPARENT };
+    let mark = RichText::new(icon::CHOSEN.glyph)
+        .color(ink)
+        .font(egui::FontId::new(14.0, theme::fonts::icon_family(icon::CHOSEN)));
+    let button = egui::Button::new((mark, words)).right_text(explanation).frame_when_inactive(false);
+    let response = ui.add(button.min_size(egui::vec2(ui.available_width(), theme::ICON_HIT)));
+    let role = egui::Role::MenuItemRadio;
+    response.widget_info(|| egui::WidgetInfo::selected(role, true, is_chosen, words));
+    response
+}

@@ -1,0 +1,143 @@
+//! Performing what a person did.
+
+use std::path::PathBuf;
+
+use eframe::egui::{self, ViewportCommand};
+
+use super::{
+    action::{Action, CloseAnswer},
+    app::ReelpressApp,
+    dialogs::{paste_path::PathForm, settings::SettingsForm},
+    file_dialog::{self, PathPurpose, PickedPaths},
+    view_state::{Dialog, NoticeMessage},
+};
+use crate::{
+    engine::Command,
+    job::{JobSpec, ThumbnailTimes},
+    preset::{built_in_presets, find_preset},
+    settings::Settings,
+};
+
+impl ReelpressApp {
+    pub(super) fn perform(&mut self, ctx: &egui::Context, action: Action) {
+        match action {
+            Action::Send(command) => self.send(command),
+            Action::AddPaths(paths) => self.add_paths(paths),
+            Action::Pick(purpose) => self.pick(ctx, purpose),
+            Action::Picked(picked) => self.take_picked(picked),
+            Action::TrySampleClip => self.desktop.unpack_sample(self.folders.clone()),
+            Action::ChoosePreset(preset) => self.change_settings(|settings| settings.preset = preset),
+            Action::ChoosePublishToS3(publishes) => self.change_settings(|settings| settings.publish_to_s3 = publishes),
+            Action::OpenSettings(section) => {
+                let form = SettingsForm::new(&self.snapshot.settings, section);
+                self.view.dialog = Some(Dialog::Settings(Box::new(form)));
+            }
+            Action::OpenTools => self.view.dialog = Some(Dialog::Tools { asks_for_download: false }),
+            Action::OpenFolder(folder) => self.desktop.open(folder),
+            Action::Copy { text, what } => {
+                ctx.copy_text(text);
+                self.view.notify(NoticeMessage::Text(format!("{what} copied")));
+            }
+            Action::Select(id) => {
+                self.view.selected = Some(id);
+                self.view.scroll_to = Some(id);
+            }
+            Action::ShowDetails => self.show_details(true),
+            Action::ToggleDetails => {
+                let is_shown = if self.view.is_wide { self.view.details_wanted } else { self.view.details_cover_queue };
+                self.show_details(!is_shown);
+            }
+            Action::FocusSearch => {
+                self.view.details_cover_queue = false;
+                self.view.focus_search = true;
+            }
+            Action::AnswerClose(answer) => self.answer_close(ctx, answer),
+            Action::StayOpen => self.view.close_when_finished = false,
+        }
+    }
+
+    fn show_details(&mut self, are_shown: bool) {
+        if self.view.is_wide {
+            self.view.details_wanted = are_shown;
+        } else {
+            self.view.details_cover_queue = are_shown && self.view.selected.is_some();
+        }
+    }
+
+    fn send(&mut self, command: Command) {
+        if let Command::Preview { id } = &command {
+            self.previews_asked.insert(*id);
+        }
+        if self.engine.send(command).is_err() {
+            self.view.notify(NoticeMessage::Text("The engine has ended; close the window and start again".to_owned()));
+        }
+    }
+
+    fn change_settings(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = (*self.snapshot.settings).clone();
+        change(&mut settings);
+        self.send(Command::UpdateSettings { settings: Box::new(settings) });
+    }
+
+    /// Makes jobs of files and folders, with the chosen preset and destination.
+    pub(super) fn add_paths(&mut self, paths: Vec<PathBuf>) {
+        let settings = &self.snapshot.settings;
+        let Some(preset) = find_preset(&settings.preset).or_else(|| built_in_presets().into_iter().next()) else {
+            return;
+        };
+        let destination = settings.destination();
+        let specs: Vec<JobSpec> = paths
+            .into_iter()
+            .map(|path| JobSpec {
+                source: std::path::absolute(&path).unwrap_or(path),
+                preset: preset.clone(),
+                destination: destination.clone(),
+                thumbnails: ThumbnailTimes::default(),
+            })
+            .collect();
+        if !specs.is_empty() {
+            self.send(Command::AddJobs { specs });
+        }
+    }
+
+    fn pick(&mut self, ctx: &egui::Context, purpose: PathPurpose) {
+        let is_shown = self.view.has_file_dialogs
+            && file_dialog::pick(purpose, self.picked.0.clone(), ctx.clone())
+                .inspect_err(|error| tracing::warn!(%error, "no thread for a file dialog"))
+                .is_ok();
+        if !is_shown {
+            self.view.dialog = Some(Dialog::Path(PathForm::new(purpose)));
+        }
+    }
+
+    fn take_picked(&mut self, PickedPaths { purpose, paths }: PickedPaths) {
+        if matches!(purpose, PathPurpose::AddFiles | PathPurpose::AddFolder) {
+            self.add_paths(paths);
+            return;
+        }
+        let Some(path) = paths.into_iter().next() else { return };
+        let text = path.display().to_string();
+        match (purpose, &mut self.view.dialog) {
+            (PathPurpose::OutputFolder, _) => self.change_settings(|settings| settings.output_folder = path),
+            (PathPurpose::Ffmpeg, _) => self.change_settings(|settings| settings.ffmpeg = Some(path)),
+            (PathPurpose::SettingsOutputFolder, Some(Dialog::Settings(form))) => form.output_folder = text,
+            (PathPurpose::SettingsFfmpeg, Some(Dialog::Settings(form))) => form.ffmpeg = text,
+            (PathPurpose::SettingsFfprobe, Some(Dialog::Settings(form))) => form.ffprobe = text,
+            _ => {}
+        }
+    }
+
+    fn answer_close(&mut self, ctx: &egui::Context, answer: CloseAnswer) {
+        match answer {
+            CloseAnswer::KeepRunning => ctx.send_viewport_cmd(ViewportCommand::Minimized(true)),
+            CloseAnswer::CloseWhenFinished => self.view.close_when_finished = true,
+            CloseAnswer::StopAndClose => {
+                self.view.is_stopping = true;
+                if self.engine.send(Command::Stop).is_err() {
+                    self.engine_ended(ctx);
+                }
+            }
+            CloseAnswer::Cancel => {}
+        }
+    }
+}

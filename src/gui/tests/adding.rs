@@ -1,0 +1,161 @@
+//! Getting files into the queue.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use eframe::egui::{self, Key, Modifiers};
+use egui_kittest::kittest::Queryable;
+
+use super::{Window, states};
+use crate::{
+    engine::{Command, Event},
+    job::{Destination, JobSpec},
+    settings::Settings,
+};
+
+#[derive(Debug)]
+struct File(PathBuf);
+
+impl egui::DroppedFile for File {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("not read in this test".to_owned())
+    }
+}
+
+fn added(window: &Window) -> Vec<JobSpec> {
+    let specs = window.asked().into_iter().map(|command| match command {
+        Command::AddJobs { specs } => specs,
+        other => panic!("{other:?} was asked"),
+    });
+    specs.flatten().collect()
+}
+
+fn drop_files(window: &mut Window, paths: &[&str]) {
+    let files = paths.iter().map(|path| -> egui::DroppedFileHandle { Arc::new(File(PathBuf::from(path))) });
+    window.harness.input_mut().dropped_files = files.collect();
+    window.draw();
+}
+
+#[test]
+fn dropped_files_become_jobs_with_the_chosen_preset_and_destination() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    drop_files(&mut window, &["/films/a.mp4", "/films/Müller – b.mov", "/films/folder"]);
+    let specs = added(&window);
+    let sources: Vec<_> = specs.iter().map(|spec| spec.source.to_str().unwrap()).collect();
+    assert_eq!(sources, ["/films/a.mp4", "/films/Müller – b.mov", "/films/folder"]);
+    assert!(
+        specs.iter().all(|spec| spec.preset.id == "web-hls" && spec.destination.label() == "s3://media-prod/films")
+    );
+}
+
+#[test]
+fn files_dropped_over_several_frames_are_all_taken() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    for path in ["/films/a.mp4", "/films/b.mp4", "/films/c.mp4"] {
+        drop_files(&mut window, &[path]);
+    }
+    assert_eq!(added(&window).len(), 3);
+}
+
+#[test]
+fn the_overlay_says_what_will_happen() {
+    let mut window = Window::open(states::busy());
+    let hovered = |path: &str| egui::HoveredFile { path: Some(path.into()), ..egui::HoveredFile::default() };
+    window.harness.input_mut().hovered_files = ["/a.mp4", "/b.mp4", "/c.mp4", "/d.mp4"].map(hovered).to_vec();
+    window.harness.step();
+    window.harness.step();
+    assert!(window.shows("Add 4 files as Web HLS to s3://media-prod/films"));
+    window.harness.input_mut().hovered_files.clear();
+    window.draw();
+    assert!(!window.shows_somewhere("Add 4 files"));
+}
+
+#[test]
+fn a_pasted_path_becomes_a_job_and_other_text_does_not() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.paste("/films/pasted.mp4");
+    assert_eq!(added(&window)[0].source, Path::new("/films/pasted.mp4"));
+    window.paste("just words");
+    assert!(added(&window).is_empty());
+    assert!(window.shows("The clipboard holds no path of a file"));
+}
+
+#[test]
+fn without_a_dialog_service_a_path_can_be_typed() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.harness.state_mut().set_file_dialogs(false);
+    window.key(Modifiers::COMMAND, Key::O);
+    window.harness.get_by_label("Path of a video file").type_text("films/relative.mp4");
+    window.draw();
+    window.press("Add");
+    assert!(window.shows_somewhere("This is not a full path"));
+    assert!(added(&window).is_empty());
+    window.key(Modifiers::COMMAND, Key::A);
+    window.harness.get_by_label("Path of a video file").type_text("/films/typed.mp4");
+    window.draw();
+    window.press("Add");
+    assert_eq!(added(&window)[0].source, Path::new("/films/typed.mp4"));
+    assert!(!window.shows("Path of a video file"), "the dialog is closed");
+}
+
+#[test]
+fn the_sample_clip_is_unpacked_and_added() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Try the sample clip");
+    let begun = Instant::now();
+    let specs = loop {
+        window.draw();
+        let specs = added(&window);
+        if !specs.is_empty() {
+            break specs;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "the sample clip was not added");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert!(specs[0].source.starts_with(window.home.path()));
+    assert!(std::fs::metadata(&specs[0].source).unwrap().len() > 100_000);
+}
+
+#[test]
+fn the_preset_is_picked_from_the_toolbar() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Preset: Web HLS");
+    window.press("Quick");
+    let asked = window.asked();
+    let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!(settings.preset, "quick");
+    window.happens(Event::SettingsChanged { settings: settings.clone() });
+    assert!(window.shows("Preset: Quick"));
+    drop_files(&mut window, &["/films/a.mp4"]);
+    assert_eq!(added(&window)[0].preset.id, "quick");
+}
+
+#[test]
+fn the_destination_is_picked_from_the_toolbar() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Destination: s3://media-prod/films");
+    window.press("/home/anna/Videos/Reelpress");
+    let asked = window.asked();
+    let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?}") };
+    assert!(!settings.publish_to_s3);
+    window.happens(Event::SettingsChanged { settings: settings.clone() });
+    drop_files(&mut window, &["/films/a.mp4"]);
+    assert!(matches!(added(&window)[0].destination, Destination::Folder(_)));
+}
+
+#[test]
+fn a_preset_that_is_gone_falls_back_to_the_default() {
+    let mut story = states::Story::begin();
+    let settings = Settings { preset: "of a later version".to_owned(), ..Settings::default() };
+    story.tell(&Event::SettingsChanged { settings: Box::new(settings) });
+    let mut window = Window::open(story.snapshot);
+    drop_files(&mut window, &["/films/a.mp4"]);
+    assert_eq!(added(&window)[0].preset.id, "web-hls");
+}

@@ -1,0 +1,221 @@
+//! What can be done with jobs in the queue and in their panel.
+
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::{NodeT, Queryable};
+
+use super::{Window, states};
+use crate::{
+    engine::{Command, Event, Snapshot},
+    job::JobId,
+};
+
+fn id_of(snapshot: &Snapshot, name: &str) -> JobId {
+    snapshot.jobs.iter().find(|job| job.spec.source_name() == name).unwrap().id
+}
+
+/// Names of the jobs whose rows are laid out, from their spoken descriptions.
+fn rows(window: &Window) -> Vec<String> {
+    let rows = window.harness.query_all_by_role(eframe::egui::Role::ListItem);
+    rows.filter_map(|row| row.accesskit_node().label()).collect()
+}
+
+#[test]
+fn a_removed_job_can_be_brought_back() {
+    let snapshot = states::busy();
+    let teaser = id_of(&snapshot, "Teaser.mp4");
+    let mut window = Window::open(snapshot);
+    window.press("More for Teaser.mp4");
+    window.press("Remove");
+    assert_eq!(window.asked(), [Command::Remove { id: teaser }]);
+    window.happens(Event::JobsRemoved { ids: vec![teaser] });
+    assert!(window.shows("Teaser.mp4 is off the list"));
+    window.press("Undo");
+    assert_eq!(window.asked(), [Command::UndoRemove]);
+    window.happens(Event::RemovalUndone);
+    assert!(window.shows("More for Teaser.mp4"));
+    assert!(!window.shows("Teaser.mp4 is off the list"));
+}
+
+#[test]
+fn each_state_offers_its_next_step() {
+    let snapshot = states::busy();
+    let ids =
+        ["Opening ceremony, camera A.mov", "lecture-03.ts", "Screen recording 2026-11-20 at 14.03.mkv", "bikes.mp4"]
+            .map(|name| id_of(&snapshot, name));
+    let mut window = Window::open(snapshot);
+    window.press("Preview Opening ceremony, camera A.mov");
+    window.press("Retry lecture-03.ts");
+    window.press("Move to top Screen recording 2026-11-20 at 14.03.mkv");
+    window.press("Cancel bikes.mp4");
+    let [opening, lecture, screen, bikes] = ids;
+    assert_eq!(
+        window.asked(),
+        [
+            Command::Preview { id: opening },
+            Command::Retry { id: lecture },
+            Command::MoveToTop { id: screen },
+            Command::Cancel { id: bikes },
+        ]
+    );
+}
+
+#[test]
+fn filters_show_their_jobs_and_count_them() {
+    let mut window = Window::open(states::busy());
+    assert_eq!(rows(&window).len(), 8);
+    for (filter, names) in [
+        ("Active 3", vec!["Opening ceremony, camera A.mov", "Interview Dr. Müller – final_v7.mp4", "bikes.mp4"]),
+        ("Waiting 1", vec!["Screen recording 2026-11-20 at 14.03.mkv"]),
+        ("Done 2", vec!["Teaser.mp4", "Street.avi"]),
+        ("Failed 2", vec!["lecture-03.ts", "Trailer_4K_de.mxf"]),
+    ] {
+        window.press(filter);
+        let rows = rows(&window);
+        assert_eq!(rows.len(), names.len(), "{filter}: {rows:?}");
+        assert!(rows.iter().zip(&names).all(|(row, name)| row.starts_with(name)), "{filter}: {rows:?}");
+    }
+}
+
+#[test]
+fn the_search_narrows_the_list() {
+    let mut window = Window::open(states::busy());
+    window.key(Modifiers::COMMAND, Key::F);
+    window.harness.get_by_role_and_label(eframe::egui::Role::TextInput, "Search the queue").type_text("müller");
+    window.draw();
+    assert_eq!(rows(&window).len(), 1);
+}
+
+#[test]
+fn a_failed_job_shows_cause_remedy_and_detail() {
+    let mut window = Window::open(states::busy());
+    window.harness.get_by_label_contains("lecture-03.ts, Failed").click();
+    window.draw();
+    assert!(window.shows("The bucket “media-prod” refuses the upload: access denied"));
+    assert!(window.shows("Add s3:PutObject to the user’s policy"));
+    assert!(window.shows_somewhere("request id: 4B1C"));
+    window.press("Copy details");
+    assert!(window.shows("Details copied"));
+}
+
+#[test]
+fn the_url_of_a_published_stream_goes_to_the_clipboard() {
+    let mut window = Window::open(states::busy());
+    window.harness.get_by_label("Copy URL Teaser.mp4").click();
+    let mut copied = Vec::new();
+    for _ in 0..4 {
+        window.harness.step();
+        copied.extend(window.harness.output().platform_output.commands.iter().cloned());
+    }
+    let url = "https://media-prod.s3.eu-central-1.amazonaws.com/films/teaser/master.m3u8".to_owned();
+    assert!(copied.contains(&eframe::egui::OutputCommand::CopyText(url)), "{copied:?}");
+    assert!(window.shows("URL copied"));
+}
+
+#[test]
+fn the_panel_shows_renditions_files_and_log() {
+    let snapshot = states::busy();
+    let opening = id_of(&snapshot, "Opening ceremony, camera A.mov");
+    let mut window = Window::open(snapshot);
+    assert!(window.shows_somewhere("1080p, H.264, 5\u{202f}000 k, 4\u{202f}812 k, 947 MB"));
+    assert!(window.shows("Playable: Now, 00:26:08 of 00:42:10"));
+    assert!(window.shows("Published: 261 of 264 finished files"));
+    window.press("Files");
+    assert!(window.shows("No file is finished yet"));
+    let files = vec![crate::job::FileReport { path: "1080p/init.mp4".to_owned(), bytes: 1200 }];
+    window.happens(Event::FilesFinished { id: opening, files });
+    assert!(window.shows("1080p/init.mp4, 1.2 kB"));
+    window.press("Log");
+    window.happens(Event::JobLogged { id: opening, line: "frame=100".to_owned() });
+    assert!(window.shows("frame=100"));
+}
+
+#[test]
+fn keys_select_preview_cancel_remove_and_pause() {
+    let snapshot = states::busy();
+    let ids: Vec<JobId> = snapshot.jobs.iter().map(|job| job.id).collect();
+    let mut window = Window::open(snapshot);
+    window.key(Modifiers::NONE, Key::Enter);
+    window.key(Modifiers::NONE, Key::ArrowDown);
+    window.key(Modifiers::NONE, Key::Delete);
+    window.key(Modifiers::NONE, Key::End);
+    window.key(Modifiers::NONE, Key::Delete);
+    window.key(Modifiers::NONE, Key::Space);
+    assert_eq!(
+        window.asked(),
+        [
+            Command::Preview { id: ids[0] },
+            Command::Cancel { id: ids[1] },
+            Command::Remove { id: ids[7] },
+            Command::PauseQueue,
+        ]
+    );
+    window.happens(Event::QueuePaused);
+    window.press("Resume queue");
+    assert_eq!(window.asked(), [Command::ResumeQueue]);
+}
+
+#[test]
+fn a_waiting_job_is_dragged_to_another_place() {
+    let snapshot = states::many(5);
+    let second = snapshot.jobs[1].id;
+    let mut window = Window::open(snapshot);
+    let from = window.harness.get_by_label("Move clip 00002.mp4").rect().center();
+    let below_the_fourth = window.harness.get_by_label_contains("clip 00004.mp4, Waiting").rect().bottom();
+    window.harness.drag_at(from);
+    window.draw();
+    window.harness.hover_at(eframe::egui::pos2(from.x, from.y + 20.0));
+    window.draw();
+    window.harness.hover_at(eframe::egui::pos2(from.x, below_the_fourth));
+    window.draw();
+    window.harness.drop_at(eframe::egui::pos2(from.x, below_the_fourth));
+    window.draw();
+    assert_eq!(window.asked(), [Command::MoveTo { id: second, index: 3 }]);
+}
+
+#[test]
+fn of_ten_thousand_jobs_only_those_in_sight_are_laid_out() {
+    let mut window = Window::open(states::many(10_000));
+    let shown = rows(&window).len();
+    assert!((5..=20).contains(&shown), "{shown} rows");
+    window.key(Modifiers::NONE, Key::End);
+    assert!(rows(&window).iter().any(|row| row.starts_with("clip 10000.mp4")));
+    assert!(window.shows("0 of 10000 done") || window.shows_somewhere("0 of 10"));
+}
+
+#[test]
+fn a_narrow_window_shows_the_panel_in_place_of_the_queue() {
+    let mut window = Window::sized(states::busy(), [800.0, 500.0]);
+    assert!(!window.shows("Overview"));
+    window.key(Modifiers::COMMAND, Key::I);
+    assert!(window.shows("Overview"));
+    assert!(rows(&window).is_empty());
+    window.press("Back to the queue");
+    assert!(!window.shows("Overview"));
+    assert!(!rows(&window).is_empty());
+}
+
+#[test]
+fn what_went_wrong_beside_the_jobs_is_shown_until_dismissed() {
+    let mut window = Window::open(states::busy());
+    window.happens(Event::Noticed { failure: states::access_denied() });
+    assert!(window.shows("Add s3:PutObject to the user’s policy"));
+    window.press("Dismiss: The bucket “media-prod” refuses the upload: access denied");
+    assert!(!window.shows("Add s3:PutObject to the user’s policy"));
+}
+
+#[test]
+fn the_panel_is_as_wide_as_agreed_whatever_it_shows() {
+    let mut window = Window::open(states::busy());
+    for name in ["Opening ceremony", "Screen recording", "lecture-03.ts", "Teaser.mp4", "Street.avi"] {
+        let rows = window.harness.query_all_by_role(eframe::egui::Role::ListItem);
+        let row =
+            rows.into_iter().find(|row| row.accesskit_node().label().is_some_and(|label| label.starts_with(name)));
+        row.unwrap().click();
+        window.draw();
+        for tab in ["Overview", "Files", "Log"] {
+            window.press(tab);
+            let row = window.harness.get_by_label_contains("Opening ceremony, camera A.mov, Encoding").rect();
+            assert!((row.right() - 888.0).abs() < 2.0, "{name}, {tab}: the queue ends at {}", row.right());
+        }
+    }
+}

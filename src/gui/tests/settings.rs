@@ -1,0 +1,84 @@
+//! The settings dialog.
+
+use eframe::egui::{Key, Modifiers, Role};
+use egui_kittest::kittest::Queryable;
+
+use super::{Window, states};
+use crate::{
+    engine::{Command, DestinationTest, Event},
+    settings::{Appearance, Settings},
+};
+
+fn saved(window: &Window) -> Settings {
+    let asked = window.asked();
+    let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?}") };
+    (**settings).clone()
+}
+
+fn type_into(window: &mut Window, label: &str, text: &str) {
+    window.harness.get_by_role_and_label(Role::TextInput, label).focus();
+    window.draw();
+    window.key(Modifiers::COMMAND, Key::A);
+    window.harness.get_by_role_and_label(Role::TextInput, label).type_text(text);
+    window.draw();
+}
+
+#[test]
+fn what_is_typed_is_saved() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Settings…");
+    window.press("Dark");
+    window.press("S3 destination");
+    type_into(&mut window, "Bucket", "other");
+    type_into(&mut window, "Endpoint", "http://127.0.0.1:9000");
+    window.press("In the path");
+    window.press("Save");
+    let settings = saved(&window);
+    assert_eq!(settings.appearance, Appearance::Dark);
+    assert_eq!(settings.s3.to_string(), "s3://other/films");
+    assert_eq!(settings.s3.endpoint.as_deref(), Some("http://127.0.0.1:9000"));
+    assert_eq!(settings.s3.path_style, Some(true));
+    assert!(!window.shows("Save"), "the dialog is closed");
+}
+
+#[test]
+fn wrong_settings_are_not_saved_and_say_why() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Settings…");
+    window.press("S3 destination");
+    type_into(&mut window, "Endpoint", "localhost");
+    assert!(window.shows("The endpoint begins with http:// or https://"));
+    window.press("Save");
+    assert!(window.asked().is_empty());
+    window.press("Cancel");
+    assert!(window.asked().is_empty());
+    assert!(!window.shows("Save"));
+}
+
+#[test]
+fn a_destination_is_tested_before_it_is_saved() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Settings…");
+    window.press("S3 destination");
+    window.press("Test connection");
+    let asked = window.asked();
+    let [Command::TestDestination { location }] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!(location.to_string(), "s3://media-prod/films");
+    window.happens(Event::DestinationTested { test: DestinationTest::Running });
+    assert!(window.shows("Writing, reading and deleting an object"));
+    let test = DestinationTest::Failed { failure: states::access_denied() };
+    window.happens(Event::DestinationTested { test });
+    assert!(window.shows("Add s3:PutObject to the user’s policy"));
+    window.happens(Event::DestinationTested { test: DestinationTest::Passed });
+    assert!(window.shows("An object was written, read and deleted"));
+}
+
+#[test]
+fn the_appearance_follows_the_settings() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    for (appearance, is_dark) in [(Appearance::Dark, true), (Appearance::Light, false)] {
+        let settings = Settings { appearance, ..Settings::default() };
+        window.happens(Event::SettingsChanged { settings: Box::new(settings) });
+        assert_eq!(window.harness.ctx.global_style().visuals.dark_mode, is_dark);
+    }
+}

@@ -1,0 +1,179 @@
+//! What the window remembers by itself: selection, filter, open dialogs, notices. Never a fact about a job.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    dialogs::{paste_path::PathForm, settings::SettingsForm},
+    queue_view::QueueView,
+    thumbnails::ThumbnailCache,
+};
+use crate::{
+    engine::{JobFilter, Snapshot},
+    failure::Failure,
+    job::JobId,
+};
+
+/// How long a notice stays that asks for nothing.
+const NOTICE_STAYS: Duration = Duration::from_secs(8);
+/// More notices than this are not shown at once; the oldest go.
+const NOTICES_SHOWN: usize = 4;
+
+/// What the window remembers by itself.
+pub struct ViewState {
+    /// The job whose panel is shown.
+    pub selected: Option<JobId>,
+    /// Which jobs the queue shows.
+    pub filter: JobFilter,
+    /// Only jobs with this text in their name are shown.
+    pub search: String,
+    /// True until the search field has taken the keyboard.
+    pub focus_search: bool,
+    /// The jobs that filter and search let through.
+    pub queue: QueueView,
+    /// The row that must come into view.
+    pub scroll_to: Option<JobId>,
+    /// Whether the panel of the selected job is wanted in a wide window.
+    pub details_wanted: bool,
+    /// Whether the panel of the selected job is shown in place of the queue in a narrow window.
+    pub details_cover_queue: bool,
+    /// Whether the window is wide enough for queue and panel side by side.
+    pub is_wide: bool,
+    /// Which part of the selected job is shown.
+    pub tab: DetailsTab,
+    /// The dialog that is open.
+    pub dialog: Option<Dialog>,
+    /// Small messages at the bottom.
+    pub notices: Vec<Notice>,
+    /// True after a person closed the dialog about ffmpeg, until it is found.
+    pub tools_dialog_dismissed: bool,
+    /// Close the window when nothing runs and nothing waits any more.
+    pub close_when_finished: bool,
+    /// True while the engine stops before the window closes.
+    pub is_stopping: bool,
+    /// True when the window system can show a file dialog.
+    pub has_file_dialogs: bool,
+    /// Small pictures of the sources.
+    pub thumbnails: ThumbnailCache,
+    /// The user's home, for short paths.
+    pub home: Option<PathBuf>,
+}
+
+/// Parts of the panel of the selected job.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DetailsTab {
+    /// What it is and how far it has come.
+    #[default]
+    Overview,
+    /// Files of the stream.
+    Files,
+    /// What was done.
+    Log,
+}
+
+impl DetailsTab {
+    /// All parts in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::Overview, Self::Files, Self::Log];
+
+    /// Name of the part.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Files => "Files",
+            Self::Log => "Log",
+        }
+    }
+}
+
+/// A dialog over the window.
+pub enum Dialog {
+    /// All settings.
+    Settings(Box<SettingsForm>),
+    /// ffmpeg is missing, on its way, or found.
+    Tools {
+        /// True after "Download ffmpeg…", until it is confirmed or withdrawn.
+        asks_for_download: bool,
+    },
+    /// A path to type or paste.
+    Path(PathForm),
+    /// Jobs run while the window is to be closed.
+    Close,
+}
+
+/// A small message at the bottom of the window.
+pub struct Notice {
+    /// What happened.
+    pub message: NoticeMessage,
+    /// When it goes by itself; `None` when it stays until dismissed.
+    pub until: Option<Instant>,
+}
+
+/// What a notice says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NoticeMessage {
+    /// Something was done.
+    Text(String),
+    /// Jobs left the list and can be brought back.
+    Removed(String),
+    /// Something that concerns no job went wrong.
+    Failure(Failure),
+}
+
+impl ViewState {
+    /// The state of a window that just opened.
+    pub fn new(thumbnails: ThumbnailCache, home: Option<PathBuf>) -> Self {
+        Self {
+            selected: None,
+            filter: JobFilter::All,
+            search: String::new(),
+            focus_search: false,
+            queue: QueueView::default(),
+            scroll_to: None,
+            details_wanted: true,
+            details_cover_queue: false,
+            is_wide: true,
+            tab: DetailsTab::Overview,
+            dialog: None,
+            notices: Vec::new(),
+            tools_dialog_dismissed: false,
+            close_when_finished: false,
+            is_stopping: false,
+            has_file_dialogs: false,
+            thumbnails,
+            home,
+        }
+    }
+
+    /// Shows a notice; at most one of each kind of removal is kept, since only the last can be undone.
+    pub fn notify(&mut self, message: NoticeMessage) {
+        self.notices.retain(|notice| {
+            notice.message != message
+                && !(matches!(notice.message, NoticeMessage::Removed(_))
+                    && matches!(message, NoticeMessage::Removed(_)))
+        });
+        if self.notices.len() >= NOTICES_SHOWN {
+            self.notices.remove(0);
+        }
+        let stays = matches!(message, NoticeMessage::Failure(_));
+        let until = (!stays).then(|| Instant::now() + NOTICE_STAYS);
+        self.notices.push(Notice { message, until });
+    }
+
+    /// Drops notices that have been shown long enough; gives the time until the next one goes.
+    pub fn expire_notices(&mut self, now: Instant) -> Option<Duration> {
+        self.notices.retain(|notice| notice.until.is_none_or(|until| until > now));
+        self.notices.iter().filter_map(|notice| notice.until).min().map(|until| until.saturating_duration_since(now))
+    }
+
+    /// Takes in a newer snapshot: the list is filtered again, and a selected job that is gone is no longer selected.
+    pub fn take_snapshot(&mut self, snapshot: &Arc<Snapshot>) {
+        self.queue.update(snapshot, self.filter, &self.search);
+        if self.selected.is_some_and(|id| snapshot.job(id).is_none()) {
+            self.selected = None;
+            self.details_cover_queue = false;
+        }
+    }
+}

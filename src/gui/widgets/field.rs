@@ -1,0 +1,53 @@
+//! Fields of forms with the label that belongs to them.
+
+use eframe::egui::{self, Frame, Margin, Response, Stroke, TextEdit, Ui};
+
+use super::Button;
+use crate::gui::theme;
+
+/// A label above a line of text to edit.
+pub fn text_field(ui: &mut Ui, label: &str, text: &mut String, hint: &str) -> Response {
+    let name = ui.label(egui::RichText::new(label).font(theme::facts()).color(theme::palette(ui).weak));
+    ui.add_space(-theme::SPACE[0]);
+    edit(ui, text, hint, ui.available_width()).labelled_by(name.id)
+}
+
+/// A label above a path to edit, with "Choose…" beside it where the system has file dialogs. The second value is true
+/// when that was pressed.
+pub fn path_field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, has_dialogs: bool) -> (Response, bool) {
+    let name = ui.label(egui::RichText::new(label).font(theme::facts()).color(theme::palette(ui).weak));
+    ui.add_space(-theme::SPACE[0]);
+    ui.horizontal(|ui| {
+        let button_width = if has_dialogs { 84.0 + theme::SPACE[1] } else { 0.0 };
+        let response = edit(ui, text, hint, ui.available_width() - button_width).labelled_by(name.id);
+        let spoken = format!("Choose {label}…");
+        let is_pressed = has_dialogs && Button::new("Choose…").named(&spoken).show(ui).clicked();
+        (response, is_pressed)
+    })
+    .inner
+}
+
+fn edit(ui: &mut Ui, text: &mut String, hint: &str, width: f32) -> Response {
+    let palette = theme::palette(ui);
+    let frame = Frame::new()
+        .fill(palette.background)
+        .stroke(Stroke::new(1.0, palette.line))
+        .corner_radius(theme::RADIUS)
+        .inner_margin(Margin::symmetric(8, 6));
+    let hint = egui::RichText::new(hint).color(palette.faint);
+    ui.add(TextEdit::singleline(text).hint_text(hint).frame(frame).desired_width(width))
+}
+
+/// A box to tick with its words.
+pub fn check_box(ui: &mut Ui, is_ticked: &mut bool, words: &str) -> Response {
+    ui.scope(|ui| {
+        let palette = theme::palette(ui);
+        let widgets = &mut ui.visuals_mut().widgets;
+        for state in [&mut widgets.inactive, &mut widgets.hovered] {
+            state.bg_stroke = Stroke::new(1.0, palette.weak);
+            state.bg_fill = palette.background;
+        }
+        ui.checkbox(is_ticked, words)
+    })
+    .inner
+}

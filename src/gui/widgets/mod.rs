@@ -1,0 +1,14 @@
+//! Small parts that panels and dialogs share; each says its name to assistive technology.
+
+mod badge;
+mod button;
+mod field;
+mod progress_bar;
+mod tabs;
+pub mod text;
+
+pub use badge::badge;
+pub use button::{Button, icon_button, icon_button_at};
+pub use field::{check_box, path_field, text_field};
+pub use progress_bar::{BarKind, progress_bar_at};
+pub use tabs::{segmented, tabs};

@@ -1,0 +1,418 @@
+//! What rows, panel and status line say of a job. Pure functions of the engine's state.
+
+use std::path::Path;
+
+use crate::{
+    engine::{Job, QueueCounts, ToolStatus},
+    format,
+    job::{JobState, Progress, Report, Stage},
+    media::SourceMedia,
+    preset::BitRate,
+};
+
+/// Between facts on one line.
+const BETWEEN_FACTS: &str = " · ";
+
+/// `1920×1080 · 25 fps · 00:42:10 · 18.4 GB`; the facts that are not known are left out.
+pub fn source_facts(source: &SourceMedia) -> String {
+    let mut facts = Vec::new();
+    if let Some(video) = source.main_video() {
+        let interlaced = if video.scan.is_interlaced() { "i" } else { "" };
+        facts.push(format!("{}{interlaced}", video.display_size()));
+        if video.is_variable_frame_rate() {
+            facts.push("VFR".to_owned());
+        } else if let Some(rate) = video.average_frame_rate.or(video.real_frame_rate) {
+            facts.push(format::frames_per_second(rate.per_second()));
+        }
+    }
+    facts.extend(source.picture_duration().map(format::clock));
+    if source.size_bytes > 0 {
+        facts.push(format::bytes(source.size_bytes));
+    }
+    facts.join(BETWEEN_FACTS)
+}
+
+/// `ProRes 422 HQ · 1920×1080 · 25 fps · bt709 · stereo 24-bit` for the panel.
+pub fn source_description(source: &SourceMedia) -> String {
+    let mut facts = Vec::new();
+    if let Some(video) = source.main_video() {
+        facts.push(with_profile(&codec_name(&video.codec), video.profile.as_deref()));
+        facts.push(video.display_size().to_string());
+        if let Some(rate) = video.average_frame_rate.or(video.real_frame_rate) {
+            facts.push(format::frames_per_second(rate.per_second()));
+        }
+        facts.extend(video.colour.primaries.clone());
+    }
+    if let Some(audio) = source.main_audio() {
+        let layout = audio.channel_layout.as_deref().map(|layout| layout.trim_end_matches("(side)").to_owned());
+        let channels =
+            layout.or_else(|| audio.channels.map(|count| format::count(count.into(), "channel", "channels")));
+        let depth = audio.bits_per_sample.filter(|bits| *bits > 0).map(|bits| format!("{bits}-bit"));
+        let words: Vec<String> = [Some(codec_name(&audio.codec)), channels, depth].into_iter().flatten().collect();
+        facts.push(words.join(" "));
+    }
+    facts.join(BETWEEN_FACTS)
+}
+
+fn with_profile(codec: &str, profile: Option<&str>) -> String {
+    match profile {
+        Some(profile) if !profile.is_empty() && profile != "unknown" => format!("{codec} {profile}"),
+        _ => codec.to_owned(),
+    }
+}
+
+/// The field's name of a codec that ffmpeg writes in its own way.
+fn codec_name(ffmpeg_name: &str) -> String {
+    let known = match ffmpeg_name {
+        "h264" => "H.264",
+        "hevc" => "HEVC",
+        "av1" => "AV1",
+        "vp8" => "VP8",
+        "vp9" => "VP9",
+        "prores" => "ProRes",
+        "dnxhd" => "DNxHD",
+        "mpeg2video" => "MPEG-2",
+        "mpeg4" => "MPEG-4",
+        "mjpeg" => "MJPEG",
+        "aac" => "AAC",
+        "ac3" => "AC-3",
+        "eac3" => "E-AC-3",
+        "mp3" => "MP3",
+        "opus" => "Opus",
+        "flac" => "FLAC",
+        other if other.starts_with("pcm_") => "PCM",
+        other => return other.to_owned(),
+    };
+    known.to_owned()
+}
+
+/// The third line of a row at rest: the one thing worth knowing.
+pub fn rest_line(job: &Job, home: Option<&Path>) -> String {
+    match &job.state {
+        JobState::Done { report } => gain(report, job.source.as_deref().map(|source| source.size_bytes)),
+        JobState::Failed { failure } => failure.headline.clone(),
+        JobState::Waiting | JobState::Running { .. } | JobState::Cancelled => {
+            format!("{} → {}", job.spec.preset.name, short_destination(&job.spec.destination, home))
+        }
+    }
+}
+
+/// `4 renditions · 61 MB · 31 % smaller than the source`.
+fn gain(report: &Report, source_bytes: Option<u64>) -> String {
+    let pictures = report.renditions.iter().filter(|rendition| rendition.size.is_some()).count();
+    let mut facts = vec![format::count(pictures as u64, "rendition", "renditions"), format::bytes(report.total_bytes)];
+    if let Some(source_bytes) = source_bytes.filter(|bytes| *bytes > report.total_bytes) {
+        let saved = 1.0 - report.total_bytes as f64 / source_bytes as f64;
+        if saved >= 0.01 {
+            facts.push(format!("{} smaller than the source", format::percent(saved)));
+        }
+    }
+    facts.join(BETWEEN_FACTS)
+}
+
+/// The word of a state.
+pub fn state_word(job: &Job) -> String {
+    match &job.state {
+        JobState::Waiting => "Waiting".to_owned(),
+        JobState::Running { progress } => progress.stage.working_label().to_owned(),
+        JobState::Done { report } if report.warnings.is_empty() => "Done".to_owned(),
+        JobState::Done { report } => {
+            format!("Done with {}", format::count(report.warnings.len() as u64, "warning", "warnings"))
+        }
+        JobState::Failed { .. } => "Failed".to_owned(),
+        JobState::Cancelled => "Cancelled".to_owned(),
+    }
+}
+
+/// The line below the state: numbers while it runs, else the remedy or the time it took.
+pub fn state_line(job: &Job, queue_paused: bool) -> String {
+    match &job.state {
+        JobState::Waiting if queue_paused => "The queue is paused".to_owned(),
+        JobState::Waiting | JobState::Cancelled => String::new(),
+        JobState::Running { progress } => numbers(progress),
+        JobState::Failed { failure } => failure.hint.clone(),
+        JobState::Done { report } => {
+            let verb = if report.urls.is_empty() { "Finished" } else { "Published" };
+            format!("{verb} in {}", format::clock(report.wall_time))
+        }
+    }
+}
+
+/// `3.4× speed · 85 fps · 00:05:12 left`, or `41 of 45 files · 12.4 MB/s` while only the upload is left.
+fn numbers(progress: &Progress) -> String {
+    let mut numbers = Vec::new();
+    if progress.stage == Stage::Publish {
+        numbers.push(format!(
+            "{} of {}",
+            progress.published_files,
+            format::count(progress.finished_files, "file", "files")
+        ));
+        numbers.extend(progress.upload_bytes_per_second.map(format::bytes_per_second));
+    } else {
+        numbers.extend(progress.speed.map(|speed| format!("{speed:.1}× speed")));
+        numbers.extend(progress.frames_per_second.map(|rate| format!("{rate:.0} fps")));
+    }
+    numbers.extend(progress.time_left.map(|left| format!("{} left", format::clock(left))));
+    numbers.join(BETWEEN_FACTS)
+}
+
+/// All that a row shows, for a screen reader.
+pub fn row_description(job: &Job, queue_paused: bool) -> String {
+    let mut words = vec![job.spec.source_name(), state_word(job)];
+    words.extend(job.progress().map(|progress| format::percent(progress.fraction)));
+    if job.state.is_at_rest() {
+        words.push(rest_line(job, None));
+    }
+    words.push(state_line(job, queue_paused));
+    words.retain(|word| !word.is_empty());
+    words.join(", ")
+}
+
+/// One rendition in the table of the panel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenditionRow {
+    /// Name, such as `1080p` or `Audio`.
+    pub name: String,
+    /// Codec in the words of the field.
+    pub codec: String,
+    /// What was asked for.
+    pub target: BitRate,
+    /// What came out so far.
+    pub measured: Option<BitRate>,
+    /// Bytes written so far.
+    pub written: Option<u64>,
+}
+
+/// The renditions of a job: as planned, as far as they have come, or as reported. Empty before the plan is known.
+pub fn rendition_rows(job: &Job) -> Vec<RenditionRow> {
+    let planned_codec = |name: &str| {
+        let plan = job.plan.as_ref()?;
+        plan.renditions.iter().find(|rendition| rendition.name == name).map(|rendition| rendition.codec.clone())
+    };
+    if let JobState::Done { report } = &job.state {
+        let rows = report.renditions.iter().map(|rendition| RenditionRow {
+            name: rendition_name(&rendition.name),
+            codec: planned_codec(&rendition.name).unwrap_or_else(|| rendition.codecs.clone()),
+            target: BitRate::from_bits(rendition.target_bps),
+            measured: Some(BitRate::from_bits(rendition.average_bps)),
+            written: Some(rendition.bytes),
+        });
+        return rows.collect();
+    }
+    let Some(plan) = &job.plan else { return Vec::new() };
+    let progress = job.progress().map(|progress| progress.renditions.as_slice()).unwrap_or_default();
+    let rows = plan.renditions.iter().map(|rendition| {
+        let so_far = progress.iter().find(|candidate| candidate.name == rendition.name);
+        RenditionRow {
+            name: rendition_name(&rendition.name),
+            codec: rendition.codec.clone(),
+            target: rendition.target,
+            measured: so_far.and_then(|so_far| so_far.measured_bps).map(BitRate::from_bits),
+            written: so_far.map(|so_far| so_far.bytes).filter(|bytes| *bytes > 0),
+        }
+    });
+    rows.collect()
+}
+
+fn rendition_name(name: &str) -> String {
+    if name == "audio" { "Audio".to_owned() } else { name.to_owned() }
+}
+
+/// `Now, 00:26:08 of 00:42:10`, or nothing while it can't be played.
+pub fn playable(job: &Job) -> Option<String> {
+    match &job.state {
+        JobState::Running { progress } => {
+            let now = format!("Now, {}", format::clock(progress.playable?));
+            Some(match progress.source_duration {
+                Some(whole) => format!("{now} of {}", format::clock(whole)),
+                None => now,
+            })
+        }
+        JobState::Done { report } => Some(format!("Whole, {}", format::clock(report.duration))),
+        _ => None,
+    }
+}
+
+/// `261 of 264 finished files`; nothing for a stream that stays in a folder.
+pub fn published(job: &Job) -> Option<String> {
+    match (&job.state, &job.spec.destination) {
+        (JobState::Running { progress }, crate::job::Destination::S3 { .. }) => Some(format!(
+            "{} of {}",
+            progress.published_files,
+            format::count(progress.finished_files, "finished file", "finished files")
+        )),
+        (JobState::Done { report }, _) if !report.urls.is_empty() => {
+            Some(format::count(report.files.len() as u64, "file", "files"))
+        }
+        _ => None,
+    }
+}
+
+/// The URL of the multivariant playlist, once it is published.
+pub fn published_url(job: &Job) -> Option<&str> {
+    match &job.state {
+        JobState::Done { report } => report.urls.first().map(String::as_str),
+        _ => None,
+    }
+}
+
+/// The folder of the job's stream on this machine, once something lies there.
+pub fn stream_folder(job: &Job) -> Option<&Path> {
+    match &job.state {
+        JobState::Done { report } => report.folder.as_deref(),
+        JobState::Running { progress } if progress.finished_files > 0 || progress.playable.is_some() => {
+            job.plan.as_ref().map(|plan| plan.folder.as_path())
+        }
+        _ => None,
+    }
+}
+
+/// Whether the job's stream can be played from this machine.
+pub fn can_preview(job: &Job) -> bool {
+    match &job.state {
+        JobState::Running { progress } => progress.playable.is_some(),
+        JobState::Done { report } => report.multivariant_playlist.is_some(),
+        _ => false,
+    }
+}
+
+/// The destination in the fewest words: a path without the home, or `s3://bucket/prefix`.
+pub fn short_destination(destination: &crate::job::Destination, home: Option<&Path>) -> String {
+    match destination {
+        crate::job::Destination::Folder(folder) => short_path(folder, home),
+        crate::job::Destination::S3 { location, .. } => location.to_string(),
+    }
+}
+
+/// A path without the home in front of it.
+pub fn short_path(path: &Path, home: Option<&Path>) -> String {
+    match home.and_then(|home| path.strip_prefix(home).ok()) {
+        Some(rest) if !rest.as_os_str().is_empty() => rest.display().to_string(),
+        _ => path.display().to_string(),
+    }
+}
+
+/// The left part of the status line: `3 of 12 done`, `2 encoding · 1 publishing`, `01:24:10 left`.
+pub fn queue_status(counts: &QueueCounts, time_left: Option<std::time::Duration>, queue_paused: bool) -> Vec<String> {
+    if counts.all == 0 {
+        return vec!["Ready".to_owned()];
+    }
+    let mut parts = vec![format!("{} of {} done", counts.done, counts.all)];
+    let running: Vec<String> = [(counts.encoding, "encoding"), (counts.publishing, "publishing")]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{number} {word}"))
+        .collect();
+    if !running.is_empty() {
+        parts.push(running.join(BETWEEN_FACTS));
+    }
+    if counts.failed > 0 {
+        parts.push(format!("{} failed", counts.failed));
+    }
+    if queue_paused {
+        parts.push("Queue paused".to_owned());
+    }
+    parts.extend(time_left.map(|left| format!("{} left", format::clock(left))));
+    parts
+}
+
+/// `ffmpeg 9.0.2`, or what is the matter with it.
+pub fn tool_status(tools: &ToolStatus) -> String {
+    match tools {
+        ToolStatus::Unchecked => "Looking for ffmpeg".to_owned(),
+        ToolStatus::Ready { ffmpeg_version, .. } => format!("ffmpeg {ffmpeg_version}"),
+        ToolStatus::Unusable { .. } => "ffmpeg can't be used".to_owned(),
+        ToolStatus::Downloading { fraction: Some(fraction) } => {
+            format!("Downloading ffmpeg, {}", format::percent(*fraction))
+        }
+        ToolStatus::Downloading { fraction: None } => "Unpacking ffmpeg".to_owned(),
+    }
+}
+
+/// The big line of the overlay while files hover: `Add 4 files`, or the name of the only one.
+pub fn drop_headline(names: &[String]) -> String {
+    match names {
+        [name] if !name.is_empty() => format!("Add {name}"),
+        names => format!("Add {}", format::count(names.len() as u64, "file", "files")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::gui::tests::states;
+
+    fn job(name: &str) -> Job {
+        (**states::busy().jobs.iter().find(|job| job.spec.source_name() == name).unwrap()).clone()
+    }
+
+    #[test]
+    fn facts_name_size_rate_length_and_weight() {
+        let facts = |name: &str| source_facts(job(name).source.as_deref().unwrap());
+        assert_eq!(facts("Opening ceremony, camera A.mov"), "1920×1080 · 25 fps · 00:42:10 · 18.4 GB");
+        assert_eq!(facts("lecture-03.ts"), "1440×1080i · 25 fps · 00:51:22 · 5.0 GB");
+        assert_eq!(facts("Screen recording 2026-11-20 at 14.03.mkv"), "2560×1440 · VFR · 01:12:45 · 2.2 GB");
+    }
+
+    #[test]
+    fn a_finished_row_says_what_was_gained_and_how_long_it_took() {
+        let done = job("Teaser.mp4");
+        assert_eq!(rest_line(&done, None), "4 renditions · 61.0 MB · 30 % smaller than the source");
+        assert_eq!(state_line(&done, false), "Published in 00:00:41");
+        assert_eq!(state_word(&job("Street.avi")), "Done with 1 warning");
+    }
+
+    #[test]
+    fn a_failed_row_says_cause_and_remedy() {
+        let failed = job("lecture-03.ts");
+        assert_eq!(rest_line(&failed, None), "The bucket “media-prod” refuses the upload: access denied");
+        assert_eq!(state_line(&failed, false), "Add s3:PutObject to the user’s policy");
+        let description = row_description(&failed, false);
+        assert!(description.contains("Failed") && description.contains("s3:PutObject"), "{description}");
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_stage_at_work() {
+        assert_eq!(state_line(&job("Opening ceremony, camera A.mov"), false), "3.4× speed · 85 fps · 00:05:12 left");
+        assert_eq!(state_line(&job("bikes.mp4"), false), "41 of 45 files · 12.4 MB/s");
+    }
+
+    #[test]
+    fn the_table_joins_plan_and_progress_and_later_shows_the_report() {
+        let rows = rendition_rows(&job("Opening ceremony, camera A.mov"));
+        assert_eq!(rows.len(), 5);
+        assert_eq!(rows[0].name, "1080p");
+        assert_eq!(rows[0].measured.map(BitRate::kilobits_per_second), Some(4812));
+        assert_eq!(rows[4].name, "Audio");
+        let done = rendition_rows(&job("Teaser.mp4"));
+        assert!(done.iter().all(|row| row.measured.is_some() && row.written.is_some()));
+        assert!(rendition_rows(&job("Screen recording 2026-11-20 at 14.03.mkv")).is_empty());
+    }
+
+    #[test]
+    fn the_status_line_counts() {
+        let counts = QueueCounts { all: 12, encoding: 2, publishing: 1, waiting: 4, done: 3, failed: 0 };
+        let left = Some(Duration::from_secs(5050));
+        assert_eq!(
+            queue_status(&counts, left, false).join(" | "),
+            "3 of 12 done | 2 encoding · 1 publishing | 01:24:10 left"
+        );
+        assert_eq!(queue_status(&QueueCounts::default(), None, false), ["Ready"]);
+    }
+
+    #[test]
+    fn paths_in_the_home_are_short() {
+        let home = Path::new("/home/anna");
+        assert_eq!(short_path(Path::new("/home/anna/Videos/Reelpress"), Some(home)), "Videos/Reelpress");
+        assert_eq!(short_path(Path::new("/mnt/films"), Some(home)), "/mnt/films");
+        assert_eq!(short_path(home, Some(home)), "/home/anna");
+    }
+
+    #[test]
+    fn the_overlay_names_a_single_file_and_counts_several() {
+        assert_eq!(drop_headline(&["bikes.mp4".to_owned()]), "Add bikes.mp4");
+        assert_eq!(drop_headline(&vec![String::new(); 4]), "Add 4 files");
+    }
+}
