@@ -215,7 +215,7 @@ fn run_ladder(user: &User, destination: &OsStr, more: &[OsString], is_playable: 
         for line in output.lines() {
             let event: Value = serde_json::from_str(&line.expect("UTF-8")).expect("JSON");
             // The first position told after the stream could be played: rather too late than too early.
-            if let Some(encoded) = encoded_seconds(&event)
+            if let Some(encoded) = event["encoded_seconds"].as_f64()
                 && playable.load(Ordering::Relaxed)
             {
                 playable_at = encoded.min(playable_at);
@@ -227,10 +227,6 @@ fn run_ladder(user: &User, destination: &OsStr, more: &[OsString], is_playable: 
     let status = child.wait().expect("the child can be waited for");
     assert!(status.success(), "reelpress ended with {status}");
     LadderRun { wall: began.elapsed(), playable_at, peak_megabytes }
-}
-
-fn encoded_seconds(event: &Value) -> Option<f64> {
-    event["encoded_seconds"].as_f64()
 }
 
 /// The files that a player needs before it shows the first picture of every rung.

@@ -24,15 +24,15 @@ impl StreamFolder {
     /// When the folder can't be made.
     pub fn create(parent: &Path, source: &Path) -> Result<Self, Failure> {
         let base = stream_name(source);
-        let failed = |path: &Path, error: &std::io::Error| write_failure(&path.join("."), error);
-        std::fs::create_dir_all(parent).map_err(|error| failed(parent, &error))?;
+        let failed = |error: &std::io::Error| write_failure(&parent.join(&base), error);
+        std::fs::create_dir_all(parent).map_err(|error| failed(&error))?;
         for number in 1..MOST_SUFFIXES {
             let name = if number == 1 { base.clone() } else { format!("{base}-{number}") };
             let path = parent.join(&name);
             match std::fs::create_dir(&path) {
                 Ok(()) => return Ok(Self { path, name, is_kept: false }),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(failed(parent, &error)),
+                Err(error) => return Err(failed(&error)),
             }
         }
         let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);

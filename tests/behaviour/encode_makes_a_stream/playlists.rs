@@ -14,8 +14,13 @@ use crate::support::{
 /// By how much BANDWIDTH may lie above what is measured.
 const BANDWIDTH_MARGIN: f64 = 1.1;
 
+/// The peak as rfc8216bis 4.1 has it: of every run of segments that lasts from 0.5 to 1.5 target durations.
 fn largest(segments: &[Segment]) -> f64 {
-    segments.iter().map(Segment::bits_per_second).fold(0.0, f64::max)
+    const TARGET_DURATION: f64 = 6.0;
+    let length = |run: &[Segment]| run.iter().map(|segment| segment.end() - segment.start()).sum::<f64>();
+    let runs = (0..segments.len()).flat_map(|from| (from + 1..=segments.len()).map(move |to| &segments[from..to]));
+    let counted = runs.filter(|run| (0.5 * TARGET_DURATION..=1.5 * TARGET_DURATION).contains(&length(run)));
+    counted.map(average).fold(0.0, f64::max)
 }
 
 fn average(segments: &[Segment]) -> f64 {
@@ -88,6 +93,16 @@ on_both_ffmpeg_versions! {
                 assert_eq!(variant.closed_captions, Some(ClosedCaptionGroupId::None), "{name}");
             }
         }
+    }
+
+    fn the_sound_can_be_played_without_the_picture(version) {
+        let encoded = Encoded::of(&clips::LANDSCAPE, version);
+        let variants = encoded.stream.audio_only_variants();
+        assert_eq!(variants.len(), 1);
+        assert_eq!(variants[0].codecs.as_deref(), Some("mp4a.40.2"));
+        let peak = largest(encoded.audio().expect("the clip has sound"));
+        let told = variants[0].bandwidth as f64;
+        assert!(told >= peak * 0.999 && told <= peak * BANDWIDTH_MARGIN, "{told}, measured {peak}");
     }
 
     fn each_entry_of_an_i_frame_playlist_is_one_picture(version) {

@@ -18,14 +18,14 @@ fn sizes(encoded: &Encoded) -> Vec<(u64, u64)> {
 on_both_ffmpeg_versions! {
     fn a_portrait_film_without_sound_stays_portrait_and_silent(version) {
         let encoded = Encoded::of(&clips::PORTRAIT_SILENT, version);
-        assert_eq!(sizes(&encoded), [(608, 1080), (480, 852), (360, 640)].map(|size| size));
+        assert_eq!(sizes(&encoded), [(608, 1080), (480, 852), (360, 640)]);
         assert!(encoded.audio().is_none());
         assert!(encoded.stream.variants().iter().all(|variant| variant.audio.is_none()));
     }
 
     fn a_phone_film_that_is_stored_lying_is_shown_standing(version) {
         let encoded = Encoded::of(&clips::ROTATED, version);
-        assert_eq!(sizes(&encoded), [(360, 640)]);
+        assert_eq!(sizes(&encoded), [(360, 640), (240, 426)]);
     }
 
     fn a_broadcast_that_starts_late_starts_at_zero_with_square_pixels(version) {

@@ -71,9 +71,16 @@ impl Stream {
         m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap_or_else(|error| panic!("{error:?}\n{text}"))
     }
 
-    /// The variants, without those for trick play.
+    /// The variants with a picture, without those for trick play.
     pub fn variants(&self) -> Vec<VariantStream> {
-        self.multivariant().variants.into_iter().filter(|variant| !variant.is_i_frame).collect()
+        let variants = self.multivariant().variants.into_iter();
+        variants.filter(|variant| !variant.is_i_frame && variant.resolution.is_some()).collect()
+    }
+
+    /// The variants for players that want no picture.
+    pub fn audio_only_variants(&self) -> Vec<VariantStream> {
+        let variants = self.multivariant().variants.into_iter();
+        variants.filter(|variant| !variant.is_i_frame && variant.resolution.is_none()).collect()
     }
 
     /// Folders of the video renditions, the largest picture first.
