@@ -46,11 +46,6 @@ impl Segment {
         ticks.sort_unstable();
         ticks
     }
-
-    /// Measured bit rate in bits a second.
-    pub fn bits_per_second(&self) -> f64 {
-        self.bytes as f64 * 8.0 / (self.end() - self.start())
-    }
 }
 
 impl Stream {
