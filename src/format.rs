@@ -43,7 +43,7 @@ pub fn bit_rate(rate: BitRate) -> String {
     let kilobits = rate.kilobits_per_second();
     if kilobits >= 1000 {
         let megabits = kilobits as f64 / 1000.0;
-        if kilobits % 1000 == 0 { format!("{megabits:.0} Mbit/s") } else { format!("{megabits:.1} Mbit/s") }
+        if kilobits.is_multiple_of(1000) { format!("{megabits:.0} Mbit/s") } else { format!("{megabits:.1} Mbit/s") }
     } else {
         format!("{kilobits} kbit/s")
     }
@@ -69,7 +69,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push('\u{202f}');
         }
         text.push(digit);

@@ -1,5 +1,7 @@
 //! Arrows between modules point down only, and no module is a drawer for odds and ends.
 
+#![allow(clippy::expect_used)]
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

@@ -22,7 +22,7 @@ use crate::{
     settings::{AppFolders, Settings},
     tools::{
         cancel::CancelToken,
-        ffmpeg::{DownloadProgress, Toolbox},
+        ffmpeg::{DownloadProgress, ToolError, Toolbox},
     },
 };
 
@@ -81,7 +81,7 @@ impl Services {
     pub(super) fn check_tools(&self, settings: &Settings) {
         let (settings, folders) = (settings.clone(), self.folders.clone());
         self.in_background(move |report| {
-            report(WorkerReport::Tools(Toolbox::find(&settings, &folders).map_err(|error| error.into_failure())));
+            report(WorkerReport::Tools(Toolbox::find(&settings, &folders).map_err(ToolError::into_failure)));
         });
     }
 
@@ -105,7 +105,7 @@ impl Services {
             let downloaded = Toolbox::download(&folders, &progress, &CancelToken::default());
             // What is set or found first keeps its place before the download.
             let found = downloaded.and_then(|_| Toolbox::find(&settings, &folders));
-            report(WorkerReport::Tools(found.map_err(|error| error.into_failure())));
+            report(WorkerReport::Tools(found.map_err(ToolError::into_failure)));
         });
     }
 

@@ -119,7 +119,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     let (made, warning) = match made {
         Ok(made) => made,
         Err(failure) => {
-            publisher.map(Publisher::withdraw);
+            withdraw(publisher);
             return Err(failure);
         }
     };
@@ -127,7 +127,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     {
         Ok(urls) => urls,
         Err(failure) => {
-            publisher.map(Publisher::withdraw);
+            withdraw(publisher);
             if !request.cancel.is_cancelled() {
                 // The finished stream is not lost because it could not be sent.
                 folder.keep();
@@ -142,7 +142,15 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     Ok(report)
 }
 
+/// Leaves nothing of an unfinished stream in the bucket.
+fn withdraw(publisher: Option<Publisher>) {
+    if let Some(publisher) = publisher {
+        publisher.withdraw();
+    }
+}
+
 /// Who a job tells of its files.
+#[derive(Clone, Copy)]
 struct Listeners<'a> {
     observer: &'a dyn Observer,
     publisher: Option<&'a Publisher>,

@@ -43,7 +43,7 @@ impl Ladder {
         for rung in rungs {
             match fit(source, rung.short_side) {
                 Some(size) => {
-                    planned_rungs.push(PlannedRung { name: rung_name(rung.short_side), size, bitrate: rung.bitrate })
+                    planned_rungs.push(PlannedRung { name: rung_name(rung.short_side), size, bitrate: rung.bitrate });
                 }
                 None => needs_own_size = true,
             }

@@ -94,7 +94,7 @@ pub fn media_playlist(
         map: (number == 0).then(init_map),
         ..MediaSegment::default()
     });
-    write_media(MediaPlaylist { segments: entries.collect(), ..media_frame(target_duration_seconds, growth) })
+    write_media(&MediaPlaylist { segments: entries.collect(), ..media_frame(target_duration_seconds, growth) })
 }
 
 /// The I-frame playlist of a video rendition (rfc8216bis 4.4.3.6): each keyframe as a byte range of its segment.
@@ -110,7 +110,7 @@ pub fn i_frame_playlist(segments: &[SegmentEntry], timescale: u32, target_durati
         map: (index == 0).then(init_map),
         ..MediaSegment::default()
     });
-    write_media(MediaPlaylist {
+    write_media(&MediaPlaylist {
         segments: entries.collect(),
         i_frames_only: true,
         ..media_frame(target_duration_seconds, Growth::Finished)
@@ -150,7 +150,7 @@ fn init_map() -> Map {
     Map { uri: INIT_SEGMENT.to_owned(), ..Map::default() }
 }
 
-fn write_media(playlist: MediaPlaylist) -> String {
+fn write_media(playlist: &MediaPlaylist) -> String {
     m3u8_rs::WRITE_OPT_FLOAT_PRECISION.store(DURATION_DIGITS, Ordering::Relaxed);
     let mut text = Vec::new();
     // Writing to memory can't fail, and the writer makes text.

@@ -77,6 +77,6 @@ pub fn begins_with_an_idr_picture(file: &Path) -> bool {
     command.args(["-v", "error", "-nostdin", "-i"]).arg(file);
     command.args(["-map", "0:v:0", "-c", "copy", "-frames:v", "1", "-bsf:v", "h264_mp4toannexb", "-f", "h264", "-"]);
     let stream = output_of(command);
-    let mut slices = stream.windows(4).filter(|bytes| bytes[..3] == [0, 0, 1]).map(|bytes| bytes[3] & 0x1f);
-    slices.find(|kind| (1..=5).contains(kind)) == Some(5)
+    let mut slice = stream.windows(4).filter(|bytes| bytes[..3] == [0, 0, 1]).map(|bytes| bytes[3] & 0x1f);
+    slice.find(|kind| (1..=5).contains(kind)) == Some(5)
 }

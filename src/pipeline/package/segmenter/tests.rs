@@ -76,8 +76,13 @@ fn frames_in(segment: &Segment) -> u64 {
     segment.duration_ticks / u64::from(layout(false).timing.frame_ticks)
 }
 
-/// The fragments of a segment: (decode time, samples as (duration, composition offset, flags)).
-fn fragments(segment: &Segment) -> Vec<(u64, Vec<(u32, i64, u32)>)> {
+/// A fragment as it was written: its decode time, and composition offset and flags of each sample.
+struct Fragment {
+    decode_time: u64,
+    samples: Vec<(i64, u32)>,
+}
+
+fn fragments(segment: &Segment) -> Vec<Fragment> {
     let mut rest = segment.data.as_slice();
     let mut found = Vec::new();
     while !rest.is_empty() {
@@ -88,9 +93,9 @@ fn fragments(segment: &Segment) -> Vec<(u64, Vec<(u32, i64, u32)>)> {
             let moof = Moof::decode(&mut &rest[..length]).unwrap();
             let traf = &moof.traf[0];
             let samples = &traf.trun[0].samples;
-            let samples =
-                samples.iter().map(|entry| (entry.duration.unwrap(), entry.cts.unwrap(), entry.flags.unwrap()));
-            found.push((traf.tfdt.as_ref().unwrap().base_media_decode_time, samples.collect()));
+            let samples = samples.iter().map(|entry| (entry.cts.unwrap(), entry.flags.unwrap())).collect();
+            let decode_time = traf.tfdt.as_ref().unwrap().base_media_decode_time;
+            found.push(Fragment { decode_time, samples });
         }
         rest = &rest[length..];
     }
@@ -139,18 +144,18 @@ fn a_source_that_says_it_goes_on_is_playable_at_the_border_itself() {
 #[test]
 fn decode_times_run_on_and_each_gop_is_a_fragment_that_begins_with_a_keyframe_in_its_place() {
     let collected = run(313, None);
-    let ticks = u64::from(layout(false).timing.frame_ticks);
-    let mut next = 0;
+    let ticks = i64::from(layout(false).timing.frame_ticks);
+    let mut next: i64 = 0;
     for segment in collected.track(1) {
-        for (decode_time, samples) in fragments(segment) {
-            assert_eq!(decode_time, next * ticks);
-            assert_eq!((samples[0].1, samples[0].2), (0, 0x0200_0000));
-            let mut shown: Vec<i64> =
-                samples.iter().enumerate().map(|(index, sample)| (index as i64) * ticks as i64 + sample.1).collect();
-            shown.sort_unstable();
-            let expected: Vec<i64> = (0..samples.len() as i64).map(|index| index * ticks as i64).collect();
-            assert_eq!(shown, expected, "every frame of a GOP is shown within it, at its own time");
-            next += samples.len() as u64;
+        for fragment in fragments(segment) {
+            assert_eq!(fragment.decode_time.cast_signed(), next * ticks);
+            assert_eq!(fragment.samples[0], (0, 0x0200_0000));
+            let decoded_at: Vec<i64> = (0_i64..).zip(&fragment.samples).map(|(index, _)| index * ticks).collect();
+            let mut shown_at: Vec<i64> =
+                decoded_at.iter().zip(&fragment.samples).map(|(decoded, (offset, _))| decoded + offset).collect();
+            shown_at.sort_unstable();
+            assert_eq!(shown_at, decoded_at, "every frame of a GOP is shown within it, at its own time");
+            next += i64::try_from(decoded_at.len()).unwrap();
         }
     }
     assert_eq!(next, 313);
