@@ -44,6 +44,8 @@
 //! | `engine-network` | two workers of the tokio runtime: uploads, previews; with its pool for short blocking work |
 //! | `job-<id>` | one running job: drives ffmpeg, listens to its report |
 //! | `job-segmenter` | reads the job's pipe, writes segments and playlists |
+//! | `interrupt` | the terminal's Ctrl-C |
+//! | `thumbnails`, `system-fonts`, `file-dialog`, `open`, `sample` | what the window must not wait for |
 //! | `child-watch`, `child-killer` | end a helper process that takes too long or is cancelled |
 //!
 //! A job never waits for the dispatcher, nor the dispatcher for a front: what comes often (progress, finished files, log

@@ -384,3 +384,6 @@ impl Job {
         self.ended_at = Some(at);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,10 +41,10 @@ impl Toolbox {
         SearchPlaces::of_user(settings, folders).find()
     }
 
-    /// Fetches ffmpeg and ffprobe into [`AppFolders::tools`]; see [`download`].
+    /// Fetches ffmpeg and ffprobe into [`AppFolders::tools`]; see [`download()`].
     ///
     /// # Errors
-    /// As [`download`].
+    /// As [`download()`].
     pub fn download(
         folders: &AppFolders,
         progress: &dyn Fn(DownloadProgress),

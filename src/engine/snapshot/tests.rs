@@ -1,0 +1,155 @@
+use super::*;
+use crate::{
+    failure::FailureKind,
+    job::{Destination, Report, ThumbnailTimes},
+    preset::find_preset,
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("a time")
+}
+
+fn added(id: JobId, name: &str) -> Event {
+    let spec = JobSpec {
+        source: name.into(),
+        preset: find_preset("quick").expect("a built-in preset"),
+        destination: Destination::Folder("out".into()),
+        thumbnails: ThumbnailTimes::default(),
+    };
+    Event::JobAdded { id, spec: Box::new(spec), at: at(1) }
+}
+
+fn snapshot_of(names: &[&str]) -> (Snapshot, Vec<JobId>) {
+    let mut snapshot = Snapshot::default();
+    let ids: Vec<JobId> = names.iter().map(|_| JobId::generate()).collect();
+    for (id, name) in ids.iter().zip(names) {
+        snapshot.apply(&added(*id, name));
+    }
+    (snapshot, ids)
+}
+
+fn names(snapshot: &Snapshot) -> Vec<String> {
+    snapshot.jobs.iter().map(|job| job.spec.source_name()).collect()
+}
+
+fn progress(fraction: f64, speed: f64, left_seconds: u64) -> Box<Progress> {
+    let time_left = Some(Duration::from_secs(left_seconds));
+    Box::new(Progress { fraction, speed: Some(speed), time_left, stage: Stage::Encode, ..Progress::default() })
+}
+
+fn report() -> Box<Report> {
+    Box::new(Report {
+        folder: Some("out/a".into()),
+        multivariant_playlist: Some("out/a/master.m3u8".into()),
+        urls: Vec::new(),
+        renditions: Vec::new(),
+        files: vec![FileReport { path: "master.m3u8".to_owned(), bytes: 7 }],
+        duration: Duration::from_secs(5),
+        total_bytes: 7,
+        wall_time: Duration::from_secs(2),
+        warnings: Vec::new(),
+    })
+}
+
+#[test]
+fn a_job_runs_from_the_queue_to_its_report() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
+    let id = ids[0];
+    assert_eq!(snapshot.job(id).unwrap().state, JobState::Waiting);
+    snapshot.apply(&Event::JobStarted { id, at: at(2) });
+    snapshot.apply(&Event::JobProgressed { id, progress: progress(0.5, 2.0, 10) });
+    assert_eq!(snapshot.job(id).unwrap().progress().unwrap().fraction, 0.5);
+    assert_eq!(snapshot.counts().encoding, 1);
+    snapshot.apply(&Event::JobFinished { id, report: report(), at: at(9) });
+    let job = snapshot.job(id).unwrap();
+    assert_eq!((job.ended_at, job.files.len()), (Some(at(9)), 1));
+    assert_eq!(snapshot.counts().of(JobFilter::Done), 1);
+}
+
+#[test]
+fn progress_that_comes_after_the_end_changes_nothing() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
+    snapshot.apply(&Event::JobStarted { id: ids[0], at: at(2) });
+    snapshot.apply(&Event::JobCancelled { id: ids[0], at: at(3) });
+    snapshot.apply(&Event::JobProgressed { id: ids[0], progress: progress(0.9, 1.0, 1) });
+    assert_eq!(snapshot.job(ids[0]).unwrap().state, JobState::Cancelled);
+}
+
+#[test]
+fn a_retried_job_begins_afresh() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
+    let id = ids[0];
+    let failure = Failure::new(FailureKind::DiskFull, "The disk is full", "Make room");
+    snapshot.apply(&Event::JobStarted { id, at: at(2) });
+    let files = vec![FileReport { path: "720p/init.mp4".to_owned(), bytes: 9 }];
+    snapshot.apply(&Event::FilesFinished { id, files });
+    snapshot.apply(&Event::JobFailed { id, failure, at: at(3) });
+    assert_eq!(snapshot.counts().failed, 1);
+    snapshot.apply(&Event::JobRequeued { id });
+    let job = snapshot.job(id).unwrap();
+    assert_eq!((&job.state, job.files.len(), job.ended_at), (&JobState::Waiting, 0, None));
+}
+
+#[test]
+fn removed_jobs_come_back_to_their_places() {
+    let (mut snapshot, ids) = snapshot_of(&["a", "b", "c", "d"]);
+    snapshot.apply(&Event::JobsRemoved { ids: vec![ids[1], ids[3]] });
+    assert_eq!(names(&snapshot), ["a", "c"]);
+    snapshot.apply(&Event::RemovalUndone);
+    assert_eq!(names(&snapshot), ["a", "b", "c", "d"]);
+    snapshot.apply(&Event::RemovalUndone);
+    assert_eq!(names(&snapshot), ["a", "b", "c", "d"]);
+}
+
+#[test]
+fn jobs_are_moved_and_unknown_ones_are_left_out() {
+    let (mut snapshot, ids) = snapshot_of(&["a", "b", "c"]);
+    snapshot.apply(&Event::JobMoved { id: ids[2], index: 0 });
+    assert_eq!(names(&snapshot), ["c", "a", "b"]);
+    snapshot.apply(&Event::JobMoved { id: ids[2], index: 99 });
+    assert_eq!(names(&snapshot), ["a", "b", "c"]);
+    let before = snapshot.clone();
+    snapshot.apply(&Event::JobMoved { id: JobId::generate(), index: 0 });
+    snapshot.apply(&Event::JobStarted { id: JobId::generate(), at: at(5) });
+    assert_eq!(snapshot, before);
+}
+
+#[test]
+fn the_shortest_list_of_events_adds_up_to_the_same_state() {
+    let (mut snapshot, ids) = snapshot_of(&["a", "b", "c", "d", "e"]);
+    snapshot.apply(&Event::JobStarted { id: ids[0], at: at(2) });
+    snapshot.apply(&Event::JobFinished { id: ids[0], report: report(), at: at(4) });
+    snapshot.apply(&Event::JobStarted { id: ids[1], at: at(5) });
+    snapshot.apply(&Event::JobRequeued { id: ids[1] });
+    snapshot.apply(&Event::JobCancelled { id: ids[2], at: at(6) });
+    snapshot.apply(&Event::JobMoved { id: ids[4], index: 0 });
+    snapshot.apply(&Event::QueuePaused);
+    let mut folded = Snapshot::default();
+    for event in snapshot.as_events() {
+        assert!(event.is_journaled());
+        let text = serde_json::to_string(&event).unwrap();
+        folded.apply(&serde_json::from_str(&text).unwrap());
+    }
+    assert_eq!(folded, snapshot);
+}
+
+#[test]
+fn the_log_keeps_its_newest_lines() {
+    let (mut snapshot, ids) = snapshot_of(&["a"]);
+    for number in 0..LOG_LINES_KEPT + 3 {
+        snapshot.apply(&Event::JobLogged { id: ids[0], line: number.to_string() });
+    }
+    let log = &snapshot.job(ids[0]).unwrap().log;
+    assert_eq!((log.len(), log[0].as_str()), (LOG_LINES_KEPT, "3"));
+}
+
+#[test]
+fn the_time_left_counts_running_and_waiting_jobs() {
+    let (mut snapshot, ids) = snapshot_of(&["a", "b"]);
+    assert_eq!(snapshot.time_left(), None);
+    let source = SourceMedia { duration: Some(Duration::from_secs(60)), ..SourceMedia::default() };
+    snapshot.apply(&Event::SourceProbed { id: ids[1], source: Box::new(source) });
+    snapshot.apply(&Event::JobStarted { id: ids[0], at: at(2) });
+    snapshot.apply(&Event::JobProgressed { id: ids[0], progress: progress(0.5, 2.0, 10) });
+    assert_eq!(snapshot.time_left(), Some(Duration::from_secs(40)));
+}
