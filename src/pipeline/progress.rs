@@ -35,6 +35,7 @@ struct State {
     encode: Option<EncodeProgress>,
     finished_stages: Vec<Stage>,
     files: Vec<FileReport>,
+    has_warned: bool,
 }
 
 impl<'a> Reporter<'a> {
@@ -62,7 +63,17 @@ impl<'a> Reporter<'a> {
     /// Tells the observer how far the job is.
     pub(super) fn tell(&self) {
         let progress = self.measure();
+        self.warn_of_lost_uploads();
         self.observer.notice(Notice::Progressed(Box::new(progress)));
+    }
+
+    /// Uploads that have ended early fail the job, but only after the encode, whose result is kept: said at once in the
+    /// log, as that may be hours away.
+    fn warn_of_lost_uploads(&self) {
+        let Some(failure) = self.publisher.and_then(|publisher| publisher.status().failure) else { return };
+        if !std::mem::replace(&mut self.state().has_warned, true) {
+            self.observer.notice(Notice::Logged(format!("Publishing has ended: {}", failure.headline)));
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -76,7 +87,7 @@ impl<'a> Reporter<'a> {
         let state = self.state();
         let stages = self.stage_states(
             &state,
-            package.files > 0,
+            package.bytes > 0,
             published.as_ref().is_some_and(|status| status.finished_files > 0),
         );
         let frame_rate = self.plan.timing.frame_rate;
@@ -88,19 +99,13 @@ impl<'a> Reporter<'a> {
         };
         let frames_per_second = state.encode.map(|encode| encode.frames_per_second).filter(|rate| *rate > 0.0);
         let speed = frames_per_second.map(|rate| rate / frame_rate.per_second());
-        let encode_left = self.plan.duration.zip(speed).map(|(duration, speed)| {
-            Duration::from_secs_f64(if is_encoded {
-                0.0
-            } else {
-                duration.saturating_sub(encoded).as_secs_f64() / speed
-            })
-        });
-        let upload_left = published.as_ref().and_then(|status| {
-            status
-                .bytes_per_second
-                .filter(|rate| *rate > 0.0)
-                .map(|rate| Duration::from_secs_f64(status.queued_bytes as f64 / rate))
-        });
+        let time_left = if is_encoded {
+            let rate = published.as_ref().and_then(|status| status.bytes_per_second);
+            published.as_ref().zip(rate).and_then(|(status, rate)| time_for(status.queued_bytes as f64, rate))
+        } else {
+            let left = self.plan.duration.map(|duration| duration.saturating_sub(encoded).as_secs_f64());
+            left.zip(speed).and_then(|(seconds, speed)| time_for(seconds, speed))
+        };
         Progress {
             stage: if is_encoded { self.last_stage(&stages) } else { Stage::Encode },
             stages,
@@ -114,11 +119,11 @@ impl<'a> Reporter<'a> {
             rendition_count: self.plan.renditions.len(),
             frames_per_second: frames_per_second.filter(|_| !is_encoded),
             speed: speed.filter(|_| !is_encoded),
-            time_left: if is_encoded { upload_left } else { encode_left },
+            time_left,
             bytes_written: package.bytes,
             playable: package.playable,
             published_files: published.as_ref().map_or(0, |status| status.published_files),
-            finished_files: package.files.max(published.as_ref().map_or(0, |status| status.finished_files)),
+            finished_files: state.files.len() as u64,
             upload_bytes_per_second: published.and_then(|status| status.bytes_per_second),
             renditions: package.renditions,
         }
@@ -158,6 +163,11 @@ impl<'a> Reporter<'a> {
         };
         fraction.min(HIGHEST_FRACTION)
     }
+}
+
+/// The time that an amount takes at a rate; `None` when nothing moves.
+fn time_for(amount: f64, rate: f64) -> Option<Duration> {
+    (rate > 0.0).then(|| Duration::try_from_secs_f64(amount / rate).ok()).flatten()
 }
 
 impl EncodeListener for Reporter<'_> {

@@ -185,7 +185,7 @@ fn hdr_metadata_in_the_frames_is_found() {
     assert_eq!((hdr.mastering_max_luminance, hdr.max_content_light_level), (Some(1000.0), Some(1000)));
     let picture = folder.path().join("hdr.jpg");
     thumbnail(&path, &media, &toolbox(), &picture, &CancelToken::default()).unwrap();
-    assert_eq!(image::image_dimensions(&picture).unwrap(), (192, 108));
+    assert_eq!(image::image_dimensions(&picture).unwrap(), (768, 432));
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn thumbnails_are_upright_in_the_display_shape_and_appear_whole() {
     make(folder.path(), "plain.mp4", TWO_SECONDS);
     let turned = make(folder.path(), "turned.mp4", "turn=90 -i plain.mp4 -c copy");
     let wide = make(folder.path(), "wide.mkv", &format!("{TWO_SECONDS} -vf scale=144:176,setsar=2/1"));
-    for (path, size) in [(turned, (60, 108)), (wide, (176, 108))] {
+    for (path, size) in [(turned, (244, 432)), (wide, (706, 432))] {
         let picture = folder.path().join("thumbnails/a.jpg");
         thumbnail(&path, &read(&path), &toolbox(), &picture, &CancelToken::default()).unwrap();
         assert_eq!(image::image_dimensions(&picture).unwrap(), size);

@@ -34,8 +34,6 @@ pub struct PackageProgress {
     pub renditions: Vec<RenditionProgress>,
     /// Length of the stream that can be played; `None` until the multivariant playlist is there.
     pub playable: Option<Duration>,
-    /// Number of finished files.
-    pub files: u64,
     /// Size of all segments.
     pub bytes: u64,
 }

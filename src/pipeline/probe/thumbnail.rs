@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The box that a thumbnail fits into.
-const BOX: PictureSize = PictureSize { width: 192, height: 108 };
+const BOX: PictureSize = PictureSize { width: 768, height: 432 };
 const JPEG_QUALITY: u8 = 85;
 /// Part of the source's length at which the thumbnail is taken: past most title cards and fades.
 const PLACE: f64 = 0.1;
@@ -115,9 +115,9 @@ mod tests {
     fn thumbnails_have_the_shape_of_the_picture() {
         let fit = |width, height| fitted(PictureSize { width, height });
         assert_eq!(fit(1920, 1080), BOX);
-        assert_eq!(fit(1080, 1920), PictureSize { width: 60, height: 108 });
-        assert_eq!(fit(640, 272), PictureSize { width: 192, height: 82 });
-        assert_eq!(fit(10_000, 10), PictureSize { width: 192, height: 2 });
-        assert_eq!(fit(4, 3), PictureSize { width: 144, height: 108 });
+        assert_eq!(fit(1080, 1920), PictureSize { width: 244, height: 432 });
+        assert_eq!(fit(640, 272), PictureSize { width: 768, height: 326 });
+        assert_eq!(fit(10_000, 10), PictureSize { width: 768, height: 2 });
+        assert_eq!(fit(4, 3), PictureSize { width: 576, height: 432 });
     }
 }
