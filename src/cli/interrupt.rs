@@ -14,9 +14,14 @@ pub(super) fn listen() -> std::io::Result<CancelToken> {
     let token = CancelToken::default();
     let interrupted = token.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Registered before this returns: a signal that comes earlier than the thread is not the end of the program.
+    let mut signals = {
+        let _inside = runtime.enter();
+        Signals::register()?
+    };
     let listener = move || {
         runtime.block_on(async move {
-            while let Ok(()) = signal().await {
+            while signals.next().await {
                 if interrupted.is_cancelled() {
                     std::process::exit(i32::from(Outcome::Interrupted.exit_code()));
                 }
@@ -29,18 +34,38 @@ pub(super) fn listen() -> std::io::Result<CancelToken> {
 }
 
 #[cfg(unix)]
-async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut ends = [signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
-    let [terminate, hang_up] = &mut ends;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
-        _ = hang_up.recv() => Ok(()),
+struct Signals([tokio::signal::unix::Signal; 3]);
+
+#[cfg(unix)]
+impl Signals {
+    fn register() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
+    }
+
+    /// Waits for the next one; false when none can come any more.
+    async fn next(&mut self) -> bool {
+        let [interrupt, terminate, hang_up] = &mut self.0;
+        let received = tokio::select! {
+            received = interrupt.recv() => received,
+            received = terminate.recv() => received,
+            received = hang_up.recv() => received,
+        };
+        received.is_some()
     }
 }
 
-#[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn register() -> std::io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    /// Waits for the next one; false when none can come any more.
+    async fn next(&mut self) -> bool {
+        self.0.recv().await.is_some()
+    }
 }
