@@ -40,7 +40,7 @@ mod window {
     };
 
     /// How long the end of the program waits for running jobs to be stopped and written down.
-    const END_LIMIT: Duration = Duration::from_secs(15);
+    const END_LIMIT: Duration = Duration::from_secs(30);
 
     pub(super) fn run(context: &Context, files: &[PathBuf], interrupt: &CancelToken) -> Outcome {
         let config = EngineConfig {

@@ -24,7 +24,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// How often free disk space is measured.
 const DISK_INTERVAL: Duration = Duration::from_secs(10);
 /// How long the end of the program waits for its jobs to clean up.
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// What the engine's threads tell the dispatcher.
 pub(super) enum WorkerReport {
@@ -60,11 +60,6 @@ impl Dispatcher {
         let idle = crossbeam_channel::never();
         self.services.check_tools(&self.snapshot.settings);
         self.services.measure_disk(&self.snapshot.settings);
-        for job in self.snapshot.jobs.clone() {
-            if job.source.is_none() && job.state == JobState::Waiting {
-                self.services.intake(IntakeRequest::Inspect { id: job.id, source: job.spec.source.clone() });
-            }
-        }
         loop {
             let progress = if self.running.is_empty() { &idle } else { &progress };
             select_biased! {
@@ -305,10 +300,15 @@ impl Dispatcher {
 
     fn stop(mut self, reports: &Receiver<WorkerReport>) {
         for running in self.running.values_mut() {
-            running.requeue = true;
+            // What the user has cancelled stays cancelled, also if its end is still under way.
+            running.requeue = !running.cancel.is_cancelled();
             running.cancel.cancel();
         }
         self.services.stop_intake();
+        // Files that were dropped just before are in the queue at the next start.
+        for report in reports.try_iter() {
+            self.report(report);
+        }
         let deadline = std::time::Instant::now() + STOP_LIMIT;
         while !self.running.is_empty() {
             match reports.recv_deadline(deadline) {

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select_biased};
 
 use super::dispatcher::WorkerReport;
 use crate::{
-    failure::Failure,
+    failure::{Failure, FailureKind},
     job::{JobId, JobSpec, Stage},
     media::SourceMedia,
     pipeline::{
@@ -132,12 +132,17 @@ impl Worker {
             // New files show up in the queue before the waiting ones are looked at.
             let report = select_biased! {
                 recv(to_expand) -> specs => match specs {
-                    Ok(specs) => expand(specs),
+                    Ok(specs) => guarded(|| expand(specs)).unwrap_or_else(|failure| WorkerReport::Expanded {
+                        specs: Vec::new(),
+                        failures: vec![failure],
+                    }),
                     Err(_) => return,
                 },
                 recv(to_inspect) -> request => match request {
                     Ok((id, source)) => {
-                        self.inspect(id, &source);
+                        if let Err(failure) = guarded(|| self.inspect(id, &source)) {
+                            tracing::error!(detail = failure.detail, "{}", failure.headline);
+                        }
                         continue;
                     }
                     Err(_) => return,
@@ -169,6 +174,15 @@ impl Worker {
             Err(error) => tell(Inspection::Failed(error.into_failure().at(Stage::Probe))),
         }
     }
+}
+
+/// A panic over one file must not end the thread that all others need.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(|panic| {
+        let words = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+        let hint = "Add the files again; if it fails again, report the log";
+        Failure::new(FailureKind::Internal, "Reelpress itself failed at a file", hint).with_detail(words)
+    })
 }
 
 fn expand(specs: Vec<JobSpec>) -> WorkerReport {

@@ -74,6 +74,7 @@ impl Engine {
             QueueLife::Lasting => journal::Journal::open(&folders.journal_file())?,
         };
         let (mut snapshot, _) = journal.replay()?;
+        remove_interrupted_streams(&snapshot);
         let interrupted: Vec<Event> = snapshot
             .jobs
             .iter()
@@ -112,6 +113,20 @@ impl Engine {
             drop(running);
         })?;
         Ok(EngineHandle { commands, end, published })
+    }
+}
+
+/// A job that ran when the program died begins afresh: what it had made so far must not stay under its final name.
+fn remove_interrupted_streams(snapshot: &Snapshot) {
+    for job in snapshot.jobs.iter().filter(|job| job.progress().is_some()) {
+        let Some(plan) = &job.plan else { continue };
+        // Such a folder was made by the job itself, directly under its destination.
+        if plan.folder.parent() == Some(job.spec.destination.local_folder())
+            && let Err(error) = std::fs::remove_dir_all(&plan.folder)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, folder = %plan.folder.display(), "an interrupted stream could not be removed");
+        }
     }
 }
 

@@ -251,7 +251,7 @@ impl Snapshot {
             .filter_map(|job| job.source.as_ref()?.picture_duration())
             .map(|duration| duration.as_secs_f64())
             .sum();
-        Some(left_running + Duration::from_secs_f64(waiting_seconds / speed))
+        left_running.checked_add(Duration::try_from_secs_f64(waiting_seconds / speed).ok()?)
     }
 
     /// Changes the state by one event. Events about jobs that are not there are without effect.

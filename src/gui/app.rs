@@ -70,8 +70,7 @@ impl RepaintLimit {
 
     /// Time until the next repaint may be; never zero, which would paint twice.
     fn delay(&self) -> Duration {
-        let since =
-            Duration::from_millis(self.now_ms() - self.last_paint_ms.load(Ordering::Relaxed).min(self.now_ms()));
+        let since = Duration::from_millis(self.now_ms().saturating_sub(self.last_paint_ms.load(Ordering::Relaxed)));
         REPAINT_INTERVAL.saturating_sub(since).max(Duration::from_millis(1))
     }
 }

@@ -123,8 +123,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
             return Err(failure);
         }
     };
-    let urls = match publisher.as_mut().map_or(Ok(Vec::new()), |publisher| finish_publishing(publisher, &folder, spec))
-    {
+    let urls = match publisher.as_mut().map_or(Ok(Vec::new()), |publisher| finish_publishing(publisher, &folder)) {
         Ok(urls) => urls,
         Err(failure) => {
             withdraw(publisher);
@@ -237,12 +236,11 @@ fn check_length(
 }
 
 /// The URLs of a stream that is up, or why it is not.
-fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder, spec: &JobSpec) -> Result<Vec<String>, Failure> {
+fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder) -> Result<Vec<String>, Failure> {
     let location = publisher.finish().map_err(|error| {
         let mut failure = error.into_failure().at(Stage::Publish);
         let kept = folder.path().display();
-        let command = format!("reelpress publish {kept} {}", spec.destination.label());
-        failure.detail.push_str(&format!("\nThe finished stream is kept in {kept}; “{command}” sends it"));
+        failure.hint.push_str(&format!("; the finished stream is kept in {kept}, “reelpress publish” sends it"));
         failure
     })?;
     Ok(location.urls)

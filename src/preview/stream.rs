@@ -39,6 +39,9 @@ pub(super) struct Variant {
     pub(super) codecs: Option<String>,
 }
 
+/// A playlist of a day in segments of a second has 4 MB; what is larger is none.
+const LARGEST_PLAYLIST_BYTES: u64 = 16 << 20;
+
 /// A playlist that was found: its path with forward slashes, and what is in it.
 struct Found {
     path: String,
@@ -49,7 +52,9 @@ impl StreamDescription {
     /// Looks into the folder. What can't be read is as if it were not there: the page asks again.
     pub(super) fn of(folder: &Path) -> Self {
         let title = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
-        let poster = ["poster.jpg", "poster.webp", "poster.png"].into_iter().find(|name| folder.join(name).is_file());
+        let poster = ["images/poster.jpg", "poster.jpg", "poster.webp", "poster.png"]
+            .into_iter()
+            .find(|name| folder.join(name).is_file());
         let poster = poster.map(str::to_owned);
         let mut description = Self { title, playlist: None, poster, growing: true, variants: Vec::new() };
         if let Some(found) = find_playlist(folder) {
@@ -134,13 +139,25 @@ fn is_growing(folder: &Path, path: &str, multivariant: &MasterPlaylist) -> bool 
     let first = playable(multivariant).find(|variant| is_relative(&variant.uri));
     let Some(first) = first else { return false };
     let name = percent_decode_str(&first.uri).decode_utf8_lossy().into_owned();
-    match read_playlist(&folder.join(parent).join(name)) {
+    // What names a file outside of the folder is not looked at.
+    let Some(file) = inside(folder, &folder.join(parent).join(name)) else { return true };
+    match read_playlist(&file) {
         Some(Playlist::MediaPlaylist(media)) => !media.end_list,
         _ => true,
     }
 }
 
+/// The regular file that a path leads to, if it lies in the folder.
+fn inside(folder: &Path, path: &Path) -> Option<std::path::PathBuf> {
+    let (folder, file) = (folder.canonicalize().ok()?, path.canonicalize().ok()?);
+    (file.starts_with(&folder) && file.is_file()).then_some(file)
+}
+
 fn read_playlist(file: &Path) -> Option<Playlist> {
+    let metadata = std::fs::metadata(file).ok()?;
+    if !metadata.is_file() || metadata.len() > LARGEST_PLAYLIST_BYTES {
+        return None;
+    }
     m3u8_rs::parse_playlist_res(&std::fs::read(file).ok()?).ok()
 }
 

@@ -190,14 +190,33 @@ fn outcome(
 ) -> Result<u64, EncodeError> {
     let cut = cut.map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let tail: Vec<String> = tail.lines.into();
-    // A sink that gave up is the cause of ffmpeg's end, not its consequence.
-    if let Err(source @ SegmenterError::Sink(_)) = cut {
-        return Err(EncodeError::Segmenter { source, tail });
-    }
+    let cut = match cut {
+        // What the segmenter refuses is the cause of ffmpeg's end, not its consequence. A broken or empty pipe is.
+        Err(source @ (SegmenterError::Sink(_) | SegmenterError::Box(_) | SegmenterError::Unplanned(_)))
+            if status.as_ref().is_ok_and(was_killed) =>
+        {
+            return Err(EncodeError::Segmenter { source, tail });
+        }
+        Err(source @ SegmenterError::Sink(_)) => return Err(EncodeError::Segmenter { source, tail }),
+        cut => cut,
+    };
     match status {
         Ok(status) if status.success() => cut.map_err(|source| EncodeError::Segmenter { source, tail }),
         Ok(status) => Err(EncodeError::Failed { status: status.to_string(), command, tail }),
         Err(error) => Err(EncodeError::Failed { status: error.to_string(), command, tail }),
+    }
+}
+
+/// Whether the process was ended by a signal that it can't catch, as ours is when nobody reads its output any more.
+fn was_killed(status: &ExitStatus) -> bool {
+    #[cfg(unix)]
+    {
+        const SIGKILL: i32 = 9;
+        std::os::unix::process::ExitStatusExt::signal(status) == Some(SIGKILL)
+    }
+    #[cfg(not(unix))]
+    {
+        !status.success()
     }
 }
 

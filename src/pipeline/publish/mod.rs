@@ -157,18 +157,17 @@ impl Publisher {
         }
     }
 
-    /// Stops the uploads and deletes what went up, so that nobody finds a part of a stream. The name was free when this
-    /// began, so all that lies there is ours. Takes 15 seconds at most; what can't be deleted is logged. Must not be
+    /// Stops the uploads and deletes what this run has sent, so that nobody finds a part of a stream. Takes 15 seconds at most; what can't be deleted is logged. Must not be
     /// called on a thread of the runtime.
     pub fn withdraw(mut self) {
         self.stop.send_replace(true);
-        let (task, bucket, prefix) = (self.task.take(), &self.bucket, &self.prefix);
+        let (task, bucket, board, prefix) = (self.task.take(), &self.bucket, &self.board, &self.prefix);
         let withdrawn = self.runtime.block_on(tokio::time::timeout(WITHDRAWAL_LIMIT, async {
             if let Some(task) = task {
                 // Whatever it ended with, its requests are over: none can bring a deleted object back.
                 let _ = task.await;
             }
-            bucket.delete_all_under(prefix).await
+            bucket.delete_all(&board.sent()).await
         }));
         match withdrawn {
             Ok(Ok(())) => {}

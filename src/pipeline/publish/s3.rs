@@ -36,6 +36,8 @@ const FIRST_CONTACT_ATTEMPTS: u32 = 3;
 /// With the waits between them these bridge an outage of some ten seconds.
 const TRANSFER_ATTEMPTS: u32 = 6;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+/// As many as `DeleteObjects` takes.
+const MOST_DELETED_AT_ONCE: usize = 1000;
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// One bucket, the prefix in it, and a client that may use it.
@@ -194,21 +196,11 @@ impl Bucket {
         if read == text { Ok(()) } else { Err(PublishError::ContentDiffers { place: self.place.clone() }) }
     }
 
-    /// Deletes all objects below `prefix`, a page of keys at a time.
-    pub(super) async fn delete_all_under(&self, prefix: &str) -> Result<(), PublishError> {
-        let below = format!("{prefix}/");
-        loop {
-            let page = self.client.list_objects_v2().bucket(&self.name).prefix(&below).send().await;
-            let page = page.map_err(|error| PublishError::of_store(&error, Action::List, &self.place))?;
-            let keys: Vec<ObjectIdentifier> = page
-                .contents()
-                .iter()
-                .filter_map(|object| ObjectIdentifier::builder().key(object.key()?).build().ok())
-                .collect();
-            if keys.is_empty() {
-                return Ok(());
-            }
-            let delete = Delete::builder().set_objects(Some(keys)).quiet(true).build();
+    /// Deletes these objects; those that are not there are passed over.
+    pub(super) async fn delete_all(&self, keys: &[String]) -> Result<(), PublishError> {
+        for page in keys.chunks(MOST_DELETED_AT_ONCE) {
+            let objects = page.iter().filter_map(|key| ObjectIdentifier::builder().key(key).build().ok()).collect();
+            let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
             let delete = delete.map_err(|error| PublishError::Internal { detail: error.to_string() })?;
             let deleted = self.client.delete_objects().bucket(&self.name).delete(delete).send().await;
             let deleted = deleted.map_err(|error| PublishError::of_store(&error, Action::Delete, &self.place))?;
@@ -218,6 +210,7 @@ impl Bucket {
                 return Err(PublishError::Internal { detail });
             }
         }
+        Ok(())
     }
 
     async fn get(&self, key: &str) -> Result<Bytes, PublishError> {

@@ -1,7 +1,7 @@
 //! How far publishing has come, readable at any moment without waiting for it.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -40,6 +40,7 @@ struct State {
     /// When how much arrived, within the window.
     arrivals: VecDeque<(Instant, u64)>,
     began: Option<Instant>,
+    sent: BTreeSet<String>,
 }
 
 impl StatusBoard {
@@ -67,6 +68,16 @@ impl StatusBoard {
         state.arrivals.push_back((now, bytes));
         state.began.get_or_insert(now);
         state.forget_old(now);
+    }
+
+    /// An object of this key may be in the bucket from now on.
+    pub(super) fn sending(&self, key: &str) {
+        self.lock().sent.insert(key.to_owned());
+    }
+
+    /// Keys of all objects that this run may have put into the bucket.
+    pub(super) fn sent(&self) -> Vec<String> {
+        self.lock().sent.iter().cloned().collect()
     }
 
     pub(super) fn set_files(&self, published: u64, finished: u64) {

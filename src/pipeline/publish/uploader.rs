@@ -212,6 +212,7 @@ impl Uploader {
 impl Target {
     async fn send(mut self, upload: Upload) -> Result<(), PublishError> {
         let key = format!("{}/{}", self.prefix, upload.path);
+        self.board.sending(&key);
         let kind = FileKind::of(&upload.path);
         let sound_only = matches!(upload.body, Body::File { sound_only: true, .. });
         let headers = Headers {
