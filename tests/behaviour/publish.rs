@@ -341,6 +341,28 @@ fn a_store_that_dies_ends_the_upload_with_a_failure() {
     });
 }
 
+#[test]
+fn an_unfinished_stream_is_taken_back_and_nothing_else() {
+    with_credentials("publish::an_unfinished_stream_is_taken_back_and_nothing_else", |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let location = new_bucket(&runtime, endpoint);
+        let folder = TempDir::new().unwrap();
+        let start =
+            |name| Publisher::start(runtime.handle(), &location, folder.path(), name, &CancelToken::default()).unwrap();
+        let mut other = start("other");
+        finish_files(&other, folder.path(), "kept", 2);
+        other.finish().unwrap();
+        let publisher = start("film");
+        finish_files(&publisher, folder.path(), "part", 5);
+        while publisher.status().published_files < 2 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        publisher.withdraw();
+        let keys: Vec<String> = objects(&runtime, &location).into_keys().collect();
+        assert_eq!(keys, ["other/kept-0.bin", "other/kept-1.bin"]);
+    });
+}
+
 fn finish_files(publisher: &Publisher, folder: &Path, name: &str, count: usize) {
     for number in 0..count {
         let path = format!("{name}-{number}.bin");

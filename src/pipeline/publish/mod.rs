@@ -38,6 +38,7 @@ use s3::Bucket;
 use status::StatusBoard;
 use uploader::{Message, Target, Uploader, stopped};
 
+const LATE_ARRIVALS: Duration = Duration::from_secs(1);
 const WITHDRAWAL_LIMIT: Duration = Duration::from_secs(15);
 /// How often [`publish_folder`] tells how far it has come.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
@@ -157,18 +158,21 @@ impl Publisher {
         }
     }
 
-    /// Stops the uploads and deletes what this run has sent, so that nobody finds a part of a stream. Takes 15 seconds at most; what can't be deleted is logged. Must not be
-    /// called on a thread of the runtime.
+    /// Stops the uploads and deletes what this run has sent, so that nobody finds a part of a stream. Takes 15 seconds
+    /// at most; what can't be deleted is logged. Must not be called on a thread of the runtime.
     pub fn withdraw(mut self) {
         self.stop.send_replace(true);
         let (task, bucket, board, prefix) = (self.task.take(), &self.bucket, &self.board, &self.prefix);
-        let withdrawn = self.runtime.block_on(tokio::time::timeout(WITHDRAWAL_LIMIT, async {
+        let take_back = async {
             if let Some(task) = task {
-                // Whatever it ended with, its requests are over: none can bring a deleted object back.
                 let _ = task.await;
             }
+            bucket.delete_all(&board.sent()).await?;
+            // A store may finish a request whose sender has gone, if it had all of it; that shows soon or never.
+            tokio::time::sleep(LATE_ARRIVALS).await;
             bucket.delete_all(&board.sent()).await
-        }));
+        };
+        let withdrawn = self.runtime.block_on(async { tokio::time::timeout(WITHDRAWAL_LIMIT, take_back).await });
         match withdrawn {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(prefix, "an unfinished stream stays in the bucket: {error}"),
