@@ -57,10 +57,10 @@ pub struct Job {
     pub thumbnail: Option<PathBuf>,
     /// What will be or was made.
     pub plan: Option<Arc<PlanSummary>>,
-    /// Finished files of the stream.
-    pub files: Vec<FileReport>,
+    /// Finished files of the stream. Shared, as a long film has tens of thousands and every event makes a new snapshot.
+    pub files: Arc<Vec<FileReport>>,
     /// The last lines of its log, oldest first.
-    pub log: VecDeque<String>,
+    pub log: Arc<VecDeque<String>>,
 }
 
 /// Whether the tools that the engine drives are there.
@@ -194,8 +194,8 @@ impl Job {
             source: None,
             thumbnail: None,
             plan: None,
-            files: Vec::new(),
-            log: VecDeque::new(),
+            files: Arc::default(),
+            log: Arc::default(),
         }
     }
 
@@ -209,7 +209,7 @@ impl Job {
 
     fn begin_again(&mut self) {
         self.plan = None;
-        self.files.clear();
+        self.files = Arc::default();
         self.ended_at = None;
     }
 }
@@ -332,15 +332,16 @@ impl Job {
                     *shown = (**progress).clone();
                 }
             }
-            Event::FilesFinished { files, .. } => self.files.extend(files.iter().cloned()),
+            Event::FilesFinished { files, .. } => Arc::make_mut(&mut self.files).extend(files.iter().cloned()),
             Event::JobLogged { line, .. } => {
-                if self.log.len() >= LOG_LINES_KEPT {
-                    self.log.pop_front();
+                let log = Arc::make_mut(&mut self.log);
+                if log.len() >= LOG_LINES_KEPT {
+                    log.pop_front();
                 }
-                self.log.push_back(line.clone());
+                log.push_back(line.clone());
             }
             Event::JobFinished { report, at, .. } => {
-                self.files.clone_from(&report.files);
+                self.files = Arc::new(report.files.clone());
                 self.end(JobState::Done { report: report.clone() }, *at);
             }
             Event::JobFailed { failure, at, .. } => self.end(JobState::Failed { failure: failure.clone() }, *at),

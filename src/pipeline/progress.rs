@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{
     Notice, Observer,
-    encode::{EncodeListener, EncodeProgress},
+    encode::EncodeListener,
     package::{FileListener, PackageProgress},
     plan::EncodePlan,
     publish::{FileContent, FinishedFile, Publisher},
@@ -32,7 +32,7 @@ pub(super) struct Reporter<'a> {
 
 #[derive(Default)]
 struct State {
-    encode: Option<EncodeProgress>,
+    frames_per_second: Option<f64>,
     finished_stages: Vec<Stage>,
     files: Vec<FileReport>,
     has_warned: bool,
@@ -92,12 +92,8 @@ impl<'a> Reporter<'a> {
         );
         let frame_rate = self.plan.timing.frame_rate;
         let is_encoded = state.finished_stages.contains(&Stage::Encode);
-        let encoded = match (is_encoded, state.encode) {
-            (true, _) => package.playable.unwrap_or_default(),
-            (false, Some(encode)) => encode.encoded,
-            (false, None) => Duration::ZERO,
-        };
-        let frames_per_second = state.encode.map(|encode| encode.frames_per_second).filter(|rate| *rate > 0.0);
+        let encoded = package.encoded;
+        let frames_per_second = state.frames_per_second.filter(|rate| *rate > 0.0);
         let speed = frames_per_second.map(|rate| rate / frame_rate.per_second());
         let time_left = if is_encoded {
             let rate = published.as_ref().and_then(|status| status.bytes_per_second);
@@ -171,8 +167,8 @@ fn time_for(amount: f64, rate: f64) -> Option<Duration> {
 }
 
 impl EncodeListener for Reporter<'_> {
-    fn progressed(&self, progress: EncodeProgress) {
-        self.state().encode = Some(progress);
+    fn progressed(&self, frames_per_second: f64) {
+        self.state().frames_per_second = Some(frames_per_second);
         self.tell();
     }
 

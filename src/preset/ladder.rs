@@ -35,7 +35,7 @@ impl Ladder {
     pub fn for_source(choice: &LadderChoice, source: PictureSize) -> Self {
         let own = even(source);
         let rungs = match choice {
-            LadderChoice::SourceSize => return Self::with_companion(vec![planned(own, bitrate_by_pixels(own))]),
+            LadderChoice::SourceSize => return Self::with_companion(vec![planned(own, bitrate_by_pixels(own))], source),
             LadderChoice::Rungs(rungs) => rungs,
         };
         let mut planned_rungs: Vec<PlannedRung> = Vec::new();
@@ -60,15 +60,15 @@ impl Ladder {
         if planned_rungs.is_empty() {
             planned_rungs.push(planned(own, bitrate_by_pixels(own)));
         }
-        Self::with_companion(planned_rungs)
+        Self::with_companion(planned_rungs, source)
     }
 
     /// Gives a lone rung, unless it is small, a companion of two thirds: a stream has more than one video bit rate
     /// (Apple HLS Authoring Specification 9.9).
-    fn with_companion(mut rungs: Vec<PlannedRung>) -> Self {
+    fn with_companion(mut rungs: Vec<PlannedRung>, source: PictureSize) -> Self {
         if let [lone] = rungs.as_slice()
             && box_short_side(lone.size) > LARGEST_ALONE
-            && let Some(size) = fit(lone.size, (box_short_side(lone.size) * COMPANION_SCALE).round() as u32)
+            && let Some(size) = fit(source, (box_short_side(lone.size) * COMPANION_SCALE).round() as u32)
         {
             let bits = lone.bitrate.bits_per_second() as f64;
             let bits = bits * (size.pixels() as f64 / lone.size.pixels() as f64).powf(BITS_BY_PIXELS_EXPONENT);
@@ -105,7 +105,14 @@ fn fit(source: PictureSize, short_side: u32) -> Option<PictureSize> {
     if scale > 1.0 {
         return None;
     }
-    Some(PictureSize { width: nearest_even(width * scale), height: nearest_even(height * scale) })
+    // The short side is taken from the rounded long one, so that only one rounding bends the picture.
+    if width >= height {
+        let even_width = nearest_even(width * scale);
+        Some(PictureSize { width: even_width, height: nearest_even(f64::from(even_width) * height / width) })
+    } else {
+        let even_height = nearest_even(height * scale);
+        Some(PictureSize { width: nearest_even(f64::from(even_height) * width / height), height: even_height })
+    }
 }
 
 fn nearest_even(length: f64) -> u32 {

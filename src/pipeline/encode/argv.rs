@@ -10,9 +10,9 @@ use crate::pipeline::{
 /// Sound is encoded this much past the expected end of the picture, then cut to its true end by the segmenter.
 const SOUND_MARGIN_SECONDS: f64 = 2.0;
 /// Steps in which ffmpeg hands over what it has encoded, in microseconds.
-const FRAGMENT_MICROSECONDS: u32 = 200_000;
+const FRAGMENT_MICROSECONDS: u32 = 100_000;
 /// Time between two progress lines of ffmpeg, in seconds.
-const PROGRESS_SECONDS: &str = "0.2";
+const PROGRESS_SECONDS: &str = "0.1";
 
 /// All arguments: one input, all renditions and the sound as tracks of one fragmented MP4 on standard output, the
 /// pictures as JPEG files in `work_folder`.

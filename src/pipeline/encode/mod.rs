@@ -3,14 +3,13 @@
 pub mod argv;
 
 use std::{
-    collections::VecDeque, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle, time::Duration,
+    collections::VecDeque, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle,
 };
 
 use ffmpeg_sidecar::{
     child::FfmpegChild,
     command::FfmpegCommand,
     event::{FfmpegEvent, LogLevel},
-    ffmpeg_time_duration::FfmpegTimeDuration,
 };
 
 use super::{
@@ -33,19 +32,10 @@ use crate::{
 const TAIL_LINES: usize = 30;
 const PIPE_BUFFER_BYTES: usize = 1 << 18;
 
-/// A measurement out of ffmpeg's own report.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EncodeProgress {
-    /// Length of the source that has left the encoder.
-    pub encoded: Duration,
-    /// Frames in a second of wall time, averaged by ffmpeg.
-    pub frames_per_second: f64,
-}
-
 /// Who is told what ffmpeg says. Called on the job's thread; must not wait, as ffmpeg waits meanwhile.
 pub trait EncodeListener {
-    /// A newer measurement.
-    fn progressed(&self, progress: EncodeProgress);
+    /// A newer report of ffmpeg: frames in a second of wall time, averaged since the start.
+    fn progressed(&self, frames_per_second: f64);
     /// A warning or an error of ffmpeg.
     fn logged(&self, line: String);
 }
@@ -238,15 +228,8 @@ impl Tail {
 fn listen(process: &mut FfmpegChild, listener: &dyn EncodeListener, tail: &mut Tail) -> Result<(), String> {
     for event in process.iter().map_err(|error| error.to_string())? {
         match event {
-            FfmpegEvent::Progress(progress) => {
-                // Before the first packet has left the encoder, the time is `N/A`.
-                if let Some(encoded) = FfmpegTimeDuration::from_str(&progress.time) {
-                    listener.progressed(EncodeProgress {
-                        encoded: Duration::from_micros(u64::try_from(encoded.as_micros()).unwrap_or(0)),
-                        frames_per_second: f64::from(progress.fps),
-                    });
-                }
-            }
+            // Its time is that of the track that is farthest, which is the sound: the segmenter knows the picture's.
+            FfmpegEvent::Progress(progress) => listener.progressed(f64::from(progress.fps)),
             FfmpegEvent::Log(LogLevel::Error | LogLevel::Fatal | LogLevel::Warning, line) => {
                 tail.push(line.clone());
                 listener.logged(line);

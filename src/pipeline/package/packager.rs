@@ -32,6 +32,8 @@ pub trait FileListener: Send + Sync {
 pub struct PackageProgress {
     /// What each rendition has come to.
     pub renditions: Vec<RenditionProgress>,
+    /// Length of the source that has left the encoder in all renditions.
+    pub encoded: Duration,
     /// Length of the stream that can be played; `None` until the multivariant playlist is there.
     pub playable: Option<Duration>,
     /// Size of all segments.
@@ -218,6 +220,11 @@ impl SegmentSink for Packager<'_> {
         }
         self.update_progress(bytes);
         Ok(())
+    }
+
+    fn advanced(&mut self, frames: u64) {
+        let seconds = frames as f64 / self.plan.timing.frame_rate.per_second();
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).encoded = Duration::from_secs_f64(seconds);
     }
 }
 

@@ -7,7 +7,7 @@ use mp4_atom::{Atom, FourCC, Header, Mdat, Moof, Moov, ReadFrom, Tfhd, Traf};
 
 use super::SegmenterError;
 
-/// A box of more than this is damage, not media: a fragment holds half a second.
+/// A box of more than this is damage, not media: a fragment holds a part of a second.
 const LARGEST_BOX_BYTES: usize = 1 << 30;
 /// The flag of ISO/IEC 14496-12, 8.8.3.1, that a sample is not a sync sample.
 const IS_NON_SYNC: u32 = 0x0001_0000;

@@ -78,6 +78,8 @@ pub trait SegmentSink {
     /// # Errors
     /// When it can't be kept; the segmenter stops then.
     fn segment(&mut self, segment: Segment) -> Result<(), super::PackageError>;
+    /// Hears how many frames all renditions have, in segments or not yet.
+    fn advanced(&mut self, frames: u64);
 }
 
 /// Reads `pipe` to its end and gives everything to `sink`. Returns the number of frames of each video track.
@@ -157,6 +159,7 @@ impl Cutters {
         }
         // The sound's segments follow the picture's: only then is it sure where the last one ends.
         let certain = self.video.iter().map(VideoCutter::segments_cut).min().unwrap_or(0);
+        sink.advanced(self.video.iter().map(VideoCutter::frames_taken).min().unwrap_or(0));
         if let Some(audio) = &mut self.audio {
             while let Some(segment) = audio.next_segment(certain)? {
                 sink.segment(segment)?;

@@ -17,6 +17,8 @@ impl SegmentSink for Collected {
         self.0.push(segment);
         Ok(())
     }
+
+    fn advanced(&mut self, _: u64) {}
 }
 
 impl Collected {
