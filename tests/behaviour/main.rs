@@ -8,6 +8,7 @@ mod encode_makes_a_stream;
 mod preview;
 mod probe;
 mod publish;
+mod queue_survives;
 mod support;
 mod terminal;
 mod tools;
