@@ -1,7 +1,8 @@
-//! The path of one job, straight: intake, probe, plan, encode, package, publish, report.
+//! The path of one job, straight: intake, probe, plan, encode, package, verify, publish, report.
 //!
 //! This is the only place where the order is written. No stage knows who asked for it.
 
+pub mod check;
 pub mod encode;
 pub mod intake;
 pub mod package;
@@ -11,6 +12,7 @@ pub mod publish;
 
 mod progress;
 mod stream_folder;
+mod verify;
 
 use std::{
     path::{Path, PathBuf},
@@ -171,6 +173,9 @@ fn make_stream(
 ) -> Result<MadeStream, Failure> {
     let reporter = Reporter::new(listeners.observer, plan, listeners.publisher);
     let stream = encode_and_package(request, plan, work_folder, folder, &reporter)?;
+    // A playlist that says that the stream is finished goes up only after this.
+    verify::verify(request, plan, folder.path(), listeners.observer)?;
+    reporter.finished(Stage::Package);
     if let Some(uploads) = listeners.publisher {
         uploads.seal();
         while !uploads.has_ended() {
@@ -205,9 +210,7 @@ fn encode_and_package(
     reporter.finished(Stage::Encode);
     let failed = |error: PackageError| error.into_failure().at(Stage::Package);
     images::write_images(&plan.pictures, work_folder, folder.path(), reporter).map_err(failed)?;
-    let stream = packager.finish().map_err(failed)?;
-    reporter.finished(Stage::Package);
-    Ok(stream)
+    packager.finish().map_err(failed)
 }
 
 /// Compares the stream's length with the source's: a warning when the source ended early, a failure when it was taken
