@@ -40,6 +40,9 @@ impl Files for Folder {
             return Err(format!("“{uri}” is not a path inside the stream's folder"));
         }
         let path = uri.split(['?', '#']).next().unwrap_or_default();
+        if path.is_empty() {
+            return Err("a URI is empty".to_owned());
+        }
         let Ok(path) = percent_decode_str(path).decode_utf8() else {
             return Err(format!("“{uri}” is not UTF-8"));
         };
@@ -54,7 +57,7 @@ impl Files for Folder {
                 name => names.push(name),
             }
         }
-        if names.is_empty() { Err("an empty URI".to_owned()) } else { Ok(Address(names.join("/"))) }
+        Ok(Address(names.join("/")))
     }
 
     fn open(&self, address: &Address, range: Option<ByteRange>, limit: u64) -> Result<Opened, OpenError> {

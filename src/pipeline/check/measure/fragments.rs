@@ -207,8 +207,8 @@ mod tests {
         let sample =
             |flags| TrunEntry { duration: Some(4), size: Some(media.len() as u32 / 2), flags: Some(flags), cts: None };
         let samples = || TrunSamples::Explicit(vec![sample(0x0200_0000), sample(0x0101_0000)]);
-        let length = moof(decode_time, samples(), 0).len();
-        let mut bytes = moof(decode_time, samples(), length as i32 + 8);
+        let length = i32::try_from(moof(decode_time, samples(), 0).len()).unwrap();
+        let mut bytes = moof(decode_time, samples(), length + 8);
         bytes.extend((media.len() as u32 + 8).to_be_bytes());
         bytes.extend(b"mdat");
         bytes.extend(media);

@@ -1,6 +1,11 @@
 //! Segments of subtitles (rule 24).
 
-use crate::pipeline::check::{measure::Kind, rule::Rule, stream::Stream, verdict::Ledger};
+use crate::pipeline::check::{
+    measure::{Kind, Span},
+    rule::Rule,
+    stream::Stream,
+    verdict::Ledger,
+};
 
 /// Cues may begin before their segment and end after it, but must touch it; with some room for rounding.
 const ROUNDING: f64 = 0.05;
@@ -9,7 +14,7 @@ const LATEST_START_FROM_ZERO: f64 = 60.0;
 
 /// All renditions of WebVTT.
 pub(super) fn captions(stream: &Stream, ledger: &mut Ledger) {
-    let start = stream.pictures().find_map(|picture| picture.first(Kind::Picture)).map_or(0.0, |span| span.start());
+    let start = stream.pictures().find_map(|picture| picture.first(Kind::Picture)).map_or(0.0, Span::start);
     for rendition in &stream.renditions {
         let is_cut = rendition.segments.len() > 1;
         let mut segment_start = 0.0;

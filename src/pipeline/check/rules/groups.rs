@@ -11,6 +11,9 @@ use crate::pipeline::check::{
     verdict::Ledger,
 };
 
+/// Names and languages of the members of a group.
+type Members<'a> = BTreeSet<(&'a str, Option<&'a str>)>;
+
 /// The groups of a multivariant playlist.
 pub(super) fn groups(stream: &Stream, ledger: &mut Ledger) {
     let Some(multivariant) = &stream.multivariant else { return };
@@ -102,10 +105,9 @@ fn is_language_tag(tag: &str) -> bool {
 
 /// All groups of a type have members of the same names and languages.
 fn alike(stream: &Stream, members: &BTreeMap<(String, &str), Vec<&AlternativeMedia>>, ledger: &mut Ledger) {
-    let mut known: BTreeMap<&str, (&str, BTreeSet<(&str, Option<&str>)>)> = BTreeMap::new();
+    let mut known: BTreeMap<&str, (&str, Members<'_>)> = BTreeMap::new();
     for ((kind, id), members) in members {
-        let set: BTreeSet<(&str, Option<&str>)> =
-            members.iter().map(|media| (media.name.as_str(), media.language.as_deref())).collect();
+        let set: Members<'_> = members.iter().map(|media| (media.name.as_str(), media.language.as_deref())).collect();
         match known.get(kind.as_str()) {
             None => {
                 known.insert(kind, (id, set));
