@@ -1,7 +1,8 @@
-//! The path of one job, straight: intake, probe, plan, encode, package, publish, report.
+//! The path of one job, straight: intake, probe, plan, encode, package, verify, publish, report.
 //!
 //! This is the only place where the order is written. No stage knows who asked for it.
 
+pub mod check;
 pub mod encode;
 pub mod intake;
 pub mod package;
@@ -12,6 +13,7 @@ pub mod publish;
 mod progress;
 mod publish_again;
 mod stream_folder;
+mod verify;
 
 use std::{
     path::{Path, PathBuf},
@@ -123,8 +125,12 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     let mut publisher = start_publisher(request, &folder)?;
 
     let reporter = Reporter::new(observer, &plan, publisher.as_ref());
-    let made = encode_and_package(request, &plan, work_folder, &folder, &reporter)
-        .and_then(|stream| check_length(&plan, &stream, spec, fingerprint.as_ref()).map(|warning| (stream, warning)));
+    let made = encode_and_package(request, &plan, work_folder, &folder, &reporter).and_then(|stream| {
+        let warning = check_length(&plan, &stream, spec, fingerprint.as_ref())?;
+        // The final multivariant playlist goes up only after this.
+        verify::verify(request, &plan, folder.path(), observer)?;
+        Ok((stream, warning))
+    });
     let (stream, warning) = match made {
         Ok(made) => made,
         Err(failure) => {
@@ -133,6 +139,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
             return Err(failure);
         }
     };
+    reporter.finished(Stage::Package);
     let mut report = report(&folder, stream, reporter.finished_files());
     report.warnings = plan.warnings.iter().cloned().chain(warning).collect();
     report.wall_time = started.elapsed();
@@ -206,9 +213,7 @@ fn encode_and_package(
     reporter.finished(Stage::Encode);
     let failed = |error: PackageError| error.into_failure().at(Stage::Package);
     images::write_images(&plan.pictures, work_folder, folder.path(), reporter).map_err(failed)?;
-    let stream = packager.finish().map_err(failed)?;
-    reporter.finished(Stage::Package);
-    Ok(stream)
+    packager.finish().map_err(failed)
 }
 
 /// Compares the stream's length with the source's: a warning when the source ended early, a failure when it was taken

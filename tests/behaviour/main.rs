@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
 mod bad_input;
+mod check;
 mod encode_makes_a_stream;
 mod preview;
 mod probe;

@@ -50,6 +50,8 @@ pub struct EncodePlan {
     pub pictures: PicturePlan,
     /// Expected length.
     pub duration: Option<Duration>,
+    /// The most frames that the source gives, where its container tells its length exactly.
+    pub most_frames: Option<u64>,
     /// What the user should know before the result is there.
     pub warnings: Vec<String>,
 }
@@ -150,6 +152,7 @@ impl EncodePlan {
             encoder_speed: spec.preset.encoder_speed,
             audio: source.main_audio().map(|audio| audio_rendition(audio, spec.preset.audio_bitrate)),
             duration,
+            most_frames: most_frames(source, video, timing.frame_rate),
         })
     }
 
@@ -201,6 +204,14 @@ fn audio_rendition(audio: &AudioStream, bitrate: BitRate) -> AudioRendition {
         name: audio.title.clone().filter(|title| !title.trim().is_empty()).unwrap_or_else(|| "Sound".to_owned()),
         language,
     }
+}
+
+/// MP4 and MOV tell the length of each track exactly; other containers round it, or tell that of the longest track. A
+/// picture that starts late is preceded by its first frame.
+fn most_frames(source: &SourceMedia, video: &VideoStream, frame_rate: FrameRate) -> Option<u64> {
+    let duration = video.duration.filter(|_| source.container.split(',').any(|name| name == "mp4"))?;
+    let start = Duration::try_from_secs_f64(video.start_time_seconds.unwrap_or(0.0)).unwrap_or_default();
+    Some(frame_rate.frames_in(duration + start))
 }
 
 /// BCP 47 wants the two-letter code where there is one (RFC 5646, 2.2.1); containers mostly carry three letters.
