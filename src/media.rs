@@ -295,6 +295,12 @@ pub struct AudioStream {
     pub title: Option<String>,
     /// True for the stream that the file marks as default.
     pub is_default: bool,
+    /// True for people who talk about the film.
+    #[serde(default)]
+    pub is_commentary: bool,
+    /// True when blind people are told what is to be seen.
+    #[serde(default)]
+    pub describes_video: bool,
 }
 
 /// A stream of subtitles.

@@ -8,6 +8,7 @@ mod encode_makes_a_stream;
 mod preview;
 mod probe;
 mod publish;
+mod sources;
 mod support;
 mod terminal;
 mod tools;

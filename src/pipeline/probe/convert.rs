@@ -131,6 +131,8 @@ fn audio_stream(stream: &Stream) -> Option<AudioStream> {
         language: language(stream),
         title: stream.tags.get("title").map(str::to_owned),
         is_default: stream.disposition.default != 0,
+        is_commentary: stream.disposition.comment != 0,
+        describes_video: stream.disposition.visual_impaired != 0,
     })
 }
 
