@@ -19,7 +19,6 @@ use crate::support::{
 /// A source that was encoded fast into small renditions, and what became of it.
 struct Made {
     stream: Stream,
-    ended: Ended,
     user: User,
 }
 
@@ -32,10 +31,9 @@ impl Made {
 
     /// The stream of this file.
     fn from(user: User, source: &Path, options: &[&str]) -> Self {
-        let ended = encode(&user, source, options);
-        ended.assert_all_done();
+        encode(&user, source, options).assert_all_done();
         std::fs::create_dir(user.path("workplace")).expect("the user's folder can be written");
-        Self { stream: user.stream_of(source), ended, user }
+        Self { stream: user.stream_of(source), user }
     }
 
     fn workplace(&self) -> PathBuf {
@@ -47,9 +45,9 @@ impl Made {
     }
 
     /// Alternate renditions of this kind in the multivariant playlist.
-    fn alternatives(&self, kind: AlternativeMediaType) -> Vec<AlternativeMedia> {
+    fn alternatives(&self, kind: &AlternativeMediaType) -> Vec<AlternativeMedia> {
         let all = self.stream.multivariant().alternatives.into_iter();
-        all.filter(|alternative| alternative.media_type == kind).collect()
+        all.filter(|alternative| alternative.media_type == *kind).collect()
     }
 }
 

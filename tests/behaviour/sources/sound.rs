@@ -38,7 +38,7 @@ const SURROUND_TONES: [f64; 6] = [300.0, 500.0, 700.0, 60.0, 1100.0, 1300.0];
 on_both_ffmpeg_versions! {
     fn every_language_is_heard_under_its_own_name(version) {
         let made = Made::of(&LANGUAGES, version, &[]);
-        let audio = made.alternatives(AlternativeMediaType::Audio);
+        let audio = made.alternatives(&AlternativeMediaType::Audio);
         let facts: Vec<_> = audio
             .iter()
             .map(|track| (track.uri.as_deref().unwrap(), track.language.as_deref().unwrap(), track.name.as_str(), track.default, track.autoselect))
@@ -86,7 +86,7 @@ on_both_ffmpeg_versions! {
     fn five_channels_stay_five_channels_where_it_is_asked_for(version) {
         for (codec, codecs) in [("aac", "mp4a.40.2"), ("eac3", "ec-3")] {
             let made = Made::of(&SURROUND, version, &["--surround", codec]);
-            let audio = made.alternatives(AlternativeMediaType::Audio);
+            let audio = made.alternatives(&AlternativeMediaType::Audio);
             let groups: Vec<_> = audio.iter().map(|track| (track.group_id.as_str(), track.channels.as_deref().unwrap())).collect();
             assert_eq!(groups, [("stereo", "2"), ("surround", "6")]);
             for variant in made.stream.variants() {

@@ -70,11 +70,4 @@ impl Samples {
         }
         2.0 * cosine.hypot(sine) / window.len() as f64
     }
-
-    /// The first time in seconds at which any channel is louder than this.
-    pub fn first_louder_than(&self, threshold: f64) -> Option<f64> {
-        let firsts =
-            self.channels.iter().filter_map(|channel| channel.iter().position(|value| value.abs() > threshold));
-        firsts.min().map(|sample| sample as f64 / RATE)
-    }
 }

@@ -97,7 +97,7 @@ pub trait SegmentSink {
 ///
 /// # Errors
 /// When the pipe breaks or carries something else than planned, or the sink gives up.
-pub fn cut(pipe: impl Read, layout: TrackLayout, sink: &mut dyn SegmentSink) -> Result<u64, SegmenterError> {
+pub fn cut(pipe: impl Read, layout: &TrackLayout, sink: &mut dyn SegmentSink) -> Result<u64, SegmenterError> {
     let mut reader = FragmentReader::new(pipe);
     let mut cutters: Option<Cutters> = None;
     while let Some(piece) = reader.next_piece()? {
@@ -107,7 +107,7 @@ pub fn cut(pipe: impl Read, layout: TrackLayout, sink: &mut dyn SegmentSink) -> 
                 for (track, init) in inits.into_iter().enumerate() {
                     sink.init_segment(track, init)?;
                 }
-                cutters = Some(Cutters::new(&layout));
+                cutters = Some(Cutters::new(layout));
             }
             Piece::Fragment(fragment) => {
                 let cutters = cutters

@@ -211,6 +211,6 @@ fn a_missing_keyframe_and_uneven_renditions_are_noticed() {
 
 #[test]
 fn a_pipe_without_a_stream_is_an_error() {
-    assert!(cut(std::io::empty(), layout(false), &mut Collected::default()).is_err());
-    assert!(cut(b"not a movie at all, just text".as_slice(), layout(false), &mut Collected::default()).is_err());
+    assert!(cut(std::io::empty(), &layout(false), &mut Collected::default()).is_err());
+    assert!(cut(b"not a movie at all, just text".as_slice(), &layout(false), &mut Collected::default()).is_err());
 }
