@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use encode::EncodeSession;
+use encode::{EncodeSession, subtitles::read_subtitles};
 use package::{FinishedStream, MULTIVARIANT_PLAYLIST, PackageError, Packager, images};
 use plan::EncodePlan;
 use progress::Reporter;
@@ -136,7 +136,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     };
     let mut report = report(request, folder, made);
     report.urls = urls;
-    report.warnings = plan.warnings.into_iter().chain(warning).collect();
+    report.warnings = plan.warnings.into_iter().chain(warning).chain(report.warnings).collect();
     report.wall_time = started.elapsed();
     Ok(report)
 }
@@ -159,6 +159,8 @@ struct Listeners<'a> {
 struct MadeStream {
     stream: FinishedStream,
     files: Vec<FileReport>,
+    /// What the user should know of it.
+    warnings: Vec<String>,
 }
 
 /// Encodes, packages, and waits for the uploads.
@@ -170,7 +172,7 @@ fn make_stream(
     listeners: Listeners<'_>,
 ) -> Result<MadeStream, Failure> {
     let reporter = Reporter::new(listeners.observer, plan, listeners.publisher);
-    let stream = encode_and_package(request, plan, work_folder, folder, &reporter)?;
+    let (stream, warnings) = encode_and_package(request, plan, work_folder, folder, &reporter)?;
     if let Some(uploads) = listeners.publisher {
         uploads.seal();
         while !uploads.has_ended() {
@@ -179,7 +181,7 @@ fn make_stream(
         }
         reporter.finished(Stage::Publish);
     }
-    Ok(MadeStream { stream, files: reporter.finished_files() })
+    Ok(MadeStream { stream, files: reporter.finished_files(), warnings })
 }
 
 fn start_publisher(request: &JobRequest, folder: &StreamFolder) -> Result<Option<Publisher>, Failure> {
@@ -195,7 +197,7 @@ fn encode_and_package(
     work_folder: &Path,
     folder: &StreamFolder,
     reporter: &Reporter<'_>,
-) -> Result<FinishedStream, Failure> {
+) -> Result<(FinishedStream, Vec<String>), Failure> {
     let name = request.spec.source_name();
     let mut packager = Packager::new(plan, folder.path(), reporter, request.cancel.clone());
     reporter.package_through(packager.progress());
@@ -205,9 +207,14 @@ fn encode_and_package(
     reporter.finished(Stage::Encode);
     let failed = |error: PackageError| error.into_failure().at(Stage::Package);
     images::write_images(&plan.pictures, work_folder, folder.path(), reporter).map_err(failed)?;
+    let (subtitles, warnings) = read_subtitles(plan, &request.toolbox, work_folder, &request.cancel)
+        .map_err(|_| failed(PackageError::Cancelled))?;
+    for (rendition, cues) in subtitles {
+        packager.add_subtitles(rendition, &cues).map_err(failed)?;
+    }
     let stream = packager.finish().map_err(failed)?;
     reporter.finished(Stage::Package);
-    Ok(stream)
+    Ok((stream, warnings))
 }
 
 /// Compares the stream's length with the source's: a warning when the source ended early, a failure when it was taken
@@ -247,7 +254,7 @@ fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder) -> Result
 }
 
 fn report(request: &JobRequest, folder: StreamFolder, made: MadeStream) -> Report {
-    let MadeStream { stream, files } = made;
+    let MadeStream { stream, files, warnings } = made;
     let keeps_local = match &request.spec.destination {
         Destination::Folder(_) => true,
         Destination::S3 { keep_local, .. } => *keep_local,
@@ -265,7 +272,7 @@ fn report(request: &JobRequest, folder: StreamFolder, made: MadeStream) -> Repor
         files,
         duration: stream.duration,
         wall_time: Duration::ZERO,
-        warnings: Vec::new(),
+        warnings,
     }
 }
 

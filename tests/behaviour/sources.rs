@@ -1,10 +1,12 @@
 //! Sources of every kind become right streams: what comes out is measured against what went in.
 
 mod sound;
+mod subtitles;
 
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use m3u8_rs::{AlternativeMedia, AlternativeMediaType};
@@ -12,6 +14,7 @@ use m3u8_rs::{AlternativeMedia, AlternativeMediaType};
 use crate::support::{
     clips::Clip,
     ffmpeg::FfmpegVersion,
+    output_of,
     stream::{Segment, Stream},
     user::{Ended, User},
 };
@@ -55,4 +58,13 @@ impl Made {
 fn encode(user: &User, source: &Path, options: &[&str]) -> Ended {
     let options: Vec<OsString> = ["--speed", "ultrafast"].iter().chain(options).map(OsString::from).collect();
     Ended::of(user.encode_command_to(user.output().as_os_str(), &options, &[source], "quick"))
+}
+
+/// Makes a file in the user's folder with ffmpeg, by these arguments.
+fn make(user: &User, name: &str, arguments: &str) -> PathBuf {
+    let path = user.path(name);
+    let mut command = Command::new(FfmpegVersion::Nine.program());
+    command.args(["-v", "error", "-nostdin", "-y"]).args(arguments.split_whitespace()).arg(&path);
+    output_of(command);
+    path
 }

@@ -49,7 +49,7 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
 }
 
 /// A path as ffmpeg takes it without finding an option, a protocol or a device in it.
-fn file_url(path: &Path) -> OsString {
+pub(super) fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
     url.push(path);
     url

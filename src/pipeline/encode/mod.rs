@@ -1,6 +1,7 @@
 //! Drives the one ffmpeg process of a plan and feeds what it writes to the segmenter.
 
 pub mod argv;
+pub mod subtitles;
 
 use std::{collections::VecDeque, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle};
 

@@ -9,14 +9,16 @@ use m3u8_rs::{
     MediaPlaylistType, MediaSegment, QuotedOrUnquoted, Resolution, VariantStream,
 };
 
-use super::{I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, segment_file_name};
+use super::{I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, segment_file_name, subtitle_file_name};
 use crate::{
     media::{FrameRate, PictureSize},
-    pipeline::package::segmenter::KeyframeRange,
+    pipeline::{package::segmenter::KeyframeRange, plan::SubtitleRendition},
 };
 
 /// What EXT-X-MAP with fMP4 needs in the eyes of players (6 by the letter of rfc8216bis 8).
 const PLAYLIST_VERSION: usize = 7;
+/// Group of the subtitle renditions.
+const SUBTITLE_GROUP: &str = "subtitles";
 /// The variant nearest to this average rate is listed first, as many players start with it (Apple HLS Authoring
 /// Specification 1.32).
 const FIRST_VARIANT_BITS_PER_SECOND: u64 = 2_000_000;
@@ -93,6 +95,17 @@ pub fn media_playlist(
         ..MediaSegment::default()
     });
     write_media(&MediaPlaylist { segments: entries.collect(), ..media_frame(target_duration_seconds, growth) })
+}
+
+/// The media playlist of a subtitle rendition whose segments are as long as these.
+pub fn subtitle_playlist(segments: &[SegmentEntry], timescale: u32, target_duration_seconds: u64) -> String {
+    let entries = segments.iter().enumerate().map(|(number, segment)| MediaSegment {
+        uri: subtitle_file_name(number as u64),
+        duration: seconds(segment.duration_ticks, timescale) as f32,
+        ..MediaSegment::default()
+    });
+    let frame = media_frame(target_duration_seconds, Growth::Finished);
+    write_media(&MediaPlaylist { segments: entries.collect(), ..frame })
 }
 
 /// The I-frame playlist of a video rendition (rfc8216bis 4.4.3.6): each keyframe as a byte range of its segment.
@@ -222,7 +235,13 @@ impl AudioGroup {
 }
 
 /// The multivariant playlist: every picture with every group of sound, an audio-only variant, I-frame playlists.
-pub fn multivariant_playlist(videos: &[VideoVariant], audio: &[AudioGroup], frame_rate: FrameRate) -> String {
+/// Subtitles belong to every variant.
+pub fn multivariant_playlist(
+    videos: &[VideoVariant],
+    audio: &[AudioGroup],
+    subtitles: &[&SubtitleRendition],
+    frame_rate: FrameRate,
+) -> String {
     let mut ordered: Vec<&VideoVariant> = videos.iter().collect();
     ordered.sort_by_key(|video| std::cmp::Reverse(video.rates.average_bps));
     let sound_bps = audio.first().map_or(0, |group| group.rates().average_bps);
@@ -235,14 +254,15 @@ pub fn multivariant_playlist(videos: &[VideoVariant], audio: &[AudioGroup], fram
     let mut variants: Vec<VariantStream> =
         groups.iter().flat_map(|group| ordered.iter().map(|video| video_variant(video, *group, frame_rate))).collect();
     variants.extend(audio.first().and_then(audio_variant));
+    if !subtitles.is_empty() {
+        variants.iter_mut().for_each(|variant| variant.subtitles = Some(SUBTITLE_GROUP.to_owned()));
+    }
     variants.extend(ordered.iter().filter_map(|video| i_frame_variant(video)));
+    let sound = audio.iter().flat_map(|group| group.tracks.iter().map(|track| alternative(group, track)));
     let playlist = MasterPlaylist {
         version: Some(PLAYLIST_VERSION),
         independent_segments: true,
-        alternatives: audio
-            .iter()
-            .flat_map(|group| group.tracks.iter().map(|track| alternative(group, track)))
-            .collect(),
+        alternatives: sound.chain(subtitles.iter().map(|track| subtitle_alternative(track))).collect(),
         variants,
         ..MasterPlaylist::default()
     };
@@ -311,6 +331,23 @@ fn alternative(group: &AudioGroup, track: &AudioTrack) -> AlternativeMedia {
         autoselect: track.is_autoselect,
         channels: Some(track.channels.to_string()),
         characteristics: track.describes_video.then(|| "public.accessibility.describes-video".to_owned()),
+        ..AlternativeMedia::default()
+    }
+}
+
+fn subtitle_alternative(track: &SubtitleRendition) -> AlternativeMedia {
+    // The two together are what Apple calls subtitles for the deaf and hard of hearing.
+    let for_deaf = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound";
+    AlternativeMedia {
+        media_type: AlternativeMediaType::Subtitles,
+        uri: Some(format!("{}/{MEDIA_PLAYLIST}", track.name)),
+        group_id: SUBTITLE_GROUP.to_owned(),
+        language: Some(track.language.clone()),
+        name: quotable(&track.label),
+        default: track.is_default,
+        autoselect: track.is_autoselect,
+        forced: track.is_forced,
+        characteristics: track.is_for_hearing_impaired.then(|| for_deaf.to_owned()),
         ..AlternativeMedia::default()
     }
 }
@@ -390,7 +427,8 @@ mod tests {
         let stereo = AudioGroup { id: "stereo", tracks: vec![track("audio", "mp4a.40.2", 2, 128_000)] };
         let surround = AudioGroup { id: "surround", tracks: vec![track("audio-surround", "ec-3", 6, 384_000)] };
         let videos = [video("1080p", 1080, 5_000_000), video("720p", 720, 3_000_000), video("480p", 480, 1_500_000)];
-        let text = multivariant_playlist(&videos, std::slice::from_ref(&stereo), FrameRate::new(30000, 1001).unwrap());
+        let text =
+            multivariant_playlist(&videos, std::slice::from_ref(&stereo), &[], FrameRate::new(30000, 1001).unwrap());
         let uris: Vec<&str> = text.lines().filter(|line| line.ends_with("playlist.m3u8")).collect();
         assert_eq!(uris, ["480p/playlist.m3u8", "1080p/playlist.m3u8", "720p/playlist.m3u8", "audio/playlist.m3u8"]);
         assert!(
@@ -401,7 +439,7 @@ mod tests {
         assert!(text.contains("NAME=\"Director s cut\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\""), "{text}");
         assert_eq!(text.matches("#EXT-X-I-FRAME-STREAM-INF:").count(), 3);
         assert!(m3u8_rs::parse_master_playlist_res(text.as_bytes()).is_ok());
-        let both = multivariant_playlist(&videos, &[stereo, surround], FrameRate::FALLBACK);
+        let both = multivariant_playlist(&videos, &[stereo, surround], &[], FrameRate::FALLBACK);
         assert_eq!(both.matches("\n480p/playlist.m3u8").count(), 2, "{both}");
         assert!(both.contains("BANDWIDTH=5387000,AVERAGE-BANDWIDTH=5384000,CODECS=\"avc1.64001f,ec-3\""), "{both}");
         assert!(both.contains("GROUP-ID=\"surround\",LANGUAGE=\"de\"") && both.contains("CHANNELS=\"6\""), "{both}");

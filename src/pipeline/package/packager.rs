@@ -10,14 +10,16 @@ use bytes::Bytes;
 
 use super::{
     I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, PackageError,
+    captions::{self, Cue},
     hls::{self, AudioGroup, AudioTrack, Growth, MeasuredRates, SegmentEntry, VideoVariant},
     segment_file_name,
     segmenter::{AudioTrackLayout, InitSegment, Segment, SegmentSink, TrackFormat, TrackLayout},
+    subtitle_file_name,
 };
 use crate::{
     job::{FileReport, RenditionProgress, RenditionReport},
     media::PictureSize,
-    pipeline::plan::{AudioLayout, AudioRendition, EncodePlan},
+    pipeline::plan::{AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
     tools::{atomic_file, cancel::CancelToken},
 };
 
@@ -69,6 +71,8 @@ pub struct Packager<'a> {
     progress: Arc<Mutex<PackageProgress>>,
     cancel: CancelToken,
     has_multivariant: bool,
+    /// Subtitle renditions that are written.
+    subtitles: Vec<&'a SubtitleRendition>,
 }
 
 impl<'a> Packager<'a> {
@@ -97,6 +101,7 @@ impl<'a> Packager<'a> {
             progress: Arc::new(Mutex::new(progress)),
             cancel,
             has_multivariant: false,
+            subtitles: Vec::new(),
         }
     }
 
@@ -118,6 +123,28 @@ impl<'a> Packager<'a> {
             timing: self.plan.timing,
             expected_frames: self.plan.duration.map(|duration| self.plan.timing.frame_rate.frames_in(duration)),
         }
+    }
+
+    /// Writes a subtitle rendition, in segments of the same length as those of the first rendition. Called when that is
+    /// whole.
+    ///
+    /// # Errors
+    /// When a file can't be written.
+    pub fn add_subtitles(&mut self, planned: &'a SubtitleRendition, cues: &[Cue]) -> Result<(), PackageError> {
+        let first = &self.renditions[0];
+        let time_of = |ticks: u64| Duration::from_secs_f64(hls::seconds(ticks, first.timescale));
+        let mut end = 0;
+        for (number, segment) in first.segments.iter().enumerate() {
+            let start = end;
+            end += segment.duration_ticks;
+            let text = captions::segment(cues, time_of(start), time_of(end));
+            self.write(&format!("{}/{}", planned.name, subtitle_file_name(number as u64)), text.as_bytes(), None)?;
+        }
+        let target = self.plan.timing.target_duration_seconds();
+        let text = hls::subtitle_playlist(&first.segments, first.timescale, target);
+        self.write_text(&format!("{}/{MEDIA_PLAYLIST}", planned.name), text)?;
+        self.subtitles.push(planned);
+        Ok(())
     }
 
     /// Turns the growing stream into a finished one: VOD playlists, I-frame playlists, measured rates.
@@ -170,7 +197,7 @@ impl<'a> Packager<'a> {
         let videos: Vec<VideoVariant> =
             self.renditions.iter().filter_map(|rendition| rendition.variant(target, growth)).collect();
         let audio = self.audio_groups(target, growth);
-        let text = hls::multivariant_playlist(&videos, &audio, self.plan.timing.frame_rate);
+        let text = hls::multivariant_playlist(&videos, &audio, &self.subtitles, self.plan.timing.frame_rate);
         self.write_text(MULTIVARIANT_PLAYLIST, text)?;
         self.has_multivariant = true;
         Ok(())

@@ -4,6 +4,7 @@ mod audio;
 mod colour;
 mod language;
 mod pictures;
+mod subtitles;
 mod timing;
 
 use std::{path::PathBuf, time::Duration};
@@ -14,6 +15,7 @@ pub use audio::{AudioCodec, AudioLayout, AudioRendition};
 pub use colour::{ColourLabel, PictureConversion};
 pub use language::{language_name, language_tag};
 pub use pictures::{PicturePlan, PlannedPicture};
+pub use subtitles::{SubtitleOrigin, SubtitleRendition};
 pub use timing::Timing;
 
 use crate::{
@@ -46,6 +48,8 @@ pub struct EncodePlan {
     pub encoder_speed: EncoderSpeed,
     /// The sound renditions, all stereo ones before those of other layouts; empty when the source has no sound.
     pub audio: Vec<AudioRendition>,
+    /// The subtitle renditions.
+    pub subtitles: Vec<SubtitleRendition>,
     /// Poster and thumbnails.
     pub pictures: PicturePlan,
     /// Expected length.
@@ -126,6 +130,7 @@ impl EncodePlan {
         let duration = source.picture_duration().filter(|duration| !duration.is_zero());
         let mut warnings = warnings(video, &conversion);
         let audio = audio::renditions(source, &spec.preset, &mut warnings);
+        let subtitles = subtitles::renditions(source, &mut warnings);
         Ok(Self {
             source: spec.source.clone(),
             video_stream: video.index,
@@ -136,6 +141,7 @@ impl EncodePlan {
             renditions,
             encoder_speed: spec.preset.encoder_speed,
             audio,
+            subtitles,
             duration,
         })
     }
