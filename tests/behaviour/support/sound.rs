@@ -70,4 +70,19 @@ impl Samples {
         }
         2.0 * cosine.hypot(sine) / window.len() as f64
     }
+
+    /// Times in seconds at which sound begins after at least half a second of silence.
+    pub fn onsets(&self, threshold: f64) -> Vec<f64> {
+        let mut onsets = Vec::new();
+        let mut quiet_since = 0;
+        for (index, value) in self.channels[0].iter().enumerate() {
+            if value.abs() > threshold {
+                if (index - quiet_since) as f64 > RATE / 2.0 {
+                    onsets.push(index as f64 / RATE);
+                }
+                quiet_since = index;
+            }
+        }
+        onsets
+    }
 }
