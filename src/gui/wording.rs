@@ -223,7 +223,10 @@ pub fn rendition_rows(job: &Job) -> Vec<RenditionRow> {
 }
 
 fn rendition_name(name: &str) -> String {
-    if name == "audio" { "Audio".to_owned() } else { name.to_owned() }
+    match name.strip_prefix("audio") {
+        Some(rest) => format!("Audio{}", rest.replace('-', " ")),
+        None => name.to_owned(),
+    }
 }
 
 /// `Now, 00:26:08 of 00:42:10`, or nothing while it can't be played.

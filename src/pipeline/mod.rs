@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use encode::EncodeSession;
+use encode::{EncodeSession, subtitles::read_subtitles};
 use package::{FinishedStream, MULTIVARIANT_PLAYLIST, PackageError, Packager, images};
 use plan::EncodePlan;
 use progress::Reporter;
@@ -125,13 +125,14 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     let mut publisher = start_publisher(request, &folder)?;
 
     let reporter = Reporter::new(observer, &plan, publisher.as_ref());
-    let made = encode_and_package(request, &plan, work_folder, &folder, &reporter).and_then(|stream| {
-        let warning = check_length(&plan, &stream, spec, fingerprint.as_ref())?;
-        // The final multivariant playlist goes up only after this.
-        verify::verify(request, &plan, folder.path(), observer)?;
-        Ok((stream, warning))
-    });
-    let (stream, warning) = match made {
+    let made =
+        encode_and_package(request, &plan, work_folder, &folder, &reporter).and_then(|(stream, mut warnings)| {
+            warnings.extend(check_length(&plan, &stream, spec, fingerprint.as_ref())?);
+            // The final multivariant playlist goes up only after this.
+            verify::verify(request, &plan, folder.path(), observer)?;
+            Ok((stream, warnings))
+        });
+    let (stream, warnings) = match made {
         Ok(made) => made,
         Err(failure) => {
             drop(reporter);
@@ -141,7 +142,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     };
     reporter.finished(Stage::Package);
     let mut report = report(&folder, stream, reporter.finished_files());
-    report.warnings = plan.warnings.iter().cloned().chain(warning).collect();
+    report.warnings = plan.warnings.iter().cloned().chain(warnings).collect();
     report.wall_time = started.elapsed();
     let Some(uploads) = &publisher else {
         folder.keep();
@@ -203,7 +204,7 @@ fn encode_and_package(
     work_folder: &Path,
     folder: &StreamFolder,
     reporter: &Reporter<'_>,
-) -> Result<FinishedStream, Failure> {
+) -> Result<(FinishedStream, Vec<String>), Failure> {
     let name = request.spec.source_name();
     let mut packager = Packager::new(plan, folder.path(), reporter, request.cancel.clone());
     reporter.package_through(packager.progress());
@@ -213,7 +214,13 @@ fn encode_and_package(
     reporter.finished(Stage::Encode);
     let failed = |error: PackageError| error.into_failure().at(Stage::Package);
     images::write_images(&plan.pictures, work_folder, folder.path(), reporter).map_err(failed)?;
-    packager.finish().map_err(failed)
+    let (subtitles, warnings) = read_subtitles(plan, &request.toolbox, work_folder, &request.cancel)
+        .map_err(|_| failed(PackageError::Cancelled))?;
+    for (rendition, cues) in subtitles {
+        packager.add_subtitles(rendition, &cues).map_err(failed)?;
+    }
+    let stream = packager.finish().map_err(failed)?;
+    Ok((stream, warnings))
 }
 
 /// Compares the stream's length with the source's: a warning when the source ended early, a failure when it was taken

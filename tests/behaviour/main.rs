@@ -10,6 +10,7 @@ mod preview;
 mod probe;
 mod publish;
 mod queue_survives;
+mod sources;
 mod support;
 mod terminal;
 mod tools;
