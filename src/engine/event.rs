@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::{DestinationTest, ToolStatus};
+use super::{
+    retry::PlannedRetry,
+    snapshot::{DestinationTest, ToolStatus},
+};
 use crate::{
     failure::Failure,
     job::{FileReport, JobId, JobSpec, Progress, Report, UnpublishedStream},
@@ -100,6 +103,13 @@ pub enum Event {
         failure: Failure,
         /// When.
         at: Timestamp,
+    },
+    /// The job failed for a cause that may pass, and begins again by itself.
+    JobRetryPlanned {
+        /// Which job.
+        id: JobId,
+        /// When, and why.
+        retry: Box<PlannedRetry>,
     },
     /// The user stopped the job.
     JobCancelled {
@@ -199,6 +209,7 @@ impl Event {
             | Self::StreamMade { id, .. }
             | Self::JobFinished { id, .. }
             | Self::JobFailed { id, .. }
+            | Self::JobRetryPlanned { id, .. }
             | Self::JobCancelled { id, .. }
             | Self::JobRequeued { id }
             | Self::JobMoved { id, .. }

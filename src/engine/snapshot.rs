@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Event;
+use super::retry::PlannedRetry;
 use crate::{
     failure::Failure,
     job::{FileReport, JobId, JobSpec, JobState, Progress, Stage, UnpublishedStream},
@@ -45,6 +46,8 @@ pub struct Job {
     pub spec: JobSpec,
     /// Where it stands.
     pub state: JobState,
+    /// The next try, while it waits for it, or the one under way; `None` when nothing has failed by a passing cause.
+    pub retry: Option<Arc<PlannedRetry>>,
     /// When it was added.
     pub added_at: Timestamp,
     /// When it last began.
@@ -190,6 +193,7 @@ impl Job {
             id,
             spec,
             state: JobState::Waiting,
+            retry: None,
             added_at,
             started_at: None,
             ended_at: None,
@@ -208,6 +212,11 @@ impl Job {
             JobState::Running { progress } => Some(progress),
             _ => None,
         }
+    }
+
+    /// Why and until when it waits to begin again by itself.
+    pub fn waits_for_retry(&self) -> Option<&PlannedRetry> {
+        self.retry.as_deref().filter(|_| self.state == JobState::Waiting)
     }
 
     fn begin_again(&mut self) {
@@ -359,8 +368,14 @@ impl Job {
                 self.unpublished = None;
                 self.end(JobState::Cancelled, *at);
             }
+            Event::JobRetryPlanned { retry, .. } => {
+                self.begin_again();
+                self.state = JobState::Waiting;
+                self.retry = Some(Arc::new((**retry).clone()));
+            }
             Event::JobRequeued { .. } => {
                 self.begin_again();
+                self.retry = None;
                 self.state = JobState::Waiting;
             }
             _ => {}
@@ -387,6 +402,11 @@ impl Job {
         }
         let at = self.ended_at.unwrap_or(self.added_at);
         match &self.state {
+            JobState::Waiting if self.retry.is_some() => {
+                events.extend(
+                    self.retry.iter().map(|retry| Event::JobRetryPlanned { id, retry: Box::new((**retry).clone()) }),
+                );
+            }
             JobState::Waiting if self.started_at.is_some() => events.push(Event::JobRequeued { id }),
             JobState::Waiting | JobState::Running { .. } => {}
             JobState::Done { report } => events.push(Event::JobFinished { id, report: report.clone(), at }),
@@ -397,6 +417,7 @@ impl Job {
     }
 
     fn end(&mut self, state: JobState, at: Timestamp) {
+        self.retry = None;
         self.state = state;
         self.ended_at = Some(at);
     }
