@@ -6,6 +6,7 @@
 mod bad_input;
 mod check;
 mod encode_makes_a_stream;
+mod pause;
 mod preview;
 mod probe;
 mod publish;

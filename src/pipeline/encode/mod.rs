@@ -24,6 +24,7 @@ use crate::{
         cancel::CancelToken,
         child::{self, KillOnCancel},
         ffmpeg::Toolbox,
+        pause::PauseSwitch,
     },
 };
 
@@ -129,6 +130,7 @@ pub fn encode(
     let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let process_id = process.as_inner().id();
     let guard = KillOnCancel::guard(process_id, session.cancel);
+    let held = session.pause.guard(process_id);
     let layout = packager.layout();
     let Some(pipe) = process.take_stdout() else {
         child::kill_group(process_id);
@@ -151,7 +153,7 @@ pub fn encode(
         let status = process.wait();
         (cutting.map(join), status)
     });
-    drop(guard);
+    drop((guard, held));
     if session.cancel.is_cancelled() {
         return Err(EncodeError::Cancelled);
     }
@@ -162,6 +164,8 @@ pub fn encode(
 pub struct EncodeSession<'a> {
     /// Ends it.
     pub cancel: &'a CancelToken,
+    /// Holds it.
+    pub pause: &'a PauseSwitch,
     /// Is told of its progress.
     pub listener: &'a dyn EncodeListener,
 }
