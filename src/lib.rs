@@ -45,7 +45,9 @@
 //! | `engine-network` | two workers of the tokio runtime: uploads, previews; with its pool for short blocking work |
 //! | `job-<id>` | one running job: drives ffmpeg, listens to its report |
 //! | `job-segmenter` | reads the job's pipe, writes segments and playlists |
+//! | `network` | the same workers for `reelpress publish`, which needs no engine |
 //! | `interrupt` | the terminal's Ctrl-C |
+//! | `ffmpeg-download` | fetches ffmpeg after the user agreed |
 //! | `thumbnails`, `system-fonts`, `file-dialog`, `open`, `sample` | what the window must not wait for |
 //! | `child-watch`, `child-killer` | end a helper process that takes too long or is cancelled |
 //!

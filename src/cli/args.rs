@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{output::Verbosity, wire};
-use crate::{job::ThumbnailTimes, preset::EncoderSpeed};
+use crate::{
+    job::ThumbnailTimes,
+    preset::{EncoderSpeed, SurroundCodec},
+};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 all done, 1 some job failed, 2 bad usage or settings, 3 a tool is missing, 130 interrupted.
@@ -107,6 +110,9 @@ pub struct EncodeArguments {
     /// How much time the encoder takes for each frame
     #[arg(long, value_name = "SPEED")]
     pub speed: Option<Speed>,
+    /// Make 5.1 renditions too, in this codec, of sound that has 5.1 or more
+    #[arg(long, value_name = "CODEC")]
+    pub surround: Option<Surround>,
     /// Tell what happens as one JSON event a line on standard output; --help documents them
     #[arg(long)]
     pub json: bool,
@@ -175,6 +181,24 @@ impl From<Speed> for EncoderSpeed {
             Speed::Fast => Self::Fast,
             Speed::Medium => Self::Medium,
             Speed::Slow => Self::Slow,
+        }
+    }
+}
+
+/// The codec of 5.1 renditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Surround {
+    /// AAC, which every player knows
+    Aac,
+    /// E-AC-3 (Dolby Digital Plus), for television sets and Apple's players
+    Eac3,
+}
+
+impl From<Surround> for SurroundCodec {
+    fn from(surround: Surround) -> Self {
+        match surround {
+            Surround::Aac => Self::Aac,
+            Surround::Eac3 => Self::Eac3,
         }
     }
 }

@@ -48,6 +48,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         thumbnails: None,
         jobs: None,
         speed: None,
+        surround: None,
         json: false,
     };
     run(context, &arguments, interrupt)
@@ -70,6 +71,9 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     let mut preset = preset(arguments.preset.as_deref().unwrap_or(&settings.preset))?;
     if let Some(speed) = arguments.speed {
         preset.encoder_speed = speed.into();
+    }
+    if let Some(codec) = arguments.surround {
+        preset.surround = Some(codec.into());
     }
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();

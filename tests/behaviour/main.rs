@@ -9,6 +9,8 @@ mod encode_makes_a_stream;
 mod preview;
 mod probe;
 mod publish;
+mod queue_survives;
+mod sources;
 mod support;
 mod terminal;
 mod tools;
