@@ -69,8 +69,8 @@ pub enum ProbeError {
         /// What ffprobe said.
         detail: String,
     },
-    /// It has sound or subtitles, but nothing that moves.
-    #[error("{} has no video in it, only {contents}", source_file.display())]
+    /// It has subtitles or a still picture, but nothing that moves and no sound.
+    #[error("{} has nothing to see or hear in it, only {contents}", source_file.display())]
     NoVideo {
         /// The source.
         source_file: PathBuf,
@@ -166,7 +166,7 @@ impl ProbeError {
                 FailureKind::SourceInvalid,
                 "The recording or copy was cut off before its end: copy it again, or repair it in the camera",
             ),
-            Self::NoVideo { .. } => (FailureKind::SourceInvalid, "Choose a file with moving pictures"),
+            Self::NoVideo { .. } => (FailureKind::SourceInvalid, "Choose a file with moving pictures or sound"),
             Self::UnknownCodec { .. } => {
                 (FailureKind::SourceInvalid, "Try a newer ffmpeg (`reelpress setup`), or export the video again")
             }
