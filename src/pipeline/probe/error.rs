@@ -77,6 +77,12 @@ pub enum ProbeError {
         /// What it has, for people.
         contents: String,
     },
+    /// Its tracks are encrypted.
+    #[error("{} is encrypted", source_file.display())]
+    Encrypted {
+        /// The source.
+        source_file: PathBuf,
+    },
     /// The picture is in a codec that this ffmpeg does not know.
     #[error("{} holds video in a codec that this ffmpeg can't decode", source_file.display())]
     UnknownCodec {
@@ -167,6 +173,9 @@ impl ProbeError {
                 "The recording or copy was cut off before its end: copy it again, or repair it in the camera",
             ),
             Self::NoVideo { .. } => (FailureKind::SourceInvalid, "Choose a file with moving pictures or sound"),
+            Self::Encrypted { .. } => {
+                (FailureKind::SourceInvalid, "Choose a file without copy protection: there is no key for this one")
+            }
             Self::UnknownCodec { .. } => {
                 (FailureKind::SourceInvalid, "Try a newer ffmpeg (`reelpress setup`), or export the video again")
             }

@@ -6,8 +6,8 @@ use crate::support::{browser, ffmpeg::on_both_ffmpeg_versions, sound::Samples, u
 on_both_ffmpeg_versions! {
     fn a_song_with_a_cover_becomes_a_stream_of_sound(version) {
         let user = User::with(version);
-        let inputs = "-f lavfi -i aevalsrc=exprs='0.4*sin(500*2*PI*t)*gt(mod(t,4),2)':s=44100 -f lavfi -i color=red:size=300x300";
-        let tags = "-map 0 -map 1 -c:a libmp3lame -c:v mjpeg -frames:v 1 -t 14 -disposition:v attached_pic";
+        let inputs = "-f lavfi -i aevalsrc=exprs='0.4*sin(500*2*PI*t)*gt(mod(t,4),2)':s=44100:d=14 -f lavfi -i color=red:size=300x300:d=0.04";
+        let tags = "-map 0 -map 1 -c:a libmp3lame -c:v mjpeg -disposition:v attached_pic";
         let source = make(&user, "song.mp3", &format!("{inputs} {tags}"));
         let made = Made::from(user, &source, &[]);
         assert!(made.stream.variants().is_empty(), "there is nothing to see");
