@@ -306,4 +306,6 @@ pub struct RenditionSummary {
 }
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;
