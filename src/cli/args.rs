@@ -2,10 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::{output::Verbosity, wire};
-use crate::{job::ThumbnailTimes, preset::EncoderSpeed};
+use super::{operation_args::OperationArguments, output::Verbosity, video_args::VideoArguments, wire};
+use crate::job::ThumbnailTimes;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 all done, 1 some job failed, 2 bad usage or settings, 3 a tool is missing, 130 interrupted.
@@ -102,9 +102,12 @@ pub struct EncodeArguments {
     /// Number of videos that are encoded side by side
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: Option<u8>,
-    /// How much time the encoder takes for each frame
-    #[arg(long, value_name = "SPEED")]
-    pub speed: Option<Speed>,
+    /// What changes the preset's video.
+    #[command(flatten)]
+    pub video: VideoArguments,
+    /// What is done to the source.
+    #[command(flatten)]
+    pub operations: OperationArguments,
     /// Tell what happens as one JSON event a line on standard output; --help documents them
     #[arg(long)]
     pub json: bool,
@@ -146,33 +149,6 @@ impl S3Arguments {
             (true, _) => Some(true),
             (_, true) => Some(false),
             _ => None,
-        }
-    }
-}
-
-/// x264's preset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Speed {
-    /// The fastest, for trials
-    Ultrafast,
-    /// Very fast
-    Veryfast,
-    /// Fast
-    Fast,
-    /// The encoder's own default
-    Medium,
-    /// Slow
-    Slow,
-}
-
-impl From<Speed> for EncoderSpeed {
-    fn from(speed: Speed) -> Self {
-        match speed {
-            Speed::Ultrafast => Self::Ultrafast,
-            Speed::Veryfast => Self::Veryfast,
-            Speed::Fast => Self::Fast,
-            Speed::Medium => Self::Medium,
-            Speed::Slow => Self::Slow,
         }
     }
 }
@@ -261,7 +237,7 @@ fn thumbnail_times(text: &str) -> Result<ThumbnailTimes, String> {
 }
 
 /// Seconds, `MM:SS` or `HH:MM:SS`, each with decimals if wanted.
-fn clock_time(text: &str) -> Option<Duration> {
+pub(super) fn clock_time(text: &str) -> Option<Duration> {
     let parts: Vec<&str> = text.split(':').collect();
     if parts.len() > 3 {
         return None;

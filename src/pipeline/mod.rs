@@ -3,12 +3,15 @@
 //! This is the only place where the order is written. No stage knows who asked for it.
 
 pub mod encode;
+pub mod hardware;
 pub mod intake;
+pub mod measure;
 pub mod package;
 pub mod plan;
 pub mod probe;
 pub mod publish;
 
+mod prepare;
 mod progress;
 mod stream_folder;
 
@@ -76,6 +79,8 @@ pub struct JobRequest {
     pub runtime: tokio::runtime::Handle,
     /// A folder for passing files; made and removed by the job.
     pub work_folder: PathBuf,
+    /// Where it is kept which hardware encoders work.
+    pub hardware_file: PathBuf,
 }
 
 /// How often the end of an upload is looked for, and told of.
@@ -106,15 +111,24 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     let source = probe::probe(&spec.source, &request.toolbox, &request.cancel)
         .map_err(|error| error.into_failure().at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
-    let plan = EncodePlan::resolve(spec, &source, request.toolbox.can_tone_map)
-        .map_err(|error| error.into_failure().at(Stage::Probe))?;
+    let mut plan = prepare::plan(request, &source, observer).map_err(|failure| failure.at(Stage::Probe))?;
 
     let folder = StreamFolder::create(spec.destination.local_folder(), &spec.source)
         .map_err(|failure| failure.at(Stage::Package))?;
     observer.notice(Notice::Planned(Box::new(plan.summary(folder.path().to_owned()))));
     let mut publisher = start_publisher(request, &folder)?;
 
-    let made = make_stream(request, &plan, work_folder, &folder, Listeners { observer, publisher: publisher.as_ref() })
+    let listeners = Listeners { observer, publisher: publisher.as_ref() };
+    let mut made = make_stream(request, &plan, work_folder, &folder, listeners);
+    if let Err(failure) = &made
+        && failure.kind == FailureKind::EncoderFailed
+        && !request.cancel.is_cancelled()
+        && plan.turn_to_software()
+    {
+        observer.notice(Notice::Logged(format!("{}: the encode begins again in software", failure.headline)));
+        made = make_stream(request, &plan, work_folder, &folder, listeners);
+    }
+    let made = made
         .and_then(|made| check_length(&plan, &made.stream, spec, fingerprint.as_ref()).map(|warning| (made, warning)));
     let (made, warning) = match made {
         Ok(made) => made,
@@ -200,6 +214,10 @@ fn encode_and_package(
     let mut packager = Packager::new(plan, folder.path(), reporter, request.cancel.clone());
     reporter.package_through(packager.progress());
     let session = EncodeSession { cancel: &request.cancel, listener: reporter };
+    if plan.has_first_pass() {
+        encode::first_pass(plan, &request.toolbox, work_folder, &session)
+            .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;
+    }
     encode::encode(plan, &request.toolbox, work_folder, &mut packager, &session)
         .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;
     reporter.finished(Stage::Encode);

@@ -1,31 +1,36 @@
 //! What will be made of a source: pure data, made by a pure function. Nothing here touches a file or a process.
 
 mod colour;
+mod operations;
 mod pictures;
+mod renditions;
 mod timing;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
 pub use colour::{ColourLabel, PictureConversion};
+pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
 pub use pictures::{PicturePlan, PlannedPicture};
+pub use renditions::VideoRendition;
 pub use timing::Timing;
 
 use crate::{
     failure::{Failure, FailureKind},
-    job::JobSpec,
-    media::{AudioStream, FrameRate, PictureSize, SourceMedia, VideoStream},
-    preset::{BitRate, EncoderSpeed, Ladder},
+    job::{CropArea, Deinterlace, JobSpec, LoudnessTarget},
+    media::{AudioStream, DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
+    preset::{BitRate, EncoderSpeed, HardwareFamily, RateControl, VideoCodec},
 };
 
 /// Name and folder of the sound rendition.
 pub const AUDIO_RENDITION: &str = "audio";
-/// The average may be exceeded by this factor at any time: well under the factor of two that Apple's HLS Authoring
-/// Specification (1.30) allows, and enough for scenes that are harder than the rest.
-const MAX_BITRATE_FACTOR: f64 = 1.2;
-/// Seconds of the average rate that the VBV buffer holds.
-const BUFFER_SECONDS: f64 = 1.5;
+/// Part of a target size that is left for what is not media: headers of segments, playlists, pictures.
+const TARGET_SIZE_RESERVE: f64 = 0.03;
 /// Samples in a packet of AAC-LC.
 pub const AAC_FRAME_SAMPLES: u32 = 1024;
 
@@ -40,10 +45,24 @@ pub struct EncodePlan {
     pub timing: Timing,
     /// What happens to each picture before it is scaled.
     pub conversion: PictureConversion,
-    /// Video renditions from the largest to the smallest; never empty.
+    /// Trim, crop and so on.
+    pub operations: PlannedOperations,
+    /// Video renditions, codec by codec, each from the largest to the smallest; never empty.
     pub renditions: Vec<VideoRendition>,
     /// The encoder's effort.
     pub encoder_speed: EncoderSpeed,
+    /// How bits are spent.
+    pub rate_control: RateControl,
+    /// Further parameters of x264.
+    pub x264_parameters: String,
+    /// Further parameters of x265.
+    pub x265_parameters: String,
+    /// Mastering display and light levels for renditions that keep HDR.
+    pub hdr: Option<HdrMetadata>,
+    /// The loudness that all sound is brought to.
+    pub loudness_target: Option<LoudnessTarget>,
+    /// What was measured of the sound, by the index of the stream; the measuring comes after the plan is made.
+    pub loudness: BTreeMap<usize, MeasuredLoudness>,
     /// The sound, if the source has some.
     pub audio: Option<AudioRendition>,
     /// Poster and thumbnails.
@@ -54,19 +73,28 @@ pub struct EncodePlan {
     pub warnings: Vec<String>,
 }
 
-/// One video rendition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VideoRendition {
-    /// Name and folder, such as `1080p`.
-    pub name: String,
-    /// Size of the picture, even on both sides.
-    pub size: PictureSize,
-    /// Average bit rate.
-    pub bitrate: BitRate,
-    /// Highest bit rate that leaves the VBV.
-    pub max_bitrate: BitRate,
-    /// Size of the VBV buffer in bits.
-    pub buffer_size_bits: u64,
+/// Loudness of a stream of sound as it will be heard, by EBU R 128.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MeasuredLoudness {
+    /// Programme loudness in LUFS.
+    pub integrated_lufs: f64,
+    /// Highest true peak in dBTP.
+    pub true_peak_dbtp: f64,
+    /// Loudness range in LU.
+    pub range_lu: f64,
+    /// Gate of the programme loudness in LUFS.
+    pub threshold_lufs: f64,
+}
+
+/// What was found out apart from the facts of the source.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Findings {
+    /// This ffmpeg can tone-map HDR.
+    pub can_tone_map: bool,
+    /// Hardware encoders that work here, by their names in ffmpeg.
+    pub hardware_encoders: BTreeSet<String>,
+    /// The picture without black bars, if there are some and they were looked for.
+    pub picture_without_bars: Option<CropArea>,
 }
 
 /// The sound rendition: AAC-LC stereo.
@@ -96,18 +124,28 @@ pub enum PlanError {
     /// HDR, and this ffmpeg can't tone-map.
     #[error("“{0}” is HDR, and this ffmpeg can't convert it")]
     CannotToneMap(String),
+    /// Something was asked that does not fit the source, or itself.
+    #[error("{what}")]
+    NotPossible {
+        /// What does not go.
+        what: String,
+        /// What to ask instead.
+        hint: String,
+    },
 }
 
 impl PlanError {
     /// The failure as the user sees it.
     pub fn into_failure(self) -> Failure {
-        let hint = match self {
+        let hint = match &self {
             Self::NoPicture(_) => "Choose a file with a video stream",
             Self::UnreadablePicture(_) => "The file is damaged or not finished; copy it again from where it came from",
             Self::CannotToneMap(_) => "Install an ffmpeg with the zscale filter, such as Debian's",
+            Self::NotPossible { hint, .. } => hint,
         };
         let kind = match self {
             Self::CannotToneMap(_) => FailureKind::ToolMissing,
+            Self::NotPossible { .. } => FailureKind::InvalidRequest,
             _ => FailureKind::SourceInvalid,
         };
         Failure::new(kind, capitalised(&self.to_string()), hint)
@@ -120,44 +158,154 @@ fn capitalised(text: &str) -> String {
 }
 
 impl EncodePlan {
-    /// Resolves what was asked against what the source is.
+    /// Resolves what was asked against what the source is, with nothing else found out.
     ///
     /// # Errors
-    /// When the source has no picture that can be encoded.
+    /// As [`Self::resolve_with`].
     pub fn resolve(spec: &JobSpec, source: &SourceMedia, can_tone_map: bool) -> Result<Self, PlanError> {
+        Self::resolve_with(spec, source, &Findings { can_tone_map, ..Findings::default() })
+    }
+
+    /// Resolves what was asked against what the source is and what else was found out.
+    ///
+    /// # Errors
+    /// When the source has no picture that can be encoded, or what was asked does not fit it.
+    pub fn resolve_with(spec: &JobSpec, source: &SourceMedia, findings: &Findings) -> Result<Self, PlanError> {
         let name = spec.source_name();
         let video = source.main_video().ok_or_else(|| PlanError::NoPicture(name.clone()))?;
         let display_size = video.display_size();
         if video.coded_size.pixels() == 0 || display_size.short_side() < 2 {
             return Err(PlanError::UnreadablePicture(name));
         }
-        let conversion = PictureConversion::for_stream(video);
-        if conversion.tone_map && !can_tone_map {
+        let mut conversion = PictureConversion::for_stream(video);
+        if conversion.tone_map && !findings.can_tone_map {
             return Err(PlanError::CannotToneMap(name));
         }
+        let asked = &spec.operations;
+        conversion.deinterlace = match asked.deinterlace {
+            Deinterlace::Automatic => conversion.deinterlace,
+            Deinterlace::Always => true,
+            Deinterlace::Never => false,
+        };
         let timing = Timing::for_rate(output_frame_rate(video));
-        let renditions: Vec<VideoRendition> =
-            Ladder::for_source(&spec.preset.ladder, display_size).0.into_iter().map(video_rendition).collect();
-        let duration = source.picture_duration().filter(|duration| !duration.is_zero());
-        Ok(Self {
+        let source_duration = source.picture_duration().filter(|duration| !duration.is_zero());
+        let operations::Trimmed { trim, duration } =
+            operations::trim(asked, (&source.container, source_duration), timing.frame_rate)?;
+        let crop = operations::crop(asked, display_size, findings)?;
+        let size = operations::size_after(display_size, crop.as_ref(), asked.rotate);
+        let range = video.colour.dynamic_range();
+        let renditions = renditions::video_renditions(&spec.preset, size, range, findings)?;
+        let operations = PlannedOperations {
+            trim,
+            crop,
+            rotate: asked.rotate,
+            flip: asked.flip,
+            denoise: asked.denoise,
+            sharpen: asked.sharpen,
+            watermark: operations::watermark(asked, renditions[0].size)?,
+            fade: operations::fade(asked, duration)?,
+        };
+        let plan = Self {
             source: spec.source.clone(),
             video_stream: video.index,
             pictures: PicturePlan::new(&spec.thumbnails, duration, timing.frame_rate),
             timing,
-            warnings: warnings(video, &conversion),
+            warnings: warnings(video, &conversion, &renditions),
             conversion,
+            operations,
             renditions,
             encoder_speed: spec.preset.encoder_speed,
+            rate_control: spec.preset.video.rate_control,
+            x264_parameters: spec.preset.video.x264_parameters.clone(),
+            x265_parameters: spec.preset.video.x265_parameters.clone(),
+            hdr: video.colour.hdr.clone(),
+            loudness_target: asked.loudness,
+            loudness: BTreeMap::new(),
             audio: source.main_audio().map(|audio| audio_rendition(audio, spec.preset.audio_bitrate)),
             duration,
-        })
+        };
+        plan.check_hdr_operations()?;
+        match asked.target_size_bytes {
+            Some(bytes) => plan.fit_into(bytes),
+            None => Ok(plan),
+        }
+    }
+
+    /// Images and fades are made for standard range.
+    fn check_hdr_operations(&self) -> Result<(), PlanError> {
+        let fades = self.operations.fade != PlannedFade::default();
+        let keeps_hdr = self.renditions.iter().any(|rendition| rendition.range != DynamicRange::Sdr);
+        if keeps_hdr && (fades || self.operations.watermark.is_some()) {
+            return Err(PlanError::NotPossible {
+                what: "A watermark or a fade can't be put on a picture that keeps its high dynamic range".to_owned(),
+                hint: "Leave them out, or let HDR be converted".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Chooses bit rates so that all renditions and the sound together have this size.
+    fn fit_into(mut self, bytes: u64) -> Result<Self, PlanError> {
+        let Some(seconds) = self.duration.map(|duration| duration.as_secs_f64()) else {
+            return Err(PlanError::NotPossible {
+                what: "The source does not say how long it is, so its size can't be chosen".to_owned(),
+                hint: "Choose bit rates or a CRF instead".to_owned(),
+            });
+        };
+        let has_two_passes = self.renditions.iter().all(|rendition| {
+            rendition.hardware.is_none() && matches!(rendition.codec, VideoCodec::H264 | VideoCodec::Vp9)
+        });
+        self.rate_control = match self.rate_control {
+            RateControl::ConstantBitrate => RateControl::ConstantBitrate,
+            _ if has_two_passes => RateControl::TwoPass,
+            _ => RateControl::AverageBitrate,
+        };
+        let sound_bps: u64 = self.audio.iter().map(|audio| audio.bitrate.bits_per_second()).sum();
+        let sound_bits = sound_bps as f64 * seconds;
+        let bits = bytes as f64 * 8.0 * (1.0 - TARGET_SIZE_RESERVE) - sound_bits;
+        renditions::fit_bits(&mut self.renditions, (bits, seconds), self.rate_control).map_err(|least_bits| {
+            let least = ((least_bits + sound_bits) / 8.0 / (1.0 - TARGET_SIZE_RESERVE)).ceil();
+            PlanError::NotPossible {
+                what: format!(
+                    "{} are too few for {} of this ladder",
+                    crate::format::bytes(bytes),
+                    crate::format::clock(Duration::from_secs_f64(seconds))
+                ),
+                hint: format!("Give at least {}, or a preset of fewer rungs", crate::format::bytes(least as u64)),
+            }
+        })?;
+        Ok(self)
+    }
+
+    /// Replaces hardware encoders with software, and warns of it; false when there are none.
+    pub fn turn_to_software(&mut self) -> bool {
+        let mut failed = BTreeSet::new();
+        for rendition in &mut self.renditions {
+            failed.extend(rendition.hardware.take().map(HardwareFamily::label));
+        }
+        if failed.is_empty() {
+            return false;
+        }
+        let names = failed.into_iter().collect::<Vec<_>>().join(" and ");
+        self.warnings.push(format!("{names} failed: the video was encoded in software"));
+        true
+    }
+
+    /// Whether the bits are spread by a run that comes before the encode.
+    pub fn has_first_pass(&self) -> bool {
+        self.rate_control == RateControl::TwoPass
+    }
+
+    /// How renditions of a dynamic range are labelled.
+    pub fn label(&self, range: DynamicRange) -> ColourLabel {
+        ColourLabel::of_hdr(range).unwrap_or(self.conversion.label)
     }
 
     /// The plan in the words of people.
     pub fn summary(&self, folder: PathBuf) -> PlanSummary {
         let video = self.renditions.iter().map(|rendition| RenditionSummary {
             name: rendition.name.clone(),
-            codec: "H.264".to_owned(),
+            codec: rendition.codec_label(),
             size: Some(rendition.size),
             target: rendition.bitrate,
         });
@@ -177,17 +325,6 @@ impl EncodePlan {
                 .map(|duration| self.timing.frame_rate.frames_in(duration).div_ceil(self.timing.segment_frames)),
             warnings: self.warnings.clone(),
         }
-    }
-}
-
-fn video_rendition(rung: crate::preset::PlannedRung) -> VideoRendition {
-    let bits = rung.bitrate.bits_per_second() as f64;
-    VideoRendition {
-        name: rung.name,
-        size: rung.size,
-        bitrate: rung.bitrate,
-        max_bitrate: BitRate::from_bits((bits * MAX_BITRATE_FACTOR) as u64),
-        buffer_size_bits: (bits * BUFFER_SECONDS) as u64,
     }
 }
 
@@ -285,12 +422,12 @@ fn nearest_standard(rate: FrameRate) -> FrameRate {
         .unwrap_or(rate)
 }
 
-fn warnings(video: &VideoStream, conversion: &PictureConversion) -> Vec<String> {
+fn warnings(video: &VideoStream, conversion: &PictureConversion, renditions: &[VideoRendition]) -> Vec<String> {
     let mut warnings = Vec::new();
     if video.colour.hdr.as_ref().is_some_and(|hdr| hdr.dolby_vision) {
         warnings.push("Dolby Vision: the base layer is used".to_owned());
     }
-    if conversion.tone_map {
+    if conversion.tone_map && renditions.iter().all(|rendition| rendition.range == DynamicRange::Sdr) {
         warnings.push("HDR was converted to standard dynamic range".to_owned());
     }
     warnings
@@ -301,7 +438,7 @@ fn warnings(video: &VideoStream, conversion: &PictureConversion) -> Vec<String> 
 pub struct PlanSummary {
     /// The folder of the stream.
     pub folder: PathBuf,
-    /// Video renditions from the largest to the smallest, then sound.
+    /// Video renditions, codec by codec from the largest to the smallest, then sound.
     pub renditions: Vec<RenditionSummary>,
     /// Output frame rate.
     pub frame_rate: FrameRate,
