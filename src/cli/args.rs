@@ -62,7 +62,7 @@ impl GeneralArguments {
 #[derive(Debug, Subcommand)]
 pub enum CommandArguments {
     /// Encode videos into adaptive streams
-    Encode(EncodeArguments),
+    Encode(Box<EncodeArguments>),
     /// Upload a finished stream, or any folder, to an S3 bucket: playlists last
     Publish(PublishArguments),
     /// Tell what a file is

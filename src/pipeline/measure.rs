@@ -5,8 +5,11 @@ use std::{path::Path, process::Command, time::Duration};
 use serde::Deserialize;
 
 use super::{
-    encode::argv,
-    plan::{EncodePlan, MeasuredLoudness},
+    encode::{
+        argv,
+        operation_filters::{self, HIGHEST_TRUE_PEAK},
+    },
+    plan::{EncodePlan, LoudnessCorrection},
     probe::{PROTOCOL_WHITELIST, input_url},
 };
 use crate::{
@@ -22,6 +25,14 @@ use crate::{
 
 /// Time that the sound of a long film may take.
 const LOUDNESS_LIMIT: Duration = Duration::from_secs(4 * 3600);
+/// Rate at which sound is measured.
+const MEASURED_RATE_HZ: u32 = 48_000;
+/// Loudness that is near enough, in LU.
+const LOUDNESS_TOLERANCE_LU: f64 = 0.3;
+/// How often a limited loudness is measured again.
+const LIMITER_ROUNDS: usize = 4;
+/// What is added at most for what the limiter takes, in dB: more would be distortion.
+const HIGHEST_MAKE_UP_DB: f64 = 6.0;
 /// Time that the frames at one place may take.
 const BARS_LIMIT: Duration = Duration::from_secs(120);
 /// Where black bars are looked for, as parts of the length: more places than a film has dark ones.
@@ -33,25 +44,54 @@ const SMALLEST_BAR: f64 = 0.01;
 /// A picture that seems to be smaller than this part of a side is a dark scene.
 const SMALLEST_PICTURE: f64 = 0.3;
 
-/// Measures the loudness of all sound of the plan as it will be heard: trimmed and mixed down.
+/// Measures the loudness of all sound of the plan as it will be heard, trimmed and mixed down, and finds what brings it
+/// to the loudness that was asked for.
 ///
 /// # Errors
 /// When ffmpeg can't decode the sound, or the job is cancelled.
 pub fn loudness(plan: &mut EncodePlan, toolbox: &Toolbox, cancel: &CancelToken) -> Result<(), Failure> {
+    let Some(target) = plan.loudness_target else { return Ok(()) };
     for stream in argv::sound_streams(plan) {
-        let Some(chain) = argv::heard_sound(plan, stream) else { continue };
-        let mut command = Command::new(&toolbox.ffmpeg);
-        command.args(["-hide_banner", "-v", "info", "-nostats", "-nostdin"]).args(argv::trim_options(plan));
-        command.args(["-protocol_whitelist", PROTOCOL_WHITELIST, "-i"]).arg(input_url(&plan.source));
-        let graph = format!("{chain},loudnorm=print_format=json[measured]");
-        command.args(["-filter_complex", &graph, "-map", "[measured]", "-f", "null", "-"]);
-        let log = run(command, LOUDNESS_LIMIT, cancel, &plan.source)?;
+        let Some(heard) = argv::heard_sound(plan, stream) else { continue };
         // Silence has no loudness: it stays as it is.
-        if let Some(measured) = loudness_in(&log) {
-            plan.loudness.insert(stream, measured);
+        let Some(measured) = measure_loudness(plan, &heard, toolbox, cancel)? else { continue };
+        let gain_db = target.lufs() - measured.integrated_lufs;
+        let limits_peaks = measured.true_peak_dbtp + gain_db > HIGHEST_TRUE_PEAK;
+        let mut correction = LoudnessCorrection { gain_db, limits_peaks };
+        // A limiter takes some of the loudness away, which is added again.
+        for _ in 0..if limits_peaks { LIMITER_ROUNDS } else { 0 } {
+            let corrected = format!("{heard},{}", operation_filters::loudness(&correction, MEASURED_RATE_HZ));
+            let Some(measured) = measure_loudness(plan, &corrected, toolbox, cancel)? else { break };
+            let missing = target.lufs() - measured.integrated_lufs;
+            correction.gain_db = (correction.gain_db + missing).min(gain_db + HIGHEST_MAKE_UP_DB);
+            if missing.abs() < LOUDNESS_TOLERANCE_LU {
+                break;
+            }
         }
+        plan.loudness.insert(stream, correction);
     }
     Ok(())
+}
+
+fn measure_loudness(
+    plan: &EncodePlan,
+    chain: &str,
+    toolbox: &Toolbox,
+    cancel: &CancelToken,
+) -> Result<Option<MeasuredLoudness>, Failure> {
+    let mut command = Command::new(&toolbox.ffmpeg);
+    command.args(["-hide_banner", "-v", "info", "-nostats", "-nostdin"]).args(argv::trim_options(plan));
+    command.args(["-protocol_whitelist", PROTOCOL_WHITELIST, "-i"]).arg(input_url(&plan.source));
+    let graph = format!("{chain},loudnorm=print_format=json[measured]");
+    command.args(["-filter_complex", &graph, "-map", "[measured]", "-f", "null", "-"]);
+    Ok(loudness_in(&run(command, LOUDNESS_LIMIT, cancel, &plan.source)?))
+}
+
+/// What was measured by EBU R 128.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct MeasuredLoudness {
+    integrated_lufs: f64,
+    true_peak_dbtp: f64,
 }
 
 /// What loudnorm prints at its end.
@@ -59,20 +99,13 @@ pub fn loudness(plan: &mut EncodePlan, toolbox: &Toolbox, cancel: &CancelToken) 
 struct LoudnormReport {
     input_i: String,
     input_tp: String,
-    input_lra: String,
-    input_thresh: String,
 }
 
 fn loudness_in(log: &str) -> Option<MeasuredLoudness> {
     let report = log.get(log.rfind('{')?..=log.rfind('}')?)?;
     let report: LoudnormReport = serde_json::from_str(report).ok()?;
     let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
-    Some(MeasuredLoudness {
-        integrated_lufs: number(&report.input_i)?,
-        true_peak_dbtp: number(&report.input_tp)?,
-        range_lu: number(&report.input_lra)?,
-        threshold_lufs: number(&report.input_thresh)?,
-    })
+    Some(MeasuredLoudness { integrated_lufs: number(&report.input_i)?, true_peak_dbtp: number(&report.input_tp)? })
 }
 
 /// The part of the picture within black bars, in pixels as it is seen; `None` when there are none.

@@ -91,10 +91,15 @@ impl Preset {
             }
             LadderChoice::SourceSize => "the size of the source and one smaller rendition".to_owned(),
         };
-        match self.video.rate_control {
-            RateControl::CappedCrf { crf } => format!("{rungs} at most, CRF {}", crf.factor()),
+        let rungs = match self.video.rate_control {
+            RateControl::CappedCrf { crf } => format!("{rungs}; CRF {}, capped", crf.factor()),
             _ => rungs,
+        };
+        if self.video.codecs == [VideoCodec::H264] {
+            return rungs;
         }
+        let codecs: Vec<&str> = self.video.codecs.iter().map(|codec| codec.label()).collect();
+        format!("{rungs}; {}", codecs.join(" and "))
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod bad_input;
 mod encode_makes_a_stream;
+mod encoders;
+mod operations;
 mod preview;
 mod probe;
 mod publish;

@@ -1,10 +1,10 @@
 //! Drives the one ffmpeg process of a plan and feeds what it writes to the segmenter.
 
 pub mod argv;
+pub mod operation_filters;
 pub mod trial;
 
 mod cascade;
-mod operation_filters;
 mod parameters;
 mod video_encoder;
 

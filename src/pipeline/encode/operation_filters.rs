@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::{
-    job::{Flip, LoudnessTarget, Strength, Turn, WatermarkPosition},
-    pipeline::plan::{EncodePlan, MeasuredLoudness, PlannedTrim, PlannedWatermark},
+    job::{Flip, Strength, Turn, WatermarkPosition},
+    pipeline::plan::{EncodePlan, LoudnessCorrection, PlannedTrim, PlannedWatermark},
 };
 
 /// Highest true peak that EBU R 128 allows, in dBTP.
-const HIGHEST_TRUE_PEAK: f64 = -1.0;
-/// What ffmpeg's loudnorm takes as loudness range, in LU.
-const LOUDNESS_RANGES: std::ops::RangeInclusive<f64> = 1.0..=20.0;
+pub const HIGHEST_TRUE_PEAK: f64 = -1.0;
+/// At this rate, in samples a second, peaks between the samples of 48 kHz are seen (ITU-R BS.1770, annex 2).
+const TRUE_PEAK_RATE: u32 = 192_000;
 
 /// Trim, crop, turn and flip of the decoded picture, in this order, at the output's frame rate.
 pub(super) fn on_source(plan: &EncodePlan) -> Vec<String> {
@@ -121,10 +121,8 @@ pub(super) fn sound_trim(plan: &EncodePlan) -> Option<String> {
 /// Loudness and fades of a stream of sound, after it was trimmed.
 pub(super) fn on_sound(plan: &EncodePlan, stream: usize, sample_rate_hz: u32) -> Vec<String> {
     let mut filters = Vec::new();
-    if let Some((target, measured)) = plan.loudness_target.zip(plan.loudness.get(&stream)) {
-        filters.push(loudness(target, measured));
-        // loudnorm works at a rate of its own.
-        filters.push(format!("aresample={sample_rate_hz}"));
+    if let Some(correction) = plan.loudness.get(&stream) {
+        filters.push(loudness(correction, sample_rate_hz));
     }
     if let Some(length) = plan.operations.fade.at_start {
         filters.push(format!("afade=t=in:st=0:d={}", seconds(length)));
@@ -135,22 +133,14 @@ pub(super) fn on_sound(plan: &EncodePlan, stream: usize, sample_rate_hz: u32) ->
     filters
 }
 
-/// A plain gain where the peaks allow it; otherwise ffmpeg's loudnorm, which holds the peaks down.
-fn loudness(target: LoudnessTarget, measured: &MeasuredLoudness) -> String {
-    let gain = target.lufs() - measured.integrated_lufs;
-    if measured.true_peak_dbtp + gain <= HIGHEST_TRUE_PEAK {
-        return format!("volume={gain:.2}dB");
+/// A gain, and where that takes peaks too high, a limiter.
+pub fn loudness(correction: &LoudnessCorrection, sample_rate_hz: u32) -> String {
+    let gain = format!("volume={:.2}dB", correction.gain_db);
+    if !correction.limits_peaks {
+        return gain;
     }
-    format!(
-        "loudnorm=I={:.2}:TP={HIGHEST_TRUE_PEAK}:LRA={:.2}:measured_I={:.2}:measured_TP={:.2}:measured_LRA={:.2}:\
-         measured_thresh={:.2}",
-        target.lufs(),
-        measured.range_lu.clamp(*LOUDNESS_RANGES.start(), *LOUDNESS_RANGES.end()),
-        measured.integrated_lufs,
-        measured.true_peak_dbtp,
-        measured.range_lu,
-        measured.threshold_lufs
-    )
+    let limit = 10_f64.powf(HIGHEST_TRUE_PEAK / 20.0);
+    format!("{gain},aresample={TRUE_PEAK_RATE},alimiter=limit={limit:.4}:level=false,aresample={sample_rate_hz}")
 }
 
 /// A time as filters take it.

@@ -136,9 +136,9 @@ fn check_parameters(trial: &Trial<'_>, (encoder, given): (&str, &str)) -> Result
         let mut plan = trial.plan.clone();
         let alone = parameter.to_string();
         if encoder == "x264" {
-            plan.x264_parameters.clone_from(&alone)
+            plan.x264_parameters.clone_from(&alone);
         } else {
-            plan.x265_parameters.clone_from(&alone)
+            plan.x265_parameters.clone_from(&alone);
         };
         let (is_taken, log) = match trial.run(&plan) {
             Ok(log) => (parameters::complaint(&log, &alone).is_none(), log),
@@ -151,7 +151,7 @@ fn check_parameters(trial: &Trial<'_>, (encoder, given): (&str, &str)) -> Result
     Err(Failure::new(
         FailureKind::InvalidRequest,
         format!("{encoder} does not take “{given}”"),
-        format!("Each of the parameters is right, but not together: leave some out"),
+        "Each of the parameters is right, but not together: leave some out",
     )
     .with_detail(log))
 }

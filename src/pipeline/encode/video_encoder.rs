@@ -56,6 +56,33 @@ pub(super) fn rendition_options(plan: &EncodePlan, rendition: &VideoRendition, i
     options.list
 }
 
+/// The value of an option, as text.
+struct OptionValue(String);
+
+impl From<&str> for OptionValue {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl From<String> for OptionValue {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<u64> for OptionValue {
+    fn from(number: u64) -> Self {
+        Self(number.to_string())
+    }
+}
+
+impl From<u8> for OptionValue {
+    fn from(number: u8) -> Self {
+        Self(number.to_string())
+    }
+}
+
 /// Options of one stream of the output.
 struct StreamOptions {
     index: usize,
@@ -63,8 +90,8 @@ struct StreamOptions {
 }
 
 impl StreamOptions {
-    fn set(&mut self, name: &str, value: impl ToString) {
-        self.list.extend([format!("-{name}:v:{}", self.index), value.to_string()]);
+    fn set(&mut self, name: &str, value: impl Into<OptionValue>) {
+        self.list.extend([format!("-{name}:v:{}", self.index), value.into().0]);
     }
 
     fn bitrate(&mut self, rendition: &VideoRendition) {
@@ -132,7 +159,7 @@ fn x265(options: &mut StreamOptions, plan: &EncodePlan, rendition: &VideoRenditi
     let is_hdr = rendition.range != DynamicRange::Sdr;
     options.set("profile", if is_hdr { "main10" } else { "main" });
     options.set("pix_fmt", if is_hdr { "yuv420p10le" } else { "yuv420p" });
-    options.set("forced-idr", 1);
+    options.set("forced-idr", "1");
     options.rate(rendition, plan.rate_control);
     let mut parameters: Vec<String> = ["open-gop=0", "scenecut=0", "log-level=warning"].map(str::to_owned).to_vec();
     if plan.rate_control == RateControl::ConstantBitrate {
@@ -173,7 +200,7 @@ fn mastering_parameters(hdr: &HdrMetadata) -> Vec<String> {
 
 fn svt_av1(options: &mut StreamOptions, plan: &EncodePlan, rendition: &VideoRendition) {
     let speed = match plan.encoder_speed {
-        EncoderSpeed::Ultrafast => 12,
+        EncoderSpeed::Ultrafast => 12_u8,
         EncoderSpeed::Superfast => 11,
         EncoderSpeed::Veryfast => 10,
         EncoderSpeed::Faster => 9,
@@ -194,7 +221,7 @@ fn svt_av1(options: &mut StreamOptions, plan: &EncodePlan, rendition: &VideoRend
 
 fn vp9(options: &mut StreamOptions, plan: &EncodePlan, rendition: &VideoRendition) {
     let (deadline, speed) = match plan.encoder_speed {
-        EncoderSpeed::Ultrafast => ("realtime", 8),
+        EncoderSpeed::Ultrafast => ("realtime", 8_u8),
         EncoderSpeed::Superfast => ("realtime", 7),
         EncoderSpeed::Veryfast => ("good", 5),
         EncoderSpeed::Faster => ("good", 4),
@@ -204,7 +231,7 @@ fn vp9(options: &mut StreamOptions, plan: &EncodePlan, rendition: &VideoRenditio
     };
     options.set("deadline", deadline);
     options.set("cpu-used", speed);
-    options.set("row-mt", 1);
+    options.set("row-mt", "1");
     options.set("pix_fmt", "yuv420p");
     match plan.rate_control {
         RateControl::AverageBitrate | RateControl::TwoPass => options.bitrate(rendition),
@@ -219,7 +246,7 @@ fn vp9(options: &mut StreamOptions, plan: &EncodePlan, rendition: &VideoRenditio
         }
         RateControl::Crf { crf } => {
             options.set("crf", rendition.codec.crf_like(crf));
-            options.set("b", 0);
+            options.set("b", "0");
         }
     }
 }
@@ -232,8 +259,8 @@ fn hardware(options: &mut StreamOptions, (plan, rendition): (&EncodePlan, &Video
         HardwareFamily::Nvenc => {
             options.set("preset", format!("p{}", step + 1));
             options.set("rc", if is_constant { "cbr" } else { "vbr" });
-            options.set("forced-idr", 1);
-            options.set("no-scenecut", 1);
+            options.set("forced-idr", "1");
+            options.set("no-scenecut", "1");
             options.set("pix_fmt", "yuv420p");
             if let Some(crf) = plan.rate_control.crf() {
                 options.set("cq", rendition.codec.crf_like(crf));
@@ -242,24 +269,24 @@ fn hardware(options: &mut StreamOptions, (plan, rendition): (&EncodePlan, &Video
         HardwareFamily::QuickSync => {
             let names = ["veryfast", "veryfast", "veryfast", "faster", "fast", "medium", "slow"];
             options.set("preset", names[step]);
-            options.set("forced_idr", 1);
+            options.set("forced_idr", "1");
             options.set("pix_fmt", "nv12");
         }
         HardwareFamily::VaApi => {
             options.set("rc_mode", if is_constant { "CBR" } else { "VBR" });
         }
         HardwareFamily::VideoToolbox => {
-            options.set("allow_sw", 0);
+            options.set("allow_sw", "0");
             options.set("pix_fmt", "yuv420p");
             if is_constant {
-                options.set("constant_bit_rate", 1);
+                options.set("constant_bit_rate", "1");
             }
         }
         HardwareFamily::Amf => {
             let names = ["speed", "speed", "speed", "speed", "balanced", "balanced", "quality"];
             options.set("quality", names[step]);
             options.set("rc", if is_constant { "cbr" } else { "vbr_peak" });
-            options.set("forced_idr", 1);
+            options.set("forced_idr", "1");
             options.set("pix_fmt", "nv12");
         }
     }

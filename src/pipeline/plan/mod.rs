@@ -31,6 +31,8 @@ use crate::{
 pub const AUDIO_RENDITION: &str = "audio";
 /// Part of a target size that is left for what is not media: headers of segments, playlists, pictures.
 const TARGET_SIZE_RESERVE: f64 = 0.03;
+/// What the headers of its many small packets add to sound.
+const SOUND_HEADERS: f64 = 0.06;
 /// Samples in a packet of AAC-LC.
 pub const AAC_FRAME_SAMPLES: u32 = 1024;
 
@@ -61,8 +63,8 @@ pub struct EncodePlan {
     pub hdr: Option<HdrMetadata>,
     /// The loudness that all sound is brought to.
     pub loudness_target: Option<LoudnessTarget>,
-    /// What was measured of the sound, by the index of the stream; the measuring comes after the plan is made.
-    pub loudness: BTreeMap<usize, MeasuredLoudness>,
+    /// How each stream of sound gets there, by its index; measured after the plan is made.
+    pub loudness: BTreeMap<usize, LoudnessCorrection>,
     /// The sound, if the source has some.
     pub audio: Option<AudioRendition>,
     /// Poster and thumbnails.
@@ -73,17 +75,13 @@ pub struct EncodePlan {
     pub warnings: Vec<String>,
 }
 
-/// Loudness of a stream of sound as it will be heard, by EBU R 128.
+/// What brings a stream of sound to the loudness that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MeasuredLoudness {
-    /// Programme loudness in LUFS.
-    pub integrated_lufs: f64,
-    /// Highest true peak in dBTP.
-    pub true_peak_dbtp: f64,
-    /// Loudness range in LU.
-    pub range_lu: f64,
-    /// Gate of the programme loudness in LUFS.
-    pub threshold_lufs: f64,
+pub struct LoudnessCorrection {
+    /// Gain in dB.
+    pub gain_db: f64,
+    /// Peaks are held down, as the gain alone would take them too high.
+    pub limits_peaks: bool,
 }
 
 /// What was found out apart from the facts of the source.
@@ -187,7 +185,7 @@ impl EncodePlan {
             Deinterlace::Always => true,
             Deinterlace::Never => false,
         };
-        let timing = Timing::for_rate(output_frame_rate(video));
+        let timing = Timing::for_rate(timing::output_frame_rate(video));
         let source_duration = source.picture_duration().filter(|duration| !duration.is_zero());
         let operations::Trimmed { trim, duration } =
             operations::trim(asked, (&source.container, source_duration), timing.frame_rate)?;
@@ -261,7 +259,7 @@ impl EncodePlan {
             _ => RateControl::AverageBitrate,
         };
         let sound_bps: u64 = self.audio.iter().map(|audio| audio.bitrate.bits_per_second()).sum();
-        let sound_bits = sound_bps as f64 * seconds;
+        let sound_bits = sound_bps as f64 * (1.0 + SOUND_HEADERS) * seconds;
         let bits = bytes as f64 * 8.0 * (1.0 - TARGET_SIZE_RESERVE) - sound_bits;
         renditions::fit_bits(&mut self.renditions, (bits, seconds), self.rate_control).map_err(|least_bits| {
             let least = ((least_bits + sound_bits) / 8.0 / (1.0 - TARGET_SIZE_RESERVE)).ceil();
@@ -376,50 +374,6 @@ fn bibliographic(tag: &str) -> Option<&'static str> {
         ("wel", "cy"),
     ];
     CODES.iter().find(|(code, _)| *code == tag).map(|(_, short)| *short)
-}
-
-/// The rates that are kept exactly (Apple HLS Authoring Specification 1.18).
-const STANDARD_RATES: [(u32, u32); 8] =
-    [(24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60000, 1001), (60, 1)];
-/// An average this near to a standard rate is that rate.
-const STANDARD_RATE_TOLERANCE: f64 = 0.0004;
-const HIGHEST_RATE: f64 = 60.0;
-
-/// The constant rate that is written: the source's own, as an exact fraction, halved while above 60.
-fn output_frame_rate(video: &VideoStream) -> FrameRate {
-    let fallback = Some(FrameRate::FALLBACK);
-    let average = video.average_frame_rate;
-    let natural = if video.is_variable_frame_rate() || video.scan.is_interlaced() {
-        average.map(|average| {
-            // Frames of a variable source come at most about as often as the next standard rate.
-            let next = STANDARD_RATES
-                .iter()
-                .filter_map(|&(numerator, denominator)| FrameRate::new(numerator, denominator))
-                .find(|rate| rate.per_second() >= average.per_second() * 0.98);
-            next.unwrap_or(average)
-        })
-    } else {
-        // An average that is no standard rate comes from a few missing frames; the real rate is what was meant.
-        let is_standard = |rate: &FrameRate| STANDARD_RATES.contains(&(rate.numerator(), rate.denominator()));
-        average.map(nearest_standard).filter(is_standard).or(video.real_frame_rate).or(average)
-    };
-    let mut rate = natural.or(fallback).map(nearest_standard);
-    while let Some(too_high) = rate.filter(|rate| rate.per_second() > HIGHEST_RATE + 0.01) {
-        rate = too_high
-            .denominator()
-            .checked_mul(2)
-            .and_then(|denominator| FrameRate::new(too_high.numerator(), denominator))
-            .or(fallback);
-    }
-    nearest_standard(rate.unwrap_or(FrameRate::FALLBACK))
-}
-
-fn nearest_standard(rate: FrameRate) -> FrameRate {
-    STANDARD_RATES
-        .iter()
-        .filter_map(|&(numerator, denominator)| FrameRate::new(numerator, denominator))
-        .find(|standard| (rate.per_second() / standard.per_second() - 1.0).abs() < STANDARD_RATE_TOLERANCE)
-        .unwrap_or(rate)
 }
 
 fn warnings(video: &VideoStream, conversion: &PictureConversion, renditions: &[VideoRendition]) -> Vec<String> {
