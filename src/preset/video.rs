@@ -232,6 +232,11 @@ impl HardwareFamily {
         }
     }
 
+    /// Whether a quality with a cap can be asked of it; all take bit rates.
+    pub fn has_capped_quality(self) -> bool {
+        self == Self::Nvenc
+    }
+
     /// Name in ffmpeg of its encoder for a codec; `None` where the family has none in any generation.
     pub fn encoder(self, codec: VideoCodec) -> Option<&'static str> {
         use VideoCodec::{Av1, H264, Hevc, Vp9};

@@ -191,6 +191,14 @@ fn bit_rates_are_held_on_average_in_two_passes_and_always_when_constant() {
     let average = average_bps(&stream.segments("180p", &workplace(&user)));
     assert!((average / RUNG_BPS - 1.0).abs() < 0.05, "{average} b/s in two passes");
 
+    // H.264 and VP9 keep their notes apart.
+    let user = User::new();
+    let stream = encoded(&user, &clips::SMALL, &["--rate-control", "two-pass", "--codec", "h264,vp9"]);
+    for (name, factor) in [("180p", 1.0), ("180p-vp9", 0.7)] {
+        let average = average_bps(&stream.segments(name, &workplace(&user)));
+        assert!((average / (RUNG_BPS * factor) - 1.0).abs() < 0.15, "{name}: {average} b/s in two passes");
+    }
+
     let user = User::new();
     let stream = encoded(&user, &clips::NUMBERED, &["--rate-control", "cbr"]);
     let segments = stream.segments("180p", &workplace(&user));

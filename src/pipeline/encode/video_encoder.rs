@@ -229,6 +229,8 @@ fn vp9(options: &mut StreamOptions, plan: &EncodePlan, rendition: &VideoRenditio
         EncoderSpeed::Medium => ("good", 2),
         EncoderSpeed::Slow => ("good", 1),
     };
+    // Its real-time modes know no first pass.
+    let (deadline, speed) = if plan.has_first_pass() { ("good", speed.min(5)) } else { (deadline, speed) };
     options.set("deadline", deadline);
     options.set("cpu-used", speed);
     options.set("row-mt", "1");

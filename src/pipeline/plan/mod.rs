@@ -208,7 +208,7 @@ impl EncodePlan {
             video_stream: video.index,
             pictures: PicturePlan::new(&spec.thumbnails, duration, timing.frame_rate),
             timing,
-            warnings: warnings(video, &conversion, &renditions),
+            warnings: warnings(video, &conversion, &renditions, spec.preset.video.rate_control),
             conversion,
             operations,
             renditions,
@@ -376,8 +376,19 @@ fn bibliographic(tag: &str) -> Option<&'static str> {
     CODES.iter().find(|(code, _)| *code == tag).map(|(_, short)| *short)
 }
 
-fn warnings(video: &VideoStream, conversion: &PictureConversion, renditions: &[VideoRendition]) -> Vec<String> {
+fn warnings(
+    video: &VideoStream,
+    conversion: &PictureConversion,
+    renditions: &[VideoRendition],
+    rate_control: RateControl,
+) -> Vec<String> {
     let mut warnings = Vec::new();
+    let hardware: BTreeSet<HardwareFamily> = renditions.iter().filter_map(|rendition| rendition.hardware).collect();
+    for family in hardware.into_iter().filter(|family| !family.has_capped_quality()) {
+        if rate_control.crf().is_some() {
+            warnings.push(format!("{} knows no CRF with a cap: the bit rates of the rungs are used", family.label()));
+        }
+    }
     if video.colour.hdr.as_ref().is_some_and(|hdr| hdr.dolby_vision) {
         warnings.push("Dolby Vision: the base layer is used".to_owned());
     }
