@@ -49,6 +49,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         keep: None,
         thumbnails: None,
         jobs: None,
+        surround: None,
         video: super::VideoArguments::default(),
         operations: super::OperationArguments::default(),
         json: false,
@@ -73,6 +74,9 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     let mut preset = preset(arguments.preset.as_deref().unwrap_or(&settings.preset))?;
     arguments.video.change(&mut preset).map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
     let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
+    if let Some(codec) = arguments.surround {
+        preset.surround = Some(codec.into());
+    }
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
     let spec = |source| JobSpec {

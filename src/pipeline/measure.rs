@@ -51,8 +51,8 @@ const SMALLEST_PICTURE: f64 = 0.3;
 /// When ffmpeg can't decode the sound, or the job is cancelled.
 pub fn loudness(plan: &mut EncodePlan, toolbox: &Toolbox, cancel: &CancelToken) -> Result<(), Failure> {
     let Some(target) = plan.loudness_target else { return Ok(()) };
-    for stream in argv::sound_streams(plan) {
-        let Some(heard) = argv::heard_sound(plan, stream) else { continue };
+    for index in 0..plan.audio.len() {
+        let heard = argv::heard_sound(plan, &plan.audio[index]);
         // Silence has no loudness: it stays as it is.
         let Some(measured) = measure_loudness(plan, &heard, toolbox, cancel)? else { continue };
         let gain_db = target.lufs() - measured.integrated_lufs;
@@ -68,7 +68,7 @@ pub fn loudness(plan: &mut EncodePlan, toolbox: &Toolbox, cancel: &CancelToken) 
                 break;
             }
         }
-        plan.loudness.insert(stream, correction);
+        plan.loudness.insert(index, correction);
     }
     Ok(())
 }

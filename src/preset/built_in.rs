@@ -49,6 +49,7 @@ fn preset(id: &str, name: &str, ladder: LadderChoice, video: VideoSettings) -> P
         encoder_speed: EncoderSpeed::Medium,
         video,
         audio_bitrate: BitRate::from_kilobits(128),
+        surround: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod argv;
 pub mod operation_filters;
+pub mod subtitles;
 pub mod trial;
 
 mod cascade;
@@ -144,7 +145,7 @@ pub fn encode(
     let mut tail = Tail::default();
     let (cut, status) = std::thread::scope(|scope| {
         let cutting = std::thread::Builder::new().name("job-segmenter".to_owned()).spawn_scoped(scope, move || {
-            let result = segmenter::cut(BufReader::with_capacity(PIPE_BUFFER_BYTES, pipe), layout, packager);
+            let result = segmenter::cut(BufReader::with_capacity(PIPE_BUFFER_BYTES, pipe), &layout, packager);
             if result.is_err() {
                 // Nobody reads any more: ffmpeg would wait for ever.
                 child::kill_group(process_id);

@@ -118,10 +118,10 @@ pub(super) fn sound_trim(plan: &EncodePlan) -> Option<String> {
     Some(format!("atrim=start={start},asetpts=PTS-STARTPTS"))
 }
 
-/// Loudness and fades of a stream of sound, after it was trimmed.
-pub(super) fn on_sound(plan: &EncodePlan, stream: usize, sample_rate_hz: u32) -> Vec<String> {
+/// Loudness and fades of the sound rendition of this index, after it was trimmed.
+pub(super) fn on_sound(plan: &EncodePlan, index: usize, sample_rate_hz: u32) -> Vec<String> {
     let mut filters = Vec::new();
-    if let Some(correction) = plan.loudness.get(&stream) {
+    if let Some(correction) = plan.loudness.get(&index) {
         filters.push(loudness(correction, sample_rate_hz));
     }
     if let Some(length) = plan.operations.fade.at_start {

@@ -9,16 +9,16 @@ use m3u8_rs::{
     MediaPlaylistType, MediaSegment, QuotedOrUnquoted, Resolution, VariantStream,
 };
 
-use super::{I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, segment_file_name};
+use super::{I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, segment_file_name, subtitle_file_name};
 use crate::{
     media::{DynamicRange, FrameRate, PictureSize},
-    pipeline::package::segmenter::KeyframeRange,
+    pipeline::{package::segmenter::KeyframeRange, plan::SubtitleRendition},
 };
 
 /// What EXT-X-MAP with fMP4 needs in the eyes of players (6 by the letter of rfc8216bis 8).
 const PLAYLIST_VERSION: usize = 7;
-/// Group of the sound renditions.
-const AUDIO_GROUP: &str = "sound";
+/// Group of the subtitle renditions.
+const SUBTITLE_GROUP: &str = "subtitles";
 /// The variant nearest to this average rate is listed first, as many players start with it (Apple HLS Authoring
 /// Specification 1.32).
 const FIRST_VARIANT_BITS_PER_SECOND: u64 = 2_000_000;
@@ -95,6 +95,17 @@ pub fn media_playlist(
         ..MediaSegment::default()
     });
     write_media(&MediaPlaylist { segments: entries.collect(), ..media_frame(target_duration_seconds, growth) })
+}
+
+/// The media playlist of a subtitle rendition whose segments are as long as these.
+pub fn subtitle_playlist(segments: &[SegmentEntry], timescale: u32, target_duration_seconds: u64) -> String {
+    let entries = segments.iter().enumerate().map(|(number, segment)| MediaSegment {
+        uri: subtitle_file_name(number as u64),
+        duration: seconds(segment.duration_ticks, timescale) as f32,
+        ..MediaSegment::default()
+    });
+    let frame = media_frame(target_duration_seconds, Growth::Finished);
+    write_media(&MediaPlaylist { segments: entries.collect(), ..frame })
 }
 
 /// The I-frame playlist of a video rendition (rfc8216bis 4.4.3.6): each keyframe as a byte range of its segment.
@@ -177,9 +188,18 @@ pub struct VideoVariant {
     pub i_frame_rates: Option<MeasuredRates>,
 }
 
-/// The sound rendition.
+/// Sound renditions of one layout, which a variant refers to together (rfc8216bis 4.4.6.1.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AudioGroup {
+    /// GROUP-ID.
+    pub id: &'static str,
+    /// One for each track of the source, in its order; the same in all groups.
+    pub tracks: Vec<AudioTrack>,
+}
+
+/// A sound rendition in a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioTrack {
     /// Folder.
     pub folder: String,
     /// CODECS of the sound.
@@ -190,15 +210,45 @@ pub struct AudioGroup {
     pub language: String,
     /// Name for people.
     pub name: String,
+    /// Plays when nobody chooses.
+    pub is_default: bool,
+    /// May be chosen by its language.
+    pub is_autoselect: bool,
+    /// Tells what is to be seen.
+    pub describes_video: bool,
     /// Its rates.
     pub rates: MeasuredRates,
 }
 
-/// The multivariant playlist: video variants, an audio-only variant, I-frame playlists.
-pub fn multivariant_playlist(videos: &[VideoVariant], audio: Option<&AudioGroup>, frame_rate: FrameRate) -> String {
+impl AudioGroup {
+    /// The rates that a variant adds for its sound: those of the heaviest track (rfc8216bis 4.4.6.2).
+    fn rates(&self) -> MeasuredRates {
+        let heaviest = |rate: fn(&MeasuredRates) -> u64| self.tracks.iter().map(|track| rate(&track.rates)).max();
+        MeasuredRates {
+            peak_bps: heaviest(|rates| rates.peak_bps).unwrap_or(0),
+            average_bps: heaviest(|rates| rates.average_bps).unwrap_or(0),
+        }
+    }
+
+    /// All codecs of the group, each once.
+    fn codecs(&self) -> Vec<&str> {
+        let mut codecs: Vec<&str> = self.tracks.iter().map(|track| track.codecs.as_str()).collect();
+        codecs.dedup();
+        codecs
+    }
+}
+
+/// The multivariant playlist: every picture with every group of sound, an audio-only variant, I-frame playlists.
+/// Subtitles belong to every variant.
+pub fn multivariant_playlist(
+    videos: &[VideoVariant],
+    audio: &[AudioGroup],
+    subtitles: &[&SubtitleRendition],
+    frame_rate: FrameRate,
+) -> String {
     let mut ordered: Vec<&VideoVariant> = videos.iter().collect();
     ordered.sort_by_key(|video| std::cmp::Reverse(video.rates.average_bps));
-    let sound_bps = audio.map_or(0, |audio| audio.rates.average_bps);
+    let sound_bps = audio.first().map_or(0, |group| group.rates().average_bps);
     let distance = |video: &VideoVariant| (video.rates.average_bps + sound_bps).abs_diff(FIRST_VARIANT_BITS_PER_SECOND);
     // Players start with the first one before they have chosen among the codecs.
     if let Some(first) = (0..ordered.len()).min_by_key(|index| (!ordered[*index].is_common, distance(ordered[*index])))
@@ -207,25 +257,29 @@ pub fn multivariant_playlist(videos: &[VideoVariant], audio: Option<&AudioGroup>
         ordered.insert(0, video);
     }
     let has_hdr = ordered.iter().any(|video| video.range != DynamicRange::Sdr);
-    let mut variants: Vec<VariantStream> = ordered
-        .iter()
-        .map(|video| {
-            let mut attributes = range_attribute(video.range, has_hdr);
-            // The crate writes a rate without its three decimals.
-            let rate = format!("{:.3}", frame_rate.per_second());
-            attributes.insert("FRAME-RATE".to_owned(), QuotedOrUnquoted::Unquoted(rate));
-            VariantStream { other_attributes: Some(attributes), ..video_variant(video, audio) }
-        })
-        .collect();
-    variants.extend(audio.map(audio_variant));
+    let variant = |video: &VideoVariant, group: Option<&AudioGroup>| {
+        let mut attributes = range_attribute(video.range, has_hdr);
+        // The crate writes a rate without its three decimals.
+        let rate = format!("{:.3}", frame_rate.per_second());
+        attributes.insert("FRAME-RATE".to_owned(), QuotedOrUnquoted::Unquoted(rate));
+        VariantStream { other_attributes: Some(attributes), ..video_variant(video, group) }
+    };
+    let groups: Vec<Option<&AudioGroup>> = if audio.is_empty() { vec![None] } else { audio.iter().map(Some).collect() };
+    let mut variants: Vec<VariantStream> =
+        groups.iter().flat_map(|group| ordered.iter().map(|video| variant(video, *group))).collect();
+    variants.extend(audio.first().and_then(audio_variant));
+    if !subtitles.is_empty() {
+        variants.iter_mut().for_each(|variant| variant.subtitles = Some(SUBTITLE_GROUP.to_owned()));
+    }
     variants.extend(ordered.iter().filter_map(|video| {
         let attributes = Some(range_attribute(video.range, has_hdr)).filter(|attributes| !attributes.is_empty());
         i_frame_variant(video).map(|variant| VariantStream { other_attributes: attributes, ..variant })
     }));
+    let sound = audio.iter().flat_map(|group| group.tracks.iter().map(|track| alternative(group, track)));
     let playlist = MasterPlaylist {
         version: Some(PLAYLIST_VERSION),
         independent_segments: true,
-        alternatives: audio.map(alternative).into_iter().collect(),
+        alternatives: sound.chain(subtitles.iter().map(|track| subtitle_alternative(track))).collect(),
         variants,
         ..MasterPlaylist::default()
     };
@@ -247,30 +301,33 @@ fn range_attribute(range: DynamicRange, has_hdr: bool) -> HashMap<String, Quoted
 }
 
 fn video_variant(video: &VideoVariant, audio: Option<&AudioGroup>) -> VariantStream {
-    let sound = audio.map_or(MeasuredRates::default(), |audio| audio.rates);
-    let codecs = audio.map_or_else(|| video.codecs.clone(), |audio| format!("{},{}", video.codecs, audio.codecs));
+    let sound = audio.map_or(MeasuredRates::default(), AudioGroup::rates);
+    let codecs = std::iter::once(video.codecs.as_str()).chain(audio.iter().flat_map(|group| group.codecs()));
     VariantStream {
         uri: format!("{}/{MEDIA_PLAYLIST}", video.name),
         bandwidth: video.rates.peak_bps + sound.peak_bps,
         average_bandwidth: Some(video.rates.average_bps + sound.average_bps),
-        codecs: Some(codecs),
+        codecs: Some(codecs.collect::<Vec<_>>().join(",")),
         resolution: Some(resolution(video.size)),
-        audio: audio.map(|_| AUDIO_GROUP.to_owned()),
+        audio: audio.map(|group| group.id.to_owned()),
         closed_captions: Some(ClosedCaptionGroupId::None),
         ..VariantStream::default()
     }
 }
 
-fn audio_variant(audio: &AudioGroup) -> VariantStream {
-    VariantStream {
-        uri: format!("{}/{MEDIA_PLAYLIST}", audio.folder),
-        bandwidth: audio.rates.peak_bps,
-        average_bandwidth: Some(audio.rates.average_bps),
-        codecs: Some(audio.codecs.clone()),
-        audio: Some(AUDIO_GROUP.to_owned()),
+/// The default track alone, for players that want no picture.
+fn audio_variant(group: &AudioGroup) -> Option<VariantStream> {
+    let track = group.tracks.iter().find(|track| track.is_default).or(group.tracks.first())?;
+    let rates = group.rates();
+    Some(VariantStream {
+        uri: format!("{}/{MEDIA_PLAYLIST}", track.folder),
+        bandwidth: rates.peak_bps,
+        average_bandwidth: Some(rates.average_bps),
+        codecs: Some(group.codecs().join(",")),
+        audio: Some(group.id.to_owned()),
         closed_captions: Some(ClosedCaptionGroupId::None),
         ..VariantStream::default()
-    }
+    })
 }
 
 fn i_frame_variant(video: &VideoVariant) -> Option<VariantStream> {
@@ -286,16 +343,34 @@ fn i_frame_variant(video: &VideoVariant) -> Option<VariantStream> {
     })
 }
 
-fn alternative(audio: &AudioGroup) -> AlternativeMedia {
+fn alternative(group: &AudioGroup, track: &AudioTrack) -> AlternativeMedia {
     AlternativeMedia {
         media_type: AlternativeMediaType::Audio,
-        uri: Some(format!("{}/{MEDIA_PLAYLIST}", audio.folder)),
-        group_id: AUDIO_GROUP.to_owned(),
-        language: Some(audio.language.clone()),
-        name: quotable(&audio.name),
-        default: true,
-        autoselect: true,
-        channels: Some(audio.channels.to_string()),
+        uri: Some(format!("{}/{MEDIA_PLAYLIST}", track.folder)),
+        group_id: group.id.to_owned(),
+        language: Some(track.language.clone()),
+        name: quotable(&track.name),
+        default: track.is_default,
+        autoselect: track.is_autoselect,
+        channels: Some(track.channels.to_string()),
+        characteristics: track.describes_video.then(|| "public.accessibility.describes-video".to_owned()),
+        ..AlternativeMedia::default()
+    }
+}
+
+fn subtitle_alternative(track: &SubtitleRendition) -> AlternativeMedia {
+    // The two together are what Apple calls subtitles for the deaf and hard of hearing.
+    let for_deaf = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound";
+    AlternativeMedia {
+        media_type: AlternativeMediaType::Subtitles,
+        uri: Some(format!("{}/{MEDIA_PLAYLIST}", track.name)),
+        group_id: SUBTITLE_GROUP.to_owned(),
+        language: Some(track.language.clone()),
+        name: quotable(&track.label),
+        default: track.is_default,
+        autoselect: track.is_autoselect,
+        forced: track.is_forced,
+        characteristics: track.is_for_hearing_impaired.then(|| for_deaf.to_owned()),
         ..AlternativeMedia::default()
     }
 }
@@ -363,16 +438,22 @@ mod tests {
             rates: MeasuredRates { peak_bps: average_bps + 1000, average_bps },
             i_frame_rates: Some(MeasuredRates { peak_bps: 100, average_bps: 90 }),
         };
-        let audio = AudioGroup {
-            folder: "audio".to_owned(),
-            codecs: "mp4a.40.2".to_owned(),
-            channels: 2,
+        let track = |folder: &str, codecs: &str, channels: u32, rate: u64| AudioTrack {
+            folder: folder.to_owned(),
+            codecs: codecs.to_owned(),
+            channels,
             language: "de".to_owned(),
             name: "Director\"s\ncut".to_owned(),
-            rates: MeasuredRates { peak_bps: 130_000, average_bps: 128_000 },
+            is_default: true,
+            is_autoselect: true,
+            describes_video: false,
+            rates: MeasuredRates { peak_bps: rate + 2000, average_bps: rate },
         };
+        let stereo = AudioGroup { id: "stereo", tracks: vec![track("audio", "mp4a.40.2", 2, 128_000)] };
+        let surround = AudioGroup { id: "surround", tracks: vec![track("audio-surround", "ec-3", 6, 384_000)] };
         let videos = [video("1080p", 1080, 5_000_000), video("720p", 720, 3_000_000), video("480p", 480, 1_500_000)];
-        let text = multivariant_playlist(&videos, Some(&audio), FrameRate::new(30000, 1001).unwrap());
+        let text =
+            multivariant_playlist(&videos, std::slice::from_ref(&stereo), &[], FrameRate::new(30000, 1001).unwrap());
         let uris: Vec<&str> = text.lines().filter(|line| line.ends_with("playlist.m3u8")).collect();
         assert_eq!(uris, ["480p/playlist.m3u8", "1080p/playlist.m3u8", "720p/playlist.m3u8", "audio/playlist.m3u8"]);
         assert!(
@@ -383,5 +464,10 @@ mod tests {
         assert!(text.contains("NAME=\"Director s cut\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\""), "{text}");
         assert_eq!(text.matches("#EXT-X-I-FRAME-STREAM-INF:").count(), 3);
         assert!(m3u8_rs::parse_master_playlist_res(text.as_bytes()).is_ok());
+        let both = multivariant_playlist(&videos, &[stereo, surround], &[], FrameRate::FALLBACK);
+        assert_eq!(both.matches("\n480p/playlist.m3u8").count(), 2, "{both}");
+        assert!(both.contains("BANDWIDTH=5387000,AVERAGE-BANDWIDTH=5384000,CODECS=\"avc1.64001f,ec-3\""), "{both}");
+        assert!(both.contains("GROUP-ID=\"surround\",LANGUAGE=\"de\"") && both.contains("CHANNELS=\"6\""), "{both}");
+        assert_eq!(both.matches("#EXT-X-I-FRAME-STREAM-INF:").count(), 3);
     }
 }

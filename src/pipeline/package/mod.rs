@@ -1,6 +1,7 @@
 //! Makes a stream of what the encoder writes, while it writes: segments, playlists, pictures. Everything appears whole
 //! under its final name or not at all.
 
+pub mod captions;
 pub mod hls;
 pub mod images;
 mod packager;
@@ -26,6 +27,11 @@ pub const IMAGES_FOLDER: &str = "images";
 /// File name of a segment.
 pub fn segment_file_name(number: u64) -> String {
     format!("segment_{number:05}.m4s")
+}
+
+/// File name of a segment of subtitles.
+pub fn subtitle_file_name(number: u64) -> String {
+    format!("segment_{number:05}.vtt")
 }
 
 /// Why a stream could not be written.

@@ -1,9 +1,13 @@
 //! What will be made of a source: pure data, made by a pure function. Nothing here touches a file or a process.
 
+mod audio;
 mod colour;
+mod language;
 mod operations;
 mod pictures;
 mod renditions;
+mod subtitles;
+mod target_size;
 mod timing;
 
 use std::{
@@ -14,27 +18,21 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use audio::{AudioCodec, AudioLayout, AudioRendition};
 pub use colour::{ColourLabel, PictureConversion};
+pub use language::{language_name, language_tag};
 pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
 pub use pictures::{PicturePlan, PlannedPicture};
 pub use renditions::VideoRendition;
+pub use subtitles::{SubtitleOrigin, SubtitleRendition};
 pub use timing::Timing;
 
 use crate::{
     failure::{Failure, FailureKind},
     job::{CropArea, Deinterlace, JobSpec, LoudnessTarget},
-    media::{AudioStream, DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
-    preset::{BitRate, EncoderSpeed, HardwareFamily, RateControl, VideoCodec},
+    media::{DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
+    preset::{BitRate, EncoderSpeed, HardwareFamily, RateControl},
 };
-
-/// Name and folder of the sound rendition.
-pub const AUDIO_RENDITION: &str = "audio";
-/// Part of a target size that is left for what is not media: headers of segments, playlists, pictures.
-const TARGET_SIZE_RESERVE: f64 = 0.03;
-/// What the headers of its many small packets add to sound.
-const SOUND_HEADERS: f64 = 0.06;
-/// Samples in a packet of AAC-LC.
-pub const AAC_FRAME_SAMPLES: u32 = 1024;
 
 /// What was resolved from a [`JobSpec`] and a [`SourceMedia`]; holds all that the later stages need.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,14 +61,18 @@ pub struct EncodePlan {
     pub hdr: Option<HdrMetadata>,
     /// The loudness that all sound is brought to.
     pub loudness_target: Option<LoudnessTarget>,
-    /// How each stream of sound gets there, by its index; measured after the plan is made.
+    /// How each sound rendition gets there, by its index in `audio`; measured after the plan is made.
     pub loudness: BTreeMap<usize, LoudnessCorrection>,
-    /// The sound, if the source has some.
-    pub audio: Option<AudioRendition>,
+    /// The sound renditions, all stereo ones before those of other layouts; empty when the source has no sound.
+    pub audio: Vec<AudioRendition>,
+    /// The subtitle renditions.
+    pub subtitles: Vec<SubtitleRendition>,
     /// Poster and thumbnails.
     pub pictures: PicturePlan,
     /// Expected length.
     pub duration: Option<Duration>,
+    /// The most frames that the source gives, where its container tells its length exactly.
+    pub most_frames: Option<u64>,
     /// What the user should know before the result is there.
     pub warnings: Vec<String>,
 }
@@ -93,21 +95,6 @@ pub struct Findings {
     pub hardware_encoders: BTreeSet<String>,
     /// The picture without black bars, if there are some and they were looked for.
     pub picture_without_bars: Option<CropArea>,
-}
-
-/// The sound rendition: AAC-LC stereo.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AudioRendition {
-    /// Index of the stream in the file.
-    pub stream: usize,
-    /// Average bit rate.
-    pub bitrate: BitRate,
-    /// Samples a second, which is also the track's time scale.
-    pub sample_rate_hz: u32,
-    /// BCP 47 tag, `und` when the source does not say.
-    pub language: String,
-    /// Name for people.
-    pub name: String,
 }
 
 /// Why nothing can be planned.
@@ -182,8 +169,7 @@ impl EncodePlan {
         let asked = &spec.operations;
         conversion.deinterlace = match asked.deinterlace {
             Deinterlace::Automatic => conversion.deinterlace,
-            Deinterlace::Always => true,
-            Deinterlace::Never => false,
+            choice => choice == Deinterlace::Always,
         };
         let timing = Timing::for_rate(timing::output_frame_rate(video));
         let source_duration = source.picture_duration().filter(|duration| !duration.is_zero());
@@ -193,22 +179,17 @@ impl EncodePlan {
         let size = operations::size_after(display_size, crop.as_ref(), asked.rotate);
         let range = video.colour.dynamic_range();
         let renditions = renditions::video_renditions(&spec.preset, size, range, findings)?;
-        let operations = PlannedOperations {
-            trim,
-            crop,
-            rotate: asked.rotate,
-            flip: asked.flip,
-            denoise: asked.denoise,
-            sharpen: asked.sharpen,
-            watermark: operations::watermark(asked, renditions[0].size)?,
-            fade: operations::fade(asked, duration)?,
-        };
+        let operations = PlannedOperations::resolve(asked, (trim, crop), renditions[0].size, duration)?;
+        let mut warnings = warnings(video, &conversion, &renditions, spec.preset.video.rate_control);
+        let audio = audio::renditions(source, &spec.preset, &mut warnings);
+        let subtitles = subtitles::renditions(source, &mut warnings);
         let plan = Self {
+            most_frames: most_frames(source, video, (timing.frame_rate, operations.trim)),
             source: spec.source.clone(),
             video_stream: video.index,
             pictures: PicturePlan::new(&spec.thumbnails, duration, timing.frame_rate),
             timing,
-            warnings: warnings(video, &conversion, &renditions, spec.preset.video.rate_control),
+            warnings,
             conversion,
             operations,
             renditions,
@@ -219,7 +200,8 @@ impl EncodePlan {
             hdr: video.colour.hdr.clone(),
             loudness_target: asked.loudness,
             loudness: BTreeMap::new(),
-            audio: source.main_audio().map(|audio| audio_rendition(audio, spec.preset.audio_bitrate)),
+            audio,
+            subtitles,
             duration,
         };
         plan.check_hdr_operations()?;
@@ -242,51 +224,20 @@ impl EncodePlan {
         Ok(())
     }
 
-    /// Chooses bit rates so that all renditions and the sound together have this size.
-    fn fit_into(mut self, bytes: u64) -> Result<Self, PlanError> {
-        let Some(seconds) = self.duration.map(|duration| duration.as_secs_f64()) else {
-            return Err(PlanError::NotPossible {
-                what: "The source does not say how long it is, so its size can't be chosen".to_owned(),
-                hint: "Choose bit rates or a CRF instead".to_owned(),
-            });
-        };
-        let has_two_passes = self.renditions.iter().all(|rendition| {
-            rendition.hardware.is_none() && matches!(rendition.codec, VideoCodec::H264 | VideoCodec::Vp9)
-        });
-        self.rate_control = match self.rate_control {
-            RateControl::ConstantBitrate => RateControl::ConstantBitrate,
-            _ if has_two_passes => RateControl::TwoPass,
-            _ => RateControl::AverageBitrate,
-        };
-        let sound_bps: u64 = self.audio.iter().map(|audio| audio.bitrate.bits_per_second()).sum();
-        let sound_bits = sound_bps as f64 * (1.0 + SOUND_HEADERS) * seconds;
-        let bits = bytes as f64 * 8.0 * (1.0 - TARGET_SIZE_RESERVE) - sound_bits;
-        renditions::fit_bits(&mut self.renditions, (bits, seconds), self.rate_control).map_err(|least_bits| {
-            let least = ((least_bits + sound_bits) / 8.0 / (1.0 - TARGET_SIZE_RESERVE)).ceil();
-            PlanError::NotPossible {
-                what: format!(
-                    "{} are too few for {} of this ladder",
-                    crate::format::bytes(bytes),
-                    crate::format::clock(Duration::from_secs_f64(seconds))
-                ),
-                hint: format!("Give at least {}, or a preset of fewer rungs", crate::format::bytes(least as u64)),
-            }
-        })?;
-        Ok(self)
-    }
-
-    /// Replaces hardware encoders with software, and warns of it; false when there are none.
-    pub fn turn_to_software(&mut self) -> bool {
-        let mut failed = BTreeSet::new();
-        for rendition in &mut self.renditions {
-            failed.extend(rendition.hardware.take().map(HardwareFamily::label));
-        }
+    /// The same with software in place of hardware encoders, and a warning of it; `None` when there are none.
+    pub fn in_software(&self) -> Option<Self> {
+        let mut plan = self.clone();
+        let failed: BTreeSet<&str> = plan
+            .renditions
+            .iter_mut()
+            .filter_map(|rendition| rendition.hardware.take().map(HardwareFamily::label))
+            .collect();
         if failed.is_empty() {
-            return false;
+            return None;
         }
         let names = failed.into_iter().collect::<Vec<_>>().join(" and ");
-        self.warnings.push(format!("{names} failed: the video was encoded in software"));
-        true
+        plan.warnings.push(format!("{names} failed: the video was encoded in software"));
+        Some(plan)
     }
 
     /// Whether the bits are spread by a run that comes before the encode.
@@ -308,8 +259,8 @@ impl EncodePlan {
             target: rendition.bitrate,
         });
         let audio = self.audio.iter().map(|audio| RenditionSummary {
-            name: AUDIO_RENDITION.to_owned(),
-            codec: "AAC".to_owned(),
+            name: audio.name.clone(),
+            codec: audio.codec_label(),
             size: None,
             target: audio.bitrate,
         });
@@ -326,54 +277,19 @@ impl EncodePlan {
     }
 }
 
-fn audio_rendition(audio: &AudioStream, bitrate: BitRate) -> AudioRendition {
-    let language = audio.language.as_deref().map_or_else(|| "und".to_owned(), shortest_language_tag);
-    AudioRendition {
-        stream: audio.index,
-        bitrate,
-        // Everything else is resampled to 48 kHz (Apple HLS Authoring Specification 2.9).
-        sample_rate_hz: if audio.sample_rate_hz == Some(44_100) { 44_100 } else { 48_000 },
-        name: audio.title.clone().filter(|title| !title.trim().is_empty()).unwrap_or_else(|| "Sound".to_owned()),
-        language,
-    }
-}
-
-/// BCP 47 wants the two-letter code where there is one (RFC 5646, 2.2.1); containers mostly carry three letters.
-fn shortest_language_tag(tag: &str) -> String {
-    isolang::Language::from_639_3(tag)
-        .or_else(|| bibliographic(tag).and_then(isolang::Language::from_639_1))
-        .and_then(|language| language.to_639_1().map(str::to_owned))
-        .unwrap_or_else(|| {
-            let is_plain = !tag.is_empty() && tag.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
-            if is_plain { tag.to_owned() } else { "und".to_owned() }
-        })
-}
-
-/// The ISO 639-2/B codes that differ from ISO 639-3.
-fn bibliographic(tag: &str) -> Option<&'static str> {
-    const CODES: [(&str, &str); 20] = [
-        ("alb", "sq"),
-        ("arm", "hy"),
-        ("baq", "eu"),
-        ("bur", "my"),
-        ("chi", "zh"),
-        ("cze", "cs"),
-        ("dut", "nl"),
-        ("fre", "fr"),
-        ("geo", "ka"),
-        ("ger", "de"),
-        ("gre", "el"),
-        ("ice", "is"),
-        ("mac", "mk"),
-        ("mao", "mi"),
-        ("may", "ms"),
-        ("per", "fa"),
-        ("rum", "ro"),
-        ("slo", "sk"),
-        ("tib", "bo"),
-        ("wel", "cy"),
-    ];
-    CODES.iter().find(|(code, _)| *code == tag).map(|(_, short)| *short)
+/// MP4 and MOV tell the length of each track exactly; other containers round it, or tell that of the longest track. A
+/// picture that starts late is preceded by its first frame.
+fn most_frames(
+    source: &SourceMedia,
+    video: &VideoStream,
+    (frame_rate, trim): (FrameRate, Option<PlannedTrim>),
+) -> Option<u64> {
+    let duration = video.duration.filter(|_| source.container.split(',').any(|name| name == "mp4"))?;
+    let start = Duration::try_from_secs_f64(video.start_time_seconds.unwrap_or(0.0)).unwrap_or_default();
+    let frames = frame_rate.frames_in(duration + start);
+    Some(trim.map_or(frames, |trim| {
+        frames.saturating_sub(trim.first_frame(frame_rate)).min(trim.frames.unwrap_or(u64::MAX))
+    }))
 }
 
 fn warnings(

@@ -38,6 +38,27 @@ pub struct PlannedOperations {
     pub fade: PlannedFade,
 }
 
+impl PlannedOperations {
+    /// What was asked, on a largest rendition of this size and for this length.
+    pub(super) fn resolve(
+        asked: &Operations,
+        (trim, crop): (Option<PlannedTrim>, Option<PlannedCrop>),
+        largest: PictureSize,
+        duration: Option<Duration>,
+    ) -> Result<Self, PlanError> {
+        Ok(Self {
+            trim,
+            crop,
+            rotate: asked.rotate,
+            flip: asked.flip,
+            denoise: asked.denoise,
+            sharpen: asked.sharpen,
+            watermark: watermark(asked, largest)?,
+            fade: fade(asked, duration)?,
+        })
+    }
+}
+
 /// Where the source is opened, and which frames of it are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedTrim {
@@ -47,6 +68,13 @@ pub struct PlannedTrim {
     pub lead_frames: u64,
     /// Frames that are kept; `None` for all that follow.
     pub frames: Option<u64>,
+}
+
+impl PlannedTrim {
+    /// Number of the first frame that is kept, counted from the start of the source.
+    pub fn first_frame(&self, rate: FrameRate) -> u64 {
+        rate.frames_in(self.seek) + self.lead_frames
+    }
 }
 
 /// A part of the picture as it is seen.
@@ -180,7 +208,7 @@ pub(super) fn size_after(size: PictureSize, crop: Option<&PlannedCrop>, rotate: 
 }
 
 /// The watermark on a picture of `size`.
-pub(super) fn watermark(operations: &Operations, size: PictureSize) -> Result<Option<PlannedWatermark>, PlanError> {
+fn watermark(operations: &Operations, size: PictureSize) -> Result<Option<PlannedWatermark>, PlanError> {
     let Some(asked) = &operations.watermark else { return Ok(None) };
     let in_range = |value: f64, lowest: f64, highest: f64| (lowest..=highest).contains(&value);
     let is_possible = in_range(asked.width_percent, 1.0, 100.0)
@@ -207,7 +235,7 @@ pub(super) fn watermark(operations: &Operations, size: PictureSize) -> Result<Op
 }
 
 /// The fades within `duration`.
-pub(super) fn fade(operations: &Operations, duration: Option<Duration>) -> Result<PlannedFade, PlanError> {
+fn fade(operations: &Operations, duration: Option<Duration>) -> Result<PlannedFade, PlanError> {
     let asked = |length: Duration| (!length.is_zero()).then_some(length);
     let (at_start, at_end) = (asked(operations.fade_in), asked(operations.fade_out));
     if at_end.is_some() && duration.is_none() {
