@@ -34,7 +34,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage, UnpublishedStream},
     media::SourceMedia,
-    tools::{cancel::CancelToken, ffmpeg::Toolbox},
+    tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
 /// What a running job tells.
@@ -82,6 +82,8 @@ pub struct JobRequest {
     pub toolbox: Toolbox,
     /// Ends it.
     pub cancel: CancelToken,
+    /// Holds its encoder.
+    pub pause: PauseSwitch,
     /// Where uploads run.
     pub runtime: tokio::runtime::Handle,
     /// A folder for passing files; made and removed by the job.
@@ -252,7 +254,7 @@ fn encode_and_package(
     let name = request.spec.source_name();
     let mut packager = Packager::new(plan, folder.path(), reporter, request.cancel.clone());
     reporter.package_through(packager.progress());
-    let session = EncodeSession { cancel: &request.cancel, listener: reporter };
+    let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: reporter };
     if plan.has_first_pass() {
         encode::first_pass(plan, &request.toolbox, work_folder, &session)
             .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;

@@ -30,6 +30,7 @@ use crate::{
         cancel::CancelToken,
         child::{self, KillOnCancel},
         ffmpeg::Toolbox,
+        pause::PauseSwitch,
     },
 };
 
@@ -137,6 +138,7 @@ pub fn encode(
     let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let process_id = process.as_inner().id();
     let guard = KillOnCancel::guard(process_id, session.cancel);
+    let held = session.pause.guard(process_id);
     let layout = packager.layout();
     let Some(pipe) = process.take_stdout() else {
         child::kill_group(process_id);
@@ -160,7 +162,7 @@ pub fn encode(
         let status = process.wait();
         (cutting.map(join), status)
     });
-    drop(guard);
+    drop((guard, held));
     if session.cancel.is_cancelled() {
         return Err(EncodeError::Cancelled);
     }
@@ -185,12 +187,14 @@ pub fn first_pass(
     let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let process_id = process.as_inner().id();
     let guard = KillOnCancel::guard(process_id, session.cancel);
+    let held = session.pause.guard(process_id);
     let mut tail = Tail::default();
     let progressed = |frames, rate| session.listener.first_pass_progressed(frames, rate);
     if listen(&mut process, &progressed, session.listener, &mut tail).is_err() {
         child::kill_group(process_id);
     }
     let status = process.wait();
+    drop(held);
     drop(guard);
     if session.cancel.is_cancelled() {
         return Err(EncodeError::Cancelled);
@@ -207,6 +211,8 @@ pub fn first_pass(
 pub struct EncodeSession<'a> {
     /// Ends it.
     pub cancel: &'a CancelToken,
+    /// Holds it.
+    pub pause: &'a PauseSwitch,
     /// Is told of its progress.
     pub listener: &'a dyn EncodeListener,
 }
