@@ -1,12 +1,33 @@
 //! Where GOPs and segments end, in whole frames and exact ticks.
 
-use crate::media::FrameRate;
+use std::time::Duration;
+
+use crate::media::{FrameRate, SourceMedia, VideoStream};
 
 const GOP_SECONDS: u64 = 2;
 /// Segments of 6 s hold three GOPs of 2 s (Apple HLS Authoring Specification 1.13, 7.6).
 const GOPS_IN_SEGMENT: u64 = 3;
 /// A track's time scale is doubled until it has at least this many ticks a second.
 const LOWEST_TIMESCALE: u32 = 10_000;
+
+/// Sound that goes on for less than this after the picture ends with it.
+const SHORTEST_HOLD: Duration = Duration::from_millis(500);
+
+/// For how long the main sound goes on after the picture has ended; `None` when it does not, or nobody knows: the
+/// lengths in a transport stream are guesses.
+pub(super) fn time_after_picture(source: &SourceMedia) -> Option<Duration> {
+    if source.container.starts_with("mpeg") {
+        return None;
+    }
+    let end = |start: Option<f64>, duration: Option<Duration>| {
+        let start = Duration::try_from_secs_f64(start.unwrap_or(0.0)).unwrap_or_default();
+        duration.map(|duration| start + duration)
+    };
+    let (video, audio) = (source.main_video()?, source.main_audio()?);
+    let picture_end = end(video.start_time_seconds, video.duration)?;
+    let sound_end = end(audio.start_time_seconds, audio.duration)?;
+    Some(sound_end.saturating_sub(picture_end)).filter(|time| *time >= SHORTEST_HOLD)
+}
 
 /// Frame rate, keyframe interval and segment length of all renditions of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +85,50 @@ impl Timing {
         let longest = self.segment_frames + self.shortest_segment_frames().saturating_sub(1);
         self.frame_rate.duration_of(longest).as_secs_f64().round() as u64
     }
+}
+
+/// The rates that are kept exactly (Apple HLS Authoring Specification 1.18).
+const STANDARD_RATES: [(u32, u32); 8] =
+    [(24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60000, 1001), (60, 1)];
+/// An average this near to a standard rate is that rate.
+const STANDARD_RATE_TOLERANCE: f64 = 0.0004;
+const HIGHEST_RATE: f64 = 60.0;
+
+/// The constant rate that is written: the source's own, as an exact fraction, halved while above 60.
+pub(super) fn output_frame_rate(video: &VideoStream) -> FrameRate {
+    let fallback = Some(FrameRate::FALLBACK);
+    let average = video.average_frame_rate;
+    let natural = if video.is_variable_frame_rate() || video.scan.is_interlaced() {
+        average.map(|average| {
+            // Frames of a variable source come at most about as often as the next standard rate.
+            let next = STANDARD_RATES
+                .iter()
+                .filter_map(|&(numerator, denominator)| FrameRate::new(numerator, denominator))
+                .find(|rate| rate.per_second() >= average.per_second() * 0.98);
+            next.unwrap_or(average)
+        })
+    } else {
+        // An average that is no standard rate comes from a few missing frames; the real rate is what was meant.
+        let is_standard = |rate: &FrameRate| STANDARD_RATES.contains(&(rate.numerator(), rate.denominator()));
+        average.map(nearest_standard).filter(is_standard).or(video.real_frame_rate).or(average)
+    };
+    let mut rate = natural.or(fallback).map(nearest_standard);
+    while let Some(too_high) = rate.filter(|rate| rate.per_second() > HIGHEST_RATE + 0.01) {
+        rate = too_high
+            .denominator()
+            .checked_mul(2)
+            .and_then(|denominator| FrameRate::new(too_high.numerator(), denominator))
+            .or(fallback);
+    }
+    nearest_standard(rate.unwrap_or(FrameRate::FALLBACK))
+}
+
+fn nearest_standard(rate: FrameRate) -> FrameRate {
+    STANDARD_RATES
+        .iter()
+        .filter_map(|&(numerator, denominator)| FrameRate::new(numerator, denominator))
+        .find(|standard| (rate.per_second() / standard.per_second() - 1.0).abs() < STANDARD_RATE_TOLERANCE)
+        .unwrap_or(rate)
 }
 
 #[cfg(test)]

@@ -62,13 +62,17 @@ pub(super) fn source_media(found: &Output, size_bytes: u64) -> SourceMedia {
     }
 }
 
-/// Why a file that ffprobe understands gives nothing to encode.
-pub(super) fn why_no_video(source: &Path, found: &Output) -> ProbeError {
+/// Why a file without pictures that ffprobe understands gives nothing to encode; `None` when its sound can be encoded.
+pub(super) fn why_nothing(source: &Path, found: &Output, media: &SourceMedia) -> Option<ProbeError> {
     let source_file = source.to_owned();
     let unknown = found.streams.iter().find(|stream| stream.codec_type == "video" && !is_picture(stream));
     if let Some(stream) = unknown {
         let codec = stream.codec_name.as_deref().or(stream.codec_tag_string.as_deref()).unwrap_or("unknown");
-        return ProbeError::UnknownCodec { source_file, detail: format!("codec or tag of the picture: {codec}") };
+        let detail = format!("codec or tag of the picture: {codec}");
+        return Some(ProbeError::UnknownCodec { source_file, detail });
+    }
+    if media.audio.iter().any(|audio| audio.channels.is_some()) {
+        return None;
     }
     let words = |stream: &Stream| match stream.codec_type.as_str() {
         "audio" => "sound",
@@ -78,7 +82,7 @@ pub(super) fn why_no_video(source: &Path, found: &Output) -> ProbeError {
     };
     let contents: BTreeSet<&str> = found.streams.iter().map(words).collect();
     let contents = contents.into_iter().collect::<Vec<_>>().join(" and ");
-    ProbeError::NoVideo { source_file, contents }
+    Some(ProbeError::NoVideo { source_file, contents })
 }
 
 /// Cover art and the like.
@@ -239,18 +243,31 @@ fn colour(stream: &Stream) -> Colour {
     }
 }
 
+/// A number that is written as a fraction.
+fn fraction(text: Option<&String>) -> Option<f64> {
+    let (value, unit) = ratio(text)?;
+    (unit > 0).then(|| value as f64 / unit as f64)
+}
+
+fn chromaticities(data: &SideData) -> Option<[(f64, f64); 4]> {
+    let point = |x: &Option<String>, y: &Option<String>| fraction(x.as_ref()).zip(fraction(y.as_ref()));
+    Some([
+        point(&data.red_x, &data.red_y)?,
+        point(&data.green_x, &data.green_y)?,
+        point(&data.blue_x, &data.blue_y)?,
+        point(&data.white_point_x, &data.white_point_y)?,
+    ])
+}
+
 /// Adds what side data of a stream or frame tell, keeping what is known already.
 pub(super) fn add_hdr_metadata(hdr: &mut Option<HdrMetadata>, side_data: &[SideData]) {
-    let luminance = |text: Option<&String>| {
-        let (value, unit) = ratio(text)?;
-        (unit > 0).then(|| value as f64 / unit as f64)
-    };
     for data in side_data {
         let kind = data.side_data_type.as_str();
         if kind.starts_with("Mastering display") {
             let hdr = hdr.get_or_insert_default();
-            hdr.mastering_max_luminance = hdr.mastering_max_luminance.or(luminance(data.max_luminance.as_ref()));
-            hdr.mastering_min_luminance = hdr.mastering_min_luminance.or(luminance(data.min_luminance.as_ref()));
+            hdr.mastering_max_luminance = hdr.mastering_max_luminance.or(fraction(data.max_luminance.as_ref()));
+            hdr.mastering_min_luminance = hdr.mastering_min_luminance.or(fraction(data.min_luminance.as_ref()));
+            hdr.mastering_chromaticities = hdr.mastering_chromaticities.or_else(|| chromaticities(data));
         } else if kind.starts_with("Content light level") {
             let hdr = hdr.get_or_insert_default();
             hdr.max_content_light_level = hdr.max_content_light_level.or(data.max_content);
