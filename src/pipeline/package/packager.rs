@@ -196,10 +196,11 @@ impl<'a> Packager<'a> {
     fn write_multivariant(&mut self, growth: Growth) -> Result<(), PackageError> {
         let target = self.plan.timing.target_duration_seconds();
         let planned = &self.plan.renditions;
-        let common = planned.iter().find(|rendition| rendition.codec == VideoCodec::H264).unwrap_or(&planned[0]).codec;
+        let h264 = planned.iter().find(|rendition| rendition.codec == VideoCodec::H264);
+        let common = h264.or(planned.first()).map(|rendition| rendition.codec);
         let videos = self.renditions.iter().zip(planned).filter_map(|(rendition, planned)| {
             let variant = rendition.variant(target, growth)?;
-            Some(VideoVariant { range: planned.range, is_common: planned.codec == common, ..variant })
+            Some(VideoVariant { range: planned.range, is_common: Some(planned.codec) == common, ..variant })
         });
         let videos: Vec<VideoVariant> = videos.collect();
         let audio = self.audio_groups(target, growth);
