@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{operation_args::OperationArguments, output::Verbosity, video_args::VideoArguments, wire};
-use crate::{job::ThumbnailTimes, preset::SurroundCodec};
+use crate::{
+    job::ThumbnailTimes,
+    preset::{OnDamage, SurroundCodec},
+};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 all done, 1 some job failed, 2 bad usage or settings, 3 a tool is missing, 130 interrupted.
@@ -107,6 +110,9 @@ pub struct EncodeArguments {
     /// Make 5.1 renditions too, in this codec, of sound that has 5.1 or more
     #[arg(long, value_name = "CODEC")]
     pub surround: Option<Surround>,
+    /// What happens when parts of a source can't be decoded [default: warn]
+    #[arg(long, value_name = "WHAT")]
+    pub on_damage: Option<DamageChoice>,
     /// What changes the preset's video.
     #[command(flatten)]
     pub video: VideoArguments,
@@ -154,6 +160,24 @@ impl S3Arguments {
             (true, _) => Some(true),
             (_, true) => Some(false),
             _ => None,
+        }
+    }
+}
+
+/// What happens to a job whose source is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DamageChoice {
+    /// It is done, with a warning that says how much is lost
+    Warn,
+    /// It fails
+    Fail,
+}
+
+impl From<DamageChoice> for OnDamage {
+    fn from(choice: DamageChoice) -> Self {
+        match choice {
+            DamageChoice::Warn => Self::Warn,
+            DamageChoice::Fail => Self::Fail,
         }
     }
 }

@@ -50,6 +50,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         thumbnails: None,
         jobs: None,
         surround: None,
+        on_damage: None,
         video: super::VideoArguments::default(),
         operations: super::OperationArguments::default(),
         json: false,
@@ -76,6 +77,9 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
     if let Some(codec) = arguments.surround {
         preset.surround = Some(codec.into());
+    }
+    if let Some(choice) = arguments.on_damage {
+        preset.on_damage = choice.into();
     }
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();

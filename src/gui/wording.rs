@@ -100,6 +100,7 @@ pub fn rest_line(job: &Job, home: Option<&Path>) -> String {
 /// `4 renditions · 61 MB · 31 % smaller than the source`.
 fn gain(report: &Report, source_bytes: Option<u64>) -> String {
     let pictures = report.renditions.iter().filter(|rendition| rendition.size.is_some()).count();
+    let pictures = if pictures == 0 { report.renditions.len() } else { pictures };
     let mut facts = vec![format::count(pictures as u64, "rendition", "renditions"), format::bytes(report.total_bytes)];
     if let Some(source_bytes) = source_bytes.filter(|bytes| *bytes > report.total_bytes) {
         let saved = 1.0 - report.total_bytes as f64 / source_bytes as f64;

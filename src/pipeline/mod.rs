@@ -23,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use encode::{EncodeSession, subtitles::read_subtitles};
+use encode::{Damage, EncodeSession, subtitles::read_subtitles};
 use package::{FinishedStream, MULTIVARIANT_PLAYLIST, PackageError, Packager, images};
 use plan::EncodePlan;
 use progress::Reporter;
@@ -34,6 +34,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage, UnpublishedStream},
     media::SourceMedia,
+    preset::OnDamage,
     tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
@@ -259,8 +260,9 @@ fn encode_and_package(
         encode::first_pass(plan, &request.toolbox, work_folder, &session)
             .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;
     }
-    encode::encode(plan, &request.toolbox, work_folder, &mut packager, &session)
+    let encoded = encode::encode(plan, &request.toolbox, work_folder, &mut packager, &session)
         .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;
+    let damage = weigh_damage(&encoded.damage, &request.spec)?;
     reporter.finished(Stage::Encode);
     let failed = |error: PackageError| error.into_failure().at(Stage::Package);
     images::write_images(&plan.pictures, work_folder, folder.path(), reporter).map_err(failed)?;
@@ -270,7 +272,20 @@ fn encode_and_package(
         packager.add_subtitles(rendition, &cues).map_err(failed)?;
     }
     let stream = packager.finish().map_err(failed)?;
-    Ok((stream, warnings))
+    Ok((stream, damage.into_iter().chain(warnings).collect()))
+}
+
+/// A warning that says how much of a damaged source is lost, or the failure of the job where its preset wants that.
+fn weigh_damage(damage: &Damage, spec: &JobSpec) -> Result<Option<String>, Failure> {
+    let Some(lost) = damage.description() else { return Ok(None) };
+    match spec.preset.on_damage {
+        OnDamage::Warn => Ok(Some(format!("The source is damaged: {lost}"))),
+        OnDamage::Fail => {
+            let headline = format!("“{}” is damaged: {lost}", spec.source_name());
+            let hint = "Copy the file again from where it came from, or let damaged sources pass with a warning";
+            Err(Failure::new(FailureKind::SourceInvalid, headline, hint).at(Stage::Encode))
+        }
+    }
 }
 
 /// Compares the stream's length with the source's: a warning when the source ended early, a failure when it was taken

@@ -83,6 +83,20 @@ pub struct Preset {
     /// The codec of 5.1 renditions beside the stereo ones, for sources that have 5.1 or more; `None` for stereo alone.
     #[serde(default)]
     pub surround: Option<SurroundCodec>,
+    /// What happens when parts of a source can't be decoded.
+    #[serde(default)]
+    pub on_damage: OnDamage,
+}
+
+/// What happens to a job whose source is damaged in places.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDamage {
+    /// The job is done with a warning that says how much is lost.
+    #[default]
+    Warn,
+    /// The job fails.
+    Fail,
 }
 
 /// The codec of 5.1 renditions.

@@ -15,6 +15,8 @@ use crate::{
 
 /// Silence after the end of the sound. The segmenter cuts it off, or repeats it to the end of the picture.
 const SILENCE_SECONDS: u32 = 1;
+/// The picture of a sound.
+const WAVEFORM_SIZE: &str = "1280x720";
 /// Steps in which ffmpeg hands over what it has encoded, in microseconds.
 const FRAGMENT_MICROSECONDS: u32 = 100_000;
 /// Time between two progress lines of ffmpeg, in seconds.
@@ -39,7 +41,9 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
     for index in 0..plan.audio.len() {
         push(&["-map", &format!("[a{index}]")]);
     }
-    arguments.extend(video_encoder::options(plan).iter().map(OsString::from));
+    if plan.video_stream.is_some() {
+        arguments.extend(video_encoder::options(plan).iter().map(OsString::from));
+    }
     if plan.has_first_pass() {
         arguments.extend(pass("2", work_folder));
     }
@@ -124,12 +128,35 @@ pub(super) fn file_url(path: &Path) -> OsString {
 
 /// The graph: one decode, cascades of scalers, the pictures from the largest rendition, the sound.
 fn filter_graph(plan: &EncodePlan) -> String {
+    let mut chains = if plan.video_stream.is_some() { picture_chains(plan) } else { waveform_chains(plan) };
+    chains.extend(plan.audio.iter().enumerate().map(|(index, audio)| sound_chain(plan, audio, index)));
+    chains.join(";")
+}
+
+/// The pictures of all renditions, and those that are set aside.
+fn picture_chains(plan: &EncodePlan) -> Vec<String> {
     let mut chains = cascade::chains(plan);
     if !plan.pictures.pictures.is_empty() {
         chains.push(pictures_chain(plan));
     }
-    chains.extend(plan.audio.iter().enumerate().map(|(index, audio)| sound_chain(plan, audio, index)));
-    chains.join(";")
+    chains
+}
+
+/// The waveform of the default track over the whole length, as the one picture. Its envelope is drawn, at a low rate:
+/// the filter keeps all samples in memory.
+fn waveform_chains(plan: &EncodePlan) -> Vec<String> {
+    let Some(audio) = plan.audio.iter().find(|audio| audio.is_default).or(plan.audio.first()) else {
+        return Vec::new();
+    };
+    let envelope = "aformat=sample_fmts=flt:channel_layouts=mono,aeval=abs(val(0)):c=mono,aresample=1000";
+    vec![
+        format!(
+            "[0:{}]{envelope},aformat=channel_layouts=mono,showwavespic=s={WAVEFORM_SIZE}:scale=sqrt:colors=0x4C9AFF[w]",
+            audio.stream
+        ),
+        format!("color=c=0x15171A:s={WAVEFORM_SIZE}:d=0.04[b]"),
+        "[b][w]overlay=eof_action=repeat:format=auto,trim=end_frame=1,format=yuvj420p[pictures]".to_owned(),
+    ]
 }
 
 /// What happens to each picture before it is converted and scaled.
@@ -143,6 +170,9 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
         filters.push("bwdif=mode=send_frame".to_owned());
     }
     filters.push(format!("fps={}:start_time=0", plan.timing.frame_rate));
+    if let Some(time) = plan.hold_last_picture {
+        filters.push(format!("tpad=stop_mode=clone:stop_duration={:.3}", time.as_secs_f64()));
+    }
     filters.extend(operation_filters::on_source(plan));
     filters
 }
@@ -212,8 +242,10 @@ fn sound_chain(plan: &EncodePlan, audio: &AudioRendition, index: usize) -> Strin
     if audio.codec.delay_samples() > 0 {
         chain.push_str(&format!(",atrim=start_sample={},asetpts=PTS-STARTPTS", audio.codec.delay_samples()));
     }
-    chain.push_str(&format!(",apad=pad_dur={SILENCE_SECONDS}[a{index}]"));
-    chain
+    if plan.video_stream.is_some() {
+        chain.push_str(&format!(",apad=pad_dur={SILENCE_SECONDS}"));
+    }
+    chain + &format!("[a{index}]")
 }
 
 #[cfg(test)]
@@ -293,7 +325,7 @@ mod tests {
         assert!(graph.contains("split=3[v0][s1][p];[s1]scale=640:360"), "{graph}");
         assert!(graph.contains(";[0:5]aresample=async=1:first_pts=0"), "{graph}");
         assert!(graph.contains("channel_layouts=stereo,apad=pad_dur=1[a0]"), "{graph}");
-        assert!(graph.contains("select='eq(n,12)+eq(n,30)+eq(n,48)"), "{graph}");
+        assert!(graph.contains("select='eq(n,0)+eq(n,12)+eq(n,30)+eq(n,48)"), "{graph}");
     }
 
     #[test]

@@ -16,8 +16,9 @@ struct Step {
 
 /// The chains that end in `[v0]`, `[v1]` and so on, and in `[p]` if pictures are taken.
 pub(super) fn chains(plan: &EncodePlan) -> Vec<String> {
+    let Some(stream) = plan.video_stream else { return Vec::new() };
     let ranges = ranges(plan);
-    let source = format!("[0:{}]", plan.video_stream);
+    let source = format!("[0:{stream}]");
     let head = argv::source_filters(plan);
     let mut chains = Vec::new();
     if ranges.len() == 1 {

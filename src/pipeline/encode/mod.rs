@@ -1,6 +1,7 @@
 //! Drives the one ffmpeg process of a plan and feeds what it writes to the segmenter.
 
 pub mod argv;
+mod damage;
 pub mod operation_filters;
 pub mod subtitles;
 pub mod trial;
@@ -11,6 +12,7 @@ mod video_encoder;
 
 use std::{collections::VecDeque, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle};
 
+pub use damage::Damage;
 use ffmpeg_sidecar::{
     child::FfmpegChild,
     command::FfmpegCommand,
@@ -118,7 +120,16 @@ impl EncodeError {
     }
 }
 
-/// Encodes `plan` and packages it while it is encoded. Returns the number of frames.
+/// What came of an encode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Encoded {
+    /// Number of frames of each video rendition.
+    pub frames: u64,
+    /// What could not be decoded.
+    pub damage: Damage,
+}
+
+/// Encodes `plan` and packages it while it is encoded.
 ///
 /// # Errors
 /// When ffmpeg can't be started or fails, its output can't be cut or written, or the job is cancelled. In every case
@@ -129,7 +140,7 @@ pub fn encode(
     work_folder: &Path,
     packager: &mut Packager<'_>,
     session: &EncodeSession<'_>,
-) -> Result<u64, EncodeError> {
+) -> Result<Encoded, EncodeError> {
     let mut command = FfmpegCommand::new_with_path(&toolbox.ffmpeg);
     command.args(argv::arguments(plan, work_folder));
     child::isolate(command.as_inner_mut());
@@ -166,7 +177,8 @@ pub fn encode(
     if session.cancel.is_cancelled() {
         return Err(EncodeError::Cancelled);
     }
-    outcome(cut, status, command_line, tail)
+    let damage = tail.damage;
+    outcome(cut, status, command_line, tail).map(|frames| Encoded { frames, damage })
 }
 
 /// Makes the first of two passes over the source; its notes go into `work_folder`.
@@ -264,6 +276,7 @@ fn was_killed(status: &ExitStatus) -> bool {
 #[derive(Default)]
 struct Tail {
     lines: VecDeque<String>,
+    damage: Damage,
 }
 
 impl Tail {
@@ -282,6 +295,9 @@ fn listen(
     tail: &mut Tail,
 ) -> Result<(), String> {
     for event in process.iter().map_err(|error| error.to_string())? {
+        if let FfmpegEvent::Log(_, line) | FfmpegEvent::Error(line) = &event {
+            tail.damage.note(line);
+        }
         match event {
             // Its time is that of the track that is farthest, which is the sound: the segmenter knows the picture's.
             FfmpegEvent::Progress(progress) => progressed(u64::from(progress.frame), f64::from(progress.fps)),

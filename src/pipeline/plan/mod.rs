@@ -29,7 +29,7 @@ pub use timing::Timing;
 
 use crate::{
     failure::{Failure, FailureKind},
-    job::{CropArea, Deinterlace, JobSpec, LoudnessTarget},
+    job::{CropArea, JobSpec, LoudnessTarget, Operations},
     media::{DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
     preset::{BitRate, EncoderSpeed, HardwareFamily, RateControl},
 };
@@ -39,15 +39,17 @@ use crate::{
 pub struct EncodePlan {
     /// The file to read.
     pub source: PathBuf,
-    /// Index of the picture's stream in the file.
-    pub video_stream: usize,
+    /// Index of the picture's stream in the file; `None` for a source of sound alone.
+    pub video_stream: Option<usize>,
     /// Frame rate, GOPs, segments.
     pub timing: Timing,
     /// What happens to each picture before it is scaled.
     pub conversion: PictureConversion,
+    /// How long the last picture stays, for sound that goes on after it.
+    pub hold_last_picture: Option<Duration>,
     /// Trim, crop and so on.
     pub operations: PlannedOperations,
-    /// Video renditions, codec by codec, each from the largest to the smallest; never empty.
+    /// Video renditions, codec by codec, each from the largest to the smallest; empty for a source of sound alone.
     pub renditions: Vec<VideoRendition>,
     /// The encoder's effort.
     pub encoder_speed: EncoderSpeed,
@@ -67,7 +69,7 @@ pub struct EncodePlan {
     pub audio: Vec<AudioRendition>,
     /// The subtitle renditions.
     pub subtitles: Vec<SubtitleRendition>,
-    /// Poster and thumbnails.
+    /// Poster and thumbnails; for a source of sound alone, the picture of its waveform.
     pub pictures: PicturePlan,
     /// Expected length.
     pub duration: Option<Duration>,
@@ -100,9 +102,9 @@ pub struct Findings {
 /// Why nothing can be planned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// No stream of pictures.
-    #[error("“{0}” has no picture")]
-    NoPicture(String),
+    /// Neither pictures nor sound that can be decoded.
+    #[error("“{0}” has neither picture nor sound that can be read")]
+    Nothing(String),
     /// The stream has no size or no frame rate, so nothing can be decoded.
     #[error("the picture of “{0}” can't be read")]
     UnreadablePicture(String),
@@ -123,7 +125,7 @@ impl PlanError {
     /// The failure as the user sees it.
     pub fn into_failure(self) -> Failure {
         let hint = match &self {
-            Self::NoPicture(_) => "Choose a file with a video stream",
+            Self::Nothing(_) => "Choose a file with pictures or sound",
             Self::UnreadablePicture(_) => "The file is damaged or not finished; copy it again from where it came from",
             Self::CannotToneMap(_) => "Install an ffmpeg with the zscale filter, such as Debian's",
             Self::NotPossible { hint, .. } => hint,
@@ -157,7 +159,12 @@ impl EncodePlan {
     /// When the source has no picture that can be encoded, or what was asked does not fit it.
     pub fn resolve_with(spec: &JobSpec, source: &SourceMedia, findings: &Findings) -> Result<Self, PlanError> {
         let name = spec.source_name();
-        let video = source.main_video().ok_or_else(|| PlanError::NoPicture(name.clone()))?;
+        let mut warnings = Vec::new();
+        let audio = audio::renditions(source, &spec.preset, &mut warnings);
+        let subtitles = subtitles::renditions(source, &mut warnings);
+        let Some(video) = source.main_video() else {
+            return Self::of_sound(spec, source, (audio, subtitles), warnings);
+        };
         let display_size = video.display_size();
         if video.coded_size.pixels() == 0 || display_size.short_side() < 2 {
             return Err(PlanError::UnreadablePicture(name));
@@ -166,13 +173,13 @@ impl EncodePlan {
         if conversion.tone_map && !findings.can_tone_map {
             return Err(PlanError::CannotToneMap(name));
         }
+        warn_of_hold(source, &mut warnings);
+        let hold_last_picture = timing::time_after_picture(source);
         let asked = &spec.operations;
-        conversion.deinterlace = match asked.deinterlace {
-            Deinterlace::Automatic => conversion.deinterlace,
-            choice => choice == Deinterlace::Always,
-        };
+        conversion.deinterlace = asked.deinterlace.applies_to(conversion.deinterlace);
         let timing = Timing::for_rate(timing::output_frame_rate(video));
-        let source_duration = source.picture_duration().filter(|duration| !duration.is_zero());
+        let picture_duration = source.picture_duration().filter(|duration| !duration.is_zero());
+        let source_duration = picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default());
         let operations::Trimmed { trim, duration } =
             operations::trim(asked, (&source.container, source_duration), timing.frame_rate)?;
         let crop = operations::crop(asked, display_size, findings)?;
@@ -180,17 +187,18 @@ impl EncodePlan {
         let range = video.colour.dynamic_range();
         let renditions = renditions::video_renditions(&spec.preset, size, range, findings)?;
         let operations = PlannedOperations::resolve(asked, (trim, crop), renditions[0].size, duration)?;
-        let mut warnings = warnings(video, &conversion, &renditions, spec.preset.video.rate_control);
-        let audio = audio::renditions(source, &spec.preset, &mut warnings);
-        let subtitles = subtitles::renditions(source, &mut warnings);
+        warn_of_picture(video, &conversion, (&renditions, spec.preset.video.rate_control), &mut warnings);
+        // A held picture is worth no thumbnail of its own.
+        let pictured = if operations.trim.is_some() { duration } else { picture_duration };
         let plan = Self {
-            most_frames: most_frames(source, video, (timing.frame_rate, operations.trim)),
+            most_frames: most_frames(source, video, timing.frame_rate, (hold_last_picture, operations.trim)),
             source: spec.source.clone(),
-            video_stream: video.index,
-            pictures: PicturePlan::new(&spec.thumbnails, duration, timing.frame_rate),
+            video_stream: Some(video.index),
+            pictures: PicturePlan::new(&spec.thumbnails, pictured, timing.frame_rate),
             timing,
             warnings,
             conversion,
+            hold_last_picture,
             operations,
             renditions,
             encoder_speed: spec.preset.encoder_speed,
@@ -209,6 +217,47 @@ impl EncodePlan {
             Some(bytes) => plan.fit_into(bytes),
             None => Ok(plan),
         }
+    }
+
+    /// The plan for a source of sound alone.
+    fn of_sound(
+        spec: &JobSpec,
+        source: &SourceMedia,
+        (audio, subtitles): (Vec<AudioRendition>, Vec<SubtitleRendition>),
+        warnings: Vec<String>,
+    ) -> Result<Self, PlanError> {
+        if audio.is_empty() {
+            return Err(PlanError::Nothing(spec.source_name()));
+        }
+        if (Operations { loudness: None, ..spec.operations.clone() }) != Operations::default() {
+            return Err(PlanError::NotPossible {
+                what: format!("“{}” has sound alone: only its loudness can be changed", spec.source_name()),
+                hint: "Leave out what trims or changes the picture".to_owned(),
+            });
+        }
+        Ok(Self {
+            source: spec.source.clone(),
+            video_stream: None,
+            // Segments are as long as if there were pictures at this rate.
+            timing: Timing::for_rate(FrameRate::FALLBACK),
+            conversion: PictureConversion::none(),
+            hold_last_picture: None,
+            operations: PlannedOperations::default(),
+            renditions: Vec::new(),
+            encoder_speed: spec.preset.encoder_speed,
+            rate_control: spec.preset.video.rate_control,
+            x264_parameters: String::new(),
+            x265_parameters: String::new(),
+            hdr: None,
+            loudness_target: spec.operations.loudness,
+            loudness: BTreeMap::new(),
+            audio,
+            subtitles,
+            pictures: PicturePlan::waveform(),
+            duration: source.duration.filter(|duration| !duration.is_zero()),
+            most_frames: None,
+            warnings,
+        })
     }
 
     /// Images and fades are made for standard range.
@@ -242,7 +291,7 @@ impl EncodePlan {
 
     /// Whether the bits are spread by a run that comes before the encode.
     pub fn has_first_pass(&self) -> bool {
-        self.rate_control == RateControl::TwoPass
+        self.rate_control == RateControl::TwoPass && !self.renditions.is_empty()
     }
 
     /// How renditions of a dynamic range are labelled.
@@ -282,23 +331,30 @@ impl EncodePlan {
 fn most_frames(
     source: &SourceMedia,
     video: &VideoStream,
-    (frame_rate, trim): (FrameRate, Option<PlannedTrim>),
+    frame_rate: FrameRate,
+    (hold_last_picture, trim): (Option<Duration>, Option<PlannedTrim>),
 ) -> Option<u64> {
     let duration = video.duration.filter(|_| source.container.split(',').any(|name| name == "mp4"))?;
     let start = Duration::try_from_secs_f64(video.start_time_seconds.unwrap_or(0.0)).unwrap_or_default();
-    let frames = frame_rate.frames_in(duration + start);
+    let frames = frame_rate.frames_in(duration + start + hold_last_picture.unwrap_or_default());
     Some(trim.map_or(frames, |trim| {
         frames.saturating_sub(trim.first_frame(frame_rate)).min(trim.frames.unwrap_or(u64::MAX))
     }))
 }
 
-fn warnings(
+fn warn_of_hold(source: &SourceMedia, warnings: &mut Vec<String>) {
+    if let Some(time) = timing::time_after_picture(source) {
+        let time = crate::format::clock(time);
+        warnings.push(format!("The sound is longer than the picture: the last frame is held for {time}"));
+    }
+}
+
+fn warn_of_picture(
     video: &VideoStream,
     conversion: &PictureConversion,
-    renditions: &[VideoRendition],
-    rate_control: RateControl,
-) -> Vec<String> {
-    let mut warnings = Vec::new();
+    (renditions, rate_control): (&[VideoRendition], RateControl),
+    warnings: &mut Vec<String>,
+) {
     let hardware: BTreeSet<HardwareFamily> = renditions.iter().filter_map(|rendition| rendition.hardware).collect();
     for family in hardware.into_iter().filter(|family| !family.has_capped_quality()) {
         if rate_control.crf().is_some() {
@@ -311,7 +367,6 @@ fn warnings(
     if conversion.tone_map && renditions.iter().all(|rendition| rendition.range == DynamicRange::Sdr) {
         warnings.push("HDR was converted to standard dynamic range".to_owned());
     }
-    warnings
 }
 
 /// What a job will make, for people to see.
@@ -344,5 +399,7 @@ pub struct RenditionSummary {
     pub target: BitRate,
 }
 
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod tests;
