@@ -352,6 +352,6 @@ mod tests {
         let arguments = arguments(&plan("a.mp4", |_| {}), Path::new("/work"));
         let text: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
         assert!(text.windows(2).any(|pair| pair[0] == "-force_key_frames" && pair[1] == "expr:not(mod(n,60))"));
-        assert!(text.windows(2).any(|pair| pair[0] == "-maxrate:v:1" && pair[1] == "960000"));
+        assert!(text.windows(2).any(|pair| pair[0] == "-maxrate:v:1" && pair[1] == "800000"));
     }
 }

@@ -29,7 +29,7 @@ pub use timing::Timing;
 
 use crate::{
     failure::{Failure, FailureKind},
-    job::{CropArea, Deinterlace, JobSpec, LoudnessTarget, Operations},
+    job::{CropArea, JobSpec, LoudnessTarget, Operations},
     media::{DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
     preset::{BitRate, EncoderSpeed, HardwareFamily, RateControl},
 };
@@ -176,10 +176,7 @@ impl EncodePlan {
         warn_of_hold(source, &mut warnings);
         let hold_last_picture = timing::time_after_picture(source);
         let asked = &spec.operations;
-        conversion.deinterlace = match asked.deinterlace {
-            Deinterlace::Automatic => conversion.deinterlace,
-            choice => choice == Deinterlace::Always,
-        };
+        conversion.deinterlace = asked.deinterlace.applies_to(conversion.deinterlace);
         let timing = Timing::for_rate(timing::output_frame_rate(video));
         let picture_duration = source.picture_duration().filter(|duration| !duration.is_zero());
         let source_duration = picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default());
