@@ -1,9 +1,13 @@
 //! What was asked for, and how far it has come.
 
+mod outputs;
+
 use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use outputs::{OutputKind, Outputs, ThumbnailFormat, ThumbnailStyle};
 
 use crate::{failure::Failure, preset::Preset};
 
@@ -43,6 +47,9 @@ pub struct JobSpec {
     pub destination: Destination,
     /// When to take thumbnails.
     pub thumbnails: ThumbnailTimes,
+    /// What is made beside HLS with fMP4 segments.
+    #[serde(default)]
+    pub outputs: Outputs,
 }
 
 impl JobSpec {

@@ -46,6 +46,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         s3: super::args::S3Arguments::default(),
         keep: None,
         thumbnails: None,
+        outputs: super::args::OutputArguments::default(),
         jobs: None,
         speed: None,
         json: false,
@@ -73,11 +74,13 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     }
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
+    let outputs = arguments.outputs.resolve(&settings.outputs);
     let spec = |source| JobSpec {
         source,
         preset: preset.clone(),
         destination: destination.clone(),
         thumbnails: thumbnails.clone(),
+        outputs: outputs.clone(),
     };
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());
     for file in &arguments.files {

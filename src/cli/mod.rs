@@ -18,7 +18,7 @@ mod wire;
 use std::path::{Path, PathBuf};
 
 pub use args::{
-    Arguments, CommandArguments, DoctorArguments, EncodeArguments, GeneralArguments, PresetsArguments,
+    Arguments, CommandArguments, DoctorArguments, EncodeArguments, GeneralArguments, OutputArguments, PresetsArguments,
     PreviewArguments, ProbeArguments, PublishArguments, S3Arguments, SetupArguments, Speed,
 };
 pub use outcome::Outcome;

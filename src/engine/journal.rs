@@ -171,7 +171,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        job::{Destination, JobId, JobSpec, ThumbnailTimes},
+        job::{Destination, JobId, JobSpec, Outputs, ThumbnailTimes},
         preset::find_preset,
     };
 
@@ -182,6 +182,7 @@ mod tests {
             preset: find_preset("quick").expect("a built-in preset"),
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),
+            outputs: Outputs::default(),
         };
         (id, Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH })
     }

@@ -18,7 +18,9 @@ use std::{
 };
 
 use encode::EncodeSession;
-use package::{FinishedStream, MULTIVARIANT_PLAYLIST, PackageError, Packager, images};
+use package::{
+    FinishedStream, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError, Packager, ReportedJob, images::ImageMaker,
+};
 use plan::EncodePlan;
 use progress::Reporter;
 use publish::Publisher;
@@ -26,7 +28,7 @@ use stream_folder::StreamFolder;
 
 use crate::{
     failure::{Failure, FailureKind},
-    job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage},
+    job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage, ThumbnailFormat},
     media::SourceMedia,
     tools::{cancel::CancelToken, ffmpeg::Toolbox},
 };
@@ -106,6 +108,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     let source = probe::probe(&spec.source, &request.toolbox, &request.cancel)
         .map_err(|error| error.into_failure().at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
+    check_tools(request)?;
     let plan = EncodePlan::resolve(spec, &source, request.toolbox.can_tone_map)
         .map_err(|error| error.into_failure().at(Stage::Probe))?;
 
@@ -139,6 +142,16 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     report.warnings = plan.warnings.into_iter().chain(warning).collect();
     report.wall_time = started.elapsed();
     Ok(report)
+}
+
+/// What was asked for and this ffmpeg can't do is said before anything is made.
+fn check_tools(request: &JobRequest) -> Result<(), Failure> {
+    if request.spec.outputs.thumbnails.format == ThumbnailFormat::Webp && !request.toolbox.can_write_webp {
+        let hint = "Choose JPEG for the thumbnails, or install an ffmpeg with libwebp, such as Debian's";
+        let headline = "This ffmpeg can't write thumbnails as WebP";
+        return Err(Failure::new(FailureKind::ToolMissing, headline, hint).at(Stage::Probe));
+    }
+    Ok(())
 }
 
 /// Leaves nothing of an unfinished stream in the bucket.
@@ -204,8 +217,30 @@ fn encode_and_package(
         .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;
     reporter.finished(Stage::Encode);
     let failed = |error: PackageError| error.into_failure().at(Stage::Package);
-    images::write_images(&plan.pictures, work_folder, folder.path(), reporter).map_err(failed)?;
+    let images = ImageMaker {
+        work_folder,
+        stream_folder: folder.path(),
+        style: request.spec.outputs.thumbnails,
+        toolbox: &request.toolbox,
+        cancel: &request.cancel,
+        listener: reporter,
+    };
+    images.write(&plan.pictures).map_err(failed)?;
     let stream = packager.finish().map_err(failed)?;
+    let maker = OutputMaker {
+        plan,
+        stream: &stream,
+        folder: folder.path(),
+        work_folder,
+        toolbox: &request.toolbox,
+        cancel: &request.cancel,
+        listener: reporter,
+    };
+    maker.make(&request.spec.outputs).map_err(failed)?;
+    if request.spec.outputs.report {
+        let job = ReportedJob { source: &name, preset: &request.spec.preset.id };
+        maker.write_report(job, &reporter.finished_files()).map_err(failed)?;
+    }
     reporter.finished(Stage::Package);
     Ok(stream)
 }

@@ -35,7 +35,9 @@ impl Ladder {
     pub fn for_source(choice: &LadderChoice, source: PictureSize) -> Self {
         let own = even(source);
         let rungs = match choice {
-            LadderChoice::SourceSize => return Self::with_companion(vec![planned(own, bitrate_by_pixels(own))], source),
+            LadderChoice::SourceSize => {
+                return Self::with_companion(vec![planned(own, bitrate_by_pixels(own))], source);
+            }
             LadderChoice::Rungs(rungs) => rungs,
         };
         let mut planned_rungs: Vec<PlannedRung> = Vec::new();

@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod encode_makes_a_stream;
+mod outputs;
 mod preview;
 mod probe;
 mod publish;

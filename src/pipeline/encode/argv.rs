@@ -3,8 +3,8 @@
 use std::{ffi::OsString, path::Path};
 
 use crate::pipeline::{
-    package::images::PICTURE_PATTERN,
-    plan::{ColourLabel, EncodePlan, PictureConversion},
+    package::{SHEET_PATTERN, images::PICTURE_PATTERN},
+    plan::{ColourLabel, EncodePlan, PictureConversion, StoryboardPlan},
 };
 
 /// Sound is encoded this much past the expected end of the picture, then cut to its true end by the segmenter.
@@ -39,12 +39,22 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
     push(&["-f", "mp4", "-video_track_timescale", &plan.timing.timescale.to_string()]);
     push(&["-movflags", "+empty_moov+default_base_moof+negative_cts_offsets+delay_moov"]);
     push(&["-frag_duration", &FRAGMENT_MICROSECONDS.to_string(), "-flush_packets", "1", "pipe:1"]);
-    if !plan.pictures.pictures.is_empty() {
+    if takes_pictures(plan) {
         push(&["-map", "[pictures]", "-fps_mode", "passthrough", "-c:v", "mjpeg", "-q:v", "2"]);
         push(&["-f", "image2", "-atomic_writing", "1"]);
         arguments.push(file_url(&work_folder.join(PICTURE_PATTERN)));
     }
+    if plan.storyboard.is_some() {
+        let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
+        push(&["-map", "[storyboard]", "-fps_mode", "passthrough", "-c:v", "mjpeg", "-q:v", "4"]);
+        push(&["-f", "image2", "-atomic_writing", "1"]);
+        arguments.push(file_url(&work_folder.join(SHEET_PATTERN)));
+    }
     arguments
+}
+
+fn takes_pictures(plan: &EncodePlan) -> bool {
+    !plan.pictures.pictures.is_empty()
 }
 
 /// A path as ffmpeg takes it without finding an option, a protocol or a device in it.
@@ -90,17 +100,21 @@ fn filter_graph(plan: &EncodePlan) -> String {
         if index < last {
             outputs.push(format!("[s{}]", index + 1));
         }
-        if index == 0 && !plan.pictures.pictures.is_empty() {
+        if index == 0 && takes_pictures(plan) {
             outputs.push("[p]".to_owned());
+        }
+        if index == 0 && plan.storyboard.is_some() {
+            outputs.push("[b]".to_owned());
         }
         if outputs.len() > 1 {
             filters.push(format!("split={}", outputs.len()));
         }
         chains.push(format!("{input}{}{}", filters.join(","), outputs.concat()));
     }
-    if !plan.pictures.pictures.is_empty() {
+    if takes_pictures(plan) {
         chains.push(pictures_chain(plan));
     }
+    chains.extend(plan.storyboard.as_ref().map(storyboard_chain));
     chains.extend(sound_chain(plan));
     chains.join(";")
 }
@@ -141,13 +155,22 @@ fn label_filter(label: &ColourLabel) -> String {
     format!("setparams=color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}:range=tv")
 }
 
-/// Chosen frames, in the colours of JPEG: full range, the matrix of BT.601.
+/// The colours of JPEG: full range, the matrix of BT.601.
+const JPEG_COLOURS: &str = "in_range=tv:out_range=pc:out_color_matrix=bt601,format=yuvj420p";
+
+/// Sheets of small pictures; the last one is finished when the source ends.
+fn storyboard_chain(storyboard: &StoryboardPlan) -> String {
+    let StoryboardPlan { interval_frames, tile, columns, rows } = storyboard;
+    format!(
+        "[b]select='not(mod(n,{interval_frames}))',scale={}:{}:flags=area:{JPEG_COLOURS},tile={columns}x{rows}[storyboard]",
+        tile.width, tile.height
+    )
+}
+
+/// Chosen frames.
 fn pictures_chain(plan: &EncodePlan) -> String {
     let frames: Vec<String> = plan.pictures.pictures.iter().map(|picture| format!("eq(n,{})", picture.frame)).collect();
-    format!(
-        "[p]select='{}',scale=in_range=tv:out_range=pc:out_color_matrix=bt601,format=yuvj420p[pictures]",
-        frames.join("+")
-    )
+    format!("[p]select='{}',scale={JPEG_COLOURS}[pictures]", frames.join("+"))
 }
 
 fn sound_chain(plan: &EncodePlan) -> Option<String> {
@@ -171,7 +194,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        job::{Destination, JobSpec, ThumbnailTimes},
+        job::{Destination, JobSpec, Outputs, ThumbnailTimes},
         media::{AudioStream, Colour, FrameRate, PictureSize, ScanType, SourceMedia, VideoStream},
         preset::find_preset,
     };
@@ -218,6 +241,7 @@ mod tests {
             preset: find_preset("quick").expect("a built-in preset"),
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),
+            outputs: Outputs::default(),
         };
         let source = SourceMedia { video: vec![video], audio: vec![audio], ..SourceMedia::default() };
         EncodePlan::resolve(&spec, &source, true).expect("a plan")

@@ -2,9 +2,7 @@
 
 pub mod argv;
 
-use std::{
-    collections::VecDeque, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle,
-};
+use std::{collections::VecDeque, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle};
 
 use ffmpeg_sidecar::{
     child::FfmpegChild,

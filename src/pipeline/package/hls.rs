@@ -17,6 +17,8 @@ use crate::{
 
 /// What EXT-X-MAP with fMP4 needs in the eyes of players (6 by the letter of rfc8216bis 8).
 const PLAYLIST_VERSION: usize = 7;
+/// What variants without EXT-X-MEDIA need; 4 is what EXT-X-I-FRAME-STREAM-INF came with (rfc8216bis 8).
+const MUXED_MULTIVARIANT_VERSION: usize = 4;
 /// Group of the sound renditions.
 const AUDIO_GROUP: &str = "sound";
 /// The variant nearest to this average rate is listed first, as many players start with it (Apple HLS Authoring
@@ -150,7 +152,7 @@ fn init_map() -> Map {
     Map { uri: INIT_SEGMENT.to_owned(), ..Map::default() }
 }
 
-fn write_media(playlist: &MediaPlaylist) -> String {
+pub(super) fn write_media(playlist: &MediaPlaylist) -> String {
     m3u8_rs::WRITE_OPT_FLOAT_PRECISION.store(DURATION_DIGITS, Ordering::Relaxed);
     let mut text = Vec::new();
     // Writing to memory can't fail, and the writer makes text.
@@ -192,14 +194,7 @@ pub struct AudioGroup {
 
 /// The multivariant playlist: video variants, an audio-only variant, I-frame playlists.
 pub fn multivariant_playlist(videos: &[VideoVariant], audio: Option<&AudioGroup>, frame_rate: FrameRate) -> String {
-    let mut ordered: Vec<&VideoVariant> = videos.iter().collect();
-    ordered.sort_by_key(|video| std::cmp::Reverse(video.rates.average_bps));
-    let sound_bps = audio.map_or(0, |audio| audio.rates.average_bps);
-    let distance = |video: &VideoVariant| (video.rates.average_bps + sound_bps).abs_diff(FIRST_VARIANT_BITS_PER_SECOND);
-    if let Some(first) = (0..ordered.len()).min_by_key(|index| distance(ordered[*index])) {
-        let video = ordered.remove(first);
-        ordered.insert(0, video);
-    }
+    let ordered = in_order(videos, audio.map_or(0, |audio| audio.rates.average_bps));
     let mut variants: Vec<VariantStream> =
         ordered.iter().map(|video| video_variant(video, audio, frame_rate)).collect();
     variants.extend(audio.map(audio_variant));
@@ -211,6 +206,43 @@ pub fn multivariant_playlist(videos: &[VideoVariant], audio: Option<&AudioGroup>
         variants,
         ..MasterPlaylist::default()
     };
+    write_multivariant(&playlist)
+}
+
+/// The multivariant playlist of renditions that hold their sound in the same segments, whose rates thus include it.
+pub(super) fn muxed_multivariant_playlist(
+    videos: &[VideoVariant],
+    sound_codecs: Option<&str>,
+    frame_rate: FrameRate,
+) -> String {
+    let ordered = in_order(videos, 0);
+    let with_sound = |video: &VideoVariant| {
+        let codecs = sound_codecs.map_or_else(|| video.codecs.clone(), |sound| format!("{},{sound}", video.codecs));
+        VariantStream { codecs: Some(codecs), ..video_variant(video, None, frame_rate) }
+    };
+    let mut variants: Vec<VariantStream> = ordered.iter().map(|video| with_sound(video)).collect();
+    variants.extend(ordered.iter().filter_map(|video| i_frame_variant(video)));
+    write_multivariant(&MasterPlaylist {
+        version: Some(MUXED_MULTIVARIANT_VERSION),
+        independent_segments: true,
+        variants,
+        ..MasterPlaylist::default()
+    })
+}
+
+/// A middle variant that starts fast, then the rest in falling order (Apple HLS Authoring Specification 1.32).
+fn in_order(videos: &[VideoVariant], sound_bps: u64) -> Vec<&VideoVariant> {
+    let mut ordered: Vec<&VideoVariant> = videos.iter().collect();
+    ordered.sort_by_key(|video| std::cmp::Reverse(video.rates.average_bps));
+    let distance = |video: &VideoVariant| (video.rates.average_bps + sound_bps).abs_diff(FIRST_VARIANT_BITS_PER_SECOND);
+    if let Some(first) = (0..ordered.len()).min_by_key(|index| distance(ordered[*index])) {
+        let video = ordered.remove(first);
+        ordered.insert(0, video);
+    }
+    ordered
+}
+
+fn write_multivariant(playlist: &MasterPlaylist) -> String {
     let mut text = Vec::new();
     // Writing to memory can't fail, and the writer makes text.
     let _ = playlist.write_to(&mut text);

@@ -47,6 +47,41 @@ pub struct FinishedStream {
     pub renditions: Vec<RenditionReport>,
     /// Length of the picture.
     pub duration: Duration,
+    /// The same renditions, segment by segment: what the other outputs are made of.
+    pub tracks: Vec<FinishedTrack>,
+}
+
+/// A rendition whose files are all written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinishedTrack {
+    /// Name, which is also its folder.
+    pub name: String,
+    /// What it holds.
+    pub format: TrackFormat,
+    /// Ticks a second.
+    pub timescale: u32,
+    /// Its segments in order.
+    pub segments: Vec<SegmentEntry>,
+    /// Its measured rates.
+    pub rates: MeasuredRates,
+    /// Language and name, for sound.
+    pub sound: Option<SoundLabel>,
+}
+
+/// What people are told of a sound rendition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoundLabel {
+    /// BCP 47 tag, `und` when it is not known.
+    pub language: String,
+    /// Name for people.
+    pub name: String,
+}
+
+impl FinishedTrack {
+    /// Length in ticks.
+    pub fn ticks(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.duration_ticks).sum()
+    }
 }
 
 /// One rendition in the making.
@@ -135,7 +170,25 @@ impl<'a> Packager<'a> {
         Ok(FinishedStream {
             duration: Duration::from_secs_f64(hls::seconds(ticks, video.timescale)),
             renditions: self.renditions.iter().map(|rendition| rendition.report(target)).collect(),
+            tracks: self.tracks(target),
         })
+    }
+
+    fn tracks(&self, target: u64) -> Vec<FinishedTrack> {
+        let track = |rendition: &Rendition| {
+            let format = rendition.format.clone()?;
+            let is_sound = matches!(format, TrackFormat::Audio { .. });
+            let planned = self.plan.audio.as_ref().filter(|_| is_sound);
+            Some(FinishedTrack {
+                name: rendition.name.clone(),
+                format,
+                timescale: rendition.timescale,
+                segments: rendition.segments.clone(),
+                rates: rendition.rates(target, Growth::Finished),
+                sound: planned.map(|audio| SoundLabel { language: audio.language.clone(), name: audio.name.clone() }),
+            })
+        };
+        self.renditions.iter().filter_map(track).collect()
     }
 
     fn write(&self, path: &str, content: &[u8], text: Option<Bytes>) -> Result<(), PackageError> {

@@ -2,6 +2,7 @@
 
 mod colour;
 mod pictures;
+mod storyboard;
 mod timing;
 
 use std::{path::PathBuf, time::Duration};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use colour::{ColourLabel, PictureConversion};
 pub use pictures::{PicturePlan, PlannedPicture};
+pub use storyboard::StoryboardPlan;
 pub use timing::Timing;
 
 use crate::{
@@ -48,6 +50,8 @@ pub struct EncodePlan {
     pub audio: Option<AudioRendition>,
     /// Poster and thumbnails.
     pub pictures: PicturePlan,
+    /// Small pictures for the seek bar, if they are asked for.
+    pub storyboard: Option<StoryboardPlan>,
     /// Expected length.
     pub duration: Option<Duration>,
     /// What the user should know before the result is there.
@@ -139,10 +143,13 @@ impl EncodePlan {
         let renditions: Vec<VideoRendition> =
             Ladder::for_source(&spec.preset.ladder, display_size).0.into_iter().map(video_rendition).collect();
         let duration = source.picture_duration().filter(|duration| !duration.is_zero());
+        let largest = renditions.first().map_or(display_size, |rendition| rendition.size);
+        let storyboard = || StoryboardPlan::new(largest, timing.frame_rate, duration);
         Ok(Self {
             source: spec.source.clone(),
             video_stream: video.index,
             pictures: PicturePlan::new(&spec.thumbnails, duration, timing.frame_rate),
+            storyboard: spec.outputs.storyboard.then(storyboard),
             timing,
             warnings: warnings(video, &conversion),
             conversion,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    job::{Destination, ThumbnailTimes},
+    job::{Destination, Outputs, ThumbnailTimes},
     media::{Colour, ScanType},
     preset::find_preset,
 };
@@ -52,6 +52,7 @@ fn spec() -> JobSpec {
         preset: find_preset("web-hls").expect("a built-in preset"),
         destination: Destination::Folder("out".into()),
         thumbnails: ThumbnailTimes::default(),
+        outputs: Outputs::default(),
     }
 }
 

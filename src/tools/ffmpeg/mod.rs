@@ -28,6 +28,8 @@ pub struct Toolbox {
     pub version: String,
     /// True when HDR can be tone-mapped (filters zscale and tonemap).
     pub can_tone_map: bool,
+    /// True when pictures can be written as WebP (encoder libwebp).
+    pub can_write_webp: bool,
 }
 
 impl Toolbox {

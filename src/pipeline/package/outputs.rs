@@ -1,0 +1,112 @@
+//! What is made of a finished stream beside HLS with fMP4: nothing is encoded again.
+
+use std::path::Path;
+
+use bytes::Bytes;
+
+use super::{
+    FileListener, FinishedStream, FinishedTrack, PackageError,
+    dash::{self, DASH_MANIFEST},
+    progressive,
+    segmenter::TrackFormat,
+};
+use crate::{
+    job::{FileReport, Outputs},
+    pipeline::plan::EncodePlan,
+    tools::{atomic_file, cancel::CancelToken, ffmpeg::Toolbox},
+};
+
+/// Folder of the MP4 files, in the stream's folder.
+pub const MP4_FOLDER: &str = "mp4";
+
+/// Makes other forms of a finished stream.
+pub struct OutputMaker<'a> {
+    /// What was planned.
+    pub plan: &'a EncodePlan,
+    /// What was made.
+    pub stream: &'a FinishedStream,
+    /// Where it lies.
+    pub folder: &'a Path,
+    /// Where the encode has set pictures aside.
+    pub work_folder: &'a Path,
+    /// The programs to drive.
+    pub toolbox: &'a Toolbox,
+    /// Ends it.
+    pub cancel: &'a CancelToken,
+    /// Is told of finished files.
+    pub listener: &'a dyn FileListener,
+}
+
+impl OutputMaker<'_> {
+    /// Makes what is asked.
+    ///
+    /// # Errors
+    /// When a file can't be read or written, ffmpeg fails, or the job is cancelled.
+    pub fn make(&self, outputs: &Outputs) -> Result<(), PackageError> {
+        if let Some(storyboard) = &self.plan.storyboard {
+            self.write_storyboard(storyboard)?;
+        }
+        if outputs.dash {
+            let text = dash::manifest(&self.stream.tracks, &self.plan.timing, self.stream.duration);
+            self.write_text(DASH_MANIFEST, text)?;
+        }
+        if outputs.mp4 {
+            self.write_mp4_files()?;
+        }
+        if outputs.transport_stream {
+            self.write_transport_stream()?;
+        }
+        Ok(())
+    }
+
+    /// One file for each video rendition, with all sound.
+    fn write_mp4_files(&self) -> Result<(), PackageError> {
+        let is_video = |track: &&FinishedTrack| matches!(track.format, TrackFormat::Video { .. });
+        let sound: Vec<&FinishedTrack> = self.stream.tracks.iter().filter(|track| track.sound.is_some()).collect();
+        for track in self.stream.tracks.iter().filter(is_video) {
+            let path = format!("{MP4_FOLDER}/{}.mp4", track.name);
+            let tracks: Vec<&FinishedTrack> = std::iter::once(track).chain(sound.iter().copied()).collect();
+            let bytes = progressive::write(&tracks, self.folder, &self.folder.join(&path), self.cancel)?;
+            self.listener.file_finished(FileReport { path, bytes }, None);
+        }
+        Ok(())
+    }
+
+    /// Writes a playlist, a manifest or another text that names files of the stream.
+    pub(super) fn write_text(&self, path: &str, text: String) -> Result<(), PackageError> {
+        let text = Bytes::from(text);
+        self.write(path, &text)?;
+        self.listener.file_finished(FileReport { path: path.to_owned(), bytes: text.len() as u64 }, Some(text));
+        Ok(())
+    }
+
+    /// Writes a file that names no other.
+    pub(super) fn write_file(&self, path: &str, content: &[u8]) -> Result<(), PackageError> {
+        self.write(path, content)?;
+        self.listener.file_finished(FileReport { path: path.to_owned(), bytes: content.len() as u64 }, None);
+        Ok(())
+    }
+
+    fn write(&self, path: &str, content: &[u8]) -> Result<(), PackageError> {
+        if self.cancel.is_cancelled() {
+            return Err(PackageError::Cancelled);
+        }
+        let full = self.folder.join(path);
+        atomic_file::write(&full, content).map_err(|source| PackageError::Write { path: full, source })
+    }
+
+    /// Gives a file that lies finished under a temporary name its final one.
+    pub(super) fn take_finished(&self, finished: &Path, path: &str) -> Result<(), PackageError> {
+        if self.cancel.is_cancelled() {
+            return Err(PackageError::Cancelled);
+        }
+        let full = self.folder.join(path);
+        let moved = std::fs::metadata(finished).and_then(|metadata| {
+            atomic_file::move_to(finished, &full)?;
+            Ok(metadata.len())
+        });
+        let bytes = moved.map_err(|source| PackageError::Write { path: full, source })?;
+        self.listener.file_finished(FileReport { path: path.to_owned(), bytes }, None);
+        Ok(())
+    }
+}
