@@ -2,7 +2,7 @@
 //!
 //! Every field that a damaged or unusual file may lack is an `Option`; partial knowledge is kept, never guessed here.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +122,9 @@ pub struct SourceMedia {
     pub audio: Vec<AudioStream>,
     /// Subtitles, in file order.
     pub subtitles: Vec<SubtitleStream>,
+    /// Subtitles in files beside this one.
+    #[serde(default)]
+    pub subtitle_files: Vec<SubtitleFile>,
     /// Chapters, in order of their start.
     pub chapters: Vec<Chapter>,
 }
@@ -295,6 +298,12 @@ pub struct AudioStream {
     pub title: Option<String>,
     /// True for the stream that the file marks as default.
     pub is_default: bool,
+    /// True for people who talk about the film.
+    #[serde(default)]
+    pub is_commentary: bool,
+    /// True when blind people are told what is to be seen.
+    #[serde(default)]
+    pub describes_video: bool,
 }
 
 /// A stream of subtitles.
@@ -312,6 +321,22 @@ pub struct SubtitleStream {
     pub is_forced: bool,
     /// True for the stream that the file marks as default.
     pub is_default: bool,
+    /// True when sounds are told too.
+    #[serde(default)]
+    pub is_for_hearing_impaired: bool,
+}
+
+/// A file of subtitles beside the source.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SubtitleFile {
+    /// The file.
+    pub path: PathBuf,
+    /// BCP 47 tag, if its name has one.
+    pub language: Option<String>,
+    /// True when its name says `forced`.
+    pub is_forced: bool,
+    /// True when its name says that sounds are told too.
+    pub is_for_hearing_impaired: bool,
 }
 
 /// A chapter of the source.

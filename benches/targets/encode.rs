@@ -232,8 +232,8 @@ fn run_ladder(user: &User, destination: &OsStr, more: &[OsString], is_playable: 
 
 /// The files that a player needs before it shows the first picture of every rung.
 fn first_files(plan: &EncodePlan) -> Vec<String> {
-    let renditions =
-        plan.renditions.iter().map(|rendition| rendition.name.as_str()).chain(plan.audio.iter().map(|_| "audio"));
+    let sound = plan.audio.iter().map(|audio| audio.name.as_str());
+    let renditions = plan.renditions.iter().map(|rendition| rendition.name.as_str()).chain(sound);
     let files = renditions
         .flat_map(|name| ["init.mp4", "segment_00000.m4s", "playlist.m3u8"].map(|file| format!("{name}/{file}")));
     std::iter::once("master.m3u8".to_owned()).chain(files).collect()

@@ -9,7 +9,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub use outputs::OutputArguments;
 
 use super::{output::Verbosity, wire};
-use crate::{job::ThumbnailTimes, preset::EncoderSpeed};
+use crate::{
+    job::ThumbnailTimes,
+    preset::{EncoderSpeed, SurroundCodec},
+};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 all done, 1 some job failed, 2 bad usage or settings, 3 a tool is missing, 130 interrupted.
@@ -75,6 +78,8 @@ pub enum CommandArguments {
     Presets(PresetsArguments),
     /// Serve a stream on this machine and open a player in the browser
     Preview(PreviewArguments),
+    /// Judge a finished HLS stream, of any maker: its playlists, and every segment
+    Check(CheckArguments),
     /// Check ffmpeg, the disk and a destination, and tell what to do about each finding
     Doctor(DoctorArguments),
     /// Download ffmpeg into the app's own data folder
@@ -112,6 +117,9 @@ pub struct EncodeArguments {
     /// How much time the encoder takes for each frame
     #[arg(long, value_name = "SPEED")]
     pub speed: Option<Speed>,
+    /// Make 5.1 renditions too, in this codec, of sound that has 5.1 or more
+    #[arg(long, value_name = "CODEC")]
+    pub surround: Option<Surround>,
     /// Tell what happens as one JSON event a line on standard output; --help documents them
     #[arg(long)]
     pub json: bool,
@@ -184,6 +192,24 @@ impl From<Speed> for EncoderSpeed {
     }
 }
 
+/// The codec of 5.1 renditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Surround {
+    /// AAC, which every player knows
+    Aac,
+    /// E-AC-3 (Dolby Digital Plus), for television sets and Apple's players
+    Eac3,
+}
+
+impl From<Surround> for SurroundCodec {
+    fn from(surround: Surround) -> Self {
+        match surround {
+            Surround::Aac => Self::Aac,
+            Surround::Eac3 => Self::Eac3,
+        }
+    }
+}
+
 /// Upload a folder
 #[derive(Debug, Args)]
 pub struct PublishArguments {
@@ -226,6 +252,18 @@ pub struct PreviewArguments {
     /// Only print the address of the player
     #[arg(long)]
     pub no_open: bool,
+}
+
+/// Judge a stream
+#[derive(Debug, Args)]
+#[command(after_long_help = super::check::DOCUMENTATION)]
+pub struct CheckArguments {
+    /// A folder with a stream in it, a playlist, or the URL of a playlist
+    #[arg(value_name = "DIR|FILE|URL")]
+    pub stream: PathBuf,
+    /// As JSON; --help documents it
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Check what encoding needs

@@ -49,6 +49,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         outputs: super::args::OutputArguments::default(),
         jobs: None,
         speed: None,
+        surround: None,
         json: false,
     };
     run(context, &arguments, interrupt)
@@ -71,6 +72,9 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     let mut preset = preset(arguments.preset.as_deref().unwrap_or(&settings.preset))?;
     if let Some(speed) = arguments.speed {
         preset.encoder_speed = speed.into();
+    }
+    if let Some(codec) = arguments.surround {
+        preset.surround = Some(codec.into());
     }
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();

@@ -148,6 +148,9 @@ fn stage_line(progress: &Progress) -> String {
 
 fn progress_line(progress: &Progress) -> String {
     let mut parts = vec![progress.stage.working_label().to_owned()];
+    if let Some(interruption) = &progress.upload_interruption {
+        parts.push(format!("{interruption}, goes on by itself"));
+    }
     if progress.stage == Stage::Publish {
         parts.push(format!("{} of {} files", progress.published_files, progress.finished_files));
         parts.extend(progress.upload_bytes_per_second.map(format::bytes_per_second));

@@ -183,6 +183,7 @@ impl Dispatcher {
             WorkerReport::Noticed { id, notice } => match notice {
                 Notice::SourceProbed(source) => self.emit(vec![Event::SourceProbed { id, source }]),
                 Notice::Planned(plan) => self.emit(vec![Event::JobPlanned { id, plan }]),
+                Notice::StreamMade(stream) => self.emit(vec![Event::StreamMade { id, stream }]),
                 Notice::Progressed(_) | Notice::FilesFinished(_) | Notice::Logged(_) => {}
             },
             WorkerReport::Ended { id, outcome } => self.job_ended(id, outcome),
@@ -251,6 +252,7 @@ impl Dispatcher {
             let request = JobRequest {
                 id: job.id,
                 spec: job.spec.clone(),
+                unpublished: job.unpublished.as_deref().cloned(),
                 toolbox: toolbox.clone(),
                 cancel: CancelToken::default(),
                 runtime: self.services.runtime_handle(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::snapshot::{DestinationTest, ToolStatus};
 use crate::{
     failure::Failure,
-    job::{FileReport, JobId, JobSpec, Progress, Report},
+    job::{FileReport, JobId, JobSpec, Progress, Report, UnpublishedStream},
     media::SourceMedia,
     pipeline::plan::PlanSummary,
     settings::Settings,
@@ -75,6 +75,13 @@ pub enum Event {
         id: JobId,
         /// The line.
         line: String,
+    },
+    /// The stream is finished on this machine; what is left is to publish it.
+    StreamMade {
+        /// Which job.
+        id: JobId,
+        /// What was made, and where it goes.
+        stream: Box<UnpublishedStream>,
     },
     /// The job ended with a stream.
     JobFinished {
@@ -189,6 +196,7 @@ impl Event {
             | Self::JobProgressed { id, .. }
             | Self::FilesFinished { id, .. }
             | Self::JobLogged { id, .. }
+            | Self::StreamMade { id, .. }
             | Self::JobFinished { id, .. }
             | Self::JobFailed { id, .. }
             | Self::JobCancelled { id, .. }

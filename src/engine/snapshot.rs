@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Event;
 use crate::{
     failure::Failure,
-    job::{FileReport, JobId, JobSpec, JobState, Progress, Stage},
+    job::{FileReport, JobId, JobSpec, JobState, Progress, Stage, UnpublishedStream},
     media::SourceMedia,
     pipeline::plan::PlanSummary,
     settings::Settings,
@@ -57,6 +57,8 @@ pub struct Job {
     pub thumbnail: Option<PathBuf>,
     /// What will be or was made.
     pub plan: Option<Arc<PlanSummary>>,
+    /// The stream that is finished on this machine and not published yet: only the rest of it is left to do.
+    pub unpublished: Option<Arc<UnpublishedStream>>,
     /// Finished files of the stream. Shared, as a long film has tens of thousands and every event makes a new snapshot.
     pub files: Arc<Vec<FileReport>>,
     /// The last lines of its log, oldest first.
@@ -194,6 +196,7 @@ impl Job {
             source: None,
             thumbnail: None,
             plan: None,
+            unpublished: None,
             files: Arc::default(),
             log: Arc::default(),
         }
@@ -208,7 +211,9 @@ impl Job {
     }
 
     fn begin_again(&mut self) {
-        self.plan = None;
+        if self.unpublished.is_none() {
+            self.plan = None;
+        }
         self.files = Arc::default();
         self.ended_at = None;
     }
@@ -326,7 +331,11 @@ impl Job {
                 self.started_at = Some(*at);
                 self.state = JobState::Running { progress: Progress::default() };
             }
-            Event::JobPlanned { plan, .. } => self.plan = Some(Arc::new((**plan).clone())),
+            Event::JobPlanned { plan, .. } => {
+                self.plan = Some(Arc::new((**plan).clone()));
+                self.unpublished = None;
+            }
+            Event::StreamMade { stream, .. } => self.unpublished = Some(Arc::new((**stream).clone())),
             Event::JobProgressed { progress, .. } => {
                 if let JobState::Running { progress: shown } = &mut self.state {
                     *shown = (**progress).clone();
@@ -341,11 +350,15 @@ impl Job {
                 log.push_back(line.clone());
             }
             Event::JobFinished { report, at, .. } => {
+                self.unpublished = None;
                 self.files = Arc::new(report.files.clone());
                 self.end(JobState::Done { report: report.clone() }, *at);
             }
             Event::JobFailed { failure, at, .. } => self.end(JobState::Failed { failure: failure.clone() }, *at),
-            Event::JobCancelled { at, .. } => self.end(JobState::Cancelled, *at),
+            Event::JobCancelled { at, .. } => {
+                self.unpublished = None;
+                self.end(JobState::Cancelled, *at);
+            }
             Event::JobRequeued { .. } => {
                 self.begin_again();
                 self.state = JobState::Waiting;
@@ -368,6 +381,9 @@ impl Job {
         }
         if let Some(plan) = &self.plan {
             events.push(Event::JobPlanned { id, plan: Box::new((**plan).clone()) });
+        }
+        if let Some(stream) = &self.unpublished {
+            events.push(Event::StreamMade { id, stream: Box::new((**stream).clone()) });
         }
         let at = self.ended_at.unwrap_or(self.added_at);
         match &self.state {

@@ -138,9 +138,17 @@ pub fn state_line(job: &Job, queue_paused: bool) -> String {
     }
 }
 
+/// What a lost network means for the user.
+const GOES_ON: &str = "goes on by itself";
+
 /// `3.4× speed · 85 fps · 00:05:12 left`, or `41 of 45 files · 12.4 MB/s` while only the upload is left.
 fn numbers(progress: &Progress) -> String {
     let mut numbers = Vec::new();
+    if let Some(interruption) = &progress.upload_interruption
+        && progress.stage == Stage::Publish
+    {
+        return format!("{interruption}{BETWEEN_FACTS}{GOES_ON}");
+    }
     if progress.stage == Stage::Publish {
         numbers.push(format!(
             "{} of {}",
@@ -215,7 +223,10 @@ pub fn rendition_rows(job: &Job) -> Vec<RenditionRow> {
 }
 
 fn rendition_name(name: &str) -> String {
-    if name == "audio" { "Audio".to_owned() } else { name.to_owned() }
+    match name.strip_prefix("audio") {
+        Some(rest) => format!("Audio{}", rest.replace('-', " ")),
+        None => name.to_owned(),
+    }
 }
 
 /// `Now, 00:26:08 of 00:42:10`, or nothing while it can't be played.

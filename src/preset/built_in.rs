@@ -30,6 +30,7 @@ fn preset(id: &str, name: &str, ladder: LadderChoice) -> Preset {
         ladder,
         encoder_speed: EncoderSpeed::Medium,
         audio_bitrate: BitRate::from_kilobits(128),
+        surround: None,
     }
 }
 

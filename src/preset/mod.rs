@@ -73,8 +73,21 @@ pub struct Preset {
     pub ladder: LadderChoice,
     /// How much time x264 takes for each frame.
     pub encoder_speed: EncoderSpeed,
-    /// Average bit rate of the stereo AAC rendition.
+    /// Average bit rate of a stereo AAC rendition.
     pub audio_bitrate: BitRate,
+    /// The codec of 5.1 renditions beside the stereo ones, for sources that have 5.1 or more; `None` for stereo alone.
+    #[serde(default)]
+    pub surround: Option<SurroundCodec>,
+}
+
+/// The codec of 5.1 renditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SurroundCodec {
+    /// AAC-LC, which every player knows.
+    Aac,
+    /// Dolby Digital Plus, for television sets and Apple's players.
+    Eac3,
 }
 
 impl Preset {

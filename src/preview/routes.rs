@@ -16,7 +16,7 @@ use tower_http::services::ServeDir;
 
 use super::{
     Folders,
-    stream::{StreamDescription, single_variant},
+    stream::{Choice, StreamDescription, chosen},
     unguessable,
 };
 use crate::pipeline::publish::headers::{self, FileKind};
@@ -96,15 +96,23 @@ async fn describe(State(folders): State<Folders>, UrlPath(token): UrlPath<String
     }
 }
 
-/// The multivariant playlist with one variant alone: `only/3.m3u8`.
+/// The multivariant playlist with what was chosen alone: `only/3.m3u8` is a variant, `only/3-1.m3u8` a variant with one
+/// track of sound, `only/all-1.m3u8` all variants with it.
 async fn only(State(folders): State<Folders>, UrlPath((token, name)): UrlPath<(String, String)>) -> Response {
-    let index = name.strip_suffix(".m3u8").and_then(|index| index.parse().ok());
-    let (Some(folder), Some(index)) = (folders.folder_of(&token), index) else { return not_found() };
-    match tokio::task::spawn_blocking(move || single_variant(&folder, index, "../files/")).await {
+    let choice = name.strip_suffix(".m3u8").and_then(choice);
+    let (Some(folder), Some(choice)) = (folders.folder_of(&token), choice) else { return not_found() };
+    match tokio::task::spawn_blocking(move || chosen(&folder, choice, "../files/")).await {
         Ok(Some(text)) => ([(header::CONTENT_TYPE, PLAYLIST_TYPE)], text).into_response(),
         Ok(None) => not_found(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+fn choice(name: &str) -> Option<Choice> {
+    let (variant, sound) = name.split_once('-').map_or((name, None), |(variant, sound)| (variant, Some(sound)));
+    let variant = if variant == "all" { None } else { Some(variant.parse().ok()?) };
+    let sound = sound.map(str::parse).transpose().ok()?;
+    Some(Choice { variant, sound })
 }
 
 async fn file(

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use m3u8_rs::{MasterPlaylist, Playlist, VariantStream};
+use m3u8_rs::{AlternativeMediaType, MasterPlaylist, Playlist, VariantStream};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use walkdir::WalkDir;
@@ -20,6 +20,28 @@ pub(super) struct StreamDescription {
     pub(super) growing: bool,
     /// What the multivariant playlist offers, in its order.
     pub(super) variants: Vec<Variant>,
+    /// The tracks of sound to choose from, each once.
+    pub(super) sounds: Vec<Sound>,
+}
+
+/// A track of sound: alternate renditions of one name in all groups.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Sound {
+    /// NAME.
+    pub(super) name: String,
+    /// LANGUAGE.
+    pub(super) language: Option<String>,
+    /// Plays when nobody chooses.
+    pub(super) is_default: bool,
+}
+
+/// What a viewer wants to see and hear; `None` leaves it to the player.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// Place among the playable variants.
+    pub(super) variant: Option<usize>,
+    /// Place among the tracks of sound.
+    pub(super) sound: Option<usize>,
 }
 
 /// One variant of the multivariant playlist.
@@ -56,7 +78,8 @@ impl StreamDescription {
             .into_iter()
             .find(|name| folder.join(name).is_file());
         let poster = poster.map(str::to_owned);
-        let mut description = Self { title, playlist: None, poster, growing: true, variants: Vec::new() };
+        let mut description =
+            Self { title, playlist: None, poster, growing: true, variants: Vec::new(), sounds: Vec::new() };
         if let Some(found) = find_playlist(folder) {
             description.playlist = Some(escape(&found.path));
             match &found.playlist {
@@ -64,6 +87,7 @@ impl StreamDescription {
                 Playlist::MasterPlaylist(multivariant) => {
                     description.growing = is_growing(folder, &found.path, multivariant);
                     description.variants = playable(multivariant).map(Variant::of).collect();
+                    description.sounds = sounds(multivariant);
                 }
             }
         }
@@ -84,16 +108,28 @@ impl Variant {
     }
 }
 
-/// The multivariant playlist with one of its variants alone and the groups of sound and captions that belong to it.
-/// Relative URIs get `base` put before them, which leads from where the text is served to the folder.
-pub(super) fn single_variant(folder: &Path, index: usize, base: &str) -> Option<Vec<u8>> {
+/// The multivariant playlist with what was chosen alone, and the groups that belong to it. Relative URIs get `base` put
+/// before them, which leads from where the text is served to the folder.
+pub(super) fn chosen(folder: &Path, choice: Choice, base: &str) -> Option<Vec<u8>> {
     let Found { path, playlist: Playlist::MasterPlaylist(mut multivariant) } = find_playlist(folder)? else {
         return None;
     };
-    let variant = playable(&multivariant).nth(index)?.clone();
-    let groups = [variant.audio.clone(), variant.video.clone(), variant.subtitles.clone()];
-    multivariant.alternatives.retain(|alternative| groups.iter().flatten().any(|group| *group == alternative.group_id));
-    multivariant.variants = vec![variant];
+    if let Some(index) = choice.variant {
+        let variant = playable(&multivariant).nth(index)?.clone();
+        let groups = [variant.audio.clone(), variant.video.clone(), variant.subtitles.clone()];
+        multivariant
+            .alternatives
+            .retain(|alternative| groups.iter().flatten().any(|group| *group == alternative.group_id));
+        multivariant.variants = vec![variant];
+    }
+    if let Some(index) = choice.sound {
+        let name = sounds(&multivariant).get(index)?.name.clone();
+        let is_sound = |kind: &AlternativeMediaType| *kind == AlternativeMediaType::Audio;
+        multivariant.alternatives.retain(|alternative| !is_sound(&alternative.media_type) || alternative.name == name);
+        for sound in multivariant.alternatives.iter_mut().filter(|alternative| is_sound(&alternative.media_type)) {
+            (sound.default, sound.autoselect) = (true, true);
+        }
+    }
     let parent = path.rsplit_once('/').map(|(parent, _)| format!("{}/", escape(parent))).unwrap_or_default();
     let moved = |uri: &str| if is_relative(uri) { format!("{base}{parent}{uri}") } else { uri.to_owned() };
     for variant in &mut multivariant.variants {
@@ -105,6 +141,17 @@ pub(super) fn single_variant(folder: &Path, index: usize, base: &str) -> Option<
     let mut text = Vec::new();
     multivariant.write_to(&mut text).ok()?;
     Some(text)
+}
+
+fn sounds(playlist: &MasterPlaylist) -> Vec<Sound> {
+    let mut sounds: Vec<Sound> = Vec::new();
+    for alternative in playlist.alternatives.iter().filter(|media| media.media_type == AlternativeMediaType::Audio) {
+        if !sounds.iter().any(|sound| sound.name == alternative.name) {
+            let (name, language) = (alternative.name.clone(), alternative.language.clone());
+            sounds.push(Sound { name, language, is_default: alternative.default });
+        }
+    }
+    sounds
 }
 
 fn playable(playlist: &MasterPlaylist) -> impl Iterator<Item = &VariantStream> {
@@ -212,11 +259,31 @@ mod tests {
     #[test]
     fn one_variant_keeps_its_sound_and_loses_the_rest() {
         let folder = folder("hls/main.m3u8");
-        let text = String::from_utf8(single_variant(folder.path(), 1, "../files/").unwrap()).unwrap();
+        let second = Choice { variant: Some(1), sound: None };
+        let text = String::from_utf8(chosen(folder.path(), second, "../files/").unwrap()).unwrap();
         assert!(text.contains("\n../files/hls/480p/media.m3u8\n"), "{text}");
         assert!(text.contains("URI=\"../files/hls/other/media.m3u8\"") && text.contains("AUDIO=\"b\""), "{text}");
         assert!(!text.contains("720") && !text.contains("iframes") && !text.contains("hls/audio"), "{text}");
-        assert!(single_variant(folder.path(), 2, "../files/").is_none());
+        assert!(chosen(folder.path(), Choice { variant: Some(2), sound: None }, "../files/").is_none());
+    }
+
+    #[test]
+    fn one_track_of_sound_is_the_only_one_in_every_variant() {
+        let folder = folder("main.m3u8");
+        let names: Vec<_> = StreamDescription::of(folder.path())
+            .sounds
+            .into_iter()
+            .map(|sound| (sound.name, sound.is_default))
+            .collect();
+        assert_eq!(names, [("Sound".to_owned(), true), ("Other".to_owned(), false)]);
+        let other = Choice { variant: None, sound: Some(1) };
+        let text = String::from_utf8(chosen(folder.path(), other, "../files/").unwrap()).unwrap();
+        assert!(
+            text.contains("NAME=\"Other\",DEFAULT=YES,AUTOSELECT=YES") && !text.contains("NAME=\"Sound\""),
+            "{text}"
+        );
+        assert_eq!(text.matches("/media.m3u8\n").count(), 2, "{text}");
+        assert!(chosen(folder.path(), Choice { variant: None, sound: Some(2) }, "../files/").is_none());
     }
 
     #[test]

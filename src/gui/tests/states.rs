@@ -145,6 +145,8 @@ pub fn source(size: (u32, u32), rate: (u32, u32), seconds: u64, size_bytes: u64)
         language: None,
         title: None,
         is_default: true,
+        is_commentary: false,
+        describes_video: false,
     };
     SourceMedia { size_bytes, video: vec![video], audio: vec![audio], ..SourceMedia::default() }
 }

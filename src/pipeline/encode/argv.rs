@@ -4,11 +4,11 @@ use std::{ffi::OsString, path::Path};
 
 use crate::pipeline::{
     package::{SHEET_PATTERN, images::PICTURE_PATTERN},
-    plan::{ColourLabel, EncodePlan, PictureConversion, StoryboardPlan},
+    plan::{AudioRendition, ColourLabel, EncodePlan, PictureConversion, StoryboardPlan},
 };
 
-/// Sound is encoded this much past the expected end of the picture, then cut to its true end by the segmenter.
-const SOUND_MARGIN_SECONDS: f64 = 2.0;
+/// Silence after the end of the sound. The segmenter cuts it off, or repeats it to the end of the picture.
+const SILENCE_SECONDS: u32 = 1;
 /// Steps in which ffmpeg hands over what it has encoded, in microseconds.
 const FRAGMENT_MICROSECONDS: u32 = 100_000;
 /// Time between two progress lines of ffmpeg, in seconds.
@@ -28,12 +28,13 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
     for index in 0..plan.renditions.len() {
         push(&["-map", &format!("[v{index}]")]);
     }
-    if plan.audio.is_some() {
-        push(&["-map", "[sound]"]);
+    for index in 0..plan.audio.len() {
+        push(&["-map", &format!("[a{index}]")]);
     }
     push_video_encoder(&mut push, plan);
-    if let Some(audio) = &plan.audio {
-        push(&["-c:a", "aac", "-b:a", &audio.bitrate.bits_per_second().to_string()]);
+    for (index, audio) in plan.audio.iter().enumerate() {
+        push(&[&format!("-c:a:{index}"), audio.codec.encoder()]);
+        push(&[&format!("-b:a:{index}"), &audio.bitrate.bits_per_second().to_string()]);
     }
     push(&["-map_metadata", "-1", "-map_chapters", "-1"]);
     push(&["-f", "mp4", "-video_track_timescale", &plan.timing.timescale.to_string()]);
@@ -58,7 +59,7 @@ fn takes_pictures(plan: &EncodePlan) -> bool {
 }
 
 /// A path as ffmpeg takes it without finding an option, a protocol or a device in it.
-fn file_url(path: &Path) -> OsString {
+pub(super) fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
     url.push(path);
     url
@@ -115,7 +116,7 @@ fn filter_graph(plan: &EncodePlan) -> String {
         chains.push(pictures_chain(plan));
     }
     chains.extend(plan.storyboard.as_ref().map(storyboard_chain));
-    chains.extend(sound_chain(plan));
+    chains.extend(plan.audio.iter().enumerate().map(|(index, audio)| sound_chain(audio, index)));
     chains.join(";")
 }
 
@@ -173,19 +174,20 @@ fn pictures_chain(plan: &EncodePlan) -> String {
     format!("[p]select='{}',scale={JPEG_COLOURS}[pictures]", frames.join("+"))
 }
 
-fn sound_chain(plan: &EncodePlan) -> Option<String> {
-    let audio = plan.audio.as_ref()?;
-    // Gaps are filled and the start is drawn to 0; the downmix is normalised so that it can't clip.
+fn sound_chain(audio: &AudioRendition, index: usize) -> String {
+    // Gaps are filled and the start is drawn to 0; a downmix (by the coefficients of ITU-R BS.775) is normalised so that
+    // it can't clip.
     let mut chain = format!(
-        "[0:{}]aresample=async=1:first_pts=0:rematrix_maxval=1,aformat=sample_rates={}:channel_layouts=stereo",
-        audio.stream, audio.sample_rate_hz
+        "[0:{}]aresample=async=1:first_pts=0:rematrix_maxval=1,aformat=sample_rates={}:channel_layouts={}",
+        audio.stream,
+        audio.sample_rate_hz,
+        audio.layout.ffmpeg_name()
     );
-    if let Some(duration) = plan.duration {
-        let end = duration.as_secs_f64() + SOUND_MARGIN_SECONDS;
-        chain.push_str(&format!(",apad=whole_dur={end:.3},atrim=end={end:.3}"));
+    if audio.codec.delay_samples() > 0 {
+        chain.push_str(&format!(",atrim=start_sample={},asetpts=PTS-STARTPTS", audio.codec.delay_samples()));
     }
-    chain.push_str("[sound]");
-    Some(chain)
+    chain.push_str(&format!(",apad=pad_dur={SILENCE_SECONDS}[a{index}]"));
+    chain
 }
 
 #[cfg(test)]
@@ -235,6 +237,8 @@ mod tests {
             language: None,
             title: None,
             is_default: true,
+            is_commentary: false,
+            describes_video: false,
         };
         let spec = JobSpec {
             source: source_path.into(),
@@ -262,7 +266,7 @@ mod tests {
         );
         assert!(graph.contains("split=3[v0][s1][p];[s1]scale=640:360"), "{graph}");
         assert!(graph.contains(";[0:5]aresample=async=1:first_pts=0"), "{graph}");
-        assert!(graph.contains("atrim=end=12.000[sound]"), "{graph}");
+        assert!(graph.contains("channel_layouts=stereo,apad=pad_dur=1[a0]"), "{graph}");
         assert!(graph.contains("select='eq(n,12)+eq(n,30)+eq(n,48)"), "{graph}");
     }
 

@@ -1,6 +1,7 @@
 //! Drives the one ffmpeg process of a plan and feeds what it writes to the segmenter.
 
 pub mod argv;
+pub mod subtitles;
 
 use std::{collections::VecDeque, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle};
 
@@ -136,7 +137,7 @@ pub fn encode(
     let mut tail = Tail::default();
     let (cut, status) = std::thread::scope(|scope| {
         let cutting = std::thread::Builder::new().name("job-segmenter".to_owned()).spawn_scoped(scope, move || {
-            let result = segmenter::cut(BufReader::with_capacity(PIPE_BUFFER_BYTES, pipe), layout, packager);
+            let result = segmenter::cut(BufReader::with_capacity(PIPE_BUFFER_BYTES, pipe), &layout, packager);
             if result.is_err() {
                 // Nobody reads any more: ffmpeg would wait for ever.
                 child::kill_group(process_id);

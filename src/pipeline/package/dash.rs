@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use dash_mpd_core::{
-    AdaptationSet, AudioChannelConfiguration, MPD, Period, Representation, Role, S, SegmentTemplate, SegmentTimeline,
+    Accessibility, AdaptationSet, AudioChannelConfiguration, BaseURL, Label, MPD, Period, Representation, Role, S,
+    SegmentTemplate, SegmentTimeline,
 };
 
 use super::{FinishedTrack, INIT_SEGMENT, hls::SegmentEntry, segmenter::TrackFormat};
-use crate::pipeline::plan::Timing;
+use crate::pipeline::plan::{AudioCodec, AudioLayout, AudioRendition, SubtitleRendition, Timing};
 
 /// File name of the manifest, in the stream's folder.
 pub const DASH_MANIFEST: &str = "manifest.mpd";
@@ -18,19 +19,38 @@ const PROFILE: &str = "urn:mpeg:dash:profile:isoff-live:2011";
 const ROLE_SCHEME: &str = "urn:mpeg:dash:role:2011";
 /// ISO/IEC 23003-3's ChannelConfiguration.
 const CHANNEL_SCHEME: &str = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011";
+/// Dolby's own for E-AC-3 (ETSI TS 102 366, I.1.2.1), a bit for each speaker: 5.1 and stereo.
+const DOLBY_CHANNEL_SCHEME: &str = "tag:dolby.com,2014:dash:audio_channel_configuration:2011";
+const DOLBY_SURROUND: &str = "F801";
+const DOLBY_STEREO: &str = "A000";
 /// Each segment begins with a frame from which decoding and showing begin alike (ISO/IEC 14496-12, Annex I).
 const SAP_TYPE: u64 = 1;
 
+/// Subtitles as a file that a manifest can name.
+#[derive(Debug, Clone)]
+pub struct DashSubtitles<'a> {
+    /// What they are.
+    pub rendition: &'a SubtitleRendition,
+    /// Path of the file relative to the stream's folder.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
 /// The manifest of a finished stream that lasts `duration`.
-pub fn manifest(tracks: &[FinishedTrack], timing: &Timing, duration: Duration) -> String {
+pub fn manifest(
+    tracks: &[FinishedTrack],
+    subtitles: &[DashSubtitles<'_>],
+    timing: &Timing,
+    duration: Duration,
+) -> String {
     let mut sets: Vec<AdaptationSet> = Vec::new();
     for codec in video_codecs(tracks) {
         let of_codec = |track: &&FinishedTrack| is_video(track) && family(track) == codec;
         sets.push(video_set(&tracks.iter().filter(of_codec).collect::<Vec<_>>(), timing));
     }
-    for (index, track) in tracks.iter().filter(|track| track.sound.is_some()).enumerate() {
-        sets.push(sound_set(track, index == 0));
-    }
+    sets.extend(tracks.iter().filter_map(|track| Some(sound_set(track, track.sound.as_ref()?))));
+    sets.extend(subtitles.iter().map(|subtitles| subtitle_set(subtitles, duration)));
     for (index, set) in sets.iter_mut().enumerate() {
         set.id = Some(index.to_string());
     }
@@ -106,33 +126,72 @@ fn video_set(tracks: &[&FinishedTrack], timing: &Timing) -> AdaptationSet {
     }
 }
 
-fn sound_set(track: &FinishedTrack, is_main: bool) -> AdaptationSet {
-    let channels = match &track.format {
-        TrackFormat::Audio { channels, .. } => *channels,
-        TrackFormat::Video { .. } => 0,
-    };
-    let label = track.sound.as_ref();
+fn sound_set(track: &FinishedTrack, sound: &AudioRendition) -> AdaptationSet {
     AdaptationSet {
         contentType: Some("audio".to_owned()),
         mimeType: Some("audio/mp4".to_owned()),
-        lang: label.map(|label| label.language.clone()),
-        Label: label
-            .map(|label| dash_mpd_core::Label { content: label.name.clone(), ..Default::default() })
-            .into_iter()
-            .collect(),
+        lang: Some(sound.language.clone()),
+        Label: vec![label(&sound.label)],
         SegmentTemplate: Some(template(track)),
-        Role: vec![role(if is_main { "main" } else { "alternate" })],
+        Role: vec![role(if sound.is_default { "main" } else { "alternate" })],
+        Accessibility: sound.describes_video.then(for_the_blind).into_iter().collect(),
         representations: vec![Representation {
             codecs: Some(track.format.codecs().to_owned()),
             audioSamplingRate: Some(track.timescale.to_string()),
-            AudioChannelConfiguration: vec![AudioChannelConfiguration {
-                schemeIdUri: CHANNEL_SCHEME.to_owned(),
-                value: Some(channel_configuration(channels).to_string()),
-                ..AudioChannelConfiguration::default()
-            }],
+            AudioChannelConfiguration: vec![channels(sound)],
             ..representation(track)
         }],
         ..aligned_set()
+    }
+}
+
+fn label(text: &str) -> Label {
+    Label { content: text.to_owned(), ..Label::default() }
+}
+
+/// Sound that tells what is to be seen (ETSI TS 101 154; DASH-IF IOP 3.9.4.4).
+fn for_the_blind() -> Accessibility {
+    let scheme = "urn:tva:metadata:cs:AudioPurposeCS:2007".to_owned();
+    Accessibility { schemeIdUri: scheme, value: Some("1".to_owned()), ..Accessibility::default() }
+}
+
+fn channels(sound: &AudioRendition) -> AudioChannelConfiguration {
+    let (scheme, value) = match (sound.codec, sound.layout) {
+        (AudioCodec::Eac3, AudioLayout::Surround) => (DOLBY_CHANNEL_SCHEME, DOLBY_SURROUND.to_owned()),
+        (AudioCodec::Eac3, AudioLayout::Stereo) => (DOLBY_CHANNEL_SCHEME, DOLBY_STEREO.to_owned()),
+        // Up to 5.1 ISO's number of a layout is that of its channels.
+        (AudioCodec::Aac, layout) => (CHANNEL_SCHEME, layout.channels().to_string()),
+    };
+    AudioChannelConfiguration {
+        schemeIdUri: scheme.to_owned(),
+        value: Some(value),
+        ..AudioChannelConfiguration::default()
+    }
+}
+
+/// Subtitles as one file of WebVTT.
+fn subtitle_set(subtitles: &DashSubtitles<'_>, duration: Duration) -> AdaptationSet {
+    let SubtitleRendition { name, language, label: words, is_forced, is_for_hearing_impaired, .. } =
+        subtitles.rendition;
+    let kind = match (is_forced, is_for_hearing_impaired) {
+        (true, _) => "forced-subtitle",
+        (false, true) => "caption",
+        (false, false) => "subtitle",
+    };
+    let average_bps = subtitles.bytes as f64 * 8.0 / duration.as_secs_f64().max(1.0);
+    AdaptationSet {
+        contentType: Some("text".to_owned()),
+        mimeType: Some("text/vtt".to_owned()),
+        lang: Some(language.clone()),
+        Label: vec![label(words)],
+        Role: vec![role(kind)],
+        representations: vec![Representation {
+            id: Some(name.clone()),
+            bandwidth: Some((average_bps as u64).max(1)),
+            BaseURL: vec![BaseURL { base: subtitles.path.clone(), ..BaseURL::default() }],
+            ..Representation::default()
+        }],
+        ..AdaptationSet::default()
     }
 }
 
@@ -147,11 +206,6 @@ fn representation(track: &FinishedTrack) -> Representation {
 
 fn role(value: &str) -> Role {
     Role { schemeIdUri: ROLE_SCHEME.to_owned(), value: Some(value.to_owned()), ..Role::default() }
-}
-
-/// The number that ISO/IEC 23003-3 gives a layout: up to 5.1 it is the number of channels.
-fn channel_configuration(channels: u32) -> u32 {
-    if channels == 8 { 7 } else { channels }
 }
 
 /// Names of segments by number, and the exact length of each. Renditions of a set have the same lengths.
@@ -191,12 +245,29 @@ mod tests {
     use super::*;
     use crate::{
         media::FrameRate,
-        pipeline::package::{SoundLabel, hls::MeasuredRates, segment_file_name},
+        pipeline::{
+            package::{hls::MeasuredRates, segment_file_name},
+            plan::SubtitleOrigin,
+        },
+        preset::BitRate,
     };
 
     fn track(name: &str, format: TrackFormat, timescale: u32, durations: &[u64]) -> FinishedTrack {
         let is_sound = matches!(format, TrackFormat::Audio { .. });
-        let label = SoundLabel { language: "de".to_owned(), name: "Deutsch & mehr".to_owned() };
+        let is_surround = format.codecs() == "ec-3";
+        let sound = AudioRendition {
+            name: name.to_owned(),
+            stream: 1,
+            codec: if is_surround { AudioCodec::Eac3 } else { AudioCodec::Aac },
+            layout: if is_surround { AudioLayout::Surround } else { AudioLayout::Stereo },
+            bitrate: BitRate::from_kilobits(128),
+            sample_rate_hz: timescale,
+            language: "de".to_owned(),
+            label: "Deutsch & mehr".to_owned(),
+            is_default: true,
+            is_autoselect: true,
+            describes_video: is_surround,
+        };
         FinishedTrack {
             name: name.to_owned(),
             format,
@@ -206,7 +277,7 @@ mod tests {
                 .map(|ticks| SegmentEntry { duration_ticks: *ticks, bytes: 1, keyframes: Vec::new() })
                 .collect(),
             rates: MeasuredRates { peak_bps: 2_000_000, average_bps: 1_000_000 },
-            sound: is_sound.then_some(label),
+            sound: is_sound.then_some(sound),
         }
     }
 
@@ -217,14 +288,27 @@ mod tests {
 
     fn text() -> String {
         let timing = Timing::for_rate(FrameRate::new(30_000, 1001).unwrap());
-        let sound = TrackFormat::Audio { codecs: "mp4a.40.2".to_owned(), channels: 2 };
+        let sound = |codecs: &str| TrackFormat::Audio { codecs: codecs.to_owned() };
         let tracks = [
             picture("1080p", "avc1.640028", 1080),
             picture("720p", "avc1.64001f", 720),
             picture("1080p-hevc", "hvc1.1.6.L120.90", 1080),
-            track("audio", sound, 48_000, &[288_768, 287_744, 64_512]),
+            track("audio", sound("mp4a.40.2"), 48_000, &[288_768, 287_744, 64_512]),
+            track("audio-surround", sound("ec-3"), 48_000, &[288_768, 287_232, 64_512]),
         ];
-        manifest(&tracks, &timing, exact_duration(400_400, 30_000))
+        let subtitles = SubtitleRendition {
+            name: "subtitles-en".to_owned(),
+            origin: SubtitleOrigin::Stream(2),
+            language: "en".to_owned(),
+            label: "English".to_owned(),
+            is_default: false,
+            is_autoselect: true,
+            is_forced: true,
+            is_for_hearing_impaired: false,
+        };
+        let path = "subtitles-en/subtitles.vtt".to_owned();
+        let subtitles = [DashSubtitles { rendition: &subtitles, path, bytes: 4000 }];
+        manifest(&tracks, &subtitles, &timing, exact_duration(400_400, 30_000))
     }
 
     #[test]
@@ -243,10 +327,15 @@ mod tests {
             "<S t=\"0\" d=\"180180\" r=\"1\"/><S d=\"40040\"/>",
             "<S t=\"0\" d=\"288768\"/><S d=\"287744\"/><S d=\"64512\"/>",
             "Deutsch &amp; mehr",
+            "audio_channel_configuration:2011\" value=\"2\"",
+            "tag:dolby.com,2014:dash:audio_channel_configuration:2011\" value=\"F801\"",
+            "AudioPurposeCS:2007\" value=\"1\"",
+            "value=\"forced-subtitle\"",
+            "<BaseURL>subtitles-en/subtitles.vtt</BaseURL>",
         ] {
             assert!(text.contains(wanted), "{wanted} is not in {text}");
         }
-        assert_eq!(text.matches("<AdaptationSet").count(), 3, "one for each codec, one for the sound: {text}");
+        assert_eq!(text.matches("<AdaptationSet").count(), 5, "{text}");
         assert!(text.starts_with("<?xml") && text.ends_with("</MPD>\n"), "{text}");
     }
 
@@ -258,6 +347,6 @@ mod tests {
         let read = dash_mpd_core::parse(&text).unwrap();
         let ids = read.periods[0].adaptations.iter().flat_map(|set| &set.representations);
         let ids: Vec<&str> = ids.filter_map(|found| found.id.as_deref()).collect();
-        assert_eq!(ids, ["1080p", "720p", "1080p-hevc", "audio"]);
+        assert_eq!(ids, ["1080p", "720p", "1080p-hevc", "audio", "audio-surround", "subtitles-en"]);
     }
 }

@@ -9,18 +9,18 @@ use m3u8_rs::{
     MediaPlaylistType, MediaSegment, QuotedOrUnquoted, Resolution, VariantStream,
 };
 
-use super::{I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, segment_file_name};
+use super::{I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, segment_file_name, subtitle_file_name};
 use crate::{
     media::{FrameRate, PictureSize},
-    pipeline::package::segmenter::KeyframeRange,
+    pipeline::{package::segmenter::KeyframeRange, plan::SubtitleRendition},
 };
 
 /// What EXT-X-MAP with fMP4 needs in the eyes of players (6 by the letter of rfc8216bis 8).
 const PLAYLIST_VERSION: usize = 7;
 /// What variants without EXT-X-MEDIA need; 4 is what EXT-X-I-FRAME-STREAM-INF came with (rfc8216bis 8).
 const MUXED_MULTIVARIANT_VERSION: usize = 4;
-/// Group of the sound renditions.
-const AUDIO_GROUP: &str = "sound";
+/// Group of the subtitle renditions.
+const SUBTITLE_GROUP: &str = "subtitles";
 /// The variant nearest to this average rate is listed first, as many players start with it (Apple HLS Authoring
 /// Specification 1.32).
 const FIRST_VARIANT_BITS_PER_SECOND: u64 = 2_000_000;
@@ -99,6 +99,17 @@ pub fn media_playlist(
     write_media(&MediaPlaylist { segments: entries.collect(), ..media_frame(target_duration_seconds, growth) })
 }
 
+/// The media playlist of a subtitle rendition whose segments are as long as these.
+pub fn subtitle_playlist(segments: &[SegmentEntry], timescale: u32, target_duration_seconds: u64) -> String {
+    let entries = segments.iter().enumerate().map(|(number, segment)| MediaSegment {
+        uri: subtitle_file_name(number as u64),
+        duration: seconds(segment.duration_ticks, timescale) as f32,
+        ..MediaSegment::default()
+    });
+    let frame = media_frame(target_duration_seconds, Growth::Finished);
+    write_media(&MediaPlaylist { segments: entries.collect(), ..frame })
+}
+
 /// The I-frame playlist of a video rendition (rfc8216bis 4.4.3.6): each keyframe as a byte range of its segment.
 pub fn i_frame_playlist(segments: &[SegmentEntry], timescale: u32, target_duration_seconds: u64) -> String {
     let keyframes = segments
@@ -175,9 +186,18 @@ pub struct VideoVariant {
     pub i_frame_rates: Option<MeasuredRates>,
 }
 
-/// The sound rendition.
+/// Sound renditions of one layout, which a variant refers to together (rfc8216bis 4.4.6.1.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AudioGroup {
+    /// GROUP-ID.
+    pub id: &'static str,
+    /// One for each track of the source, in its order; the same in all groups.
+    pub tracks: Vec<AudioTrack>,
+}
+
+/// A sound rendition in a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioTrack {
     /// Folder.
     pub folder: String,
     /// CODECS of the sound.
@@ -188,21 +208,71 @@ pub struct AudioGroup {
     pub language: String,
     /// Name for people.
     pub name: String,
+    /// Plays when nobody chooses.
+    pub is_default: bool,
+    /// May be chosen by its language.
+    pub is_autoselect: bool,
+    /// Tells what is to be seen.
+    pub describes_video: bool,
     /// Its rates.
     pub rates: MeasuredRates,
 }
 
-/// The multivariant playlist: video variants, an audio-only variant, I-frame playlists.
-pub fn multivariant_playlist(videos: &[VideoVariant], audio: Option<&AudioGroup>, frame_rate: FrameRate) -> String {
-    let ordered = in_order(videos, audio.map_or(0, |audio| audio.rates.average_bps));
+/// A subtitle rendition, which every variant refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubtitleTrack<'a> {
+    /// What it is.
+    pub rendition: &'a SubtitleRendition,
+    /// Its rates.
+    pub rates: MeasuredRates,
+}
+
+impl AudioGroup {
+    /// The rates that a variant adds for its sound: those of the heaviest track (rfc8216bis 4.4.6.2).
+    fn rates(&self) -> MeasuredRates {
+        let heaviest = |rate: fn(&MeasuredRates) -> u64| self.tracks.iter().map(|track| rate(&track.rates)).max();
+        MeasuredRates {
+            peak_bps: heaviest(|rates| rates.peak_bps).unwrap_or(0),
+            average_bps: heaviest(|rates| rates.average_bps).unwrap_or(0),
+        }
+    }
+
+    /// All codecs of the group, each once.
+    fn codecs(&self) -> Vec<&str> {
+        let mut codecs: Vec<&str> = self.tracks.iter().map(|track| track.codecs.as_str()).collect();
+        codecs.dedup();
+        codecs
+    }
+}
+
+/// The multivariant playlist: every picture with every group of sound, an audio-only variant, I-frame playlists.
+/// Subtitles belong to every variant.
+pub fn multivariant_playlist(
+    videos: &[VideoVariant],
+    audio: &[AudioGroup],
+    subtitles: &[SubtitleTrack<'_>],
+    frame_rate: FrameRate,
+) -> String {
+    let ordered = in_order(videos, audio.first().map_or(0, |group| group.rates().average_bps));
+    let groups: Vec<Option<&AudioGroup>> = if audio.is_empty() { vec![None] } else { audio.iter().map(Some).collect() };
     let mut variants: Vec<VariantStream> =
-        ordered.iter().map(|video| video_variant(video, audio, frame_rate)).collect();
-    variants.extend(audio.map(audio_variant));
+        groups.iter().flat_map(|group| ordered.iter().map(|video| video_variant(video, *group, frame_rate))).collect();
+    variants.extend(audio.first().and_then(audio_variant));
+    if !subtitles.is_empty() {
+        let heaviest = |rate: fn(&MeasuredRates) -> u64| subtitles.iter().map(|track| rate(&track.rates)).max();
+        for variant in &mut variants {
+            variant.subtitles = Some(SUBTITLE_GROUP.to_owned());
+            variant.bandwidth += heaviest(|rates| rates.peak_bps).unwrap_or(0);
+            variant.average_bandwidth =
+                variant.average_bandwidth.map(|average| average + heaviest(|rates| rates.average_bps).unwrap_or(0));
+        }
+    }
     variants.extend(ordered.iter().filter_map(|video| i_frame_variant(video)));
+    let sound = audio.iter().flat_map(|group| group.tracks.iter().map(|track| alternative(group, track)));
     let playlist = MasterPlaylist {
         version: Some(PLAYLIST_VERSION),
         independent_segments: true,
-        alternatives: audio.map(alternative).into_iter().collect(),
+        alternatives: sound.chain(subtitles.iter().map(|track| subtitle_alternative(track.rendition))).collect(),
         variants,
         ..MasterPlaylist::default()
     };
@@ -250,15 +320,15 @@ fn write_multivariant(playlist: &MasterPlaylist) -> String {
 }
 
 fn video_variant(video: &VideoVariant, audio: Option<&AudioGroup>, frame_rate: FrameRate) -> VariantStream {
-    let sound = audio.map_or(MeasuredRates::default(), |audio| audio.rates);
-    let codecs = audio.map_or_else(|| video.codecs.clone(), |audio| format!("{},{}", video.codecs, audio.codecs));
+    let sound = audio.map_or(MeasuredRates::default(), AudioGroup::rates);
+    let codecs = std::iter::once(video.codecs.as_str()).chain(audio.iter().flat_map(|group| group.codecs()));
     VariantStream {
         uri: format!("{}/{MEDIA_PLAYLIST}", video.name),
         bandwidth: video.rates.peak_bps + sound.peak_bps,
         average_bandwidth: Some(video.rates.average_bps + sound.average_bps),
-        codecs: Some(codecs),
+        codecs: Some(codecs.collect::<Vec<_>>().join(",")),
         resolution: Some(resolution(video.size)),
-        audio: audio.map(|_| AUDIO_GROUP.to_owned()),
+        audio: audio.map(|group| group.id.to_owned()),
         closed_captions: Some(ClosedCaptionGroupId::None),
         // The crate writes a rate without its three decimals.
         other_attributes: Some(HashMap::from([(
@@ -269,16 +339,19 @@ fn video_variant(video: &VideoVariant, audio: Option<&AudioGroup>, frame_rate: F
     }
 }
 
-fn audio_variant(audio: &AudioGroup) -> VariantStream {
-    VariantStream {
-        uri: format!("{}/{MEDIA_PLAYLIST}", audio.folder),
-        bandwidth: audio.rates.peak_bps,
-        average_bandwidth: Some(audio.rates.average_bps),
-        codecs: Some(audio.codecs.clone()),
-        audio: Some(AUDIO_GROUP.to_owned()),
+/// The default track alone, for players that want no picture.
+fn audio_variant(group: &AudioGroup) -> Option<VariantStream> {
+    let track = group.tracks.iter().find(|track| track.is_default).or(group.tracks.first())?;
+    let rates = group.rates();
+    Some(VariantStream {
+        uri: format!("{}/{MEDIA_PLAYLIST}", track.folder),
+        bandwidth: rates.peak_bps,
+        average_bandwidth: Some(rates.average_bps),
+        codecs: Some(group.codecs().join(",")),
+        audio: Some(group.id.to_owned()),
         closed_captions: Some(ClosedCaptionGroupId::None),
         ..VariantStream::default()
-    }
+    })
 }
 
 fn i_frame_variant(video: &VideoVariant) -> Option<VariantStream> {
@@ -294,16 +367,34 @@ fn i_frame_variant(video: &VideoVariant) -> Option<VariantStream> {
     })
 }
 
-fn alternative(audio: &AudioGroup) -> AlternativeMedia {
+fn alternative(group: &AudioGroup, track: &AudioTrack) -> AlternativeMedia {
     AlternativeMedia {
         media_type: AlternativeMediaType::Audio,
-        uri: Some(format!("{}/{MEDIA_PLAYLIST}", audio.folder)),
-        group_id: AUDIO_GROUP.to_owned(),
-        language: Some(audio.language.clone()),
-        name: quotable(&audio.name),
-        default: true,
-        autoselect: true,
-        channels: Some(audio.channels.to_string()),
+        uri: Some(format!("{}/{MEDIA_PLAYLIST}", track.folder)),
+        group_id: group.id.to_owned(),
+        language: Some(track.language.clone()),
+        name: quotable(&track.name),
+        default: track.is_default,
+        autoselect: track.is_autoselect,
+        channels: Some(track.channels.to_string()),
+        characteristics: track.describes_video.then(|| "public.accessibility.describes-video".to_owned()),
+        ..AlternativeMedia::default()
+    }
+}
+
+fn subtitle_alternative(track: &SubtitleRendition) -> AlternativeMedia {
+    // The two together are what Apple calls subtitles for the deaf and hard of hearing.
+    let for_deaf = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound";
+    AlternativeMedia {
+        media_type: AlternativeMediaType::Subtitles,
+        uri: Some(format!("{}/{MEDIA_PLAYLIST}", track.name)),
+        group_id: SUBTITLE_GROUP.to_owned(),
+        language: Some(track.language.clone()),
+        name: quotable(&track.label),
+        default: track.is_default,
+        autoselect: track.is_autoselect,
+        forced: track.is_forced,
+        characteristics: track.is_for_hearing_impaired.then(|| for_deaf.to_owned()),
         ..AlternativeMedia::default()
     }
 }
@@ -318,76 +409,4 @@ fn resolution(size: PictureSize) -> Resolution {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn segment(duration_ticks: u64, bytes: u64) -> SegmentEntry {
-        let keyframe = KeyframeRange { offset: 24, length: 1000, duration_ticks };
-        SegmentEntry { duration_ticks, bytes, keyframes: vec![keyframe] }
-    }
-
-    #[test]
-    fn a_growing_playlist_is_an_event_and_a_finished_one_is_vod() {
-        let segments = [segment(76_800, 10), segment(12_800, 5)];
-        let growing = media_playlist(&segments[..1], 12_800, 6, Growth::Growing);
-        assert_eq!(
-            growing,
-            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:6\n\
-             #EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:6.000000,\nsegment_00000.m4s\n"
-        );
-        let finished = media_playlist(&segments, 12_800, 6, Growth::Finished);
-        assert!(
-            finished.contains("VOD") && finished.ends_with("#EXTINF:1.000000,\nsegment_00001.m4s\n#EXT-X-ENDLIST\n")
-        );
-        let media_of = |text: &str| text.lines().skip(5).map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(media_of(&finished)[..3], media_of(&growing)[..], "entries are only appended to");
-    }
-
-    #[test]
-    fn keyframes_are_byte_ranges() {
-        let text = i_frame_playlist(&[segment(60_060, 10)], 30_000, 6);
-        assert!(text.contains("#EXT-X-I-FRAMES-ONLY\n"));
-        assert!(text.contains("#EXT-X-BYTERANGE:1000@24\n#EXTINF:2.002000,\nsegment_00000.m4s\n"), "{text}");
-    }
-
-    #[test]
-    fn the_peak_is_of_runs_between_half_and_one_and_a_half_target_durations() {
-        // A last segment of 1 s is no run of its own.
-        let rates = measure(&[(6.0, 750_000), (6.0, 1_500_000), (1.0, 900_000)], 6);
-        assert_eq!(rates.peak_bps, ((1_500_000 + 900_000) * 8_u64).div_ceil(7));
-        assert_eq!(rates.average_bps, 3_150_000 * 8 / 13 + 1);
-        assert_eq!(measure(&[(1.0, 1000)], 6).peak_bps, 8000);
-        assert_eq!(measure(&[], 6), MeasuredRates::default());
-    }
-
-    #[test]
-    fn the_multivariant_playlist_lists_a_middle_variant_first_and_the_rest_falling() {
-        let video = |name: &str, height: u32, average_bps: u64| VideoVariant {
-            name: name.to_owned(),
-            codecs: "avc1.64001f".to_owned(),
-            size: PictureSize { width: height * 16 / 9, height },
-            rates: MeasuredRates { peak_bps: average_bps + 1000, average_bps },
-            i_frame_rates: Some(MeasuredRates { peak_bps: 100, average_bps: 90 }),
-        };
-        let audio = AudioGroup {
-            folder: "audio".to_owned(),
-            codecs: "mp4a.40.2".to_owned(),
-            channels: 2,
-            language: "de".to_owned(),
-            name: "Director\"s\ncut".to_owned(),
-            rates: MeasuredRates { peak_bps: 130_000, average_bps: 128_000 },
-        };
-        let videos = [video("1080p", 1080, 5_000_000), video("720p", 720, 3_000_000), video("480p", 480, 1_500_000)];
-        let text = multivariant_playlist(&videos, Some(&audio), FrameRate::new(30000, 1001).unwrap());
-        let uris: Vec<&str> = text.lines().filter(|line| line.ends_with("playlist.m3u8")).collect();
-        assert_eq!(uris, ["480p/playlist.m3u8", "1080p/playlist.m3u8", "720p/playlist.m3u8", "audio/playlist.m3u8"]);
-        assert!(
-            text.contains("BANDWIDTH=5131000,AVERAGE-BANDWIDTH=5128000,CODECS=\"avc1.64001f,mp4a.40.2\""),
-            "{text}"
-        );
-        assert!(text.contains("FRAME-RATE=29.970") && text.contains("CLOSED-CAPTIONS=NONE"));
-        assert!(text.contains("NAME=\"Director s cut\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\""), "{text}");
-        assert_eq!(text.matches("#EXT-X-I-FRAME-STREAM-INF:").count(), 3);
-        assert!(m3u8_rs::parse_master_playlist_res(text.as_bytes()).is_ok());
-    }
-}
+mod tests;

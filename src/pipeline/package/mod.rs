@@ -2,6 +2,7 @@
 //! under its final name or not at all.
 
 mod boxes;
+pub mod captions;
 pub mod dash;
 pub mod hls;
 pub mod images;
@@ -16,7 +17,7 @@ mod transport_stream;
 use std::path::PathBuf;
 
 pub use outputs::{MP4_FOLDER, OutputMaker};
-pub use packager::{FileListener, FinishedStream, FinishedTrack, PackageProgress, Packager, SoundLabel};
+pub use packager::{FileListener, FinishedStream, FinishedTrack, PackageProgress, Packager};
 
 pub use report::{REPORT, ReportedJob};
 pub use storyboard::{SHEET_PATTERN, STORYBOARD_FOLDER, STORYBOARD_INDEX};
@@ -38,6 +39,11 @@ pub const IMAGES_FOLDER: &str = "images";
 /// File name of a segment.
 pub fn segment_file_name(number: u64) -> String {
     format!("segment_{number:05}.m4s")
+}
+
+/// File name of a segment of subtitles.
+pub fn subtitle_file_name(number: u64) -> String {
+    format!("segment_{number:05}.vtt")
 }
 
 /// Why a stream could not be written.

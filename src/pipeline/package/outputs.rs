@@ -6,18 +6,22 @@ use bytes::Bytes;
 
 use super::{
     FileListener, FinishedStream, FinishedTrack, PackageError,
-    dash::{self, DASH_MANIFEST},
+    captions::{self, Cue},
+    dash::{self, DASH_MANIFEST, DashSubtitles},
     progressive,
     segmenter::TrackFormat,
 };
 use crate::{
     job::{FileReport, Outputs},
-    pipeline::plan::EncodePlan,
+    pipeline::plan::{EncodePlan, SubtitleRendition},
     tools::{atomic_file, cancel::CancelToken, ffmpeg::Toolbox},
 };
 
 /// Folder of the MP4 files, in the stream's folder.
 pub const MP4_FOLDER: &str = "mp4";
+
+/// File name of a subtitle rendition as one file, in the rendition's folder.
+const WHOLE_SUBTITLES: &str = "subtitles.vtt";
 
 /// Makes other forms of a finished stream.
 pub struct OutputMaker<'a> {
@@ -25,6 +29,8 @@ pub struct OutputMaker<'a> {
     pub plan: &'a EncodePlan,
     /// What was made.
     pub stream: &'a FinishedStream,
+    /// Its subtitles.
+    pub subtitles: &'a [(&'a SubtitleRendition, Vec<Cue>)],
     /// Where it lies.
     pub folder: &'a Path,
     /// Where the encode has set pictures aside.
@@ -47,8 +53,7 @@ impl OutputMaker<'_> {
             self.write_storyboard(storyboard)?;
         }
         if outputs.dash {
-            let text = dash::manifest(&self.stream.tracks, &self.plan.timing, self.stream.duration);
-            self.write_text(DASH_MANIFEST, text)?;
+            self.write_dash()?;
         }
         if outputs.mp4 {
             self.write_mp4_files()?;
@@ -59,10 +64,24 @@ impl OutputMaker<'_> {
         Ok(())
     }
 
-    /// One file for each video rendition, with all sound.
+    /// The manifest, after the subtitles as whole files: in DASH, WebVTT is not cut into segments.
+    fn write_dash(&self) -> Result<(), PackageError> {
+        let mut subtitles = Vec::new();
+        for (rendition, cues) in self.subtitles {
+            let path = format!("{}/{WHOLE_SUBTITLES}", rendition.name);
+            let text = captions::whole(cues);
+            self.write_file(&path, text.as_bytes())?;
+            subtitles.push(DashSubtitles { rendition, path, bytes: text.len() as u64 });
+        }
+        let (tracks, timing) = (&self.stream.tracks, &self.plan.timing);
+        self.write_text(DASH_MANIFEST, dash::manifest(tracks, &subtitles, timing, self.stream.duration))
+    }
+
+    /// One file for each video rendition, with all sound; of several the default first, which players play.
     fn write_mp4_files(&self) -> Result<(), PackageError> {
         let is_video = |track: &&FinishedTrack| matches!(track.format, TrackFormat::Video { .. });
-        let sound: Vec<&FinishedTrack> = self.stream.tracks.iter().filter(|track| track.sound.is_some()).collect();
+        let mut sound: Vec<&FinishedTrack> = self.stream.tracks.iter().filter(|track| track.sound.is_some()).collect();
+        sound.sort_by_key(|track| track.sound.as_ref().is_none_or(|sound| !sound.is_default));
         for track in self.stream.tracks.iter().filter(is_video) {
             let path = format!("{MP4_FOLDER}/{}.mp4", track.name);
             let tracks: Vec<&FinishedTrack> = std::iter::once(track).chain(sound.iter().copied()).collect();

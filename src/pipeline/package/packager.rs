@@ -10,14 +10,16 @@ use bytes::Bytes;
 
 use super::{
     I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, PackageError,
-    hls::{self, AudioGroup, Growth, MeasuredRates, SegmentEntry, VideoVariant},
+    captions::{self, Cue},
+    hls::{self, AudioGroup, AudioTrack, Growth, MeasuredRates, SegmentEntry, SubtitleTrack, VideoVariant},
     segment_file_name,
-    segmenter::{InitSegment, Segment, SegmentSink, TrackFormat, TrackLayout},
+    segmenter::{AudioTrackLayout, InitSegment, Segment, SegmentSink, TrackFormat, TrackLayout},
+    subtitle_file_name,
 };
 use crate::{
     job::{FileReport, RenditionProgress, RenditionReport},
     media::PictureSize,
-    pipeline::plan::{AUDIO_RENDITION, EncodePlan},
+    pipeline::plan::{AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
     tools::{atomic_file, cancel::CancelToken},
 };
 
@@ -64,17 +66,8 @@ pub struct FinishedTrack {
     pub segments: Vec<SegmentEntry>,
     /// Its measured rates.
     pub rates: MeasuredRates,
-    /// Language and name, for sound.
-    pub sound: Option<SoundLabel>,
-}
-
-/// What people are told of a sound rendition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SoundLabel {
-    /// BCP 47 tag, `und` when it is not known.
-    pub language: String,
-    /// Name for people.
-    pub name: String,
+    /// What was planned, for sound.
+    pub sound: Option<AudioRendition>,
 }
 
 impl FinishedTrack {
@@ -104,6 +97,8 @@ pub struct Packager<'a> {
     progress: Arc<Mutex<PackageProgress>>,
     cancel: CancelToken,
     has_multivariant: bool,
+    /// Subtitle renditions that are written.
+    subtitles: Vec<SubtitleTrack<'a>>,
 }
 
 impl<'a> Packager<'a> {
@@ -117,7 +112,7 @@ impl<'a> Packager<'a> {
         let audio = plan.audio.iter().map(|audio| {
             let bps = audio.bitrate.bits_per_second();
             let rates = MeasuredRates { peak_bps: bps, average_bps: bps };
-            Rendition::new(AUDIO_RENDITION, rates, audio.sample_rate_hz)
+            Rendition::new(&audio.name, rates, audio.sample_rate_hz)
         });
         let renditions: Vec<Rendition> = video.chain(audio).collect();
         let progress = PackageProgress {
@@ -132,6 +127,7 @@ impl<'a> Packager<'a> {
             progress: Arc::new(Mutex::new(progress)),
             cancel,
             has_multivariant: false,
+            subtitles: Vec::new(),
         }
     }
 
@@ -142,12 +138,41 @@ impl<'a> Packager<'a> {
 
     /// What the segmenter has to expect.
     pub fn layout(&self) -> TrackLayout {
+        let audio = self.plan.audio.iter().map(|audio| AudioTrackLayout {
+            sample_rate_hz: audio.sample_rate_hz,
+            packet_samples: audio.codec.packet_samples(),
+            priming_packets: audio.codec.priming_packets(),
+        });
         TrackLayout {
             video_tracks: self.plan.renditions.len(),
-            audio_sample_rate_hz: self.plan.audio.as_ref().map(|audio| audio.sample_rate_hz),
+            audio_tracks: audio.collect(),
             timing: self.plan.timing,
             expected_frames: self.plan.duration.map(|duration| self.plan.timing.frame_rate.frames_in(duration)),
         }
+    }
+
+    /// Writes a subtitle rendition, in segments of the same length as those of the first rendition. Called when that is
+    /// whole.
+    ///
+    /// # Errors
+    /// When a file can't be written.
+    pub fn add_subtitles(&mut self, planned: &'a SubtitleRendition, cues: &[Cue]) -> Result<(), PackageError> {
+        let first = &self.renditions[0];
+        let time_of = |ticks: u64| Duration::from_secs_f64(hls::seconds(ticks, first.timescale));
+        let mut end = 0;
+        let mut sizes = Vec::with_capacity(first.segments.len());
+        for (number, segment) in first.segments.iter().enumerate() {
+            let start = end;
+            end += segment.duration_ticks;
+            let text = captions::segment(cues, time_of(start), time_of(end));
+            self.write(&format!("{}/{}", planned.name, subtitle_file_name(number as u64)), text.as_bytes(), None)?;
+            sizes.push((hls::seconds(segment.duration_ticks, first.timescale), text.len() as u64));
+        }
+        let target = self.plan.timing.target_duration_seconds();
+        let text = hls::subtitle_playlist(&first.segments, first.timescale, target);
+        self.write_text(&format!("{}/{MEDIA_PLAYLIST}", planned.name), text)?;
+        self.subtitles.push(SubtitleTrack { rendition: planned, rates: hls::measure(&sizes, target) });
+        Ok(())
     }
 
     /// Turns the growing stream into a finished one: VOD playlists, I-frame playlists, measured rates.
@@ -177,15 +202,13 @@ impl<'a> Packager<'a> {
     fn tracks(&self, target: u64) -> Vec<FinishedTrack> {
         let track = |rendition: &Rendition| {
             let format = rendition.format.clone()?;
-            let is_sound = matches!(format, TrackFormat::Audio { .. });
-            let planned = self.plan.audio.as_ref().filter(|_| is_sound);
             Some(FinishedTrack {
                 name: rendition.name.clone(),
                 format,
                 timescale: rendition.timescale,
                 segments: rendition.segments.clone(),
                 rates: rendition.rates(target, Growth::Finished),
-                sound: planned.map(|audio| SoundLabel { language: audio.language.clone(), name: audio.name.clone() }),
+                sound: self.plan.audio.iter().find(|audio| audio.name == rendition.name).cloned(),
             })
         };
         self.renditions.iter().filter_map(track).collect()
@@ -217,23 +240,45 @@ impl<'a> Packager<'a> {
         let target = self.plan.timing.target_duration_seconds();
         let videos: Vec<VideoVariant> =
             self.renditions.iter().filter_map(|rendition| rendition.variant(target, growth)).collect();
-        let audio = self.audio_group(target, growth);
-        let text = hls::multivariant_playlist(&videos, audio.as_ref(), self.plan.timing.frame_rate);
+        let audio = self.audio_groups(target, growth);
+        let text = hls::multivariant_playlist(&videos, &audio, &self.subtitles, self.plan.timing.frame_rate);
         self.write_text(MULTIVARIANT_PLAYLIST, text)?;
         self.has_multivariant = true;
         Ok(())
     }
 
-    fn audio_group(&self, target: u64, growth: Growth) -> Option<AudioGroup> {
-        let planned = self.plan.audio.as_ref()?;
-        let rendition = self.renditions.last()?;
-        let Some(TrackFormat::Audio { codecs, channels }) = &rendition.format else { return None };
-        Some(AudioGroup {
+    /// The groups of all layouts. A track that has no rendition in a layout is there in stereo, so that every group has
+    /// the same languages.
+    fn audio_groups(&self, target: u64, growth: Growth) -> Vec<AudioGroup> {
+        let tracks = |layout: AudioLayout| {
+            let stereo = self.plan.audio.iter().filter(|audio| audio.layout == AudioLayout::Stereo);
+            stereo
+                .map(|stereo| {
+                    let is_it = |audio: &&AudioRendition| audio.layout == layout && audio.stream == stereo.stream;
+                    self.plan.audio.iter().find(is_it).unwrap_or(stereo)
+                })
+                .filter_map(|planned| self.audio_track(planned, target, growth))
+                .collect()
+        };
+        let has = |layout: AudioLayout| self.plan.audio.iter().any(|audio| audio.layout == layout);
+        [("stereo", AudioLayout::Stereo), ("surround", AudioLayout::Surround)]
+            .into_iter()
+            .filter(|(_, layout)| has(*layout))
+            .map(|(id, layout)| AudioGroup { id, tracks: tracks(layout) })
+            .collect()
+    }
+
+    fn audio_track(&self, planned: &AudioRendition, target: u64, growth: Growth) -> Option<AudioTrack> {
+        let rendition = self.renditions.iter().find(|rendition| rendition.name == planned.name)?;
+        Some(AudioTrack {
             folder: rendition.name.clone(),
-            codecs: codecs.clone(),
-            channels: *channels,
+            codecs: rendition.format.as_ref()?.codecs().to_owned(),
+            channels: planned.layout.channels(),
             language: planned.language.clone(),
-            name: planned.name.clone(),
+            name: planned.label.clone(),
+            is_default: planned.is_default,
+            is_autoselect: planned.is_autoselect,
+            describes_video: planned.describes_video,
             rates: rendition.rates(target, growth),
         })
     }

@@ -1,35 +1,37 @@
 //! What will be made of a source: pure data, made by a pure function. Nothing here touches a file or a process.
 
+mod audio;
 mod colour;
+mod language;
 mod pictures;
 mod storyboard;
+mod subtitles;
 mod timing;
 
 use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub use audio::{AudioCodec, AudioLayout, AudioRendition};
 pub use colour::{ColourLabel, PictureConversion};
+pub use language::{language_name, language_tag};
 pub use pictures::{PicturePlan, PlannedPicture};
 pub use storyboard::StoryboardPlan;
+pub use subtitles::{SubtitleOrigin, SubtitleRendition};
 pub use timing::Timing;
 
 use crate::{
     failure::{Failure, FailureKind},
     job::JobSpec,
-    media::{AudioStream, FrameRate, PictureSize, SourceMedia, VideoStream},
+    media::{FrameRate, PictureSize, SourceMedia, VideoStream},
     preset::{BitRate, EncoderSpeed, Ladder},
 };
 
-/// Name and folder of the sound rendition.
-pub const AUDIO_RENDITION: &str = "audio";
 /// The average may be exceeded by this factor at any time: well under the factor of two that Apple's HLS Authoring
 /// Specification (1.30) allows, and enough for scenes that are harder than the rest.
 const MAX_BITRATE_FACTOR: f64 = 1.2;
 /// Seconds of the average rate that the VBV buffer holds.
 const BUFFER_SECONDS: f64 = 1.5;
-/// Samples in a packet of AAC-LC.
-pub const AAC_FRAME_SAMPLES: u32 = 1024;
 
 /// What was resolved from a [`JobSpec`] and a [`SourceMedia`]; holds all that the later stages need.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,14 +48,18 @@ pub struct EncodePlan {
     pub renditions: Vec<VideoRendition>,
     /// The encoder's effort.
     pub encoder_speed: EncoderSpeed,
-    /// The sound, if the source has some.
-    pub audio: Option<AudioRendition>,
+    /// The sound renditions, all stereo ones before those of other layouts; empty when the source has no sound.
+    pub audio: Vec<AudioRendition>,
+    /// The subtitle renditions.
+    pub subtitles: Vec<SubtitleRendition>,
     /// Poster and thumbnails.
     pub pictures: PicturePlan,
     /// Small pictures for the seek bar, if they are asked for.
     pub storyboard: Option<StoryboardPlan>,
     /// Expected length.
     pub duration: Option<Duration>,
+    /// The most frames that the source gives, where its container tells its length exactly.
+    pub most_frames: Option<u64>,
     /// What the user should know before the result is there.
     pub warnings: Vec<String>,
 }
@@ -71,21 +77,6 @@ pub struct VideoRendition {
     pub max_bitrate: BitRate,
     /// Size of the VBV buffer in bits.
     pub buffer_size_bits: u64,
-}
-
-/// The sound rendition: AAC-LC stereo.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AudioRendition {
-    /// Index of the stream in the file.
-    pub stream: usize,
-    /// Average bit rate.
-    pub bitrate: BitRate,
-    /// Samples a second, which is also the track's time scale.
-    pub sample_rate_hz: u32,
-    /// BCP 47 tag, `und` when the source does not say.
-    pub language: String,
-    /// Name for people.
-    pub name: String,
 }
 
 /// Why nothing can be planned.
@@ -145,18 +136,23 @@ impl EncodePlan {
         let duration = source.picture_duration().filter(|duration| !duration.is_zero());
         let largest = renditions.first().map_or(display_size, |rendition| rendition.size);
         let storyboard = || StoryboardPlan::new(largest, timing.frame_rate, duration);
+        let mut warnings = warnings(video, &conversion);
+        let audio = audio::renditions(source, &spec.preset, &mut warnings);
+        let subtitles = subtitles::renditions(source, &mut warnings);
         Ok(Self {
             source: spec.source.clone(),
             video_stream: video.index,
             pictures: PicturePlan::new(&spec.thumbnails, duration, timing.frame_rate),
             storyboard: spec.outputs.storyboard.then(storyboard),
             timing,
-            warnings: warnings(video, &conversion),
+            warnings,
             conversion,
             renditions,
             encoder_speed: spec.preset.encoder_speed,
-            audio: source.main_audio().map(|audio| audio_rendition(audio, spec.preset.audio_bitrate)),
+            audio,
+            subtitles,
             duration,
+            most_frames: most_frames(source, video, timing.frame_rate),
         })
     }
 
@@ -169,8 +165,8 @@ impl EncodePlan {
             target: rendition.bitrate,
         });
         let audio = self.audio.iter().map(|audio| RenditionSummary {
-            name: AUDIO_RENDITION.to_owned(),
-            codec: "AAC".to_owned(),
+            name: audio.name.clone(),
+            codec: audio.codec_label(),
             size: None,
             target: audio.bitrate,
         });
@@ -198,54 +194,12 @@ fn video_rendition(rung: crate::preset::PlannedRung) -> VideoRendition {
     }
 }
 
-fn audio_rendition(audio: &AudioStream, bitrate: BitRate) -> AudioRendition {
-    let language = audio.language.as_deref().map_or_else(|| "und".to_owned(), shortest_language_tag);
-    AudioRendition {
-        stream: audio.index,
-        bitrate,
-        // Everything else is resampled to 48 kHz (Apple HLS Authoring Specification 2.9).
-        sample_rate_hz: if audio.sample_rate_hz == Some(44_100) { 44_100 } else { 48_000 },
-        name: audio.title.clone().filter(|title| !title.trim().is_empty()).unwrap_or_else(|| "Sound".to_owned()),
-        language,
-    }
-}
-
-/// BCP 47 wants the two-letter code where there is one (RFC 5646, 2.2.1); containers mostly carry three letters.
-fn shortest_language_tag(tag: &str) -> String {
-    isolang::Language::from_639_3(tag)
-        .or_else(|| bibliographic(tag).and_then(isolang::Language::from_639_1))
-        .and_then(|language| language.to_639_1().map(str::to_owned))
-        .unwrap_or_else(|| {
-            let is_plain = !tag.is_empty() && tag.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
-            if is_plain { tag.to_owned() } else { "und".to_owned() }
-        })
-}
-
-/// The ISO 639-2/B codes that differ from ISO 639-3.
-fn bibliographic(tag: &str) -> Option<&'static str> {
-    const CODES: [(&str, &str); 20] = [
-        ("alb", "sq"),
-        ("arm", "hy"),
-        ("baq", "eu"),
-        ("bur", "my"),
-        ("chi", "zh"),
-        ("cze", "cs"),
-        ("dut", "nl"),
-        ("fre", "fr"),
-        ("geo", "ka"),
-        ("ger", "de"),
-        ("gre", "el"),
-        ("ice", "is"),
-        ("mac", "mk"),
-        ("mao", "mi"),
-        ("may", "ms"),
-        ("per", "fa"),
-        ("rum", "ro"),
-        ("slo", "sk"),
-        ("tib", "bo"),
-        ("wel", "cy"),
-    ];
-    CODES.iter().find(|(code, _)| *code == tag).map(|(_, short)| *short)
+/// MP4 and MOV tell the length of each track exactly; other containers round it, or tell that of the longest track. A
+/// picture that starts late is preceded by its first frame.
+fn most_frames(source: &SourceMedia, video: &VideoStream, frame_rate: FrameRate) -> Option<u64> {
+    let duration = video.duration.filter(|_| source.container.split(',').any(|name| name == "mp4"))?;
+    let start = Duration::try_from_secs_f64(video.start_time_seconds.unwrap_or(0.0)).unwrap_or_default();
+    Some(frame_rate.frames_in(duration + start))
 }
 
 /// The rates that are kept exactly (Apple HLS Authoring Specification 1.18).

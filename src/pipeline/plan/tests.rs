@@ -1,8 +1,8 @@
 use super::*;
 use crate::{
     job::{Destination, Outputs, ThumbnailTimes},
-    media::{Colour, ScanType},
-    preset::find_preset,
+    media::{AudioStream, Colour, ScanType},
+    preset::{SurroundCodec, find_preset},
 };
 
 fn video(width: u32, height: u32, rate: (u32, u32)) -> VideoStream {
@@ -43,6 +43,8 @@ fn audio(language: Option<&str>, sample_rate_hz: u32) -> AudioStream {
         language: language.map(str::to_owned),
         title: None,
         is_default: true,
+        is_commentary: false,
+        describes_video: false,
     }
 }
 
@@ -115,17 +117,68 @@ fn an_ffmpeg_without_zscale_can_not_take_hdr() {
     assert_eq!(error, PlanError::CannotToneMap("clip.mp4".to_owned()));
 }
 
+/// Renditions of these tracks as (folder, language, name, default, autoselect).
+fn sound_of(tracks: Vec<AudioStream>, surround: Option<SurroundCodec>) -> Vec<(String, String, String, bool, bool)> {
+    let source = SourceMedia { video: vec![video(1280, 720, (25, 1))], audio: tracks, ..SourceMedia::default() };
+    let mut spec = spec();
+    spec.preset.surround = surround;
+    let plan = EncodePlan::resolve(&spec, &source, true).expect("a plan");
+    let facts = plan.audio.into_iter();
+    facts.map(|audio| (audio.name, audio.language, audio.label, audio.is_default, audio.is_autoselect)).collect()
+}
+
+fn track(
+    name: &str,
+    language: &str,
+    label: &str,
+    is_default: bool,
+    is_autoselect: bool,
+) -> (String, String, String, bool, bool) {
+    (name.to_owned(), language.to_owned(), label.to_owned(), is_default, is_autoselect)
+}
+
 #[test]
-fn sound_is_stereo_aac_in_a_language_that_players_know() {
-    let mut source = SourceMedia { video: vec![video(1280, 720, (25, 1))], ..SourceMedia::default() };
-    assert_eq!(EncodePlan::resolve(&spec(), &source, true).unwrap().audio, None);
-    for (tag, expected) in
-        [(Some("ger"), "de"), (Some("eng"), "en"), (None, "und"), (Some("gsw"), "gsw"), (Some("a b"), "und")]
-    {
-        source.audio = vec![audio(tag, 96_000)];
-        let planned = EncodePlan::resolve(&spec(), &source, true).unwrap().audio.unwrap();
-        assert_eq!((planned.language.as_str(), planned.sample_rate_hz), (expected, 48_000));
+fn every_language_is_a_rendition_and_the_sources_default_is_the_default() {
+    assert_eq!(sound_of(Vec::new(), None), []);
+    let mut tracks = vec![audio(Some("ger"), 48_000), audio(Some("eng"), 48_000), audio(Some("eng"), 96_000)];
+    (tracks[0].is_default, tracks[2].is_default) = (false, false);
+    tracks[2].title = Some("Commentary".to_owned());
+    tracks[2].is_commentary = true;
+    for (index, audio) in tracks.iter_mut().enumerate() {
+        audio.index = index + 1;
     }
+    let expected = [
+        track("audio-de", "de", "German", false, true),
+        track("audio", "en", "English", true, true),
+        track("audio-en", "en", "Commentary", false, false),
+    ];
+    assert_eq!(sound_of(tracks.clone(), None), expected);
+    tracks[0].channels = Some(2);
+    tracks[2].channels = Some(1);
+    let with_surround = sound_of(tracks, Some(SurroundCodec::Eac3));
+    assert_eq!(with_surround[3..], [track("audio-surround", "en", "English", true, true)]);
+}
+
+#[test]
+fn tracks_that_say_nothing_get_names_of_their_own() {
+    let tracks = (1..=3).map(|index| AudioStream { index, ..audio(None, 48_000) }).collect();
+    let expected = [
+        track("audio", "und", "Sound", true, true),
+        track("audio-und", "und", "Sound 2", false, false),
+        track("audio-und-2", "und", "Sound 3", false, false),
+    ];
+    assert_eq!(sound_of(tracks, None), expected);
+}
+
+#[test]
+fn a_track_that_can_not_be_read_is_left_out_with_a_warning() {
+    let unreadable = AudioStream { channels: None, ..audio(None, 48_000) };
+    let readable = AudioStream { index: 2, is_default: false, ..audio(Some("fra"), 44_100) };
+    let tracks = vec![unreadable, readable];
+    let source = SourceMedia { video: vec![video(1280, 720, (25, 1))], audio: tracks, ..SourceMedia::default() };
+    let plan = EncodePlan::resolve(&spec(), &source, true).expect("a plan");
+    assert_eq!((plan.audio.len(), plan.audio[0].is_default, plan.audio[0].sample_rate_hz), (1, true, 44_100));
+    assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
 }
 
 #[test]

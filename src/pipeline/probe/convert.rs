@@ -55,6 +55,7 @@ pub(super) fn source_media(found: &Output, size_bytes: u64) -> SourceMedia {
         start_time_seconds: number(found.format.start_time.as_ref()),
         bitrate_bps: number(found.format.bit_rate.as_ref()),
         subtitles: of_type("subtitle").filter_map(subtitle_stream).collect(),
+        subtitle_files: Vec::new(),
         chapters: found.chapters.iter().filter_map(chapter).collect(),
         video,
         audio,
@@ -131,6 +132,8 @@ fn audio_stream(stream: &Stream) -> Option<AudioStream> {
         language: language(stream),
         title: stream.tags.get("title").map(str::to_owned),
         is_default: stream.disposition.default != 0,
+        is_commentary: stream.disposition.comment != 0,
+        describes_video: stream.disposition.visual_impaired != 0,
     })
 }
 
@@ -142,6 +145,7 @@ fn subtitle_stream(stream: &Stream) -> Option<SubtitleStream> {
         title: stream.tags.get("title").map(str::to_owned),
         is_forced: stream.disposition.forced != 0,
         is_default: stream.disposition.default != 0,
+        is_for_hearing_impaired: stream.disposition.hearing_impaired != 0,
     })
 }
 

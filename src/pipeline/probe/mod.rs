@@ -4,6 +4,7 @@ mod convert;
 mod error;
 mod ffprobe_json;
 mod look;
+mod sidecar;
 mod thumbnail;
 
 use std::{
@@ -51,6 +52,7 @@ pub fn probe(source: &Path, toolbox: &Toolbox, cancel: &CancelToken) -> Result<S
         return Err(convert::why_no_video(source, &found));
     }
     add_metadata_of_frames(&mut media, source, toolbox, cancel)?;
+    media.subtitle_files = sidecar::subtitle_files(source);
     Ok(media)
 }
 

@@ -184,3 +184,45 @@ impl DashPlayback {
         }
     }
 }
+
+/// The subtitles of a stream as hls.js shows them.
+#[derive(Debug, Deserialize)]
+pub struct ShownSubtitles {
+    /// In the order of the multivariant playlist.
+    pub tracks: Vec<ShownTrack>,
+    /// What went wrong.
+    pub errors: Vec<String>,
+}
+
+/// One track of subtitles.
+#[derive(Debug, Deserialize)]
+pub struct ShownTrack {
+    /// NAME.
+    pub name: String,
+    /// LANGUAGE.
+    pub language: String,
+    /// FORCED.
+    pub forced: bool,
+    /// DEFAULT.
+    pub is_default: bool,
+    /// Segments in its playlist.
+    pub segments: usize,
+    /// Its cues, each once.
+    pub cues: Vec<ShownCue>,
+}
+
+/// One text on the picture.
+#[derive(Debug, Deserialize)]
+pub struct ShownCue {
+    /// When it appears, in seconds.
+    pub start: f64,
+    /// When it is gone, in seconds.
+    pub end: f64,
+    /// The text with its markup.
+    pub text: String,
+}
+
+/// Loads every subtitle track of the stream in this folder.
+pub fn read_subtitles(folder: &Path) -> ShownSubtitles {
+    told_by("read_cues.mjs", folder.as_os_str())
+}

@@ -5,6 +5,8 @@ pub mod clips;
 pub mod ffmpeg;
 pub mod fragments;
 pub mod object_store;
+pub mod picture;
+pub mod sound;
 pub mod stream;
 pub mod user;
 pub mod window;

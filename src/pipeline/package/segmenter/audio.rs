@@ -1,59 +1,65 @@
-//! Cuts the sound at the AAC packets nearest to the picture's borders, and ends it with the picture.
+//! Cuts a track of sound at the packets nearest to the picture's borders, and ends it with the picture.
 
 use std::collections::VecDeque;
 
 use super::{
-    Segment, SegmenterError,
+    AudioTrackLayout, Segment, SegmenterError,
     fragment_reader::Sample,
     segment_writer::{PlacedSample, SYNC_FLAGS, SegmentWriter},
 };
-use crate::pipeline::plan::{AAC_FRAME_SAMPLES, Timing};
+use crate::pipeline::plan::Timing;
 
 pub(super) struct AudioCutter {
     track: usize,
-    sample_rate_hz: u32,
+    layout: AudioTrackLayout,
     timing: Timing,
     waiting: VecDeque<PlacedSample>,
     packets_cut: u64,
     segments_cut: u64,
     next_sequence_number: u32,
-    /// The encoder's first packet carries its delay (1024 samples of priming), no sound; the second begins at 0.
-    dropped_priming: bool,
+    /// Packets of the encoder's delay that are still to come; what follows them begins at 0.
+    priming_left: u32,
+    /// The newest packet. At the end of the track it is silence, as the encode ends with some.
+    last: Option<PlacedSample>,
 }
 
 impl AudioCutter {
-    pub(super) fn new(track: usize, sample_rate_hz: u32, timing: Timing) -> Self {
+    pub(super) fn new(track: usize, layout: AudioTrackLayout, timing: Timing) -> Self {
         Self {
             track,
-            sample_rate_hz,
+            layout,
             timing,
             waiting: VecDeque::new(),
             packets_cut: 0,
             segments_cut: 0,
             next_sequence_number: 1,
-            dropped_priming: false,
+            priming_left: layout.priming_packets,
+            last: None,
         }
     }
 
     pub(super) fn take(&mut self, samples: Vec<Sample>) {
         for sample in samples {
-            if !std::mem::replace(&mut self.dropped_priming, true) {
+            if self.priming_left > 0 {
+                self.priming_left -= 1;
                 continue;
             }
-            self.waiting.push_back(PlacedSample {
-                duration_ticks: AAC_FRAME_SAMPLES,
+            let placed = PlacedSample {
+                duration_ticks: self.layout.packet_samples,
                 flags: SYNC_FLAGS,
                 composition_offset: 0,
                 data: sample.data,
-            });
+            };
+            self.last = Some(placed.clone());
+            self.waiting.push_back(placed);
         }
     }
 
     /// The packet nearest to the start of picture frame `frame`, counted from 0.
     fn packet_at(&self, frame: u64) -> u64 {
         let rate = self.timing.frame_rate;
-        let numerator = u128::from(frame) * u128::from(rate.denominator()) * u128::from(self.sample_rate_hz);
-        let denominator = u128::from(rate.numerator()) * u128::from(AAC_FRAME_SAMPLES);
+        let numerator = u128::from(frame) * u128::from(rate.denominator()) * u128::from(self.layout.sample_rate_hz);
+        let denominator = u128::from(rate.numerator()) * u128::from(self.layout.packet_samples);
         u64::try_from((2 * numerator + denominator) / (2 * denominator)).unwrap_or(u64::MAX)
     }
 
@@ -71,9 +77,11 @@ impl AudioCutter {
         self.cut(packets).map(Some)
     }
 
-    /// The rest, after the end of the tracks, cut to the picture's `segments` and its length of `frames`.
+    /// The rest, after the end of the tracks, cut to the picture's `segments` and its length of `frames`: sound that is
+    /// too long ends early, sound that is too short goes on as silence.
     pub(super) fn last_segments(&mut self, segments: u64, frames: u64) -> Result<Vec<Segment>, SegmenterError> {
         let mut last = Vec::new();
+        self.fill_with_silence(self.packet_at(frames));
         while self.segments_cut < segments && !self.waiting.is_empty() {
             let border = (self.segments_cut + 1) * self.timing.segment_frames;
             let is_last = self.segments_cut + 1 == segments;
@@ -85,8 +93,16 @@ impl AudioCutter {
         Ok(last)
     }
 
+    fn fill_with_silence(&mut self, packets: u64) {
+        let there = self.packets_cut + self.waiting.len() as u64;
+        if let Some(silence) = self.last.clone() {
+            // The packets share their bytes.
+            self.waiting.extend((there..packets).map(|_| silence.clone()));
+        }
+    }
+
     fn cut(&mut self, packets: u64) -> Result<Segment, SegmenterError> {
-        let ticks = u64::from(AAC_FRAME_SAMPLES);
+        let ticks = u64::from(self.layout.packet_samples);
         let mut writer = SegmentWriter::begin(self.packets_cut * ticks, self.next_sequence_number)?;
         let count = usize::try_from(packets).unwrap_or(usize::MAX).min(self.waiting.len());
         let samples: Vec<PlacedSample> = self.waiting.drain(..count).collect();
@@ -96,7 +112,7 @@ impl AudioCutter {
             track: self.track,
             number: self.segments_cut,
             duration_ticks: count as u64 * ticks,
-            timescale: self.sample_rate_hz,
+            timescale: self.layout.sample_rate_hz,
             data: writer.data,
             keyframes: Vec::new(),
         };

@@ -33,8 +33,6 @@ pub enum TrackFormat {
     Audio {
         /// Value for CODECS, such as `mp4a.40.2`.
         codecs: String,
-        /// Number of channels.
-        channels: u32,
     },
 }
 
@@ -42,7 +40,7 @@ impl TrackFormat {
     /// The value for CODECS.
     pub fn codecs(&self) -> &str {
         match self {
-            Self::Video { codecs, .. } | Self::Audio { codecs, .. } => codecs,
+            Self::Video { codecs, .. } | Self::Audio { codecs } => codecs,
         }
     }
 }
@@ -80,11 +78,9 @@ fn format_of(track: &Trak) -> Result<TrackFormat, SegmenterError> {
         Codec::Mp4a(entry) => {
             let decoder = &entry.esds.es_desc.dec_config;
             let object_type = decoder.dec_specific.as_ref().ok_or_else(unknown)?.profile;
-            Ok(TrackFormat::Audio {
-                codecs: format!("mp4a.{:x}.{object_type}", decoder.object_type_indication),
-                channels: u32::from(entry.audio.channel_count),
-            })
+            Ok(TrackFormat::Audio { codecs: format!("mp4a.{:x}.{object_type}", decoder.object_type_indication) })
         }
+        Codec::Eac3(_) => Ok(TrackFormat::Audio { codecs: "ec-3".to_owned() }),
         _ => Err(unknown()),
     }
 }

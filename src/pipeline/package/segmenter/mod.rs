@@ -37,16 +37,27 @@ pub enum SegmenterError {
 }
 
 /// What each track of the pipe is, in the order of ffmpeg's `-map` options: video renditions, then sound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackLayout {
     /// Number of video tracks.
     pub video_tracks: usize,
-    /// Samples a second of the sound that follows them.
-    pub audio_sample_rate_hz: Option<u32>,
+    /// The tracks of sound that follow them.
+    pub audio_tracks: Vec<AudioTrackLayout>,
     /// Frame rate and segment length.
     pub timing: Timing,
     /// Number of frames that the source should have, where its length is known.
     pub expected_frames: Option<u64>,
+}
+
+/// What a track of sound is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AudioTrackLayout {
+    /// Samples a second.
+    pub sample_rate_hz: u32,
+    /// Samples of each channel in a packet.
+    pub packet_samples: u32,
+    /// Packets at the start that hold no sound.
+    pub priming_packets: u32,
 }
 
 /// A finished segment of one track.
@@ -86,7 +97,7 @@ pub trait SegmentSink {
 ///
 /// # Errors
 /// When the pipe breaks or carries something else than planned, or the sink gives up.
-pub fn cut(pipe: impl Read, layout: TrackLayout, sink: &mut dyn SegmentSink) -> Result<u64, SegmenterError> {
+pub fn cut(pipe: impl Read, layout: &TrackLayout, sink: &mut dyn SegmentSink) -> Result<u64, SegmenterError> {
     let mut reader = FragmentReader::new(pipe);
     let mut cutters: Option<Cutters> = None;
     while let Some(piece) = reader.next_piece()? {
@@ -116,25 +127,23 @@ pub fn cut(pipe: impl Read, layout: TrackLayout, sink: &mut dyn SegmentSink) -> 
 
 impl TrackLayout {
     fn track_count(&self) -> usize {
-        self.video_tracks + usize::from(self.audio_sample_rate_hz.is_some())
+        self.video_tracks + self.audio_tracks.len()
     }
 }
 
 /// The state of all tracks.
 struct Cutters {
     video: Vec<VideoCutter>,
-    audio: Option<AudioCutter>,
+    audio: Vec<AudioCutter>,
 }
 
 impl Cutters {
-    fn new(layout: TrackLayout) -> Self {
+    fn new(layout: &TrackLayout) -> Self {
+        let TrackLayout { video_tracks, timing, expected_frames, .. } = *layout;
+        let audio = layout.audio_tracks.iter().enumerate();
         Self {
-            video: (0..layout.video_tracks)
-                .map(|track| VideoCutter::new(track, layout.timing, layout.expected_frames))
-                .collect(),
-            audio: layout
-                .audio_sample_rate_hz
-                .map(|sample_rate_hz| AudioCutter::new(layout.video_tracks, sample_rate_hz, layout.timing)),
+            video: (0..video_tracks).map(|track| VideoCutter::new(track, timing, expected_frames)).collect(),
+            audio: audio.map(|(index, track)| AudioCutter::new(video_tracks + index, *track, timing)).collect(),
         }
     }
 
@@ -142,12 +151,12 @@ impl Cutters {
         if let Some(video) = self.video.get_mut(track) {
             return video.take(samples);
         }
-        match &mut self.audio {
-            Some(audio) if track == self.video.len() => {
+        match self.audio.get_mut(track - self.video.len()) {
+            Some(audio) => {
                 audio.take(samples);
                 Ok(())
             }
-            _ => Err(SegmenterError::Unplanned(format!("track {} was not asked for", track + 1))),
+            None => Err(SegmenterError::Unplanned(format!("track {} was not asked for", track + 1))),
         }
     }
 
@@ -160,7 +169,7 @@ impl Cutters {
         // The sound's segments follow the picture's: only then is it sure where the last one ends.
         let certain = self.video.iter().map(VideoCutter::segments_cut).min().unwrap_or(0);
         sink.advanced(self.video.iter().map(VideoCutter::frames_taken).min().unwrap_or(0));
-        if let Some(audio) = &mut self.audio {
+        for audio in &mut self.audio {
             while let Some(segment) = audio.next_segment(certain)? {
                 sink.segment(segment)?;
             }
@@ -184,7 +193,7 @@ impl Cutters {
             }
         }
         let segments = self.video.first().map_or(0, VideoCutter::segments_cut);
-        if let Some(audio) = &mut self.audio {
+        for audio in &mut self.audio {
             for segment in audio.last_segments(segments, frames)? {
                 sink.segment(segment)?;
             }

@@ -54,7 +54,10 @@ impl OutputMaker<'_> {
     /// Writes the MPEG-TS form of all H.264 renditions, their playlists after them, the multivariant playlist last.
     pub(super) fn write_transport_stream(&self) -> Result<(), PackageError> {
         let is_sound = |track: &&FinishedTrack| matches!(track.format, TrackFormat::Audio { .. });
-        let sound = self.stream.tracks.iter().filter(|track| is_offered(track)).find(is_sound);
+        let mut sounds: Vec<&FinishedTrack> =
+            self.stream.tracks.iter().filter(|track| is_offered(track) && is_sound(track)).collect();
+        sounds.sort_by_key(|track| track.sound.as_ref().is_none_or(|sound| !sound.is_default));
+        let sound = sounds.first().copied();
         let pictures: Vec<&FinishedTrack> =
             self.stream.tracks.iter().filter(|track| is_offered(track) && !is_sound(track)).collect();
         if pictures.is_empty() {

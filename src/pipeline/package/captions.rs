@@ -1,0 +1,103 @@
+//! Subtitles as segmented WebVTT (rfc8216bis 3.1.4): every cue is in each segment that it is shown in.
+
+use std::time::Duration;
+
+/// Our timeline starts at 0, in the media as in the cues.
+const HEADER: &str = "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n";
+
+/// A text and when it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cue {
+    /// When it appears.
+    pub start: Duration,
+    /// When it is gone.
+    pub end: Duration,
+    /// The lines, in WebVTT's markup.
+    pub text: String,
+}
+
+/// The cues of a WebVTT text as ffmpeg writes it, in order of their start; what is none is left out.
+pub fn cues(webvtt: &str) -> Vec<Cue> {
+    let mut cues = Vec::new();
+    let mut lines = webvtt.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some((start, end)) = timing(line) else { continue };
+        let mut text = Vec::new();
+        // Text may have empty lines: it goes on until the next cue's times.
+        while let Some(next) = lines.next_if(|next| timing(next).is_none()) {
+            if !next.trim().is_empty() {
+                text.push(next.replace("-->", "→"));
+            }
+        }
+        if end > start && !text.is_empty() {
+            cues.push(Cue { start, end, text: text.join("\n") });
+        }
+    }
+    cues.sort_by_key(|cue| cue.start);
+    cues
+}
+
+/// The times of a cue: `00:01.500 --> 01:00:02.000`, maybe with settings behind them.
+fn timing(line: &str) -> Option<(Duration, Duration)> {
+    let (start, rest) = line.split_once(" --> ")?;
+    let end = rest.split_whitespace().next()?;
+    Some((time(start)?, time(end)?))
+}
+
+fn time(text: &str) -> Option<Duration> {
+    let (clock, milliseconds) = text.trim().split_once('.')?;
+    let mut seconds: u64 = 0;
+    for part in clock.split(':') {
+        seconds = seconds.checked_mul(60)?.checked_add(part.parse().ok()?)?;
+    }
+    if milliseconds.len() != 3 {
+        return None;
+    }
+    Some(Duration::from_secs(seconds) + Duration::from_millis(milliseconds.parse().ok()?))
+}
+
+/// The WebVTT file of the segment from `start` to `end`.
+pub fn segment(cues: &[Cue], start: Duration, end: Duration) -> String {
+    let shown = cues.iter().filter(|cue| cue.start < end && cue.end > start);
+    std::iter::once(HEADER.to_owned()).chain(shown.map(block)).collect()
+}
+
+/// All cues as one WebVTT file.
+pub fn whole(cues: &[Cue]) -> String {
+    std::iter::once("WEBVTT\n".to_owned()).chain(cues.iter().map(block)).collect()
+}
+
+fn block(cue: &Cue) -> String {
+    format!("\n{} --> {}\n{}\n", clock(cue.start), clock(cue.end), cue.text)
+}
+
+fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    format!("{:02}:{:02}:{:02}.{:03}", seconds / 3600, seconds / 60 % 60, seconds % 60, time.subsec_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "WEBVTT\n\n00:01.500 --> 00:07.000\nFirst <i>line</i>\n\nsecond a --> b\n\n\
+                        01:00:08.000 --> 01:00:08.000\nnever seen\n\n00:09.000 --> 00:10.250 line:0\nLast\n";
+
+    #[test]
+    fn cues_are_read_with_their_lines() {
+        let read = cues(TEXT);
+        assert_eq!(read.len(), 2, "{read:?}");
+        assert_eq!(read[0].text, "First <i>line</i>\nsecond a → b");
+        assert_eq!((read[1].start, read[1].end), (Duration::from_secs(9), Duration::from_millis(10_250)));
+    }
+
+    #[test]
+    fn a_cue_over_a_border_is_in_both_segments_with_its_whole_time() {
+        let read = cues(TEXT);
+        let part = |from, to| segment(&read, Duration::from_secs(from), Duration::from_secs(to));
+        let cue = "\n00:00:01.500 --> 00:00:07.000\nFirst";
+        assert!(part(0, 6).contains(cue) && part(6, 12).contains(cue));
+        assert!(part(6, 12).contains("00:00:09.000 --> 00:00:10.250\nLast\n"));
+        assert_eq!(part(12, 18), HEADER);
+    }
+}

@@ -1,0 +1,216 @@
+//! The sound renditions: stereo AAC of every track, and 5.1 beside it where the preset asks.
+
+use super::language::{UNDETERMINED, language_name, language_tag, unique};
+use crate::{
+    media::{AudioStream, SourceMedia},
+    preset::{BitRate, Preset, SurroundCodec},
+};
+
+/// Folder of the default track; the folders of all others begin with it.
+const FOLDER: &str = "audio";
+/// Name for people of a track that says nothing of itself.
+const NAMELESS: &str = "Sound";
+/// More tracks than this are no film but a recorder's channels.
+const MOST_TRACKS: usize = 16;
+/// Channels that a source needs for a 5.1 rendition.
+const SURROUND_CHANNELS: u32 = 6;
+/// For 5.1, AAC as well as E-AC-3.
+const SURROUND_BITRATE: BitRate = BitRate::from_kilobits(384);
+
+/// A codec of sound renditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AudioCodec {
+    /// AAC-LC.
+    Aac,
+    /// Dolby Digital Plus.
+    Eac3,
+}
+
+impl AudioCodec {
+    /// Samples of each channel in a packet.
+    pub fn packet_samples(self) -> u32 {
+        match self {
+            Self::Aac => 1024,
+            Self::Eac3 => 1536,
+        }
+    }
+
+    /// Packets at the start that carry the encoder's delay and no sound: AAC's 1024 samples are just one. Those of
+    /// E-AC-3 are a part of a packet, [`Self::delay_samples`].
+    pub fn priming_packets(self) -> u32 {
+        match self {
+            Self::Aac => 1,
+            Self::Eac3 => 0,
+        }
+    }
+
+    /// Samples of silence that decoding adds before the first sound and that are no whole packet.
+    pub fn delay_samples(self) -> u32 {
+        match self {
+            Self::Aac => 0,
+            Self::Eac3 => 256,
+        }
+    }
+
+    /// The name of the encoder in ffmpeg.
+    pub fn encoder(self) -> &'static str {
+        match self {
+            Self::Aac => "aac",
+            Self::Eac3 => "eac3",
+        }
+    }
+
+    /// The word of the field.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Aac => "AAC",
+            Self::Eac3 => "E-AC-3",
+        }
+    }
+}
+
+/// The loudspeakers that a rendition is for. Each layout is a group of its own in the multivariant playlist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AudioLayout {
+    /// Left and right.
+    Stereo,
+    /// 5.1.
+    Surround,
+}
+
+impl AudioLayout {
+    /// Number of channels.
+    pub fn channels(self) -> u32 {
+        match self {
+            Self::Stereo => 2,
+            Self::Surround => SURROUND_CHANNELS,
+        }
+    }
+
+    /// The layout's name in ffmpeg.
+    pub fn ffmpeg_name(self) -> &'static str {
+        match self {
+            Self::Stereo => "stereo",
+            Self::Surround => "5.1",
+        }
+    }
+}
+
+/// One sound rendition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioRendition {
+    /// Name and folder, such as `audio` or `audio-de`.
+    pub name: String,
+    /// Index of the stream in the file.
+    pub stream: usize,
+    /// Codec.
+    pub codec: AudioCodec,
+    /// Loudspeakers.
+    pub layout: AudioLayout,
+    /// Average bit rate.
+    pub bitrate: BitRate,
+    /// Samples a second, which is also the track's time scale.
+    pub sample_rate_hz: u32,
+    /// BCP 47 tag, `und` when the source does not say.
+    pub language: String,
+    /// Name for people, the same in all layouts of a track and different between tracks.
+    pub label: String,
+    /// True for the track that plays when nobody chooses.
+    pub is_default: bool,
+    /// True when a player may choose the track by its language: not for a second one in the same language.
+    pub is_autoselect: bool,
+    /// True for a track that tells blind people what is to be seen.
+    pub describes_video: bool,
+}
+
+impl AudioRendition {
+    /// Codec and layout in the words of the field: `AAC`, `E-AC-3 5.1`.
+    pub fn codec_label(&self) -> String {
+        match self.layout {
+            AudioLayout::Stereo => self.codec.label().to_owned(),
+            AudioLayout::Surround => format!("{} 5.1", self.codec.label()),
+        }
+    }
+}
+
+/// The renditions of all tracks: stereo of each in the source's order, then 5.1 of those that have it, if it is asked for.
+pub(super) fn renditions(source: &SourceMedia, preset: &Preset, warnings: &mut Vec<String>) -> Vec<AudioRendition> {
+    let readable: Vec<&AudioStream> = source.audio.iter().filter(|audio| audio.channels.is_some()).collect();
+    if readable.len() < source.audio.len() {
+        warnings.push("A track of sound can't be read and is left out".to_owned());
+    }
+    let main = source.main_audio().filter(|main| main.channels.is_some()).or(readable.first().copied());
+    let Some(main) = main else { return Vec::new() };
+    let mut tracks = readable;
+    if tracks.len() > MOST_TRACKS {
+        warnings.push(format!("{} tracks of sound: the first {MOST_TRACKS} are used", tracks.len()));
+        let main_place = tracks.iter().position(|track| track.index == main.index).unwrap_or(0);
+        tracks.truncate(MOST_TRACKS);
+        if main_place >= MOST_TRACKS {
+            tracks[MOST_TRACKS - 1] = main;
+        }
+    }
+    let mut names = Names::default();
+    let stereo: Vec<AudioRendition> =
+        tracks.iter().map(|track| stereo(track, main, preset.audio_bitrate, &mut names)).collect();
+    let surround: Vec<AudioRendition> = tracks
+        .iter()
+        .zip(&stereo)
+        .filter(|(track, _)| track.channels.is_some_and(|channels| channels >= SURROUND_CHANNELS))
+        .filter_map(|(_, stereo)| Some(surround(stereo, preset.surround?, &mut names)))
+        .collect();
+    stereo.into_iter().chain(surround).collect()
+}
+
+/// What is taken already.
+#[derive(Default)]
+struct Names {
+    folders: Vec<String>,
+    labels: Vec<String>,
+    languages: Vec<String>,
+}
+
+fn stereo(track: &AudioStream, main: &AudioStream, bitrate: BitRate, names: &mut Names) -> AudioRendition {
+    let is_default = track.index == main.index;
+    let language = track.language.as_deref().map_or_else(|| UNDETERMINED.to_owned(), language_tag);
+    let title = track.title.as_deref().map(str::trim).filter(|title| !title.is_empty()).map(str::to_owned);
+    let label = title.or_else(|| language_name(&language)).unwrap_or_else(|| NAMELESS.to_owned());
+    let main_language = main.language.as_deref().map_or_else(|| UNDETERMINED.to_owned(), language_tag);
+    let is_first = language != main_language && !names.languages.contains(&language);
+    let is_autoselect = is_default || (is_first && !track.is_commentary);
+    if is_autoselect {
+        names.languages.push(language.clone());
+    }
+    AudioRendition {
+        name: unique(&folder(FOLDER, is_default, &language), '-', &mut names.folders),
+        stream: track.index,
+        codec: AudioCodec::Aac,
+        layout: AudioLayout::Stereo,
+        bitrate,
+        // Everything else is resampled to 48 kHz (Apple HLS Authoring Specification 2.9).
+        sample_rate_hz: if track.sample_rate_hz == Some(44_100) { 44_100 } else { 48_000 },
+        label: unique(&label, ' ', &mut names.labels),
+        is_default,
+        is_autoselect,
+        describes_video: track.describes_video,
+        language,
+    }
+}
+
+fn surround(stereo: &AudioRendition, codec: SurroundCodec, names: &mut Names) -> AudioRendition {
+    let name = folder(&format!("{FOLDER}-surround"), stereo.is_default, &stereo.language);
+    AudioRendition {
+        name: unique(&name, '-', &mut names.folders),
+        codec: match codec {
+            SurroundCodec::Aac => AudioCodec::Aac,
+            SurroundCodec::Eac3 => AudioCodec::Eac3,
+        },
+        layout: AudioLayout::Surround,
+        bitrate: SURROUND_BITRATE,
+        ..stereo.clone()
+    }
+}
+
+fn folder(base: &str, is_default: bool, language: &str) -> String {
+    if is_default { base.to_owned() } else { format!("{base}-{language}") }
+}

@@ -1,0 +1,231 @@
+//! Awkward pictures: whatever comes in, the stream has every picture at its time, upright and in shape.
+
+use super::Made;
+use crate::support::{
+    clips::Clip,
+    ffmpeg::{on_both_ffmpeg_versions, stream_facts},
+    picture::colour_at,
+};
+
+/// What a source must become.
+struct Awkward {
+    clip: Clip,
+    /// Size of the largest picture.
+    size: (u64, u64),
+    /// Colours that must be seen: (part of the width, part of the height, red, green, blue).
+    seen: &'static [(f64, f64, [u8; 3])],
+}
+
+/// The frame around a red box in the upper left quarter of a grey picture.
+macro_rules! red_corner {
+    ($size:literal, $rate:literal) => {
+        concat!(
+            "-f lavfi -i color=c=0x808080:size=",
+            $size,
+            ":rate=",
+            $rate,
+            ",drawbox=x=0:y=0:w=iw/2:h=ih/2:c=red:t=fill"
+        )
+    };
+}
+
+const RED: [u8; 3] = [255, 0, 0];
+const GREY: [u8; 3] = [128, 128, 128];
+const UPPER_LEFT: &[(f64, f64, [u8; 3])] = &[(0.2, 0.2, RED), (0.8, 0.8, GREY), (0.8, 0.2, GREY), (0.2, 0.8, GREY)];
+
+const fn awkward(
+    name: &'static str,
+    (frames, frame_rate): (usize, (u32, u32)),
+    size: (u64, u64),
+    seen: &'static [(f64, f64, [u8; 3])],
+    recipe: &'static str,
+) -> Awkward {
+    Awkward { clip: Clip { name, frames, frame_rate, recipe }, size, seen }
+}
+
+const SOURCES: &[Awkward] = &[
+    awkward(
+        "turned 90.mp4",
+        (25, (25, 1)),
+        (180, 320),
+        &[(0.2, 0.8, RED), (0.8, 0.2, GREY), (0.2, 0.2, GREY)],
+        concat!(
+            "-display_rotation 90 ",
+            red_corner!("320x180", "25"),
+            " -t 1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"
+        ),
+    ),
+    awkward(
+        "turned 180.mp4",
+        (25, (25, 1)),
+        (320, 180),
+        &[(0.8, 0.8, RED), (0.2, 0.2, GREY), (0.8, 0.2, GREY)],
+        concat!(
+            "-display_rotation 180 ",
+            red_corner!("320x180", "25"),
+            " -t 1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"
+        ),
+    ),
+    awkward(
+        "turned 270.mov",
+        (25, (25, 1)),
+        (180, 320),
+        &[(0.8, 0.2, RED), (0.2, 0.8, GREY), (0.8, 0.8, GREY)],
+        concat!(
+            "-display_rotation 270 ",
+            red_corner!("320x180", "25"),
+            " -t 1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"
+        ),
+    ),
+    awkward(
+        "PAL DV wide.dv",
+        (25, (25, 1)),
+        (1024, 576),
+        UPPER_LEFT,
+        concat!(red_corner!("720x576", "25"), " -t 1 -target pal-dv -aspect 16:9"),
+    ),
+    awkward(
+        "NTSC DV.avi",
+        (30, (30000, 1001)),
+        (640, 480),
+        UPPER_LEFT,
+        concat!(red_corner!("720x480", "30000/1001"), " -t 1 -vf setsar=8/9 -pix_fmt yuv411p -c:v dvvideo"),
+    ),
+    awkward(
+        "interlaced.ts",
+        (50, (25, 1)),
+        (720, 576),
+        UPPER_LEFT,
+        concat!(
+            red_corner!("720x576", "50"),
+            " -t 2 -vf interlace=scan=tff -c:v libx264 -preset ultrafast -flags +ildct+ilme -x264-params tff=1 -pix_fmt yuv420p"
+        ),
+    ),
+    awkward(
+        "ProRes 4444.mov",
+        (25, (25, 1)),
+        (320, 180),
+        UPPER_LEFT,
+        concat!(red_corner!("320x180", "25"), " -t 1 -c:v prores_ks -profile:v 4444 -pix_fmt yuva444p10le"),
+    ),
+    awkward(
+        "DNxHR.mov",
+        (25, (25, 1)),
+        (320, 180),
+        UPPER_LEFT,
+        concat!(
+            red_corner!("320x180", "25"),
+            " -t 1 -vf scale=out_color_matrix=bt709,format=yuv422p10le -c:v dnxhd -profile:v dnxhr_hqx"
+        ),
+    ),
+    awkward(
+        "444 10 bit.mkv",
+        (25, (25, 1)),
+        (320, 180),
+        UPPER_LEFT,
+        concat!(red_corner!("320x180", "25"), " -t 1 -c:v libx264 -preset ultrafast -pix_fmt yuv444p10le"),
+    ),
+    awkward(
+        "RGB.mkv",
+        (25, (25, 1)),
+        (320, 180),
+        UPPER_LEFT,
+        concat!(red_corner!("320x180", "25"), " -t 1 -c:v ffv1 -pix_fmt gbrp"),
+    ),
+    awkward(
+        "full range.mov",
+        (25, (25, 1)),
+        (320, 180),
+        UPPER_LEFT,
+        concat!(red_corner!("320x180", "25"), " -t 1 -c:v mjpeg -pix_fmt yuvj420p"),
+    ),
+    awkward(
+        "one frame.mp4",
+        (1, (25, 1)),
+        (320, 180),
+        UPPER_LEFT,
+        concat!(red_corner!("320x180", "25"), " -frames:v 1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"),
+    ),
+    awkward(
+        "one a second.mp4",
+        (8, (1, 1)),
+        (320, 180),
+        UPPER_LEFT,
+        concat!(red_corner!("320x180", "1"), " -frames:v 8 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"),
+    ),
+    awkward(
+        "240 a second.mp4",
+        (120, (60, 1)),
+        (320, 180),
+        UPPER_LEFT,
+        concat!(red_corner!("320x180", "240"), " -frames:v 480 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"),
+    ),
+    awkward(
+        "tiny.avi",
+        (25, (25, 1)),
+        (16, 16),
+        UPPER_LEFT,
+        concat!(red_corner!("16x16", "25"), " -t 1 -c:v mpeg4 -q:v 2"),
+    ),
+    awkward("moving.gif", (20, (10, 1)), (160, 90), UPPER_LEFT, concat!(red_corner!("160x90", "10"), " -t 2 -c:v gif")),
+    awkward(
+        "open GOP.ts",
+        (100, (25, 1)),
+        (320, 180),
+        UPPER_LEFT,
+        concat!(
+            red_corner!("320x180", "25"),
+            " -t 4 -c:v libx264 -preset veryfast -x264-params open-gop=1:bframes=4:b-pyramid=normal:keyint=30 -pix_fmt yuv420p -output_ts_offset 95000"
+        ),
+    ),
+];
+
+on_both_ffmpeg_versions! {
+    fn every_awkward_picture_is_upright_in_shape_and_on_time(version) {
+        let mut wrong = Vec::new();
+        for source in SOURCES {
+            let made = Made::of(&source.clip, version, &[]);
+            wrong.extend(findings(source, &made).into_iter().map(|finding| format!("{}: {finding}", source.clip.name)));
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+}
+
+fn findings(source: &Awkward, made: &Made) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let Clip { frames, frame_rate: (rate, per), .. } = source.clip;
+    let largest = made.stream.video_renditions().remove(0);
+    let size = made
+        .stream
+        .variants()
+        .iter()
+        .filter_map(|variant| variant.resolution)
+        .map(|size| (size.width, size.height))
+        .max();
+    if size != Some(source.size) {
+        wrong.push(format!("the picture is {size:?}, not {:?}", source.size));
+    }
+    let segments = made.segments(&largest);
+    let ticks: Vec<i64> = segments.iter().flat_map(crate::support::stream::Segment::presentation_ticks).collect();
+    if ticks.len().abs_diff(frames) > 1 {
+        wrong.push(format!("{} pictures, not {frames}", ticks.len()));
+    }
+    let step = segments[0].ticks_per_second * f64::from(per) / f64::from(rate);
+    if let Some(index) = (0..ticks.len()).find(|index| (ticks[*index] as f64 - *index as f64 * step).abs() > 0.5) {
+        wrong.push(format!("picture {index} is at tick {}, with {step} ticks a picture", ticks[index]));
+    }
+    let whole = made.stream.whole(&largest, &made.workplace());
+    let facts = stream_facts(&whole);
+    if (&facts["pix_fmt"], &facts["color_range"], &facts["sample_aspect_ratio"])
+        != (&"yuv420p".into(), &"tv".into(), &"1:1".into())
+    {
+        wrong.push(format!("{facts:#}"));
+    }
+    for (x, y, expected) in source.seen {
+        let colour = colour_at(&whole, ticks.len() / 2, *x, *y);
+        if colour.iter().zip(expected).any(|(seen, wanted)| seen.abs_diff(*wanted) > 16) {
+            wrong.push(format!("at {x}, {y} is {colour:?}, not {expected:?}"));
+        }
+    }
+    wrong
+}

@@ -1,0 +1,119 @@
+//! Subtitles in the source and beside it, as a browser shows them.
+
+use m3u8_rs::AlternativeMediaType;
+
+use super::{Made, make};
+use crate::support::{
+    browser::{self, ShownTrack},
+    ffmpeg::on_both_ffmpeg_versions,
+    user::User,
+};
+
+const ENGLISH: &str = "1\n00:00:01,000 --> 00:00:02,500\nHello <i>there</i>\n\n\
+                       2\n00:00:05,000 --> 00:00:07,000\nOver the border,\nin two lines & more\n\n";
+const FORCED: &str = "1\n00:00:03,000 --> 00:00:04,000\nSchild: Ausgang – Übergröße\n\n";
+const STYLED: &str = "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour, \
+    SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, \
+    BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding\nStyle: Default,Arial,20,&H00FFFFFF,\
+    &H000000FF,&H00000000,&H00000000,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1\n\n[Events]\nFormat: Layer, Start, End, \
+    Style, Name, MarginL, MarginR, MarginV, Effect, Text\n\
+    Dialogue: 0,0:00:02.00,0:00:03.00,Default,,0,0,0,,{\\an8\\b1}Bonjour\\Nle monde\n";
+const VIDEO: &str = "-f lavfi -i testsrc2=size=320x180:rate=25";
+
+#[track_caller]
+fn assert_cues(track: &ShownTrack, expected: &[(f64, f64, &str)]) {
+    assert_eq!(track.cues.len(), expected.len(), "{track:#?}");
+    for (cue, (start, end, text)) in track.cues.iter().zip(expected) {
+        assert!((cue.start - start).abs() < 0.02 && (cue.end - end).abs() < 0.02, "{track:#?}");
+        assert!(cue.text.contains(text), "“{text}” is not in {track:#?}");
+    }
+}
+
+on_both_ffmpeg_versions! {
+    fn text_in_the_source_is_shown_at_its_time(version) {
+        let user = User::with(version);
+        let [english, forced, styled] = [("en.srt", ENGLISH), ("forced.srt", FORCED), ("fr.ass", STYLED)]
+            .map(|(name, text)| user.file(name, text.as_bytes()).display().to_string());
+        let inputs = format!("{VIDEO} -i {english} -i {forced} -i {styled}");
+        let tags = "-metadata:s:s:0 language=eng -metadata:s:s:1 language=ger -disposition:s:0 0 -disposition:s:1 forced \
+                    -metadata:s:s:2 language=fra -disposition:s:2 default";
+        let output = format!("-map 0 -map 1 -map 2 -map 3 -t 8 -c:v libx264 -preset ultrafast -c:s copy {tags}");
+        let source = make(&user, "film.mkv", &format!("{inputs} {output}"));
+        let made = Made::from(user, &source, &[]);
+        let shown = browser::read_subtitles(&made.stream.folder);
+        assert!(shown.errors.is_empty(), "{:?}", shown.errors);
+        let facts: Vec<_> = shown
+            .tracks
+            .iter()
+            .map(|track| (track.name.as_str(), track.language.as_str(), track.forced, track.is_default, track.segments))
+            .collect();
+        assert_eq!(
+            facts,
+            [
+                ("English", "en", false, false, 2),
+                ("German (forced)", "de", true, false, 2),
+                ("French", "fr", false, true, 2),
+            ]
+        );
+        assert_cues(&shown.tracks[0], &[(1.0, 2.5, "<i>there</i>"), (5.0, 7.0, "border,\nin two lines")]);
+        assert_cues(&shown.tracks[1], &[(3.0, 4.0, "Ausgang – Übergröße")]);
+        assert_cues(&shown.tracks[2], &[(2.0, 3.0, "Bonjour\nle monde")]);
+        let ends: Vec<f32> = made.stream.media_playlist("subtitles-en", "playlist.m3u8").segments.iter().map(|s| s.duration).collect();
+        assert_eq!(ends, [6.0, 2.0]);
+        browser::play_folder(&made.stream.folder).assert_flawless(1, 8.0);
+    }
+
+    fn text_of_a_telephone_film_is_shown(version) {
+        let user = User::with(version);
+        let english = user.file("words.srt", ENGLISH.as_bytes()).display().to_string();
+        let output = "-t 8 -c:v libx264 -preset ultrafast -c:s mov_text -metadata:s:s:0 language=eng";
+        let source = make(&user, "telephone.mp4", &format!("{VIDEO} -i {english} {output}"));
+        let made = Made::from(user, &source, &[]);
+        let shown = browser::read_subtitles(&made.stream.folder);
+        assert_eq!(shown.tracks.len(), 1);
+        assert_cues(&shown.tracks[0], &[(1.0, 2.5, "Hello"), (5.0, 7.0, "Over the border")]);
+    }
+}
+
+#[test]
+fn files_beside_the_source_are_found_by_their_names() {
+    let user = User::new();
+    let source = make(&user, "my film.mp4", &format!("{VIDEO} -t 3 -c:v libx264 -preset ultrafast"));
+    user.file("my film.en.srt", ENGLISH.as_bytes());
+    user.file("my film.de.forced.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000 line:0\nÜber\n".as_bytes());
+    // The Western text of old Windows programs.
+    user.file("my film.srt", b"1\n00:00:02,000 --> 00:00:02,900\nCaf\xe9 cr\xe8me\n\n");
+    user.file("my film.2.srt", ENGLISH.as_bytes());
+    user.file("my film.fr.srt", b"\x00\x01\x02 no subtitles at all");
+    let ended = super::encode(&user, &source, &[]);
+    ended.assert_all_done();
+    let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
+    assert!(warnings.contains("“French” have no text"), "{warnings}");
+    let stream = user.stream_of(&source);
+    let shown = browser::read_subtitles(&stream.folder);
+    assert_eq!(shown.tracks.len(), 3, "{shown:#?}");
+    let track = |name: &str| shown.tracks.iter().find(|track| track.name == name).unwrap_or_else(|| panic!("{name}"));
+    assert_cues(track("English"), &[(1.0, 2.5, "Hello")]);
+    assert_cues(track("German (forced)"), &[(1.0, 2.0, "Über")]);
+    assert_cues(track("Subtitles"), &[(2.0, 2.9, "Café crème")]);
+}
+
+#[test]
+fn subtitles_that_are_pictures_are_left_out_with_a_warning() {
+    let user = User::new();
+    let english = user.file("words.srt", ENGLISH.as_bytes()).display().to_string();
+    // No encoder makes pictures of text: a track of text says that it is one of pictures.
+    let made = make(&user, "text.mkv", &format!("{VIDEO} -i {english} -t 3 -c:v libx264 -preset ultrafast -c:s srt"));
+    let content = std::fs::read(&made).expect("the file");
+    let mark = b"S_TEXT/UTF8";
+    let place = content.windows(mark.len()).position(|window| window == mark).expect("the codec's name");
+    let mut pictures = content.clone();
+    pictures[place..place + mark.len()].copy_from_slice(b"S_HDMV/PGS\0");
+    let source = user.file("pictures.mkv", &pictures);
+    let ended = super::encode(&user, &source, &[]);
+    ended.assert_all_done();
+    let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
+    assert!(warnings.contains("are pictures and are left out"), "{warnings}");
+    let alternatives = user.stream_of(&source).multivariant().alternatives;
+    assert!(alternatives.iter().all(|media| media.media_type != AlternativeMediaType::Subtitles), "{alternatives:?}");
+}

@@ -1,0 +1,113 @@
+//! Sound and picture stay together: flashes and beeps that happen at once in the source do so in the stream.
+
+use std::path::Path;
+
+use super::{Made, make};
+use crate::support::{
+    ffmpeg::{FfmpegVersion, on_both_ffmpeg_versions},
+    picture::brightness,
+    sound::Samples,
+    user::User,
+};
+
+/// Picture and sound must be this near to each other, in seconds.
+const TOGETHER: f64 = 0.020;
+
+/// A flash and a beep of a tenth of a second, each `every` seconds, the first after two.
+fn flashes(rate: &str, every: u32) -> String {
+    let when = format!("between(mod(t,{every}),2,2.1)");
+    format!(
+        "-f lavfi -i color=black:size=64x36:rate={rate},drawbox=x=0:y=0:w=iw:h=ih:c=white:t=fill:enable='{when}' -f lavfi \
+         -i aevalsrc=exprs='0.5*sin(2000*2*PI*t)*{when}':s=48000"
+    )
+}
+
+const X264: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac";
+
+/// Where flashes and beeps are in a stream, in seconds.
+fn measured(made: &Made) -> (Vec<f64>, Vec<f64>) {
+    let largest = made.stream.video_renditions().remove(0);
+    let segments = made.segments(&largest);
+    let per_second = segments[0].ticks_per_second;
+    let ticks: Vec<i64> = segments.iter().flat_map(crate::support::stream::Segment::presentation_ticks).collect();
+    let bright = brightness(&made.stream.whole(&largest, &made.workplace()));
+    assert_eq!(bright.len(), ticks.len(), "pictures are decoded and there");
+    let flashes = (1..bright.len()).filter(|index| bright[*index] > 128 && bright[*index - 1] <= 128);
+    let flashes = flashes.map(|index| ticks[index] as f64 / per_second).collect();
+    (flashes, Samples::of(&made.stream.whole("audio", &made.workplace())).onsets(0.1))
+}
+
+#[track_caller]
+fn assert_together(name: &str, made: &Made, expected: &[f64]) {
+    let (flashes, beeps) = measured(made);
+    assert_eq!((flashes.len(), beeps.len()), (expected.len(), expected.len()), "{name}: {flashes:?} {beeps:?}");
+    for ((flash, beep), expected) in flashes.iter().zip(&beeps).zip(expected) {
+        assert!((flash - beep).abs() < TOGETHER, "{name}: a flash at {flash}, its beep at {beep}");
+        assert!((beep - expected).abs() < 0.05, "{name}: a beep at {beep}, not at {expected}");
+    }
+}
+
+fn made_of(user: User, source: &Path) -> Made {
+    Made::from(user, source, &[])
+}
+
+on_both_ffmpeg_versions! {
+    fn a_screen_recording_of_uneven_frames_stays_in_sync(version) {
+        let user = User::with(version);
+        // Five minutes in which only some frames are there, but always those where something changes.
+        let uneven = "-vf select='not(mod(n*n+7*n,11))+between(mod(t,60),1.9,2.3)' -fps_mode vfr";
+        let source = make(&user, "screen.mkv", &format!("{} -t 300 {uneven} {X264}", flashes("60", 60)));
+        assert_together("screen", &made_of(user, &source), &[2.0, 62.0, 122.0, 182.0, 242.0]);
+    }
+
+    fn a_telephone_film_of_nearly_even_frames_stays_in_sync(version) {
+        let user = User::with(version);
+        let jitter = "-vf setpts=PTS+(random(1)-0.5)*0.006/TB -fps_mode vfr -video_track_timescale 90000";
+        let source = make(&user, "telephone.mp4", &format!("{} -t 30 {jitter} {X264}", flashes("60", 10)));
+        assert_together("telephone", &made_of(user, &source), &[2.0, 12.0, 22.0]);
+    }
+
+    fn sound_that_starts_late_or_early_stays_in_its_place(version) {
+        let user = User::with(version);
+        let late = "-itsoffset 0.7";
+        // The sound is moved by 0.7 s against the picture on purpose, and has to be found there.
+        let both = flashes("50", 10).replacen("-f lavfi -i aevalsrc", &format!("{late} -f lavfi -i aevalsrc"), 1);
+        let source = make(&user, "late.mkv", &format!("{both} -t 14 {X264}"));
+        let (flashes, beeps) = measured(&made_of(user, &source));
+        assert!((flashes[0] - 2.0).abs() < TOGETHER && (beeps[0] - 2.7).abs() < TOGETHER, "{flashes:?} {beeps:?}");
+    }
+
+    fn a_cut_without_encoding_keeps_sound_and_picture_together(version) {
+        let user = User::with(version);
+        let whole = make(&user, "whole.mp4", &format!("{} -t 14 -g 25 -bf 2 {}", flashes("50", 10), "-c:v libx264 -preset veryfast -pix_fmt yuv420p -c:a aac"));
+        // The cut lies between two keyframes: an edit list hides what comes before it.
+        let source = make(&user, "cut.mp4", &format!("-ss 1.23 -i {} -c copy", whole.display()));
+        assert_together("cut", &made_of(user, &source), &[0.77, 10.77]);
+    }
+
+    fn a_broadcast_whose_clock_jumps_goes_on_without_a_gap(version) {
+        for (name, second_start) in [("forth", "5000"), ("back", "10")] {
+            let user = User::with(version);
+            let part = |file: &str, start: &str| {
+                make(&user, file, &format!("{} -t 6 -output_ts_offset {start} -muxdelay 0 -bf 2 -c:v libx264 -preset veryfast -pix_fmt yuv420p -c:a mp2", flashes("50", 3)))
+            };
+            let parts = [part("one.ts", "1000"), part("two.ts", second_start)].map(|file| std::fs::read(file).expect("a part"));
+            let source = user.file(&format!("{name}.ts"), &parts.concat());
+            assert_together(name, &made_of(user, &source), &[2.0, 5.0, 8.0, 11.0]);
+        }
+    }
+}
+
+#[test]
+fn a_picture_shorter_than_its_sound_is_held_until_the_sound_ends() {
+    let user = User::with(FfmpegVersion::System);
+    let source = make(
+        &user,
+        "song.mp4",
+        &format!("-f lavfi -i color=red:size=64x36:rate=25:d=0.04 -f lavfi -i sine=500:d=8 {X264}"),
+    );
+    let made = made_of(user, &source);
+    let largest = made.stream.video_renditions().remove(0);
+    let ends = ["audio", largest.as_str()].map(|name| made.segments(name).last().expect("a segment").end());
+    assert!(ends.iter().all(|end| (end - 8.0).abs() < 0.05), "{ends:?}");
+}

@@ -1,0 +1,24 @@
+//! Pictures as a player shows them.
+
+use std::{path::Path, process::Command};
+
+use super::{output_of, system_tool};
+
+/// Red, green and blue of a small patch of a frame; the place is given in parts of width and height.
+pub fn colour_at(file: &Path, frame: usize, x: f64, y: f64) -> [u8; 3] {
+    let mut command = Command::new(system_tool("ffmpeg"));
+    command.args(["-v", "error", "-nostdin", "-i"]).arg(file);
+    let patch = format!("select=eq(n\\,{frame}),format=rgb24,crop=2:2:iw*{x}:ih*{y},scale=1:1:flags=area");
+    command.args(["-map", "0:v:0", "-vf", &patch, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]);
+    let bytes = output_of(command);
+    bytes.as_slice().try_into().unwrap_or_else(|_| panic!("{}: no picture {frame}", file.display()))
+}
+
+/// Average brightness of every frame, from 0 to 255.
+pub fn brightness(file: &Path) -> Vec<u8> {
+    let mut command = Command::new(system_tool("ffmpeg"));
+    command.args(["-v", "error", "-nostdin", "-i"]).arg(file);
+    command.args(["-map", "0:v:0", "-fps_mode", "passthrough", "-vf", "scale=1:1:flags=area,format=gray"]);
+    command.args(["-f", "rawvideo", "-pix_fmt", "gray", "-"]);
+    output_of(command)
+}
