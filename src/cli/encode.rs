@@ -18,7 +18,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{Destination, JobId, JobSpec},
     pipeline::intake,
-    preset::{Preset, built_in_presets},
+    preset::{KeyframeInterval, Preset, built_in_presets},
     settings::Settings,
     tools::cancel::CancelToken,
 };
@@ -72,6 +72,9 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     let mut preset = preset(arguments.preset.as_deref().unwrap_or(&settings.preset))?;
     if let Some(speed) = arguments.speed {
         preset.encoder_speed = speed.into();
+    }
+    if arguments.outputs.dense_iframes {
+        preset.keyframes = KeyframeInterval::OneSecond;
     }
     if let Some(codec) = arguments.surround {
         preset.surround = Some(codec.into());

@@ -1,6 +1,6 @@
 //! The presets that come with the program.
 
-use super::{BitRate, EncoderSpeed, LadderChoice, Preset, Rung};
+use super::{BitRate, EncoderSpeed, KeyframeInterval, LadderChoice, Preset, Rung};
 
 const RUNG_1080P: (u32, u64) = (1080, 5000);
 const RUNG_720P: (u32, u64) = (720, 3000);
@@ -31,6 +31,7 @@ fn preset(id: &str, name: &str, ladder: LadderChoice) -> Preset {
         encoder_speed: EncoderSpeed::Medium,
         audio_bitrate: BitRate::from_kilobits(128),
         surround: None,
+        keyframes: KeyframeInterval::TwoSeconds,
     }
 }
 

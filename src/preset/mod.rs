@@ -78,6 +78,9 @@ pub struct Preset {
     /// The codec of 5.1 renditions beside the stereo ones, for sources that have 5.1 or more; `None` for stereo alone.
     #[serde(default)]
     pub surround: Option<SurroundCodec>,
+    /// Time between keyframes, which is also that between the entries of the I-frame playlists.
+    #[serde(default)]
+    pub keyframes: KeyframeInterval,
 }
 
 /// The codec of 5.1 renditions.
@@ -98,6 +101,27 @@ impl Preset {
                 rungs.iter().map(|rung| format!("{}p {}", rung.short_side, rung.bitrate)).collect::<Vec<_>>().join(", ")
             }
             LadderChoice::SourceSize => "the size of the source and one smaller rendition".to_owned(),
+        }
+    }
+}
+
+/// Time between two keyframes. Segments are as long with each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyframeInterval {
+    /// Two seconds (Apple HLS Authoring Specification 1.13).
+    #[default]
+    TwoSeconds,
+    /// One second, for I-frame playlists as dense as Apple's HLS Authoring Specification (6.2) would have them.
+    OneSecond,
+}
+
+impl KeyframeInterval {
+    /// The interval in seconds.
+    pub fn seconds(self) -> u64 {
+        match self {
+            Self::TwoSeconds => 2,
+            Self::OneSecond => 1,
         }
     }
 }

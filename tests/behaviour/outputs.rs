@@ -15,8 +15,9 @@ use std::{
 };
 
 use crate::support::{
-    clips::Clip,
+    clips::{self, Clip},
     ffmpeg::FfmpegVersion,
+    fragments,
     stream::Stream,
     user::{Ended, User},
 };
@@ -68,4 +69,28 @@ fn encode(user: &User, files: &[&std::path::Path], flags: &[&str]) -> Ended {
 /// Length of a clip's picture in seconds.
 fn seconds_of(clip: &Clip) -> f64 {
     clip.frames as f64 * f64::from(clip.frame_rate.1) / f64::from(clip.frame_rate.0)
+}
+
+#[test]
+fn keyframes_each_second_make_dense_i_frame_playlists() {
+    let user = User::new();
+    let source = clips::sample();
+    encode(&user, &[&source], &["--dense-iframes", "--ts", "--speed", "ultrafast"]).assert_all_done();
+    let stream = user.stream_of(&source);
+    for name in stream.video_renditions() {
+        let transport = Stream::at(stream.folder.join("ts"));
+        for playlist in [stream.media_playlist(&name, "iframes.m3u8"), transport.media_playlist(&name, "iframes.m3u8")]
+        {
+            let lengths: Vec<f32> = playlist.segments.iter().map(|entry| entry.duration).collect();
+            assert!(lengths.len() > 5 && lengths[..5].iter().all(|length| (length - 1.0).abs() < 0.001), "{lengths:?}");
+        }
+        let init = stream.init_segment(&name);
+        for (number, segment) in stream.media_playlist(&name, "playlist.m3u8").segments.iter().enumerate() {
+            let content = stream.read(&name, &segment.uri);
+            let keyframes = fragments::packets(&content).into_iter().filter(|packet| packet.is_key);
+            let seconds = keyframes.map(|packet| packet.presentation_ticks as f64 / fragments::ticks_per_second(&init));
+            let expected = (0..).map(|second| 6.0 * number as f64 + f64::from(second));
+            assert!(seconds.zip(expected).all(|(found, expected)| (found - expected).abs() < 0.001), "{name}");
+        }
+    }
 }

@@ -22,6 +22,9 @@ pub struct OutputArguments {
     /// Also a list of all files with size, checksum, duration and measured bit rates: report.json
     #[arg(long, help_heading = "Outputs")]
     pub report: bool,
+    /// A keyframe every second, not every two, so that the I-frame playlists have an entry for each second
+    #[arg(long, help_heading = "Outputs")]
+    pub dense_iframes: bool,
     /// Nothing beside HLS with fMP4 segments, whatever is set in the window
     #[arg(long, conflicts_with_all = ["dash", "mp4", "ts", "storyboard", "report"], help_heading = "Outputs")]
     pub hls_only: bool,

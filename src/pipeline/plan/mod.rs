@@ -130,7 +130,7 @@ impl EncodePlan {
         if conversion.tone_map && !can_tone_map {
             return Err(PlanError::CannotToneMap(name));
         }
-        let timing = Timing::for_rate(output_frame_rate(video));
+        let timing = Timing::new(output_frame_rate(video), spec.preset.keyframes);
         let renditions: Vec<VideoRendition> =
             Ladder::for_source(&spec.preset.ladder, display_size).0.into_iter().map(video_rendition).collect();
         let duration = source.picture_duration().filter(|duration| !duration.is_zero());
