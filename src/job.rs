@@ -274,6 +274,9 @@ pub enum JobState {
     Running {
         /// The newest measurement.
         progress: Progress,
+        /// True while the user holds the encoder; what is finished goes on to be published.
+        #[serde(default)]
+        is_paused: bool,
     },
     /// Finished, with a playable stream.
     Done {

@@ -11,7 +11,7 @@ pub use outputs::OutputArguments;
 use super::{output::Verbosity, wire};
 use crate::{
     job::ThumbnailTimes,
-    preset::{EncoderSpeed, SurroundCodec},
+    preset::{EncoderSpeed, OnDamage, SurroundCodec},
 };
 
 const EXIT_CODES: &str = "\
@@ -120,6 +120,9 @@ pub struct EncodeArguments {
     /// Make 5.1 renditions too, in this codec, of sound that has 5.1 or more
     #[arg(long, value_name = "CODEC")]
     pub surround: Option<Surround>,
+    /// What happens when parts of a source can't be decoded [default: warn]
+    #[arg(long, value_name = "WHAT")]
+    pub on_damage: Option<DamageChoice>,
     /// Tell what happens as one JSON event a line on standard output; --help documents them
     #[arg(long)]
     pub json: bool,
@@ -188,6 +191,24 @@ impl From<Speed> for EncoderSpeed {
             Speed::Fast => Self::Fast,
             Speed::Medium => Self::Medium,
             Speed::Slow => Self::Slow,
+        }
+    }
+}
+
+/// What happens to a job whose source is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DamageChoice {
+    /// It is done, with a warning that says how much is lost
+    Warn,
+    /// It fails
+    Fail,
+}
+
+impl From<DamageChoice> for OnDamage {
+    fn from(choice: DamageChoice) -> Self {
+        match choice {
+            DamageChoice::Warn => Self::Warn,
+            DamageChoice::Fail => Self::Fail,
         }
     }
 }

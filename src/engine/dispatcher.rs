@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender, select_biased};
 use jiff::Timestamp;
 
 use super::{
-    Command, Event, Showcase, Snapshot, ToolStatus,
+    Command, Event, Job, PlannedRetry, Showcase, Snapshot, ToolStatus,
     intake_thread::{Inspection, IntakeRequest},
     job_thread::{self, JobOutcome, RunningJob},
     journal::Journal,
@@ -16,11 +16,13 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{JobId, JobSpec, JobState},
     pipeline::{JobEnd, JobRequest, Notice},
-    tools::{cancel::CancelToken, ffmpeg::Toolbox},
+    tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
 /// Progress goes out ten times a second at most.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// How soon a job begins after its time has come.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// How often free disk space is measured.
 const DISK_INTERVAL: Duration = Duration::from_secs(10);
 /// How long the end of the program waits for its jobs to clean up.
@@ -57,11 +59,14 @@ impl Dispatcher {
     pub(super) fn run(mut self, commands: &Receiver<Command>, reports: &Receiver<WorkerReport>) {
         let disk = crossbeam_channel::tick(DISK_INTERVAL);
         let progress = crossbeam_channel::tick(PROGRESS_INTERVAL);
+        let retries = crossbeam_channel::tick(RETRY_INTERVAL);
         let idle = crossbeam_channel::never();
         self.services.check_tools(&self.snapshot.settings);
         self.services.measure_disk(&self.snapshot.settings);
         loop {
             let progress = if self.running.is_empty() { &idle } else { &progress };
+            let has_retries = self.snapshot.jobs.iter().any(|job| job.waits_for_retry().is_some());
+            let retries = if has_retries { &retries } else { &idle };
             select_biased! {
                 recv(commands) -> command => match command {
                     Ok(Command::Stop) | Err(_) => break,
@@ -69,6 +74,8 @@ impl Dispatcher {
                 },
                 recv(reports) -> report => if let Ok(report) = report { self.report(report) },
                 recv(progress) -> _ => self.drain_slots(),
+                // Jobs whose time has come are started below.
+                recv(retries) -> _ => {},
                 recv(disk) -> _ => self.services.measure_disk(&self.snapshot.settings),
             }
             self.start_jobs();
@@ -106,6 +113,8 @@ impl Dispatcher {
         match command {
             Command::AddJobs { specs } => self.services.intake(IntakeRequest::Expand { specs }),
             Command::Cancel { id } => self.cancel(id),
+            Command::Pause { id } => self.hold(id, true),
+            Command::Resume { id } => self.hold(id, false),
             Command::Retry { id } => self.retry(id),
             Command::Remove { id } => self.remove(|job_id, _| job_id == id),
             Command::RemoveFinished => self.remove(|_, state| matches!(state, JobState::Done { .. })),
@@ -147,9 +156,22 @@ impl Dispatcher {
         }
     }
 
+    fn hold(&mut self, id: JobId, is_held: bool) {
+        let can_be_held = self.snapshot.job(id).is_some_and(|job| job.can_be_paused());
+        let Some(running) = self.running.get(&id).filter(|_| !is_held || can_be_held) else { return };
+        running.pause.set(is_held);
+        self.emit(vec![if is_held { Event::JobPaused { id } } else { Event::JobResumed { id } }]);
+    }
+
+    /// Jobs at work, without those that are held.
+    fn busy_jobs(&self) -> usize {
+        self.snapshot.jobs.iter().filter(|job| matches!(job.state, JobState::Running { is_paused: false, .. })).count()
+    }
+
     fn retry(&mut self, id: JobId) {
         let Some(job) = self.snapshot.job(id) else { return };
-        if matches!(job.state, JobState::Failed { .. } | JobState::Cancelled) {
+        let is_over = matches!(job.state, JobState::Failed { .. } | JobState::Cancelled);
+        if is_over || job.waits_for_retry().is_some() {
             let request = job.source.is_none().then(|| IntakeRequest::Inspect { id, source: job.spec.source.clone() });
             self.emit(vec![Event::JobRequeued { id }]);
             if let Some(request) = request {
@@ -246,8 +268,10 @@ impl Dispatcher {
     fn start_jobs(&mut self) {
         let Some(toolbox) = &self.toolbox else { return };
         let toolbox = toolbox.clone();
-        while !self.snapshot.queue_paused && self.running.len() < self.snapshot.settings.running_jobs.max(1) {
-            let next = self.snapshot.jobs.iter().find(|job| job.state == JobState::Waiting);
+        while !self.snapshot.queue_paused && self.busy_jobs() < self.snapshot.settings.running_jobs.max(1) {
+            let now = Timestamp::now();
+            let is_due = |job: &Job| job.waits_for_retry().is_none_or(|retry| retry.not_before <= now);
+            let next = self.snapshot.jobs.iter().find(|job| job.state == JobState::Waiting && is_due(job));
             let Some(job) = next.map(Arc::clone) else { return };
             let request = JobRequest {
                 id: job.id,
@@ -255,6 +279,7 @@ impl Dispatcher {
                 unpublished: job.unpublished.as_deref().cloned(),
                 toolbox: toolbox.clone(),
                 cancel: CancelToken::default(),
+                pause: PauseSwitch::default(),
                 runtime: self.services.runtime_handle(),
                 work_folder: self.services.work_folder(job.id),
             };
@@ -290,7 +315,14 @@ impl Dispatcher {
             Ok(report) => Event::JobFinished { id, report, at },
             Err(JobEnd::Cancelled) if requeue => Event::JobRequeued { id },
             Err(JobEnd::Cancelled) => Event::JobCancelled { id, at },
-            Err(JobEnd::Failed(failure)) => Event::JobFailed { id, failure, at },
+            Err(JobEnd::Failed(failure)) => {
+                let job = self.snapshot.job(id);
+                let tries = job.and_then(|job| job.retry.as_ref()).map_or(0, |retry| retry.number);
+                match PlannedRetry::after(&failure, tries, at) {
+                    Some(retry) => Event::JobRetryPlanned { id, retry: Box::new(retry) },
+                    None => Event::JobFailed { id, failure, at },
+                }
+            }
         };
         self.emit(vec![event]);
     }

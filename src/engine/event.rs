@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::{DestinationTest, ToolStatus};
+use super::{
+    retry::PlannedRetry,
+    snapshot::{DestinationTest, ToolStatus},
+};
 use crate::{
     failure::Failure,
     job::{FileReport, JobId, JobSpec, Progress, Report, UnpublishedStream},
@@ -55,6 +58,16 @@ pub enum Event {
         /// What will be made.
         plan: Box<PlanSummary>,
     },
+    /// The encoder of a running job is held. Not in the journal: after the program the job waits.
+    JobPaused {
+        /// Which job.
+        id: JobId,
+    },
+    /// A held job goes on. Not in the journal.
+    JobResumed {
+        /// Which job.
+        id: JobId,
+    },
     /// A newer measurement. Not in the journal.
     JobProgressed {
         /// Which job.
@@ -100,6 +113,13 @@ pub enum Event {
         failure: Failure,
         /// When.
         at: Timestamp,
+    },
+    /// The job failed for a cause that may pass, and begins again by itself.
+    JobRetryPlanned {
+        /// Which job.
+        id: JobId,
+        /// When, and why.
+        retry: Box<PlannedRetry>,
     },
     /// The user stopped the job.
     JobCancelled {
@@ -173,6 +193,8 @@ impl Event {
         !matches!(
             self,
             Self::JobProgressed { .. }
+                | Self::JobPaused { .. }
+                | Self::JobResumed { .. }
                 | Self::FilesFinished { .. }
                 | Self::JobLogged { .. }
                 | Self::SettingsChanged { .. }
@@ -193,12 +215,15 @@ impl Event {
             | Self::ThumbnailReady { id, .. }
             | Self::JobStarted { id, .. }
             | Self::JobPlanned { id, .. }
+            | Self::JobPaused { id }
+            | Self::JobResumed { id }
             | Self::JobProgressed { id, .. }
             | Self::FilesFinished { id, .. }
             | Self::JobLogged { id, .. }
             | Self::StreamMade { id, .. }
             | Self::JobFinished { id, .. }
             | Self::JobFailed { id, .. }
+            | Self::JobRetryPlanned { id, .. }
             | Self::JobCancelled { id, .. }
             | Self::JobRequeued { id }
             | Self::JobMoved { id, .. }

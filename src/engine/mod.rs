@@ -6,6 +6,7 @@ mod event;
 mod intake_thread;
 mod job_thread;
 mod journal;
+mod retry;
 mod services;
 mod snapshot;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 pub use command::Command;
 pub use event::Event;
 pub use journal::JournalError;
+pub use retry::{MOST_RETRIES, PlannedRetry};
 pub use snapshot::{DestinationTest, Job, JobFilter, QueueCounts, Snapshot, ToolStatus};
 
 use crate::{

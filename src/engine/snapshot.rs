@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Event;
+use super::retry::PlannedRetry;
 use crate::{
     failure::Failure,
     job::{FileReport, JobId, JobSpec, JobState, Progress, Stage, UnpublishedStream},
     media::SourceMedia,
     pipeline::plan::PlanSummary,
     settings::Settings,
+    tools::pause::PauseSwitch,
 };
 
 /// Lines of a job's log that are kept for the window; the oldest go first.
@@ -45,6 +47,8 @@ pub struct Job {
     pub spec: JobSpec,
     /// Where it stands.
     pub state: JobState,
+    /// The next try, while it waits for it, or the one under way; `None` when nothing has failed by a passing cause.
+    pub retry: Option<Arc<PlannedRetry>>,
     /// When it was added.
     pub added_at: Timestamp,
     /// When it last began.
@@ -190,6 +194,7 @@ impl Job {
             id,
             spec,
             state: JobState::Waiting,
+            retry: None,
             added_at,
             started_at: None,
             ended_at: None,
@@ -205,9 +210,20 @@ impl Job {
     /// The newest measurement, while it runs.
     pub fn progress(&self) -> Option<&Progress> {
         match &self.state {
-            JobState::Running { progress } => Some(progress),
+            JobState::Running { progress, .. } => Some(progress),
             _ => None,
         }
+    }
+
+    /// Whether there is an encoder to hold.
+    pub fn can_be_paused(&self) -> bool {
+        let is_encoding = self.progress().is_some_and(|progress| progress.stage <= Stage::Encode);
+        PauseSwitch::IS_SUPPORTED && is_encoding
+    }
+
+    /// Why and until when it waits to begin again by itself.
+    pub fn waits_for_retry(&self) -> Option<&PlannedRetry> {
+        self.retry.as_deref().filter(|_| self.state == JobState::Waiting)
     }
 
     fn begin_again(&mut self) {
@@ -231,7 +247,7 @@ impl Snapshot {
         for job in &self.jobs {
             match &job.state {
                 JobState::Waiting => counts.waiting += 1,
-                JobState::Running { progress } if progress.stage == Stage::Publish => counts.publishing += 1,
+                JobState::Running { progress, .. } if progress.stage == Stage::Publish => counts.publishing += 1,
                 JobState::Running { .. } => counts.encoding += 1,
                 JobState::Done { .. } => counts.done += 1,
                 JobState::Failed { .. } | JobState::Cancelled => counts.failed += 1,
@@ -329,7 +345,7 @@ impl Job {
             Event::JobStarted { at, .. } => {
                 self.begin_again();
                 self.started_at = Some(*at);
-                self.state = JobState::Running { progress: Progress::default() };
+                self.state = JobState::Running { progress: Progress::default(), is_paused: false };
             }
             Event::JobPlanned { plan, .. } => {
                 self.plan = Some(Arc::new((**plan).clone()));
@@ -337,10 +353,12 @@ impl Job {
             }
             Event::StreamMade { stream, .. } => self.unpublished = Some(Arc::new((**stream).clone())),
             Event::JobProgressed { progress, .. } => {
-                if let JobState::Running { progress: shown } = &mut self.state {
+                if let JobState::Running { progress: shown, .. } = &mut self.state {
                     *shown = (**progress).clone();
                 }
             }
+            Event::JobPaused { .. } => self.hold(true),
+            Event::JobResumed { .. } => self.hold(false),
             Event::FilesFinished { files, .. } => Arc::make_mut(&mut self.files).extend(files.iter().cloned()),
             Event::JobLogged { line, .. } => {
                 let log = Arc::make_mut(&mut self.log);
@@ -359,8 +377,14 @@ impl Job {
                 self.unpublished = None;
                 self.end(JobState::Cancelled, *at);
             }
+            Event::JobRetryPlanned { retry, .. } => {
+                self.begin_again();
+                self.state = JobState::Waiting;
+                self.retry = Some(Arc::new((**retry).clone()));
+            }
             Event::JobRequeued { .. } => {
                 self.begin_again();
+                self.retry = None;
                 self.state = JobState::Waiting;
             }
             _ => {}
@@ -387,6 +411,11 @@ impl Job {
         }
         let at = self.ended_at.unwrap_or(self.added_at);
         match &self.state {
+            JobState::Waiting if self.retry.is_some() => {
+                events.extend(
+                    self.retry.iter().map(|retry| Event::JobRetryPlanned { id, retry: Box::new((**retry).clone()) }),
+                );
+            }
             JobState::Waiting if self.started_at.is_some() => events.push(Event::JobRequeued { id }),
             JobState::Waiting | JobState::Running { .. } => {}
             JobState::Done { report } => events.push(Event::JobFinished { id, report: report.clone(), at }),
@@ -396,7 +425,14 @@ impl Job {
         events
     }
 
+    fn hold(&mut self, is_held: bool) {
+        if let JobState::Running { is_paused, .. } = &mut self.state {
+            *is_paused = is_held;
+        }
+    }
+
     fn end(&mut self, state: JobState, at: Timestamp) {
+        self.retry = None;
         self.state = state;
         self.ended_at = Some(at);
     }

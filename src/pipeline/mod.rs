@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use encode::{EncodeSession, subtitles::read_subtitles};
+use encode::{Damage, EncodeSession, subtitles::read_subtitles};
 use package::{
     FinishedStream, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError, Packager, ReportedJob, images::ImageMaker,
 };
@@ -33,7 +33,8 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream},
     media::SourceMedia,
-    tools::{cancel::CancelToken, ffmpeg::Toolbox},
+    preset::OnDamage,
+    tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
 /// What a running job tells.
@@ -81,6 +82,8 @@ pub struct JobRequest {
     pub toolbox: Toolbox,
     /// Ends it.
     pub cancel: CancelToken,
+    /// Holds its encoder.
+    pub pause: PauseSwitch,
     /// Where uploads run.
     pub runtime: tokio::runtime::Handle,
     /// A folder for passing files; made and removed by the job.
@@ -221,9 +224,10 @@ fn encode_and_package(
     let name = request.spec.source_name();
     let mut packager = Packager::new(plan, folder.path(), reporter, request.cancel.clone());
     reporter.package_through(packager.progress());
-    let session = EncodeSession { cancel: &request.cancel, listener: reporter };
-    encode::encode(plan, &request.toolbox, work_folder, &mut packager, &session)
+    let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: reporter };
+    let encoded = encode::encode(plan, &request.toolbox, work_folder, &mut packager, &session)
         .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;
+    let damage = weigh_damage(&encoded.damage, &request.spec)?;
     reporter.finished(Stage::Encode);
     let failed = |error: PackageError| error.into_failure().at(Stage::Package);
     let images = ImageMaker {
@@ -251,12 +255,25 @@ fn encode_and_package(
         cancel: &request.cancel,
         listener: reporter,
     };
-    maker.make(&request.spec.outputs).map_err(failed)?;
+    let left_out = maker.make(&request.spec.outputs).map_err(failed)?;
     if request.spec.outputs.report {
         let job = ReportedJob { source: &name, preset: &request.spec.preset.id };
         maker.write_report(job, &reporter.finished_files()).map_err(failed)?;
     }
-    Ok((stream, warnings))
+    Ok((stream, damage.into_iter().chain(warnings).chain(left_out).collect()))
+}
+
+/// A warning that says how much of a damaged source is lost, or the failure of the job where its preset wants that.
+fn weigh_damage(damage: &Damage, spec: &JobSpec) -> Result<Option<String>, Failure> {
+    let Some(lost) = damage.description() else { return Ok(None) };
+    match spec.preset.on_damage {
+        OnDamage::Warn => Ok(Some(format!("The source is damaged: {lost}"))),
+        OnDamage::Fail => {
+            let headline = format!("“{}” is damaged: {lost}", spec.source_name());
+            let hint = "Copy the file again from where it came from, or let damaged sources pass with a warning";
+            Err(Failure::new(FailureKind::SourceInvalid, headline, hint).at(Stage::Encode))
+        }
+    }
 }
 
 /// Compares the stream's length with the source's: a warning when the source ended early, a failure when it was taken

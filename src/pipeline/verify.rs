@@ -25,7 +25,7 @@ pub(super) fn verify(
     observer: &dyn Observer,
 ) -> Result<(), Failure> {
     verify_playlist(request, plan, folder, observer)?;
-    if request.spec.outputs.transport_stream {
+    if request.spec.outputs.transport_stream && plan.video_stream.is_some() {
         verify_playlist(request, plan, &folder.join(TRANSPORT_STREAM_FOLDER), observer)?;
     }
     Ok(())

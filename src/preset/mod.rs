@@ -81,6 +81,20 @@ pub struct Preset {
     /// Time between keyframes, which is also that between the entries of the I-frame playlists.
     #[serde(default)]
     pub keyframes: KeyframeInterval,
+    /// What happens when parts of a source can't be decoded.
+    #[serde(default)]
+    pub on_damage: OnDamage,
+}
+
+/// What happens to a job whose source is damaged in places.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDamage {
+    /// The job is done with a warning that says how much is lost.
+    #[default]
+    Warn,
+    /// The job fails.
+    Fail,
 }
 
 /// The codec of 5.1 renditions.

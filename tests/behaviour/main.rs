@@ -7,6 +7,7 @@ mod bad_input;
 mod check;
 mod encode_makes_a_stream;
 mod outputs;
+mod pause;
 mod preview;
 mod probe;
 mod publish;

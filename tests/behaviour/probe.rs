@@ -253,9 +253,10 @@ fn text_pictures_sound_and_cut_off_files_are_told_apart() {
 
     let picture = make(folder.path(), "picture.png", "-i plain.mp4 -frames:v 1");
     assert!(matches!(refusal(&picture).0, ProbeError::NotMedia { .. }));
-    let sound = make(folder.path(), "sound.m4a", "-f lavfi -i sine=d=1 -c:a aac");
-    let (error, _) = refusal(&sound);
-    assert!(matches!(&error, ProbeError::NoVideo { contents, .. } if contents == "sound"), "{error}");
+    let words = folder.path().join("words.srt");
+    fs::write(&words, "1\n00:00:01,000 --> 00:00:02,000\nHello\n\n").unwrap();
+    let (error, _) = refusal(&words);
+    assert!(matches!(&error, ProbeError::NoVideo { contents, .. } if contents == "subtitles"), "{error}");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Sources of every kind become right streams: what comes out is measured against what went in.
 
 mod awkward_video;
+mod damaged;
 mod sound;
+mod sound_alone;
 mod subtitles;
 mod timing;
 

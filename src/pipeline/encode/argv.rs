@@ -9,6 +9,8 @@ use crate::pipeline::{
 
 /// Silence after the end of the sound. The segmenter cuts it off, or repeats it to the end of the picture.
 const SILENCE_SECONDS: u32 = 1;
+/// The picture of a sound.
+const WAVEFORM_SIZE: &str = "1280x720";
 /// Steps in which ffmpeg hands over what it has encoded, in microseconds.
 const FRAGMENT_MICROSECONDS: u32 = 100_000;
 /// Time between two progress lines of ffmpeg, in seconds.
@@ -31,7 +33,9 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
     for index in 0..plan.audio.len() {
         push(&["-map", &format!("[a{index}]")]);
     }
-    push_video_encoder(&mut push, plan);
+    if plan.video_stream.is_some() {
+        push_video_encoder(&mut push, plan);
+    }
     for (index, audio) in plan.audio.iter().enumerate() {
         push(&[&format!("-c:a:{index}"), audio.codec.encoder()]);
         push(&[&format!("-b:a:{index}"), &audio.bitrate.bits_per_second().to_string()]);
@@ -80,8 +84,15 @@ fn push_video_encoder(push: &mut dyn FnMut(&[&str]), plan: &EncodePlan) {
 
 /// The graph: one decode, a cascade of scalers, the pictures from the largest rendition, the sound.
 fn filter_graph(plan: &EncodePlan) -> String {
+    let mut chains = plan.video_stream.map_or_else(|| waveform_chains(plan), |stream| picture_chains(plan, stream));
+    let has_picture = plan.video_stream.is_some();
+    chains.extend(plan.audio.iter().enumerate().map(|(index, audio)| sound_chain(audio, index, has_picture)));
+    chains.join(";")
+}
+
+/// The pictures of all renditions, each scaled from the next larger one, and those that are set aside.
+fn picture_chains(plan: &EncodePlan, stream: usize) -> Vec<String> {
     let mut chains = Vec::new();
-    let last = plan.renditions.len() - 1;
     for (index, rendition) in plan.renditions.iter().enumerate() {
         let (width, height) = (rendition.size.width, rendition.size.height);
         let mut filters = Vec::new();
@@ -89,7 +100,7 @@ fn filter_graph(plan: &EncodePlan) -> String {
             filters.extend(source_filters(plan));
             let matrix = swscale_matrix(&plan.conversion.label);
             filters.push(format!("scale={width}:{height}:flags=bicubic:out_range=tv:out_color_matrix={matrix}"));
-            format!("[0:{}]", plan.video_stream)
+            format!("[0:{stream}]")
         } else {
             filters.push(format!("scale={width}:{height}:flags=bicubic"));
             format!("[s{index}]")
@@ -98,7 +109,7 @@ fn filter_graph(plan: &EncodePlan) -> String {
         filters.push("format=yuv420p".to_owned());
         filters.push(label_filter(&plan.conversion.label));
         let mut outputs = vec![format!("[v{index}]")];
-        if index < last {
+        if index + 1 < plan.renditions.len() {
             outputs.push(format!("[s{}]", index + 1));
         }
         if index == 0 && takes_pictures(plan) {
@@ -116,8 +127,24 @@ fn filter_graph(plan: &EncodePlan) -> String {
         chains.push(pictures_chain(plan));
     }
     chains.extend(plan.storyboard.as_ref().map(storyboard_chain));
-    chains.extend(plan.audio.iter().enumerate().map(|(index, audio)| sound_chain(audio, index)));
-    chains.join(";")
+    chains
+}
+
+/// The waveform of the default track over the whole length, as the one picture. Its envelope is drawn, at a low rate:
+/// the filter keeps all samples in memory.
+fn waveform_chains(plan: &EncodePlan) -> Vec<String> {
+    let Some(audio) = plan.audio.iter().find(|audio| audio.is_default).or(plan.audio.first()) else {
+        return Vec::new();
+    };
+    let envelope = "aformat=sample_fmts=flt:channel_layouts=mono,aeval=abs(val(0)):c=mono,aresample=1000";
+    vec![
+        format!(
+            "[0:{}]{envelope},aformat=channel_layouts=mono,showwavespic=s={WAVEFORM_SIZE}:scale=sqrt:colors=0x4C9AFF[w]",
+            audio.stream
+        ),
+        format!("color=c=0x15171A:s={WAVEFORM_SIZE}:d=0.04[b]"),
+        "[b][w]overlay=eof_action=repeat:format=auto,trim=end_frame=1,format=yuvj420p[pictures]".to_owned(),
+    ]
 }
 
 /// What happens to each picture before it is scaled.
@@ -132,6 +159,9 @@ fn source_filters(plan: &EncodePlan) -> Vec<String> {
         filters.push("bwdif=mode=send_frame".to_owned());
     }
     filters.push(format!("fps={}:start_time=0", plan.timing.frame_rate));
+    if let Some(time) = plan.hold_last_picture {
+        filters.push(format!("tpad=stop_mode=clone:stop_duration={:.3}", time.as_secs_f64()));
+    }
     if *tone_map || *convert_gamut {
         // Scaled first: linear light is worked in 32-bit floats, so every pixel less counts.
         filters.push(format!(
@@ -174,7 +204,7 @@ fn pictures_chain(plan: &EncodePlan) -> String {
     format!("[p]select='{}',scale={JPEG_COLOURS}[pictures]", frames.join("+"))
 }
 
-fn sound_chain(audio: &AudioRendition, index: usize) -> String {
+fn sound_chain(audio: &AudioRendition, index: usize, has_picture: bool) -> String {
     // Gaps are filled and the start is drawn to 0; a downmix (by the coefficients of ITU-R BS.775) is normalised so that
     // it can't clip.
     let mut chain = format!(
@@ -186,8 +216,10 @@ fn sound_chain(audio: &AudioRendition, index: usize) -> String {
     if audio.codec.delay_samples() > 0 {
         chain.push_str(&format!(",atrim=start_sample={},asetpts=PTS-STARTPTS", audio.codec.delay_samples()));
     }
-    chain.push_str(&format!(",apad=pad_dur={SILENCE_SECONDS}[a{index}]"));
-    chain
+    if has_picture {
+        chain.push_str(&format!(",apad=pad_dur={SILENCE_SECONDS}"));
+    }
+    chain + &format!("[a{index}]")
 }
 
 #[cfg(test)]
@@ -267,7 +299,7 @@ mod tests {
         assert!(graph.contains("split=3[v0][s1][p];[s1]scale=640:360"), "{graph}");
         assert!(graph.contains(";[0:5]aresample=async=1:first_pts=0"), "{graph}");
         assert!(graph.contains("channel_layouts=stereo,apad=pad_dur=1[a0]"), "{graph}");
-        assert!(graph.contains("select='eq(n,12)+eq(n,30)+eq(n,48)"), "{graph}");
+        assert!(graph.contains("select='eq(n,0)+eq(n,12)+eq(n,30)+eq(n,48)"), "{graph}");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Drives the one ffmpeg process of a plan and feeds what it writes to the segmenter.
 
 pub mod argv;
+mod damage;
 pub mod subtitles;
 
 use std::{collections::VecDeque, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle};
 
+pub use damage::Damage;
 use ffmpeg_sidecar::{
     child::FfmpegChild,
     command::FfmpegCommand,
@@ -24,6 +26,7 @@ use crate::{
         cancel::CancelToken,
         child::{self, KillOnCancel},
         ffmpeg::Toolbox,
+        pause::PauseSwitch,
     },
 };
 
@@ -109,7 +112,16 @@ impl EncodeError {
     }
 }
 
-/// Encodes `plan` and packages it while it is encoded. Returns the number of frames.
+/// What came of an encode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Encoded {
+    /// Number of frames of each video rendition.
+    pub frames: u64,
+    /// What could not be decoded.
+    pub damage: Damage,
+}
+
+/// Encodes `plan` and packages it while it is encoded.
 ///
 /// # Errors
 /// When ffmpeg can't be started or fails, its output can't be cut or written, or the job is cancelled. In every case
@@ -120,7 +132,7 @@ pub fn encode(
     work_folder: &Path,
     packager: &mut Packager<'_>,
     session: &EncodeSession<'_>,
-) -> Result<u64, EncodeError> {
+) -> Result<Encoded, EncodeError> {
     let mut command = FfmpegCommand::new_with_path(&toolbox.ffmpeg);
     command.args(argv::arguments(plan, work_folder));
     child::isolate(command.as_inner_mut());
@@ -129,6 +141,7 @@ pub fn encode(
     let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let process_id = process.as_inner().id();
     let guard = KillOnCancel::guard(process_id, session.cancel);
+    let held = session.pause.guard(process_id);
     let layout = packager.layout();
     let Some(pipe) = process.take_stdout() else {
         child::kill_group(process_id);
@@ -151,17 +164,20 @@ pub fn encode(
         let status = process.wait();
         (cutting.map(join), status)
     });
-    drop(guard);
+    drop((guard, held));
     if session.cancel.is_cancelled() {
         return Err(EncodeError::Cancelled);
     }
-    outcome(cut, status, command_line, tail)
+    let damage = tail.damage;
+    outcome(cut, status, command_line, tail).map(|frames| Encoded { frames, damage })
 }
 
 /// What an encode has to do with the world around it.
 pub struct EncodeSession<'a> {
     /// Ends it.
     pub cancel: &'a CancelToken,
+    /// Holds it.
+    pub pause: &'a PauseSwitch,
     /// Is told of its progress.
     pub listener: &'a dyn EncodeListener,
 }
@@ -213,6 +229,7 @@ fn was_killed(status: &ExitStatus) -> bool {
 #[derive(Default)]
 struct Tail {
     lines: VecDeque<String>,
+    damage: Damage,
 }
 
 impl Tail {
@@ -226,6 +243,9 @@ impl Tail {
 
 fn listen(process: &mut FfmpegChild, listener: &dyn EncodeListener, tail: &mut Tail) -> Result<(), String> {
     for event in process.iter().map_err(|error| error.to_string())? {
+        if let FfmpegEvent::Log(_, line) | FfmpegEvent::Error(line) = &event {
+            tail.damage.note(line);
+        }
         match event {
             // Its time is that of the track that is farthest, which is the sound: the segmenter knows the picture's.
             FfmpegEvent::Progress(progress) => listener.progressed(f64::from(progress.fps)),

@@ -44,11 +44,12 @@ pub struct OutputMaker<'a> {
 }
 
 impl OutputMaker<'_> {
-    /// Makes what is asked.
+    /// Makes what is asked. Returns what the user should know of what could not be.
     ///
     /// # Errors
     /// When a file can't be read or written, ffmpeg fails, or the job is cancelled.
-    pub fn make(&self, outputs: &Outputs) -> Result<(), PackageError> {
+    pub fn make(&self, outputs: &Outputs) -> Result<Vec<String>, PackageError> {
+        let mut left_out = Vec::new();
         if let Some(storyboard) = &self.plan.storyboard {
             self.write_storyboard(storyboard)?;
         }
@@ -58,10 +59,15 @@ impl OutputMaker<'_> {
         if outputs.mp4 {
             self.write_mp4_files()?;
         }
-        if outputs.transport_stream {
+        if outputs.transport_stream && self.plan.video_stream.is_some() {
             self.write_transport_stream()?;
+        } else if outputs.transport_stream {
+            left_out.push("MPEG-TS is left out: the source is sound alone".to_owned());
         }
-        Ok(())
+        if outputs.storyboard && self.plan.storyboard.is_none() {
+            left_out.push("The storyboard is left out: the source is sound alone".to_owned());
+        }
+        Ok(left_out)
     }
 
     /// The manifest, after the subtitles as whole files: in DASH, WebVTT is not cut into segments.
@@ -77,11 +83,17 @@ impl OutputMaker<'_> {
         self.write_text(DASH_MANIFEST, dash::manifest(tracks, &subtitles, timing, self.stream.duration))
     }
 
-    /// One file for each video rendition, with all sound; of several the default first, which players play.
+    /// One file for each video rendition, with all sound; of several the default first, which players play. One file
+    /// where there is sound alone.
     fn write_mp4_files(&self) -> Result<(), PackageError> {
         let is_video = |track: &&FinishedTrack| matches!(track.format, TrackFormat::Video { .. });
         let mut sound: Vec<&FinishedTrack> = self.stream.tracks.iter().filter(|track| track.sound.is_some()).collect();
         sound.sort_by_key(|track| track.sound.as_ref().is_none_or(|sound| !sound.is_default));
+        if let Some(first) = sound.first().filter(|_| self.plan.video_stream.is_none()) {
+            let path = format!("{MP4_FOLDER}/{}.m4a", first.name);
+            let bytes = progressive::write(&sound, self.folder, &self.folder.join(&path), self.cancel)?;
+            self.listener.file_finished(FileReport { path, bytes }, None);
+        }
         for track in self.stream.tracks.iter().filter(is_video) {
             let path = format!("{MP4_FOLDER}/{}.mp4", track.name);
             let tracks: Vec<&FinishedTrack> = std::iter::once(track).chain(sound.iter().copied()).collect();

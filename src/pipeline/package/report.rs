@@ -165,6 +165,8 @@ impl OutputMaker<'_> {
             let whole = hls::seconds(track.ticks(), track.timescale);
             let film = MediaFacts { seconds: Some(whole), is_sound: false };
             facts.insert(format!("{MP4_FOLDER}/{}.mp4", track.name), film);
+            let sound = MediaFacts { seconds: Some(whole), is_sound: true };
+            facts.insert(format!("{MP4_FOLDER}/{}.m4a", track.name), sound);
             facts.insert(format!("{}/{INIT_SEGMENT}", track.name), MediaFacts { seconds: None, is_sound });
             for (number, segment) in track.segments.iter().enumerate() {
                 let seconds = Some(hls::seconds(segment.duration_ticks, track.timescale));

@@ -36,6 +36,11 @@ pub struct PictureConversion {
 }
 
 impl PictureConversion {
+    /// What sound alone needs.
+    pub(super) fn none() -> Self {
+        Self { deinterlace: false, tone_map: false, convert_gamut: false, assumed_matrix: None, label: BT709 }
+    }
+
     /// What a stream needs.
     pub fn for_stream(video: &VideoStream) -> Self {
         let colour = &video.colour;

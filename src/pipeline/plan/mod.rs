@@ -38,13 +38,15 @@ const BUFFER_SECONDS: f64 = 1.5;
 pub struct EncodePlan {
     /// The file to read.
     pub source: PathBuf,
-    /// Index of the picture's stream in the file.
-    pub video_stream: usize,
+    /// Index of the picture's stream in the file; `None` for a source of sound alone.
+    pub video_stream: Option<usize>,
     /// Frame rate, GOPs, segments.
     pub timing: Timing,
     /// What happens to each picture before it is scaled.
     pub conversion: PictureConversion,
-    /// Video renditions from the largest to the smallest; never empty.
+    /// How long the last picture stays, for sound that goes on after it.
+    pub hold_last_picture: Option<Duration>,
+    /// Video renditions from the largest to the smallest; empty for a source of sound alone.
     pub renditions: Vec<VideoRendition>,
     /// The encoder's effort.
     pub encoder_speed: EncoderSpeed,
@@ -52,7 +54,7 @@ pub struct EncodePlan {
     pub audio: Vec<AudioRendition>,
     /// The subtitle renditions.
     pub subtitles: Vec<SubtitleRendition>,
-    /// Poster and thumbnails.
+    /// Poster and thumbnails; for a source of sound alone, the picture of its waveform.
     pub pictures: PicturePlan,
     /// Small pictures for the seek bar, if they are asked for.
     pub storyboard: Option<StoryboardPlan>,
@@ -82,9 +84,9 @@ pub struct VideoRendition {
 /// Why nothing can be planned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// No stream of pictures.
-    #[error("“{0}” has no picture")]
-    NoPicture(String),
+    /// Neither pictures nor sound that can be decoded.
+    #[error("“{0}” has neither picture nor sound that can be read")]
+    Nothing(String),
     /// The stream has no size or no frame rate, so nothing can be decoded.
     #[error("the picture of “{0}” can't be read")]
     UnreadablePicture(String),
@@ -97,7 +99,7 @@ impl PlanError {
     /// The failure as the user sees it.
     pub fn into_failure(self) -> Failure {
         let hint = match self {
-            Self::NoPicture(_) => "Choose a file with a video stream",
+            Self::Nothing(_) => "Choose a file with pictures or sound",
             Self::UnreadablePicture(_) => "The file is damaged or not finished; copy it again from where it came from",
             Self::CannotToneMap(_) => "Install an ffmpeg with the zscale filter, such as Debian's",
         };
@@ -118,10 +120,15 @@ impl EncodePlan {
     /// Resolves what was asked against what the source is.
     ///
     /// # Errors
-    /// When the source has no picture that can be encoded.
+    /// When the source has nothing that can be encoded.
     pub fn resolve(spec: &JobSpec, source: &SourceMedia, can_tone_map: bool) -> Result<Self, PlanError> {
         let name = spec.source_name();
-        let video = source.main_video().ok_or_else(|| PlanError::NoPicture(name.clone()))?;
+        let mut warnings = Vec::new();
+        let audio = audio::renditions(source, &spec.preset, &mut warnings);
+        let subtitles = subtitles::renditions(source, &mut warnings);
+        let Some(video) = source.main_video() else {
+            return Self::of_sound(spec, source, (audio, subtitles), warnings).ok_or(PlanError::Nothing(name));
+        };
         let display_size = video.display_size();
         if video.coded_size.pixels() == 0 || display_size.short_side() < 2 {
             return Err(PlanError::UnreadablePicture(name));
@@ -130,29 +137,64 @@ impl EncodePlan {
         if conversion.tone_map && !can_tone_map {
             return Err(PlanError::CannotToneMap(name));
         }
+        warn_of_picture(video, &conversion, &mut warnings);
         let timing = Timing::new(output_frame_rate(video), spec.preset.keyframes);
         let renditions: Vec<VideoRendition> =
             Ladder::for_source(&spec.preset.ladder, display_size).0.into_iter().map(video_rendition).collect();
-        let duration = source.picture_duration().filter(|duration| !duration.is_zero());
+        let picture_duration = source.picture_duration().filter(|duration| !duration.is_zero());
+        let hold_last_picture = timing::time_after_picture(source);
+        if let Some(time) = hold_last_picture {
+            let time = crate::format::clock(time);
+            warnings.push(format!("The sound is longer than the picture: the last frame is held for {time}"));
+        }
+        let duration = picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default());
         let largest = renditions.first().map_or(display_size, |rendition| rendition.size);
         let storyboard = || StoryboardPlan::new(largest, timing.frame_rate, duration);
-        let mut warnings = warnings(video, &conversion);
-        let audio = audio::renditions(source, &spec.preset, &mut warnings);
-        let subtitles = subtitles::renditions(source, &mut warnings);
         Ok(Self {
             source: spec.source.clone(),
-            video_stream: video.index,
-            pictures: PicturePlan::new(&spec.thumbnails, duration, timing.frame_rate),
+            video_stream: Some(video.index),
+            pictures: PicturePlan::new(&spec.thumbnails, picture_duration, timing.frame_rate),
             storyboard: spec.outputs.storyboard.then(storyboard),
             timing,
             warnings,
             conversion,
+            hold_last_picture,
             renditions,
             encoder_speed: spec.preset.encoder_speed,
             audio,
             subtitles,
             duration,
-            most_frames: most_frames(source, video, timing.frame_rate),
+            most_frames: most_frames(source, video, timing.frame_rate)
+                .map(|frames| frames + timing.frame_rate.frames_in(hold_last_picture.unwrap_or_default())),
+        })
+    }
+
+    /// The plan for a source of sound alone; `None` when it has none.
+    fn of_sound(
+        spec: &JobSpec,
+        source: &SourceMedia,
+        (audio, subtitles): (Vec<AudioRendition>, Vec<SubtitleRendition>),
+        warnings: Vec<String>,
+    ) -> Option<Self> {
+        if audio.is_empty() {
+            return None;
+        }
+        Some(Self {
+            source: spec.source.clone(),
+            video_stream: None,
+            // Segments are as long as if there were pictures at this rate.
+            timing: Timing::for_rate(FrameRate::FALLBACK),
+            conversion: PictureConversion::none(),
+            hold_last_picture: None,
+            renditions: Vec::new(),
+            encoder_speed: spec.preset.encoder_speed,
+            audio,
+            subtitles,
+            pictures: PicturePlan::waveform(),
+            storyboard: None,
+            duration: source.duration.filter(|duration| !duration.is_zero()),
+            most_frames: None,
+            warnings,
         })
     }
 
@@ -246,15 +288,13 @@ fn nearest_standard(rate: FrameRate) -> FrameRate {
         .unwrap_or(rate)
 }
 
-fn warnings(video: &VideoStream, conversion: &PictureConversion) -> Vec<String> {
-    let mut warnings = Vec::new();
+fn warn_of_picture(video: &VideoStream, conversion: &PictureConversion, warnings: &mut Vec<String>) {
     if video.colour.hdr.as_ref().is_some_and(|hdr| hdr.dolby_vision) {
         warnings.push("Dolby Vision: the base layer is used".to_owned());
     }
     if conversion.tone_map {
         warnings.push("HDR was converted to standard dynamic range".to_owned());
     }
-    warnings
 }
 
 /// What a job will make, for people to see.
@@ -287,5 +327,7 @@ pub struct RenditionSummary {
     pub target: BitRate,
 }
 
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod tests;

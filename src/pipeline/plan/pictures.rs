@@ -32,6 +32,11 @@ pub struct PlannedPicture {
 }
 
 impl PicturePlan {
+    /// The one picture of a sound: its waveform.
+    pub(super) fn waveform() -> Self {
+        Self { pictures: vec![PlannedPicture { frame: 0, thumbnail: Some(1) }] }
+    }
+
     pub(super) fn new(times: &ThumbnailTimes, duration: Option<Duration>, frame_rate: FrameRate) -> Self {
         let last_frame = duration.map(|duration| frame_rate.frames_in(duration).saturating_sub(1));
         let times: Vec<Duration> = match (times, duration) {
@@ -49,7 +54,8 @@ impl PicturePlan {
         let neighbours = times
             .iter()
             .flat_map(|time| [frame_at(time.saturating_sub(NEIGHBOUR_DISTANCE)), frame_at(*time + NEIGHBOUR_DISTANCE)]);
-        let all: BTreeSet<u64> = thumbnails.iter().copied().chain(neighbours).collect();
+        // The first frame is there whatever the length turns out to be.
+        let all: BTreeSet<u64> = std::iter::once(0).chain(thumbnails.iter().copied()).chain(neighbours).collect();
         let number = |frame: u64| thumbnails.iter().position(|thumbnail| *thumbnail == frame).map(|index| index + 1);
         Self { pictures: all.into_iter().map(|frame| PlannedPicture { frame, thumbnail: number(frame) }).collect() }
     }
@@ -66,7 +72,7 @@ mod tests {
         let thumbnails: Vec<u64> =
             plan.pictures.iter().filter(|picture| picture.thumbnail.is_some()).map(|picture| picture.frame).collect();
         assert_eq!(thumbnails, [250, 750, 1250, 1750, 2250]);
-        assert_eq!(plan.pictures.len(), 15);
+        assert_eq!(plan.pictures.len(), 16);
         assert!(plan.pictures.windows(2).all(|pair| pair[0].frame < pair[1].frame));
     }
 

@@ -182,9 +182,25 @@ fn a_track_that_can_not_be_read_is_left_out_with_a_warning() {
 }
 
 #[test]
-fn a_source_without_picture_is_refused() {
-    let source = SourceMedia { audio: vec![audio(None, 48_000)], ..SourceMedia::default() };
+fn a_source_of_sound_alone_gets_its_sound_and_its_waveform() {
+    let mut source = SourceMedia { audio: vec![audio(None, 48_000)], ..SourceMedia::default() };
+    let plan = EncodePlan::resolve(&spec(), &source, true).unwrap();
+    assert_eq!((plan.video_stream, plan.renditions.len(), plan.audio.len()), (None, 0, 1));
+    assert_eq!(plan.pictures.pictures.len(), 1);
+    source.audio.clear();
     let failure = EncodePlan::resolve(&spec(), &source, true).unwrap_err().into_failure();
     assert_eq!(failure.kind, FailureKind::SourceInvalid);
     assert!(failure.headline.contains("clip.mp4"));
+}
+
+#[test]
+fn the_last_picture_is_held_for_sound_that_goes_on() {
+    let mut sound = audio(None, 48_000);
+    sound.duration = Some(Duration::from_secs(75));
+    let mut source =
+        SourceMedia { video: vec![video(1280, 720, (25, 1))], audio: vec![sound], ..SourceMedia::default() };
+    let plan = EncodePlan::resolve(&spec(), &source, true).unwrap();
+    assert_eq!((plan.hold_last_picture, plan.duration), (Some(Duration::from_secs(15)), Some(Duration::from_secs(75))));
+    source.audio[0].duration = Some(Duration::from_millis(60_400));
+    assert_eq!(EncodePlan::resolve(&spec(), &source, true).unwrap().hold_last_picture, None);
 }

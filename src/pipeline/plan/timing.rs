@@ -1,11 +1,35 @@
 //! Where GOPs and segments end, in whole frames and exact ticks.
 
-use crate::{media::FrameRate, preset::KeyframeInterval};
+use std::time::Duration;
+
+use crate::{
+    media::{FrameRate, SourceMedia},
+    preset::KeyframeInterval,
+};
 
 /// Segments of 6 s hold three GOPs of 2 s, or six of 1 s (Apple HLS Authoring Specification 1.13, 7.6).
 const SEGMENT_SECONDS: u64 = 6;
 /// A track's time scale is doubled until it has at least this many ticks a second.
 const LOWEST_TIMESCALE: u32 = 10_000;
+
+/// Sound that goes on for less than this after the picture ends with it.
+const SHORTEST_HOLD: Duration = Duration::from_millis(500);
+
+/// For how long the main sound goes on after the picture has ended; `None` when it does not, or nobody knows: the
+/// lengths in a transport stream are guesses.
+pub(super) fn time_after_picture(source: &SourceMedia) -> Option<Duration> {
+    if source.container.starts_with("mpeg") {
+        return None;
+    }
+    let end = |start: Option<f64>, duration: Option<Duration>| {
+        let start = Duration::try_from_secs_f64(start.unwrap_or(0.0)).unwrap_or_default();
+        duration.map(|duration| start + duration)
+    };
+    let (video, audio) = (source.main_video()?, source.main_audio()?);
+    let picture_end = end(video.start_time_seconds, video.duration)?;
+    let sound_end = end(audio.start_time_seconds, audio.duration)?;
+    Some(sound_end.saturating_sub(picture_end)).filter(|time| *time >= SHORTEST_HOLD)
+}
 
 /// Frame rate, keyframe interval and segment length of all renditions of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

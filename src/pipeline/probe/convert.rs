@@ -62,13 +62,17 @@ pub(super) fn source_media(found: &Output, size_bytes: u64) -> SourceMedia {
     }
 }
 
-/// Why a file that ffprobe understands gives nothing to encode.
-pub(super) fn why_no_video(source: &Path, found: &Output) -> ProbeError {
+/// Why a file without pictures that ffprobe understands gives nothing to encode; `None` when its sound can be encoded.
+pub(super) fn why_nothing(source: &Path, found: &Output, media: &SourceMedia) -> Option<ProbeError> {
     let source_file = source.to_owned();
     let unknown = found.streams.iter().find(|stream| stream.codec_type == "video" && !is_picture(stream));
     if let Some(stream) = unknown {
         let codec = stream.codec_name.as_deref().or(stream.codec_tag_string.as_deref()).unwrap_or("unknown");
-        return ProbeError::UnknownCodec { source_file, detail: format!("codec or tag of the picture: {codec}") };
+        let detail = format!("codec or tag of the picture: {codec}");
+        return Some(ProbeError::UnknownCodec { source_file, detail });
+    }
+    if media.audio.iter().any(|audio| audio.channels.is_some()) {
+        return None;
     }
     let words = |stream: &Stream| match stream.codec_type.as_str() {
         "audio" => "sound",
@@ -78,7 +82,7 @@ pub(super) fn why_no_video(source: &Path, found: &Output) -> ProbeError {
     };
     let contents: BTreeSet<&str> = found.streams.iter().map(words).collect();
     let contents = contents.into_iter().collect::<Vec<_>>().join(" and ");
-    ProbeError::NoVideo { source_file, contents }
+    Some(ProbeError::NoVideo { source_file, contents })
 }
 
 /// Cover art and the like.

@@ -92,9 +92,12 @@ fn cover_art_is_no_video() {
         {"codec_type": "video", "codec_name": "mjpeg", "width": 500, "height": 500, "disposition": {"attached_pic": 1}}]}"#,
     )
     .unwrap();
-    assert!(source_media(&found, 1).video.is_empty());
-    let reason = why_no_video(Path::new("song.mp3"), &found).to_string();
-    assert_eq!(reason, "song.mp3 has no video in it, only a still picture and sound");
+    let media = source_media(&found, 1);
+    assert!(media.video.is_empty());
+    assert!(why_nothing(Path::new("song.mp3"), &found, &media).is_none(), "its sound can be encoded");
+    let silent = SourceMedia { audio: Vec::new(), ..media };
+    let reason = why_nothing(Path::new("song.mp3"), &found, &silent).unwrap().to_string();
+    assert_eq!(reason, "song.mp3 has nothing to see or hear in it, only a still picture and sound");
 }
 
 #[test]
@@ -103,6 +106,7 @@ fn a_picture_in_an_unknown_codec_is_said_so() {
         r#"{"streams": [{"codec_type": "video", "codec_tag_string": "XYZW", "width": 0, "height": 0}]}"#,
     )
     .unwrap();
-    let failure = why_no_video(Path::new("a.avi"), &found).into_failure();
+    let media = source_media(&found, 1);
+    let failure = why_nothing(Path::new("a.avi"), &found, &media).unwrap().into_failure();
     assert!(failure.detail.contains("XYZW"), "{}", failure.detail);
 }

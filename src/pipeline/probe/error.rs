@@ -69,13 +69,19 @@ pub enum ProbeError {
         /// What ffprobe said.
         detail: String,
     },
-    /// It has sound or subtitles, but nothing that moves.
-    #[error("{} has no video in it, only {contents}", source_file.display())]
+    /// It has subtitles or a still picture, but nothing that moves and no sound.
+    #[error("{} has nothing to see or hear in it, only {contents}", source_file.display())]
     NoVideo {
         /// The source.
         source_file: PathBuf,
         /// What it has, for people.
         contents: String,
+    },
+    /// Its tracks are encrypted.
+    #[error("{} is encrypted", source_file.display())]
+    Encrypted {
+        /// The source.
+        source_file: PathBuf,
     },
     /// The picture is in a codec that this ffmpeg does not know.
     #[error("{} holds video in a codec that this ffmpeg can't decode", source_file.display())]
@@ -166,7 +172,10 @@ impl ProbeError {
                 FailureKind::SourceInvalid,
                 "The recording or copy was cut off before its end: copy it again, or repair it in the camera",
             ),
-            Self::NoVideo { .. } => (FailureKind::SourceInvalid, "Choose a file with moving pictures"),
+            Self::NoVideo { .. } => (FailureKind::SourceInvalid, "Choose a file with moving pictures or sound"),
+            Self::Encrypted { .. } => {
+                (FailureKind::SourceInvalid, "Choose a file without copy protection: there is no key for this one")
+            }
             Self::UnknownCodec { .. } => {
                 (FailureKind::SourceInvalid, "Try a newer ffmpeg (`reelpress setup`), or export the video again")
             }

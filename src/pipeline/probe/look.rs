@@ -2,14 +2,19 @@
 
 use std::{
     fs::File,
-    io::{ErrorKind, Read},
+    io::{BufReader, ErrorKind, Read},
     path::Path,
 };
+
+use mp4_atom::{Atom, Header, Moov, ReadFrom};
 
 use super::ProbeError;
 
 /// Bytes of the beginning that are looked at.
 const BEGINNING: u64 = 4096;
+
+/// The header of a film of ten hours has some 50 MB.
+const LARGEST_MOVIE_HEADER: u64 = 256 << 20;
 
 /// Names that make ffmpeg take a file as a script or a list, whatever is in it.
 const SCRIPT_EXTENSIONS: [(&str, &str); 5] = [
@@ -52,7 +57,27 @@ pub(super) fn look_at(source: &Path) -> Result<FirstLook, ProbeError> {
         return Err(ProbeError::RefersToOthers { source_file, kind });
     }
     let is_iso_media = beginning.get(4..8).is_some_and(|name| ISO_MEDIA_BOXES.contains(&name));
+    if is_iso_media && has_encrypted_track(source).unwrap_or(false) {
+        return Err(ProbeError::Encrypted { source_file });
+    }
     Ok(FirstLook { size_bytes: metadata.len(), is_iso_media })
+}
+
+/// Whether the movie header of an MP4 names a sample entry of encrypted media (ISO/IEC 14496-12, 8.12). ffprobe tells only
+/// what the media was before.
+fn has_encrypted_track(source: &Path) -> Result<bool, mp4_atom::Error> {
+    let mut reader = BufReader::new(File::open(source)?);
+    while let Some(header) = <Option<Header> as ReadFrom>::read_from(&mut reader)? {
+        let Some(size) = header.size.and_then(|size| u64::try_from(size).ok()) else { return Ok(false) };
+        if header.kind == Moov::KIND {
+            let mut movie = Vec::new();
+            reader.take(size.min(LARGEST_MOVIE_HEADER)).read_to_end(&mut movie)?;
+            let names = |name: &[u8]| movie.windows(name.len()).any(|window| window == name);
+            return Ok((names(b"encv") || names(b"enca")) && names(b"sinf") && names(b"schm"));
+        }
+        reader.seek_relative(i64::try_from(size).unwrap_or(i64::MAX))?;
+    }
+    Ok(false)
 }
 
 fn unreadable(source: &Path, error: std::io::Error) -> ProbeError {

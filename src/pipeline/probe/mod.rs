@@ -33,7 +33,8 @@ pub const PROTOCOL_WHITELIST: &str = "file,pipe,crypto,data";
 /// Lines of a program's output that go into the detail of a failure.
 const DETAIL_LINES: usize = 20;
 
-/// Reads what `source` is. Facts that the file does not tell stay unknown; a file without moving pictures is an error.
+/// Reads what `source` is. Facts that the file does not tell stay unknown; a file without moving pictures and without
+/// sound is an error.
 ///
 /// # Errors
 /// When the file is not there or can't be read, is not a video, is incomplete, would make ffprobe open other files,
@@ -48,8 +49,10 @@ pub fn probe(source: &Path, toolbox: &Toolbox, cancel: &CancelToken) -> Result<S
     };
     convert::check_container(source, &found)?;
     let mut media = convert::source_media(&found, first_look.size_bytes);
-    if media.video.is_empty() {
-        return Err(convert::why_no_video(source, &found));
+    if media.video.is_empty()
+        && let Some(error) = convert::why_nothing(source, &found, &media)
+    {
+        return Err(error);
     }
     add_metadata_of_frames(&mut media, source, toolbox, cancel)?;
     media.subtitle_files = sidecar::subtitle_files(source);

@@ -59,8 +59,8 @@ fn a_download_that_broke_off_before_the_index() {
 }
 
 #[test]
-fn sound_without_a_picture() {
+fn subtitles_alone() {
     let user = User::new();
-    let path = clips::SOUND_ONLY.path();
+    let path = user.file("words.srt", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n\n");
     assert_fails_beside_a_good_one(&user, &path, "source_invalid");
 }

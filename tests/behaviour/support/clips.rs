@@ -94,10 +94,6 @@ pub const ROTATED: Clip = Clip {
     recipe: "-display_rotation 90 -f lavfi -i testsrc2=size=640x360:rate=25 -frames:v 175 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
 };
 
-/// Sound and nothing to see.
-pub const SOUND_ONLY: Clip =
-    Clip { name: "sound only.m4a", frames: 0, frame_rate: (0, 1), recipe: "LAVFI_SOUND -t 3 -c:a aac" };
-
 impl Clip {
     /// The file; made when it is not there yet.
     pub fn path(&self) -> PathBuf {

@@ -44,13 +44,9 @@ fn largest_of<'a>(group: impl Iterator<Item = &'a Rendition>, variant: &Renditio
 /// The rates of each variant.
 pub(super) fn variants(stream: &Stream, ledger: &mut Ledger) {
     for (variant, rendition) in stream.variants().filter(|(variant, _)| !variant.is_i_frame) {
-        let groups = [
-            (GroupType::Audio, variant.audio.as_deref()),
-            (GroupType::Video, variant.video.as_deref()),
-            (GroupType::Subtitles, variant.subtitles.as_deref()),
-        ];
+        let groups = [(GroupType::Audio, variant.audio.as_deref()), (GroupType::Video, variant.video.as_deref())];
         // A variant is as large as the largest renditions that can be played with it (rfc8216bis 4.4.6.2). Subtitles
-        // count with what they measure, which is next to nothing.
+        // are left out, as packagers do: they are next to nothing, but more than a peak that is told to the bit.
         let own = rates(rendition);
         let others: Option<Vec<MeasuredRates>> =
             groups.into_iter().map(|(kind, id)| largest_of(stream.group(kind, id), rendition)).collect();

@@ -56,7 +56,10 @@ pub(super) fn movie(
         Mvhd { timescale, duration, next_track_id, ..header }.encode(&mut body)?;
     }
     for (index, (track, source)) in tracks.iter().zip(sources).enumerate() {
-        let part = TrackPart { index, track, source, chunks: &placement.chunks[index], is_wide: placement.is_wide };
+        // Of several sounds the first is heard.
+        let is_enabled = track.sound.is_none() || tracks[..index].iter().all(|before| before.sound.is_none());
+        let (chunks, is_wide) = (&placement.chunks[index], placement.is_wide);
+        let part = TrackPart { index, track, source, chunks, is_wide, is_enabled };
         body.extend(part.encode(timescale)?);
     }
     boxed(Moov::KIND, &body)
@@ -74,6 +77,7 @@ struct TrackPart<'a> {
     source: &'a TrackSamples,
     chunks: &'a [u64],
     is_wide: bool,
+    is_enabled: bool,
 }
 
 impl TrackPart<'_> {
@@ -85,8 +89,7 @@ impl TrackPart<'_> {
         let header = Tkhd::decode(&mut find(trak.body(), Tkhd::KIND)?.bytes)?;
         let is_sound = self.track.sound.is_some();
         let track_id = u32::try_from(self.index + 1).unwrap_or(u32::MAX);
-        // Of several sounds the first is heard.
-        let enabled = self.index <= 1;
+        let enabled = self.is_enabled;
         let alternate_group = if is_sound { SOUND_GROUP } else { 0 };
         Tkhd { track_id, duration, enabled, in_movie: true, alternate_group, ..header }.encode(&mut body)?;
         // What is decoded before it is shown is shown late by the composition offsets; the edit list takes that back.

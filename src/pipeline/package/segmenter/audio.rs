@@ -77,6 +77,34 @@ impl AudioCutter {
         self.cut(packets).map(Some)
     }
 
+    /// The next segment of a track without pictures beside it, once it is sure that the rest is long enough to be a
+    /// segment of its own.
+    pub(super) fn next_segment_alone(&mut self) -> Result<Option<Segment>, SegmenterError> {
+        let end = (self.segments_cut + 1) * self.timing.segment_frames;
+        let there = self.packets_cut + self.waiting.len() as u64;
+        if there < self.packet_at(end + self.timing.shortest_segment_frames()) {
+            return Ok(None);
+        }
+        let packets = self.packet_at(end).saturating_sub(self.packets_cut);
+        self.cut(packets).map(Some)
+    }
+
+    /// All that is left of a track without pictures beside it.
+    pub(super) fn last_segment_alone(&mut self) -> Result<Option<Segment>, SegmenterError> {
+        if self.waiting.is_empty() {
+            return Ok(None);
+        }
+        self.cut(self.waiting.len() as u64).map(Some)
+    }
+
+    /// The length of all that was taken, in frames.
+    pub(super) fn frames_taken(&self) -> u64 {
+        let packets = self.packets_cut + self.waiting.len() as u64;
+        let rate = self.timing.frame_rate.per_second();
+        let seconds = (packets * u64::from(self.layout.packet_samples)) as f64 / f64::from(self.layout.sample_rate_hz);
+        (seconds * rate) as u64
+    }
+
     /// The rest, after the end of the tracks, cut to the picture's `segments` and its length of `frames`: sound that is
     /// too long ends early, sound that is too short goes on as silence.
     pub(super) fn last_segments(&mut self, segments: u64, frames: u64) -> Result<Vec<Segment>, SegmenterError> {

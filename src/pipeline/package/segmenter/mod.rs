@@ -93,7 +93,8 @@ pub trait SegmentSink {
     fn advanced(&mut self, frames: u64);
 }
 
-/// Reads `pipe` to its end and gives everything to `sink`. Returns the number of frames of each video track.
+/// Reads `pipe` to its end and gives everything to `sink`. Returns the number of frames of each video track, or the
+/// length of the sound in frames when it is alone.
 ///
 /// # Errors
 /// When the pipe breaks or carries something else than planned, or the sink gives up.
@@ -166,6 +167,9 @@ impl Cutters {
                 sink.segment(segment)?;
             }
         }
+        if self.video.is_empty() {
+            return self.emit_alone(sink);
+        }
         // The sound's segments follow the picture's: only then is it sure where the last one ends.
         let certain = self.video.iter().map(VideoCutter::segments_cut).min().unwrap_or(0);
         sink.advanced(self.video.iter().map(VideoCutter::frames_taken).min().unwrap_or(0));
@@ -177,8 +181,35 @@ impl Cutters {
         Ok(())
     }
 
+    /// Sound without pictures is cut by its own length.
+    fn emit_alone(&mut self, sink: &mut dyn SegmentSink) -> Result<(), SegmenterError> {
+        sink.advanced(self.audio.iter().map(AudioCutter::frames_taken).min().unwrap_or(0));
+        for audio in &mut self.audio {
+            while let Some(segment) = audio.next_segment_alone()? {
+                sink.segment(segment)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish_alone(&mut self, sink: &mut dyn SegmentSink) -> Result<u64, SegmenterError> {
+        let frames = self.audio.iter().map(AudioCutter::frames_taken).max().unwrap_or(0);
+        for audio in &mut self.audio {
+            if let Some(segment) = audio.last_segment_alone()? {
+                sink.segment(segment)?;
+            }
+        }
+        if frames == 0 {
+            return Err(SegmenterError::Unplanned("no sound came out of the source".to_owned()));
+        }
+        Ok(frames)
+    }
+
     fn finish(&mut self, sink: &mut dyn SegmentSink) -> Result<u64, SegmenterError> {
         self.emit(sink)?;
+        if self.video.is_empty() {
+            return self.finish_alone(sink);
+        }
         let frames = self.video.first().map_or(0, VideoCutter::frames_taken);
         if let Some(uneven) = self.video.iter().find(|video| video.frames_taken() != frames) {
             let other = uneven.frames_taken();
