@@ -1,5 +1,6 @@
 //! What was asked for, and how far it has come.
 
+mod operations;
 mod outputs;
 
 use std::{path::PathBuf, time::Duration};
@@ -7,6 +8,9 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use operations::{
+    Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
+};
 pub use outputs::{OutputKind, Outputs, ThumbnailFormat, ThumbnailStyle};
 
 use crate::{failure::Failure, preset::Preset};
@@ -50,6 +54,9 @@ pub struct JobSpec {
     /// What is made beside HLS with fMP4 segments.
     #[serde(default)]
     pub outputs: Outputs,
+    /// What is done to the source before it is encoded.
+    #[serde(default)]
+    pub operations: Operations,
 }
 
 impl JobSpec {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use reelpress::{
-    job::{Destination, JobSpec, Outputs, S3Location, ThumbnailTimes},
+    job::{Destination, JobSpec, Operations, Outputs, S3Location, ThumbnailTimes},
     pipeline::{encode::argv, plan::EncodePlan, probe::probe},
     preset::find_preset,
     settings::{AppFolders, Settings},
@@ -104,6 +104,7 @@ fn plan(source: &Path) -> EncodePlan {
         destination: Destination::Folder(PathBuf::new()),
         thumbnails: ThumbnailTimes::default(),
         outputs: Outputs::default(),
+        operations: Operations::default(),
     };
     EncodePlan::resolve(&spec, &media, toolbox.can_tone_map).expect("a plan")
 }

@@ -26,6 +26,8 @@ use crate::{
 /// Time that the engine has to clean up after its last job.
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 
+const ENCODE_HELP: &str = "“reelpress encode --help” tells what can be asked";
+
 /// Encodes what was asked and waits until every job is at rest.
 pub(super) fn run(context: &Context, arguments: &EncodeArguments, interrupt: &CancelToken) -> Outcome {
     match plan(context, arguments) {
@@ -48,9 +50,10 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         thumbnails: None,
         outputs: super::args::OutputArguments::default(),
         jobs: None,
-        speed: None,
         surround: None,
         on_damage: None,
+        video: super::VideoArguments::default(),
+        operations: super::OperationArguments::default(),
         json: false,
     };
     run(context, &arguments, interrupt)
@@ -71,9 +74,8 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         settings.running_jobs = usize::from(jobs);
     }
     let mut preset = preset(arguments.preset.as_deref().unwrap_or(&settings.preset))?;
-    if let Some(speed) = arguments.speed {
-        preset.encoder_speed = speed.into();
-    }
+    arguments.video.change(&mut preset).map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
+    let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
     if arguments.outputs.dense_iframes {
         preset.keyframes = KeyframeInterval::OneSecond;
     }
@@ -92,6 +94,7 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         destination: destination.clone(),
         thumbnails: thumbnails.clone(),
         outputs: outputs.clone(),
+        operations: operations.clone(),
     };
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());
     for file in &arguments.files {

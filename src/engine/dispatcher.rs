@@ -282,6 +282,7 @@ impl Dispatcher {
                 pause: PauseSwitch::default(),
                 runtime: self.services.runtime_handle(),
                 work_folder: self.services.work_folder(job.id),
+                hardware_file: self.services.hardware_file(),
             };
             self.emit(vec![Event::JobStarted { id: job.id, at: Timestamp::now() }]);
             match job_thread::start(request, &self.reports) {

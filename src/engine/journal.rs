@@ -240,7 +240,7 @@ fn insert(transaction: &rusqlite::Transaction<'_>, events: &[Event]) -> rusqlite
 mod tests {
     use super::*;
     use crate::{
-        job::{Destination, JobId, JobSpec, Outputs, ThumbnailTimes},
+        job::{Destination, JobId, JobSpec, Operations, Outputs, ThumbnailTimes},
         preset::find_preset,
     };
 
@@ -252,6 +252,7 @@ mod tests {
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),
             outputs: Outputs::default(),
+            operations: Operations::default(),
         };
         (id, Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH })
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     engine::Command,
-    job::{JobSpec, ThumbnailTimes},
+    job::{JobSpec, Operations, ThumbnailTimes},
     preset::{built_in_presets, find_preset},
     settings::Settings,
 };
@@ -97,6 +97,7 @@ impl ReelpressApp {
                 destination: destination.clone(),
                 thumbnails: ThumbnailTimes::default(),
                 outputs: settings.outputs.clone(),
+                operations: Operations::default(),
             })
             .collect();
         if !specs.is_empty() {

@@ -6,6 +6,8 @@
 mod bad_input;
 mod check;
 mod encode_makes_a_stream;
+mod encoders;
+mod operations;
 mod outputs;
 mod pause;
 mod preview;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     failure::FailureKind,
-    job::{Destination, Outputs, Report, ThumbnailTimes},
+    job::{Destination, Operations, Outputs, Report, ThumbnailTimes},
     preset::find_preset,
 };
 
@@ -16,6 +16,7 @@ fn added(id: JobId, name: &str) -> Event {
         destination: Destination::Folder("out".into()),
         thumbnails: ThumbnailTimes::default(),
         outputs: Outputs::default(),
+        operations: Operations::default(),
     };
     Event::JobAdded { id, spec: Box::new(spec), at: at(1) }
 }

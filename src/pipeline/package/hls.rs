@@ -11,7 +11,7 @@ use m3u8_rs::{
 
 use super::{I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, segment_file_name, subtitle_file_name};
 use crate::{
-    media::{FrameRate, PictureSize},
+    media::{DynamicRange, FrameRate, PictureSize},
     pipeline::{package::segmenter::KeyframeRange, plan::SubtitleRendition},
 };
 
@@ -180,6 +180,10 @@ pub struct VideoVariant {
     pub codecs: String,
     /// Size of the picture.
     pub size: PictureSize,
+    /// Standard or high dynamic range.
+    pub range: DynamicRange,
+    /// It is in the codec that every player of the stream is expected to know.
+    pub is_common: bool,
     /// Rates of the pictures alone.
     pub rates: MeasuredRates,
     /// Rates of the I-frame playlist, when there is one.
@@ -254,9 +258,15 @@ pub fn multivariant_playlist(
     frame_rate: FrameRate,
 ) -> String {
     let ordered = in_order(videos, audio.first().map_or(0, |group| group.rates().average_bps));
+    let has_hdr = ordered.iter().any(|video| video.range != DynamicRange::Sdr);
+    let variant = |video: &VideoVariant, group: Option<&AudioGroup>| {
+        let mut attributes = range_attribute(video.range, has_hdr);
+        attributes.extend([rate_attribute(frame_rate)]);
+        VariantStream { other_attributes: Some(attributes), ..video_variant(video, group) }
+    };
     let groups: Vec<Option<&AudioGroup>> = if audio.is_empty() { vec![None] } else { audio.iter().map(Some).collect() };
     let mut variants: Vec<VariantStream> =
-        groups.iter().flat_map(|group| ordered.iter().map(|video| video_variant(video, *group, frame_rate))).collect();
+        groups.iter().flat_map(|group| ordered.iter().map(|video| variant(video, *group))).collect();
     variants.extend(audio.first().and_then(audio_variant));
     if !subtitles.is_empty() {
         let heaviest = |rate: fn(&MeasuredRates) -> u64| subtitles.iter().map(|track| rate(&track.rates)).max();
@@ -267,7 +277,10 @@ pub fn multivariant_playlist(
                 variant.average_bandwidth.map(|average| average + heaviest(|rates| rates.average_bps).unwrap_or(0));
         }
     }
-    variants.extend(ordered.iter().filter_map(|video| i_frame_variant(video)));
+    variants.extend(ordered.iter().filter_map(|video| {
+        let attributes = Some(range_attribute(video.range, has_hdr)).filter(|attributes| !attributes.is_empty());
+        i_frame_variant(video).map(|variant| VariantStream { other_attributes: attributes, ..variant })
+    }));
     let sound = audio.iter().flat_map(|group| group.tracks.iter().map(|track| alternative(group, track)));
     let playlist = MasterPlaylist {
         version: Some(PLAYLIST_VERSION),
@@ -288,7 +301,8 @@ pub(super) fn muxed_multivariant_playlist(
     let ordered = in_order(videos, 0);
     let with_sound = |video: &VideoVariant| {
         let codecs = sound_codecs.map_or_else(|| video.codecs.clone(), |sound| format!("{},{sound}", video.codecs));
-        VariantStream { codecs: Some(codecs), ..video_variant(video, None, frame_rate) }
+        let other_attributes = Some(HashMap::from([rate_attribute(frame_rate)]));
+        VariantStream { codecs: Some(codecs), other_attributes, ..video_variant(video, None) }
     };
     let mut variants: Vec<VariantStream> = ordered.iter().map(|video| with_sound(video)).collect();
     variants.extend(ordered.iter().filter_map(|video| i_frame_variant(video)));
@@ -300,16 +314,23 @@ pub(super) fn muxed_multivariant_playlist(
     })
 }
 
-/// A middle variant that starts fast, then the rest in falling order (Apple HLS Authoring Specification 1.32).
+/// A middle variant that starts fast, then the rest in falling order (Apple HLS Authoring Specification 1.32). It is in the
+/// common codec: players start with the first one before they have chosen among the codecs.
 fn in_order(videos: &[VideoVariant], sound_bps: u64) -> Vec<&VideoVariant> {
     let mut ordered: Vec<&VideoVariant> = videos.iter().collect();
     ordered.sort_by_key(|video| std::cmp::Reverse(video.rates.average_bps));
     let distance = |video: &VideoVariant| (video.rates.average_bps + sound_bps).abs_diff(FIRST_VARIANT_BITS_PER_SECOND);
-    if let Some(first) = (0..ordered.len()).min_by_key(|index| distance(ordered[*index])) {
+    if let Some(first) = (0..ordered.len()).min_by_key(|index| (!ordered[*index].is_common, distance(ordered[*index])))
+    {
         let video = ordered.remove(first);
         ordered.insert(0, video);
     }
     ordered
+}
+
+/// FRAME-RATE; the crate writes a rate without its three decimals.
+fn rate_attribute(frame_rate: FrameRate) -> (String, QuotedOrUnquoted) {
+    ("FRAME-RATE".to_owned(), QuotedOrUnquoted::Unquoted(format!("{:.3}", frame_rate.per_second())))
 }
 
 fn write_multivariant(playlist: &MasterPlaylist) -> String {
@@ -319,7 +340,18 @@ fn write_multivariant(playlist: &MasterPlaylist) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-fn video_variant(video: &VideoVariant, audio: Option<&AudioGroup>, frame_rate: FrameRate) -> VariantStream {
+/// VIDEO-RANGE, for all variants as soon as one is not of standard range (rfc8216bis 4.4.6.2).
+fn range_attribute(range: DynamicRange, has_hdr: bool) -> HashMap<String, QuotedOrUnquoted> {
+    let value = match range {
+        DynamicRange::Sdr if !has_hdr => return HashMap::new(),
+        DynamicRange::Sdr => "SDR",
+        DynamicRange::Pq => "PQ",
+        DynamicRange::Hlg => "HLG",
+    };
+    HashMap::from([("VIDEO-RANGE".to_owned(), QuotedOrUnquoted::Unquoted(value.to_owned()))])
+}
+
+fn video_variant(video: &VideoVariant, audio: Option<&AudioGroup>) -> VariantStream {
     let sound = audio.map_or(MeasuredRates::default(), AudioGroup::rates);
     let codecs = std::iter::once(video.codecs.as_str()).chain(audio.iter().flat_map(|group| group.codecs()));
     VariantStream {
@@ -330,11 +362,6 @@ fn video_variant(video: &VideoVariant, audio: Option<&AudioGroup>, frame_rate: F
         resolution: Some(resolution(video.size)),
         audio: audio.map(|group| group.id.to_owned()),
         closed_captions: Some(ClosedCaptionGroupId::None),
-        // The crate writes a rate without its three decimals.
-        other_attributes: Some(HashMap::from([(
-            "FRAME-RATE".to_owned(),
-            QuotedOrUnquoted::Unquoted(format!("{:.3}", frame_rate.per_second())),
-        )])),
         ..VariantStream::default()
     }
 }

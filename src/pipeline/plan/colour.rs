@@ -20,6 +20,18 @@ const SMPTE170M: ColourLabel = ColourLabel { primaries: "smpte170m", transfer: "
 /// SD of 625 lines. The matrix is the same as 525's; ITU-R BT.601 gives both the transfer function of smpte170m.
 const BT470BG: ColourLabel = ColourLabel { primaries: "bt470bg", transfer: "smpte170m", matrix: "bt470bg" };
 
+impl ColourLabel {
+    /// How kept HDR is labelled (ITU-R BT.2100); `None` for standard range.
+    pub fn of_hdr(range: DynamicRange) -> Option<Self> {
+        let transfer = match range {
+            DynamicRange::Sdr => return None,
+            DynamicRange::Pq => "smpte2084",
+            DynamicRange::Hlg => "arib-std-b67",
+        };
+        Some(Self { primaries: "bt2020", transfer, matrix: "bt2020nc" })
+    }
+}
+
 /// What each picture goes through before it is scaled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureConversion {

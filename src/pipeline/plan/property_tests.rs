@@ -99,6 +99,7 @@ proptest! {
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),
             outputs: Outputs::default(),
+            operations: crate::job::Operations::default(),
         };
         let shown = source.video[0].display_size();
         let plan = EncodePlan::resolve(&spec, &source, true).expect("a plan");

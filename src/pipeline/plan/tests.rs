@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    job::{Destination, Outputs, ThumbnailTimes},
+    job::{Destination, Operations, Outputs, ThumbnailTimes},
     media::{AudioStream, Colour, ScanType},
     preset::{SurroundCodec, find_preset},
 };
@@ -55,6 +55,7 @@ fn spec() -> JobSpec {
         destination: Destination::Folder("out".into()),
         thumbnails: ThumbnailTimes::default(),
         outputs: Outputs::default(),
+        operations: Operations::default(),
     }
 }
 

@@ -43,6 +43,8 @@ fn the_multivariant_playlist_lists_a_middle_variant_first_and_the_rest_falling()
         name: name.to_owned(),
         codecs: "avc1.64001f".to_owned(),
         size: PictureSize { width: height * 16 / 9, height },
+        range: DynamicRange::Sdr,
+        is_common: true,
         rates: MeasuredRates { peak_bps: average_bps + 1000, average_bps },
         i_frame_rates: Some(MeasuredRates { peak_bps: 100, average_bps: 90 }),
     };

@@ -12,7 +12,7 @@ use super::{
     segmenter::{KeyframeRange, TrackFormat},
 };
 use crate::{
-    media::PictureSize,
+    media::{DynamicRange, PictureSize},
     tools::{
         atomic_file,
         child::{self, ChildError},
@@ -207,6 +207,8 @@ fn muxed_variant(
             name: track.name.clone(),
             codecs: codecs.clone(),
             size: PictureSize { width: *width, height: *height },
+            range: DynamicRange::Sdr,
+            is_common: true,
             rates: hls::measure(&segments, target_duration),
             i_frame_rates: Some(hls::measure_i_frames(&written.segments, track.timescale, target_duration)),
         },
