@@ -227,7 +227,7 @@ const JPEG_COLOURS: &str = "in_range=tv:out_range=pc:out_color_matrix=bt601,form
 fn storyboard_chain(storyboard: &StoryboardPlan) -> String {
     let StoryboardPlan { interval_frames, tile, columns, rows } = storyboard;
     format!(
-        "[b]select='not(mod(n,{interval_frames}))',scale={}:{}:flags=area:{JPEG_COLOURS},tile={columns}x{rows}[storyboard]",
+        "[board]select='not(mod(n,{interval_frames}))',scale={}:{}:flags=area:{JPEG_COLOURS},tile={columns}x{rows}[storyboard]",
         tile.width, tile.height
     )
 }

@@ -143,6 +143,13 @@ impl PlanError {
     }
 }
 
+fn deinterlaces(choice: Deinterlace, is_interlaced: bool) -> bool {
+    match choice {
+        Deinterlace::Automatic => is_interlaced,
+        choice => choice == Deinterlace::Always,
+    }
+}
+
 fn capitalised(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
@@ -180,10 +187,7 @@ impl EncodePlan {
         warn_of_hold(source, &mut warnings);
         let hold_last_picture = timing::time_after_picture(source);
         let asked = &spec.operations;
-        conversion.deinterlace = match asked.deinterlace {
-            Deinterlace::Automatic => conversion.deinterlace,
-            choice => choice == Deinterlace::Always,
-        };
+        conversion.deinterlace = deinterlaces(asked.deinterlace, conversion.deinterlace);
         let timing = Timing::new(timing::output_frame_rate(video), spec.preset.keyframes);
         let picture_duration = source.picture_duration().filter(|duration| !duration.is_zero());
         let source_duration = picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default());
@@ -197,14 +201,12 @@ impl EncodePlan {
         warn_of_picture(video, &conversion, (&renditions, spec.preset.video.rate_control), &mut warnings);
         // A held picture is worth no thumbnail of its own.
         let pictured = if operations.trim.is_some() { duration } else { picture_duration };
-        let largest = renditions.first().map_or(size, |rendition| rendition.size);
-        let storyboard = || StoryboardPlan::new(largest, timing.frame_rate, duration);
         let plan = Self {
             most_frames: most_frames(source, video, timing.frame_rate, (hold_last_picture, operations.trim)),
             source: spec.source.clone(),
             video_stream: Some(video.index),
             pictures: PicturePlan::new(&spec.thumbnails, pictured, timing.frame_rate),
-            storyboard: spec.outputs.storyboard.then(storyboard),
+            storyboard: StoryboardPlan::asked_for(spec, renditions[0].size, (timing.frame_rate, duration)),
             timing,
             warnings,
             conversion,

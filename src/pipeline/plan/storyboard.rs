@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::media::{FrameRate, PictureSize};
+use crate::{
+    job::JobSpec,
+    media::{FrameRate, PictureSize},
+};
 
 /// Length of a picture's longer side in pixels. Eight of them side by side stay under 2048, which old phones can show.
 const LONG_SIDE: u32 = 240;
@@ -30,8 +33,17 @@ pub struct StoryboardPlan {
 }
 
 impl StoryboardPlan {
+    /// The storyboard of a job that asks for one.
+    pub(super) fn asked_for(
+        spec: &JobSpec,
+        picture: PictureSize,
+        (frame_rate, duration): (FrameRate, Option<Duration>),
+    ) -> Option<Self> {
+        spec.outputs.storyboard.then(|| Self::new(picture, frame_rate, duration))
+    }
+
     /// For a picture of this size and rate; `duration` is that of the source, where it is known.
-    pub(super) fn new(picture: PictureSize, frame_rate: FrameRate, duration: Option<Duration>) -> Self {
+    fn new(picture: PictureSize, frame_rate: FrameRate, duration: Option<Duration>) -> Self {
         let fitting = duration.and_then(|duration| INTERVALS.iter().find(|(longest, _)| duration <= *longest));
         let interval = fitting.map_or(LONGEST_INTERVAL, |(_, interval)| *interval);
         Self {
