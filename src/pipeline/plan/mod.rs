@@ -6,6 +6,7 @@ mod language;
 mod operations;
 mod pictures;
 mod renditions;
+mod storyboard;
 mod subtitles;
 mod target_size;
 mod timing;
@@ -24,6 +25,7 @@ pub use language::{language_name, language_tag};
 pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
 pub use pictures::{PicturePlan, PlannedPicture};
 pub use renditions::VideoRendition;
+pub use storyboard::StoryboardPlan;
 pub use subtitles::{SubtitleOrigin, SubtitleRendition};
 pub use timing::Timing;
 
@@ -71,6 +73,8 @@ pub struct EncodePlan {
     pub subtitles: Vec<SubtitleRendition>,
     /// Poster and thumbnails; for a source of sound alone, the picture of its waveform.
     pub pictures: PicturePlan,
+    /// Small pictures for the seek bar, if they are asked for.
+    pub storyboard: Option<StoryboardPlan>,
     /// Expected length.
     pub duration: Option<Duration>,
     /// The most frames that the source gives, where its container tells its length exactly.
@@ -177,7 +181,7 @@ impl EncodePlan {
         let hold_last_picture = timing::time_after_picture(source);
         let asked = &spec.operations;
         conversion.deinterlace = asked.deinterlace.applies_to(conversion.deinterlace);
-        let timing = Timing::for_rate(timing::output_frame_rate(video));
+        let timing = Timing::new(timing::output_frame_rate(video), spec.preset.keyframes);
         let picture_duration = source.picture_duration().filter(|duration| !duration.is_zero());
         let source_duration = picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default());
         let operations::Trimmed { trim, duration } =
@@ -195,6 +199,7 @@ impl EncodePlan {
             source: spec.source.clone(),
             video_stream: Some(video.index),
             pictures: PicturePlan::new(&spec.thumbnails, pictured, timing.frame_rate),
+            storyboard: StoryboardPlan::asked_for(spec, renditions[0].size, (timing.frame_rate, duration)),
             timing,
             warnings,
             conversion,
@@ -254,6 +259,7 @@ impl EncodePlan {
             audio,
             subtitles,
             pictures: PicturePlan::waveform(),
+            storyboard: None,
             duration: source.duration.filter(|duration| !duration.is_zero()),
             most_frames: None,
             warnings,
