@@ -103,9 +103,10 @@ fn filter(level: LevelFilter) -> EnvFilter {
 fn filter_of(asked: Option<&str>, level: LevelFilter) -> EnvFilter {
     let others = level.min(LevelFilter::WARN);
     let base = asked.map_or_else(|| format!("{others},reelpress={level}"), str::to_owned);
-    let discreet: String = DISCREET.iter().map(|part| format!(",{part}=warn")).collect();
-    // It warns of every box that it has no name for, which are not wrong: their bytes are kept.
-    EnvFilter::builder().parse_lossy(format!("mp4_atom=error,{base}{discreet}"))
+    let discreet: String = DISCREET.iter().map(|part| format!(",{part}=error")).collect();
+    // One warns of every box that it has no name for, which are not wrong, their bytes are kept; the other of displays
+    // that do not tell their size.
+    EnvFilter::builder().parse_lossy(format!("mp4_atom=error,winit=error,{base}{discreet}"))
 }
 
 /// Standard error with progress bars.
@@ -137,7 +138,7 @@ mod tests {
         for asked in ["trace", "aws_config=trace,aws_sigv4=debug", "debug,aws_sdk_s3=trace"] {
             let filter = filter_of(Some(asked), LevelFilter::INFO).to_string();
             for part in DISCREET {
-                assert!(filter.contains(&format!("{part}=warn")), "{filter}");
+                assert!(filter.contains(&format!("{part}=error")), "{filter}");
                 assert!(!filter.contains(&format!("{part}=trace")) && !filter.contains(&format!("{part}=debug")));
             }
         }

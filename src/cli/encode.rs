@@ -138,7 +138,13 @@ fn destination(context: &Context, arguments: &EncodeArguments) -> Result<Destina
             "--keep is for s3:// destinations: a folder keeps its stream anyway",
             "Leave --keep out, or give an s3:// destination with --out",
         )),
-        (None, Some(folder)) => Ok(Destination::Folder(absolute(folder))),
+        (None, Some(folder)) => match folder.to_str().and_then(|text| text.split_once("://")) {
+            Some((scheme, _)) => Err(bad_usage(
+                format!("{scheme}:// is no destination that Reelpress knows"),
+                "Give a folder, or s3://bucket/prefix",
+            )),
+            None => Ok(Destination::Folder(absolute(folder))),
+        },
         (None, None) => Ok(context.settings.destination()),
     }
 }

@@ -169,7 +169,11 @@ fn retry_line(retry: &PlannedRetry) -> String {
 }
 
 fn done_line(report: &Report) -> String {
-    let renditions = format::count(report.renditions.len() as u64, "rendition", "renditions");
+    let pictures = report.renditions.iter().filter(|rendition| rendition.size.is_some()).count();
+    let renditions = match pictures {
+        0 => "sound alone".to_owned(),
+        count => format::count(count as u64, "rendition", "renditions"),
+    };
     let (size, time) = (format::bytes(report.total_bytes), format::clock(report.wall_time));
     format!("done: {renditions}, {size} in {time}")
 }

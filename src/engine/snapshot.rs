@@ -231,6 +231,7 @@ impl Job {
             self.plan = None;
         }
         self.files = Arc::default();
+        self.log = Arc::default();
         self.ended_at = None;
     }
 }
@@ -372,7 +373,10 @@ impl Job {
                 self.files = Arc::new(report.files.clone());
                 self.end(JobState::Done { report: report.clone() }, *at);
             }
-            Event::JobFailed { failure, at, .. } => self.end(JobState::Failed { failure: failure.clone() }, *at),
+            Event::JobFailed { failure, at, .. } => {
+                self.log_failure(failure);
+                self.end(JobState::Failed { failure: failure.clone() }, *at);
+            }
             Event::JobCancelled { at, .. } => {
                 self.unpublished = None;
                 self.end(JobState::Cancelled, *at);
@@ -423,6 +427,14 @@ impl Job {
             JobState::Cancelled => events.push(Event::JobCancelled { id, at }),
         }
         events
+    }
+
+    /// The log is where people look for the reason.
+    fn log_failure(&mut self, failure: &Failure) {
+        let log = Arc::make_mut(&mut self.log);
+        log.extend(std::iter::once(failure.headline.as_str()).chain(failure.detail.lines()).map(str::to_owned));
+        let surplus = log.len().saturating_sub(LOG_LINES_KEPT);
+        log.drain(..surplus);
     }
 
     fn hold(&mut self, is_held: bool) {

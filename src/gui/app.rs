@@ -154,7 +154,11 @@ impl ReelpressApp {
 
     fn take_event(&mut self, ctx: &egui::Context, event: Event) {
         match event {
-            Event::PreviewReady { id, url } if self.previews_asked.remove(&id) => self.desktop.open(url),
+            Event::PreviewReady { id, url } if self.previews_asked.remove(&id) => {
+                // A browser that does not come up tells nobody: the address is there to be copied.
+                self.view.notify(NoticeMessage::Text(format!("The preview opens in the browser: {url}")));
+                self.desktop.open(url);
+            }
             Event::Noticed { failure } => self.view.notify(NoticeMessage::Failure(failure)),
             Event::JobsRemoved { ids } => self.removed(&ids),
             Event::Stopped => self.engine_ended(ctx),

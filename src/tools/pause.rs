@@ -66,8 +66,8 @@ mod tests {
 
     /// The letter of the kernel for what a process does: T is stopped.
     fn state_of(process_id: u32) -> char {
-        let text = std::fs::read_to_string(format!("/proc/{process_id}/stat")).unwrap();
-        text.rsplit(") ").next().and_then(|rest| rest.chars().next()).unwrap()
+        let text = std::fs::read_to_string(format!("/proc/{process_id}/stat")).expect("the process is known");
+        text.rsplit(") ").next().and_then(|rest| rest.chars().next()).expect("the kernel tells a state")
     }
 
     #[test]

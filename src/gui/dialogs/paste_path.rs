@@ -38,8 +38,14 @@ pub fn path_ui(ui: &Ui, form: &mut PathForm, actions: &mut Vec<Action>) -> bool 
         PathPurpose::Ffmpeg | PathPurpose::SettingsFfmpeg => "Path of ffmpeg",
         PathPurpose::SettingsFfprobe => "Path of ffprobe",
     };
+    let example = match form.purpose {
+        PathPurpose::AddFiles => "/home/anna/Videos/film.mp4",
+        PathPurpose::AddFolder | PathPurpose::OutputFolder | PathPurpose::SettingsOutputFolder => "/home/anna/Videos",
+        PathPurpose::Ffmpeg | PathPurpose::SettingsFfmpeg => "/usr/bin/ffmpeg",
+        PathPurpose::SettingsFfprobe => "/usr/bin/ffprobe",
+    };
     dialog(ui, (form.purpose.title(), 520.0), |ui| {
-        let response = text_field(ui, label, &mut form.text, "/home/anna/Videos/film.mp4");
+        let response = text_field(ui, label, &mut form.text, example);
         if std::mem::take(&mut form.takes_keyboard) {
             response.request_focus();
         }

@@ -19,7 +19,7 @@ use crate::{
     settings::Appearance,
 };
 
-const BODY_HEIGHT: f32 = 340.0;
+const BODY_HEIGHT: f32 = 400.0;
 
 /// Shows the settings; true when they were saved or left.
 pub fn settings_ui(
@@ -37,7 +37,7 @@ pub fn settings_ui(
             ui,
             |ui| {
                 ui.set_min_size(egui::vec2(ui.available_width() - theme::SPACE[2], height));
-                ui.set_max_width(ui.available_width() - theme::SPACE[2]);
+                ui.set_max_width(ui.available_width() - theme::SPACE[3]);
                 match form.section {
                     SettingsSection::General => general(ui, form, has_file_dialogs, actions),
                     SettingsSection::Ffmpeg => ffmpeg(ui, snapshot, (form, has_file_dialogs), actions),
@@ -149,7 +149,8 @@ fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut V
         }
     });
     if form.has_tested {
-        test_result(ui, &snapshot.destination_test);
+        let result = ui.scope(|ui| test_result(ui, &snapshot.destination_test)).response;
+        result.scroll_to_me(Some(egui::Align::BOTTOM));
     }
 }
 

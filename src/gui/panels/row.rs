@@ -57,6 +57,8 @@ pub fn row_ui(
     let is_selected = view.selected == Some(job.id);
     let description = wording::row_description(job, snapshot.queue_paused);
     response.widget_info(|| WidgetInfo::selected(Role::ListItem, true, is_selected, &description));
+    // Names of sources may come twice in a queue: what is in a row is told apart by the job.
+    let ui = &mut ui.new_child(egui::UiBuilder::new().id_salt(("row", job.id)).max_rect(rect));
     let palette = theme::palette(ui);
     paint_ground(ui, rect, &response, (is_selected, palette));
     if response.clicked() || response.secondary_clicked() {
@@ -227,9 +229,8 @@ fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, queue_paused, palette
     let place = pos2(left + 21.0, middle.y);
     let font = (theme::body(), palette.text);
     text::paint_elided(ui, place, &wording::state_word(job), font, width - 70.0);
-    let ink = if matches!(job.state, JobState::Failed { .. }) { palette.bad } else { palette.weak };
     let below = pos2(left, rect.top() + lines[1]);
-    text::paint_elided(ui, below, &words, (theme::facts(), ink), width);
+    text::paint_elided(ui, below, &words, (theme::facts(), palette.weak), width);
     if let Some(progress) = job.progress() {
         let right_middle = pos2(columns.state.max, middle.y);
         let percent = format::percent(progress.fraction);

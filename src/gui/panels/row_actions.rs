@@ -42,7 +42,11 @@ fn actions_for(job: &Job) -> Vec<JobAction> {
     let remove = || send(icon::CLOSE, "Remove", Command::Remove { id });
     let list = match &job.state {
         JobState::Running { is_paused: true, .. } => vec![Some(resume()), Some(cancel()), preview, open_folder],
-        JobState::Running { .. } => vec![preview, Some(cancel()), pause(), open_folder],
+        // Cancel keeps its place when the stream can be watched.
+        JobState::Running { .. } => match preview {
+            Some(preview) => vec![Some(preview), Some(cancel()), pause(), open_folder],
+            None => vec![pause(), Some(cancel()), open_folder],
+        },
         JobState::Waiting if job.retry.is_some() => {
             vec![Some(send(icon::RETRY, "Try now", Command::Retry { id })), Some(remove())]
         }

@@ -83,6 +83,13 @@ impl CheckError {
             Self::Cancelled => FailureKind::Internal,
             _ => FailureKind::SourceUnreadable,
         };
+        if let Self::Unreadable { place, detail } = &self {
+            return Failure::new(
+                kind,
+                format!("{place} can't be read: {}", detail.trim_start_matches("can't be read: ")),
+                hint,
+            );
+        }
         let text = self.to_string();
         let mut letters = text.chars();
         let headline: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();

@@ -164,7 +164,9 @@ impl ProbeError {
             Self::Unreadable { .. } => {
                 (FailureKind::SourceUnreadable, "Check that the disk or network share is connected, then try again")
             }
-            Self::RefersToOthers { .. } => (FailureKind::SourceInvalid, "Add the video files that it names instead"),
+            Self::RefersToOthers { .. } => {
+                (FailureKind::SourceInvalid, "Choose a video file; of a list, add the files that it names")
+            }
             Self::NotMedia { .. } => {
                 (FailureKind::SourceInvalid, "Check that the file plays elsewhere; it may be damaged or not a video")
             }

@@ -160,6 +160,12 @@ pub enum PublishError {
         /// What the system says.
         detail: String,
     },
+    /// There is no such folder.
+    #[error("{} does not exist", folder.display())]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The folder has no file that could be published.
     #[error("there is nothing to publish in {}", folder.display())]
     NothingToPublish {
@@ -211,6 +217,7 @@ impl PublishError {
             | Self::WrongRegion { .. }
             | Self::ClockSkew { .. }
             | Self::Refused { .. }
+            | Self::NoFolder { .. }
             | Self::NothingToPublish { .. }
             | Self::Cancelled => FailureKind::InvalidRequest,
             Self::BucketMissing { .. } => FailureKind::BucketMissing,
@@ -258,6 +265,7 @@ impl PublishError {
             Self::LocalFile { .. } => {
                 "Leave the stream's folder alone while it is published, then try again".to_owned()
             }
+            Self::NoFolder { .. } => "Check the path of the stream's folder".to_owned(),
             Self::NothingToPublish { .. } => "Choose the folder that holds the stream's playlists".to_owned(),
             Self::PlaylistIncomplete { .. } => "Encode the source again, or restore the missing files".to_owned(),
             Self::Internal { .. } => "Try again, and report it with the details".to_owned(),
@@ -284,6 +292,7 @@ impl PublishError {
             | Self::InvalidName { .. }
             | Self::InUse { .. }
             | Self::ContentDiffers { .. }
+            | Self::NoFolder { .. }
             | Self::NothingToPublish { .. }
             | Self::Cancelled => String::new(),
         }

@@ -236,7 +236,10 @@ pub fn publish_folder(
     cancel: &CancelToken,
 ) -> Result<PublishedLocation, PublishError> {
     let unreadable = |detail: String| PublishError::LocalFile { file: folder.to_owned(), detail };
-    let folder = folder.canonicalize().map_err(|error| unreadable(error.to_string()))?;
+    let folder = folder.canonicalize().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => PublishError::NoFolder { folder: folder.to_owned() },
+        _ => unreadable(error.to_string()),
+    })?;
     let name = folder.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| PublishError::InvalidName { name: folder.display().to_string() })?;
     let files = published_files(&folder)?;
