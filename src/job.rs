@@ -212,6 +212,9 @@ pub struct Progress {
     pub published_files: u64,
     /// Files of the stream that are finished so far.
     pub finished_files: u64,
+    /// Why nothing goes up at this moment, in one line; the upload goes on by itself.
+    #[serde(default)]
+    pub upload_interruption: Option<String>,
     /// Bytes a second of the upload, measured over the last seconds.
     pub upload_bytes_per_second: Option<f64>,
     /// What each rendition has come to, in the order of the plan.
@@ -247,6 +250,7 @@ impl Default for Progress {
             playable: None,
             published_files: 0,
             finished_files: 0,
+            upload_interruption: None,
             upload_bytes_per_second: None,
             renditions: Vec::new(),
         }
@@ -306,6 +310,26 @@ pub struct Report {
     pub wall_time: Duration,
     /// What the user should know although the job is done.
     pub warnings: Vec<String>,
+}
+
+/// A stream that is finished on this machine, on its way to its destination.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnpublishedStream {
+    /// What was made; without URLs.
+    pub report: Report,
+    /// Key under which its files lie at the destination, without a slash at its end.
+    pub prefix: String,
+}
+
+impl UnpublishedStream {
+    /// The folder that holds the stream, if all its files are there in their size.
+    pub fn whole_folder(&self) -> Option<&std::path::Path> {
+        let folder = self.report.folder.as_deref()?;
+        let is_there = |file: &FileReport| {
+            std::fs::metadata(folder.join(&file.path)).is_ok_and(|found| found.is_file() && found.len() == file.bytes)
+        };
+        (!self.report.files.is_empty() && self.report.files.iter().all(is_there)).then_some(folder)
+    }
 }
 
 /// One rendition of a finished stream.

@@ -16,7 +16,8 @@
 //! MP4 to a pipe ([`pipeline::encode`]). [`pipeline::package::segmenter`] cuts that stream into CMAF segments as it
 //! arrives, on a timeline that we write ourselves, so that it does not depend on ffmpeg's version.
 //! [`pipeline::package`] names the segments in playlists that can be played while they grow, and
-//! [`pipeline::publish`] uploads each file as it is finished, playlists only after all that they name.
+//! [`pipeline::publish`] uploads each file as it is finished, playlists only after all that they name. No job is done
+//! before [`pipeline::check`] has read its stream again and judged it by the rules that `reelpress check` has for any.
 //!
 //! # Who talks to whom
 //!
@@ -44,7 +45,9 @@
 //! | `engine-network` | two workers of the tokio runtime: uploads, previews; with its pool for short blocking work |
 //! | `job-<id>` | one running job: drives ffmpeg, listens to its report |
 //! | `job-segmenter` | reads the job's pipe, writes segments and playlists |
+//! | `network` | the same workers for `reelpress publish`, which needs no engine |
 //! | `interrupt` | the terminal's Ctrl-C |
+//! | `ffmpeg-download` | fetches ffmpeg after the user agreed |
 //! | `thumbnails`, `system-fonts`, `file-dialog`, `open`, `sample` | what the window must not wait for |
 //! | `child-watch`, `child-killer` | end a helper process that takes too long or is cancelled |
 //!

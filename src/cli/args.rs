@@ -74,6 +74,8 @@ pub enum CommandArguments {
     Presets(PresetsArguments),
     /// Serve a stream on this machine and open a player in the browser
     Preview(PreviewArguments),
+    /// Judge a finished HLS stream, of any maker: its playlists, and every segment
+    Check(CheckArguments),
     /// Check ffmpeg, the disk and a destination, and tell what to do about each finding
     Doctor(DoctorArguments),
     /// Download ffmpeg into the app's own data folder
@@ -264,6 +266,18 @@ pub struct PreviewArguments {
     /// Only print the address of the player
     #[arg(long)]
     pub no_open: bool,
+}
+
+/// Judge a stream
+#[derive(Debug, Args)]
+#[command(after_long_help = super::check::DOCUMENTATION)]
+pub struct CheckArguments {
+    /// A folder with a stream in it, a playlist, or the URL of a playlist
+    #[arg(value_name = "DIR|FILE|URL")]
+    pub stream: PathBuf,
+    /// As JSON; --help documents it
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Check what encoding needs

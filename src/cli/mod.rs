@@ -1,6 +1,7 @@
 //! The terminal: arguments in, data on standard output, the rest on standard error, an exit code out.
 
 mod args;
+mod check;
 mod destination;
 mod doctor;
 mod encode;
@@ -18,7 +19,7 @@ mod wire;
 use std::path::{Path, PathBuf};
 
 pub use args::{
-    Arguments, CommandArguments, DoctorArguments, EncodeArguments, GeneralArguments, PresetsArguments,
+    Arguments, CheckArguments, CommandArguments, DoctorArguments, EncodeArguments, GeneralArguments, PresetsArguments,
     PreviewArguments, ProbeArguments, PublishArguments, S3Arguments, SetupArguments, Speed,
 };
 pub use outcome::Outcome;
@@ -66,6 +67,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         CommandArguments::Probe(arguments) => probe::run(&context, &arguments, &interrupt),
         CommandArguments::Presets(arguments) => list_presets(&context, &arguments),
         CommandArguments::Preview(arguments) => preview::run(&context, &arguments, &interrupt),
+        CommandArguments::Check(arguments) => check::run(&context, &arguments, &interrupt),
         CommandArguments::Doctor(arguments) => doctor::run(&context, &arguments, &interrupt),
         CommandArguments::Setup(arguments) => setup::run(&context, &arguments, &interrupt),
     }

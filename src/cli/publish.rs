@@ -72,6 +72,7 @@ pub(super) fn network(context: &Context) -> Option<tokio::runtime::Runtime> {
 fn line(status: &PublishStatus) -> String {
     let mut parts = vec![format!("{} of {} files", status.published_files, status.finished_files)];
     parts.extend(status.bytes_per_second.map(format::bytes_per_second));
+    parts.extend(status.interruption.as_ref().map(|reason| format!("{}, goes on by itself", reason.headline)));
     parts.join("  ")
 }
 

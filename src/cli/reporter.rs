@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{output::Output, wire::WireEvent};
 use crate::{
-    engine::Event,
+    engine::{Event, MOST_RETRIES, PlannedRetry},
     format,
     job::{JobId, JobSpec, Progress, Report, Stage},
 };
@@ -73,6 +73,7 @@ impl Reporter for BarReporter<'_> {
                 bar.set_position(BAR_STEPS);
                 bar.finish_with_message(done_line(report));
             }
+            (Event::JobRetryPlanned { retry, .. }, Some(bar)) => bar.set_message(retry_line(retry)),
             (Event::JobFailed { .. }, Some(bar)) => bar.abandon_with_message("failed"),
             (Event::JobCancelled { .. }, Some(bar)) => bar.abandon_with_message("cancelled"),
             _ => {}
@@ -97,6 +98,7 @@ impl Reporter for LineReporter<'_> {
                 self.output.say(&format!("{name}: {}", stage_line(progress)));
             }
             Event::JobFinished { report, .. } => self.output.say(&format!("{name}: {}", done_line(report))),
+            Event::JobRetryPlanned { retry, .. } => self.output.say(&format!("{name}: {}", retry_line(retry))),
             Event::JobCancelled { .. } => self.output.say(&format!("{name}: cancelled")),
             _ => {}
         }
@@ -148,6 +150,9 @@ fn stage_line(progress: &Progress) -> String {
 
 fn progress_line(progress: &Progress) -> String {
     let mut parts = vec![progress.stage.working_label().to_owned()];
+    if let Some(interruption) = &progress.upload_interruption {
+        parts.push(format!("{interruption}, goes on by itself"));
+    }
     if progress.stage == Stage::Publish {
         parts.push(format!("{} of {} files", progress.published_files, progress.finished_files));
         parts.extend(progress.upload_bytes_per_second.map(format::bytes_per_second));
@@ -157,6 +162,10 @@ fn progress_line(progress: &Progress) -> String {
     }
     parts.extend(progress.time_left.map(|left| format!("{} left", format::clock(left))));
     parts.join("  ")
+}
+
+fn retry_line(retry: &PlannedRetry) -> String {
+    format!("{}, begins again soon (try {} of {MOST_RETRIES})", retry.failure.headline, retry.number)
 }
 
 fn done_line(report: &Report) -> String {

@@ -27,11 +27,14 @@ Events of --json, one object a line on standard output. `event` tells which; eve
                   warnings
   job_progressed  percent (of the whole job), stage (probe, encode, package, publish), encoded_seconds, fps, speed,
                   time_left_seconds, bytes_written, playable_seconds, renditions (how many), published_files,
-                  finished_files; at most ten a second
+                  finished_files, upload_interruption (why the upload waits at this moment, null while it does not);
+                  at most ten a second
   files_finished  files [{path, bytes}]
   job_finished    folder, multivariant_playlist, urls, renditions [{name, codecs, width, height, target_bps,
                   average_bps, peak_bps, bytes, segments}], files [{path, bytes}], duration_seconds, total_bytes,
                   wall_seconds, warnings
+  job_retry_planned  number (of the try that follows, from 1), not_before (RFC 3339), failure {kind, stage, headline,
+                  hint, detail}: the cause may pass, the job begins again by itself
   job_failed      source, failure {kind, stage, headline, hint, detail}
   job_cancelled
   noticed         failure {kind, stage, headline, hint, detail}: something that belongs to no job, such as a folder
@@ -77,6 +80,8 @@ pub(super) enum WireEvent {
         #[serde(flatten)]
         report: Box<WireReport>,
     },
+    /// The job failed and begins again by itself.
+    JobRetryPlanned { job: JobId, number: u32, not_before: String, failure: WireFailure },
     /// The job ended without a stream.
     JobFailed { job: JobId, source: String, failure: WireFailure },
     /// The user stopped the job.
@@ -123,6 +128,7 @@ pub(super) struct WireProgress {
     renditions: usize,
     published_files: u64,
     finished_files: u64,
+    upload_interruption: Option<String>,
 }
 
 /// What came out.
@@ -183,6 +189,12 @@ impl WireEvent {
             Event::JobFinished { id, report, .. } => {
                 Self::JobFinished { job: *id, report: Box::new(WireReport::of(report)) }
             }
+            Event::JobRetryPlanned { id, retry } => Self::JobRetryPlanned {
+                job: *id,
+                number: retry.number,
+                not_before: retry.not_before.to_string(),
+                failure: WireFailure::of(&retry.failure),
+            },
             Event::JobFailed { id, failure, .. } => Self::JobFailed {
                 job: *id,
                 source: spec.map(|spec| text(&spec.source)).unwrap_or_default(),
@@ -247,6 +259,7 @@ impl WireProgress {
             renditions: progress.rendition_count,
             published_files: progress.published_files,
             finished_files: progress.finished_files,
+            upload_interruption: progress.upload_interruption.clone(),
         }
     }
 }
@@ -300,6 +313,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::engine::PlannedRetry;
 
     fn line(event: &Event) -> serde_json::Value {
         serde_json::to_value(WireEvent::of(event, None).unwrap()).unwrap()
@@ -356,6 +370,10 @@ mod tests {
             Event::JobProgressed { id, progress: Box::default() },
             Event::FilesFinished { id, files: Vec::new() },
             Event::JobFinished { id, report: Box::new(report), at },
+            Event::JobRetryPlanned {
+                id,
+                retry: Box::new(PlannedRetry { number: 1, not_before: at, failure: failure.clone() }),
+            },
             Event::JobFailed { id, failure: failure.clone(), at },
             Event::JobCancelled { id, at },
             Event::Noticed { failure },

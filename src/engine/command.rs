@@ -21,7 +21,7 @@ pub enum Command {
         /// Which job.
         id: JobId,
     },
-    /// Put a failed or cancelled job back into the queue.
+    /// Put a failed or cancelled job back into the queue; let one that waits for its next try begin at once.
     Retry {
         /// Which job.
         id: JobId,

@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender, select_biased};
 use jiff::Timestamp;
 
 use super::{
-    Command, Event, Showcase, Snapshot, ToolStatus,
+    Command, Event, Job, PlannedRetry, Showcase, Snapshot, ToolStatus,
     intake_thread::{Inspection, IntakeRequest},
     job_thread::{self, JobOutcome, RunningJob},
     journal::Journal,
@@ -21,6 +21,8 @@ use crate::{
 
 /// Progress goes out ten times a second at most.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// How soon a job begins after its time has come.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// How often free disk space is measured.
 const DISK_INTERVAL: Duration = Duration::from_secs(10);
 /// How long the end of the program waits for its jobs to clean up.
@@ -57,11 +59,14 @@ impl Dispatcher {
     pub(super) fn run(mut self, commands: &Receiver<Command>, reports: &Receiver<WorkerReport>) {
         let disk = crossbeam_channel::tick(DISK_INTERVAL);
         let progress = crossbeam_channel::tick(PROGRESS_INTERVAL);
+        let retries = crossbeam_channel::tick(RETRY_INTERVAL);
         let idle = crossbeam_channel::never();
         self.services.check_tools(&self.snapshot.settings);
         self.services.measure_disk(&self.snapshot.settings);
         loop {
             let progress = if self.running.is_empty() { &idle } else { &progress };
+            let has_retries = self.snapshot.jobs.iter().any(|job| job.waits_for_retry().is_some());
+            let retries = if has_retries { &retries } else { &idle };
             select_biased! {
                 recv(commands) -> command => match command {
                     Ok(Command::Stop) | Err(_) => break,
@@ -69,6 +74,8 @@ impl Dispatcher {
                 },
                 recv(reports) -> report => if let Ok(report) = report { self.report(report) },
                 recv(progress) -> _ => self.drain_slots(),
+                // Jobs whose time has come are started below.
+                recv(retries) -> _ => {},
                 recv(disk) -> _ => self.services.measure_disk(&self.snapshot.settings),
             }
             self.start_jobs();
@@ -149,7 +156,8 @@ impl Dispatcher {
 
     fn retry(&mut self, id: JobId) {
         let Some(job) = self.snapshot.job(id) else { return };
-        if matches!(job.state, JobState::Failed { .. } | JobState::Cancelled) {
+        let is_over = matches!(job.state, JobState::Failed { .. } | JobState::Cancelled);
+        if is_over || job.waits_for_retry().is_some() {
             let request = job.source.is_none().then(|| IntakeRequest::Inspect { id, source: job.spec.source.clone() });
             self.emit(vec![Event::JobRequeued { id }]);
             if let Some(request) = request {
@@ -183,6 +191,7 @@ impl Dispatcher {
             WorkerReport::Noticed { id, notice } => match notice {
                 Notice::SourceProbed(source) => self.emit(vec![Event::SourceProbed { id, source }]),
                 Notice::Planned(plan) => self.emit(vec![Event::JobPlanned { id, plan }]),
+                Notice::StreamMade(stream) => self.emit(vec![Event::StreamMade { id, stream }]),
                 Notice::Progressed(_) | Notice::FilesFinished(_) | Notice::Logged(_) => {}
             },
             WorkerReport::Ended { id, outcome } => self.job_ended(id, outcome),
@@ -246,11 +255,14 @@ impl Dispatcher {
         let Some(toolbox) = &self.toolbox else { return };
         let toolbox = toolbox.clone();
         while !self.snapshot.queue_paused && self.running.len() < self.snapshot.settings.running_jobs.max(1) {
-            let next = self.snapshot.jobs.iter().find(|job| job.state == JobState::Waiting);
+            let now = Timestamp::now();
+            let is_due = |job: &Job| job.waits_for_retry().is_none_or(|retry| retry.not_before <= now);
+            let next = self.snapshot.jobs.iter().find(|job| job.state == JobState::Waiting && is_due(job));
             let Some(job) = next.map(Arc::clone) else { return };
             let request = JobRequest {
                 id: job.id,
                 spec: job.spec.clone(),
+                unpublished: job.unpublished.as_deref().cloned(),
                 toolbox: toolbox.clone(),
                 cancel: CancelToken::default(),
                 runtime: self.services.runtime_handle(),
@@ -288,7 +300,14 @@ impl Dispatcher {
             Ok(report) => Event::JobFinished { id, report, at },
             Err(JobEnd::Cancelled) if requeue => Event::JobRequeued { id },
             Err(JobEnd::Cancelled) => Event::JobCancelled { id, at },
-            Err(JobEnd::Failed(failure)) => Event::JobFailed { id, failure, at },
+            Err(JobEnd::Failed(failure)) => {
+                let job = self.snapshot.job(id);
+                let tries = job.and_then(|job| job.retry.as_ref()).map_or(0, |retry| retry.number);
+                match PlannedRetry::after(&failure, tries, at) {
+                    Some(retry) => Event::JobRetryPlanned { id, retry: Box::new(retry) },
+                    None => Event::JobFailed { id, failure, at },
+                }
+            }
         };
         self.emit(vec![event]);
     }

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::{DestinationTest, ToolStatus};
+use super::{
+    retry::PlannedRetry,
+    snapshot::{DestinationTest, ToolStatus},
+};
 use crate::{
     failure::Failure,
-    job::{FileReport, JobId, JobSpec, Progress, Report},
+    job::{FileReport, JobId, JobSpec, Progress, Report, UnpublishedStream},
     media::SourceMedia,
     pipeline::plan::PlanSummary,
     settings::Settings,
@@ -76,6 +79,13 @@ pub enum Event {
         /// The line.
         line: String,
     },
+    /// The stream is finished on this machine; what is left is to publish it.
+    StreamMade {
+        /// Which job.
+        id: JobId,
+        /// What was made, and where it goes.
+        stream: Box<UnpublishedStream>,
+    },
     /// The job ended with a stream.
     JobFinished {
         /// Which job.
@@ -93,6 +103,13 @@ pub enum Event {
         failure: Failure,
         /// When.
         at: Timestamp,
+    },
+    /// The job failed for a cause that may pass, and begins again by itself.
+    JobRetryPlanned {
+        /// Which job.
+        id: JobId,
+        /// When, and why.
+        retry: Box<PlannedRetry>,
     },
     /// The user stopped the job.
     JobCancelled {
@@ -189,8 +206,10 @@ impl Event {
             | Self::JobProgressed { id, .. }
             | Self::FilesFinished { id, .. }
             | Self::JobLogged { id, .. }
+            | Self::StreamMade { id, .. }
             | Self::JobFinished { id, .. }
             | Self::JobFailed { id, .. }
+            | Self::JobRetryPlanned { id, .. }
             | Self::JobCancelled { id, .. }
             | Self::JobRequeued { id }
             | Self::JobMoved { id, .. }

@@ -3,8 +3,11 @@
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+use backon::{BlockingRetryable, ConstantBuilder};
+use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{Event, Snapshot};
@@ -14,6 +17,10 @@ const SCHEMA_VERSION: i64 = 1;
 /// The journal is rewritten at the start when it holds this many times the events that its state needs.
 const REWRITE_FACTOR: usize = 4;
 const REWRITE_SLACK: usize = 200;
+
+/// A program that was killed frees its lock a moment after it is gone from the list of processes.
+const LOCK_INTERVAL: Duration = Duration::from_millis(100);
+const LOCK_ATTEMPTS: usize = 20;
 
 /// Why the journal can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +61,19 @@ pub(super) struct Journal {
     file: PathBuf,
     /// Held as long as the journal is open; the system frees it when the program dies.
     _lock: Option<File>,
+    /// Where a damaged journal was put, in whose place this one came.
+    set_aside: Option<PathBuf>,
+}
+
+/// What a journal holds.
+#[derive(Debug)]
+pub(super) struct Replay {
+    /// The state that all readable entries add up to.
+    pub(super) snapshot: Snapshot,
+    /// Number of entries that could not be read.
+    pub(super) unreadable: usize,
+    /// Where the damaged journal lies that this one replaces.
+    pub(super) set_aside: Option<PathBuf>,
 }
 
 impl Journal {
@@ -62,26 +82,41 @@ impl Journal {
         let file = PathBuf::from(":memory:");
         let connection =
             Connection::open_in_memory().map_err(|source| JournalError::Database { file: file.clone(), source })?;
-        let journal = Self { connection, file, _lock: None };
+        let journal = Self { connection, file, _lock: None, set_aside: None };
         journal.create_tables()?;
         Ok(journal)
     }
 
-    /// Opens or makes the journal at `file` and takes its lock.
+    /// Opens or makes the journal at `file` and takes its lock. A damaged file is set aside, and what can be read of it
+    /// goes into a new one.
     pub(super) fn open(file: &Path) -> Result<Self, JournalError> {
         let failed = |source| JournalError::Folder { file: file.to_owned(), source };
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         let lock = File::create(file.with_extension("lock")).map_err(failed)?;
-        match lock.try_lock() {
+        let waits = ConstantBuilder::new().with_delay(LOCK_INTERVAL).with_max_times(LOCK_ATTEMPTS);
+        let is_held = |error: &TryLockError| matches!(error, TryLockError::WouldBlock);
+        match (|| lock.try_lock()).retry(waits).when(is_held).call() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(JournalError::InUse(file.to_owned())),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
+        match Self::open_database(file) {
+            Err(JournalError::Database { source, .. }) if is_damage(&source) => {
+                let (events, set_aside) = set_aside(file).map_err(failed)?;
+                let mut journal = Self::open_database(file)?;
+                journal.append(&events)?;
+                Ok(Self { _lock: Some(lock), set_aside: Some(set_aside), ..journal })
+            }
+            opened => opened.map(|journal| Self { _lock: Some(lock), ..journal }),
+        }
+    }
+
+    fn open_database(file: &Path) -> Result<Self, JournalError> {
         let database = |source| JournalError::Database { file: file.to_owned(), source };
         let connection = Connection::open(file).map_err(database)?;
-        let journal = Self { connection, file: file.to_owned(), _lock: Some(lock) };
+        let journal = Self { connection, file: file.to_owned(), _lock: None, set_aside: None };
         let found: i64 =
             journal.connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(database)?;
         if found > SCHEMA_VERSION {
@@ -89,6 +124,12 @@ impl Journal {
         }
         journal.connection.pragma_update(None, "journal_mode", "WAL").map_err(database)?;
         journal.connection.pragma_update(None, "synchronous", "FULL").map_err(database)?;
+        let state: String =
+            journal.connection.pragma_query_value(None, "quick_check", |row| row.get(0)).map_err(database)?;
+        if state != "ok" {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            return Err(database(rusqlite::Error::SqliteFailure(code, Some(state))));
+        }
         journal.create_tables()?;
         Ok(journal)
     }
@@ -116,8 +157,8 @@ impl Journal {
         result.map_err(|source| self.failed(source))
     }
 
-    /// The state that all events add up to, and the number of entries that could not be read.
-    pub(super) fn replay(&mut self) -> Result<(Snapshot, usize), JournalError> {
+    /// The state that all events add up to.
+    pub(super) fn replay(&mut self) -> Result<Replay, JournalError> {
         let (events, unreadable) = self.read_all().map_err(|source| self.failed(source))?;
         let mut snapshot = Snapshot::default();
         for event in &events {
@@ -127,11 +168,11 @@ impl Journal {
         if unreadable == 0 && events.len() > needed.len() * REWRITE_FACTOR + REWRITE_SLACK {
             self.rewrite(&needed).map_err(|source| self.failed(source))?;
         }
-        Ok((snapshot, unreadable))
+        Ok(Replay { snapshot, unreadable, set_aside: self.set_aside.take() })
     }
 
     fn read_all(&self) -> rusqlite::Result<(Vec<Event>, usize)> {
-        let mut statement = self.connection.prepare("SELECT event FROM events ORDER BY sequence")?;
+        let mut statement = self.connection.prepare(ALL_EVENTS)?;
         let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
         let mut events = Vec::new();
         let mut unreadable = 0;
@@ -155,6 +196,36 @@ impl Journal {
     }
 }
 
+const ALL_EVENTS: &str = "SELECT event FROM events ORDER BY sequence";
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    error.sqlite_error_code().is_some_and(|code| matches!(code, DatabaseCorrupt | NotADatabase))
+}
+
+/// Moves a damaged journal out of the way and gives the events of its readable part, and where it lies now.
+fn set_aside(file: &Path) -> std::io::Result<(Vec<Event>, PathBuf)> {
+    let events = readable_events(file).unwrap_or_default();
+    let stamp = Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    let aside = file.with_extension(format!("damaged-{stamp}.sqlite"));
+    std::fs::rename(file, &aside)?;
+    for extension in ["sqlite-wal", "sqlite-shm"] {
+        match std::fs::remove_file(file.with_extension(extension)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok((events, aside))
+}
+
+/// All events up to the first place that can't be read.
+fn readable_events(file: &Path) -> rusqlite::Result<Vec<Event>> {
+    let connection = Connection::open(file)?;
+    let mut statement = connection.prepare(ALL_EVENTS)?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+    Ok(rows.map_while(Result::ok).filter_map(|text| serde_json::from_str(&text).ok()).collect())
+}
+
 fn insert(transaction: &rusqlite::Transaction<'_>, events: &[Event]) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare_cached("INSERT INTO events (event) VALUES (?1)")?;
     for event in events {
@@ -167,8 +238,6 @@ fn insert(transaction: &rusqlite::Transaction<'_>, events: &[Event]) -> rusqlite
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::{
         job::{Destination, JobId, JobSpec, ThumbnailTimes},
@@ -206,8 +275,8 @@ mod tests {
             journal.append(&events).unwrap();
             assert!(matches!(Journal::open(&file), Err(JournalError::InUse(_))));
         }
-        let (snapshot, unreadable) = Journal::open(&file).unwrap().replay().unwrap();
-        assert_eq!(unreadable, 0);
+        let Replay { snapshot, unreadable, set_aside } = Journal::open(&file).unwrap().replay().unwrap();
+        assert_eq!((unreadable, set_aside), (0, None));
         assert_eq!(snapshot, expected);
         assert_eq!(snapshot.jobs[0].id, second);
     }
@@ -223,10 +292,38 @@ mod tests {
         }
         let mut journal = Journal::open(&file).unwrap();
         journal.append(&events).unwrap();
-        let (before, _) = journal.replay().unwrap();
-        let (after, _) = journal.replay().unwrap();
+        let before = journal.replay().unwrap().snapshot;
+        let after = journal.replay().unwrap().snapshot;
         assert_eq!(before, after);
         assert!(journal.read_all().unwrap().0.len() < 10);
+    }
+
+    #[test]
+    fn a_damaged_journal_is_set_aside_and_its_readable_part_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("queue.sqlite");
+        std::fs::write(&file, b"this was a database once").unwrap();
+        let Replay { snapshot, set_aside, .. } = Journal::open(&file).unwrap().replay().unwrap();
+        assert!(snapshot.jobs.is_empty());
+        assert_eq!(std::fs::read(set_aside.unwrap()).unwrap(), b"this was a database once");
+
+        let ids: Vec<JobId> = {
+            let mut journal = Journal::open(&file).unwrap();
+            let events: Vec<(JobId, Event)> = (0..400).map(|_| added()).collect();
+            let (ids, events): (Vec<JobId>, Vec<Event>) = events.into_iter().unzip();
+            journal.append(&events).unwrap();
+            ids
+        };
+        // A page in the last quarter is overwritten, as a failing disk does.
+        let mut bytes = std::fs::read(&file).unwrap();
+        let damaged = bytes.len() / 4096 * 3 / 4 * 4096;
+        bytes[damaged..damaged + 4096].fill(0xA5);
+        std::fs::write(&file, bytes).unwrap();
+        let Replay { snapshot, set_aside, .. } = Journal::open(&file).unwrap().replay().unwrap();
+        assert!(set_aside.unwrap().is_file());
+        let kept = snapshot.jobs.len();
+        assert!((100..400).contains(&kept), "{kept} jobs were kept");
+        assert!(snapshot.jobs.iter().zip(&ids).all(|(job, id)| job.id == *id), "the first jobs in their order");
     }
 
     #[test]

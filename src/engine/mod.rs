@@ -6,6 +6,7 @@ mod event;
 mod intake_thread;
 mod job_thread;
 mod journal;
+mod retry;
 mod services;
 mod snapshot;
 #[cfg(test)]
@@ -13,6 +14,7 @@ pub(crate) mod test_handle;
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -22,9 +24,13 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 pub use command::Command;
 pub use event::Event;
 pub use journal::JournalError;
+pub use retry::{MOST_RETRIES, PlannedRetry};
 pub use snapshot::{DestinationTest, Job, JobFilter, QueueCounts, Snapshot, ToolStatus};
 
-use crate::settings::{AppFolders, Settings};
+use crate::{
+    failure::{Failure, FailureKind},
+    settings::{AppFolders, Settings},
+};
 
 /// How an engine is set up.
 #[derive(Debug, Clone)]
@@ -73,7 +79,9 @@ impl Engine {
             QueueLife::ThisRun => journal::Journal::in_memory()?,
             QueueLife::Lasting => journal::Journal::open(&folders.journal_file())?,
         };
-        let (mut snapshot, _) = journal.replay()?;
+        let journal::Replay { mut snapshot, unreadable, set_aside } = journal.replay()?;
+        let waiting =
+            queue_damage(unreadable, set_aside).into_iter().map(|failure| Event::Noticed { failure }).collect();
         remove_interrupted_streams(&snapshot);
         let interrupted: Vec<Event> = snapshot
             .jobs
@@ -96,7 +104,7 @@ impl Engine {
         let (reports, reported) = crossbeam_channel::unbounded();
         let is_lasting = queue == QueueLife::Lasting;
         let services = services::Services::start(folders, is_lasting, runtime, reports.clone())?;
-        let published = Published { snapshot: Arc::new(snapshot.clone()), subscribers: Vec::new() };
+        let published = Published { snapshot: Arc::new(snapshot.clone()), subscribers: Vec::new(), waiting };
         let published = Arc::new(RwLock::new(published));
         let dispatcher = dispatcher::Dispatcher {
             snapshot,
@@ -116,9 +124,10 @@ impl Engine {
     }
 }
 
-/// A job that ran when the program died begins afresh: what it had made so far must not stay under its final name.
+/// A job that was encoding when the program died begins afresh: what it had made so far must not stay under its final
+/// name. A stream that was finished and is to be published stays.
 fn remove_interrupted_streams(snapshot: &Snapshot) {
-    for job in snapshot.jobs.iter().filter(|job| job.progress().is_some()) {
+    for job in snapshot.jobs.iter().filter(|job| job.progress().is_some() && job.unpublished.is_none()) {
         let Some(plan) = &job.plan else { continue };
         // Such a folder was made by the job itself, directly under its destination.
         if plan.folder.parent() == Some(job.spec.destination.local_folder())
@@ -126,6 +135,23 @@ fn remove_interrupted_streams(snapshot: &Snapshot) {
             && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!(%error, folder = %plan.folder.display(), "an interrupted stream could not be removed");
+        }
+    }
+}
+
+/// What the user has to know of a queue that could not be read whole.
+fn queue_damage(unreadable: usize, set_aside: Option<PathBuf>) -> Option<Failure> {
+    let missing = "Look through the queue and add what is missing";
+    let failure = |headline: String, hint: &str| Failure::new(FailureKind::Internal, headline, hint);
+    match (unreadable, set_aside) {
+        (_, Some(file)) => {
+            let words = "The saved queue was damaged: what could be read of it is here".to_owned();
+            Some(failure(words, missing).with_detail(format!("the damaged file was set aside: {}", file.display())))
+        }
+        (0, None) => None,
+        (count, None) => {
+            let entries = crate::format::count(count as u64, "entry", "entries");
+            Some(failure(format!("{entries} of the saved queue could not be read"), missing))
         }
     }
 }
@@ -157,6 +183,8 @@ pub struct Subscription {
 struct Published {
     snapshot: Arc<Snapshot>,
     subscribers: Vec<Subscriber>,
+    /// What the first subscriber is to hear before all else: it was found out before there was one.
+    waiting: Vec<Event>,
 }
 
 /// Where the dispatcher shows each new state.
@@ -175,6 +203,19 @@ impl Showcase {
             }
             is_there
         });
+    }
+}
+
+impl Drop for Showcase {
+    /// Ends all subscriptions, so that no front waits for an engine that is gone, whatever ended it.
+    fn drop(&mut self) {
+        let subscribers = std::mem::take(&mut self.0.write().unwrap_or_else(PoisonError::into_inner).subscribers);
+        for Subscriber { events, wake } in subscribers {
+            drop(events);
+            if let Some(wake) = wake {
+                wake();
+            }
+        }
     }
 }
 
@@ -219,6 +260,10 @@ impl EngineHandle {
     fn subscribe_with(&self, wake: Option<Box<dyn Fn() + Send + Sync>>) -> Subscription {
         let (sender, events) = crossbeam_channel::unbounded();
         let mut published = self.published.write().unwrap_or_else(PoisonError::into_inner);
+        for event in std::mem::take(&mut published.waiting) {
+            // The receiver is right here.
+            let _ = sender.send(event);
+        }
         published.subscribers.push(Subscriber { events: sender, wake });
         Subscription { base: Arc::clone(&published.snapshot), events }
     }

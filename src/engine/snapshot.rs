@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Event;
+use super::retry::PlannedRetry;
 use crate::{
     failure::Failure,
-    job::{FileReport, JobId, JobSpec, JobState, Progress, Stage},
+    job::{FileReport, JobId, JobSpec, JobState, Progress, Stage, UnpublishedStream},
     media::SourceMedia,
     pipeline::plan::PlanSummary,
     settings::Settings,
@@ -45,6 +46,8 @@ pub struct Job {
     pub spec: JobSpec,
     /// Where it stands.
     pub state: JobState,
+    /// The next try, while it waits for it, or the one under way; `None` when nothing has failed by a passing cause.
+    pub retry: Option<Arc<PlannedRetry>>,
     /// When it was added.
     pub added_at: Timestamp,
     /// When it last began.
@@ -57,6 +60,8 @@ pub struct Job {
     pub thumbnail: Option<PathBuf>,
     /// What will be or was made.
     pub plan: Option<Arc<PlanSummary>>,
+    /// The stream that is finished on this machine and not published yet: only the rest of it is left to do.
+    pub unpublished: Option<Arc<UnpublishedStream>>,
     /// Finished files of the stream. Shared, as a long film has tens of thousands and every event makes a new snapshot.
     pub files: Arc<Vec<FileReport>>,
     /// The last lines of its log, oldest first.
@@ -188,12 +193,14 @@ impl Job {
             id,
             spec,
             state: JobState::Waiting,
+            retry: None,
             added_at,
             started_at: None,
             ended_at: None,
             source: None,
             thumbnail: None,
             plan: None,
+            unpublished: None,
             files: Arc::default(),
             log: Arc::default(),
         }
@@ -207,8 +214,15 @@ impl Job {
         }
     }
 
+    /// Why and until when it waits to begin again by itself.
+    pub fn waits_for_retry(&self) -> Option<&PlannedRetry> {
+        self.retry.as_deref().filter(|_| self.state == JobState::Waiting)
+    }
+
     fn begin_again(&mut self) {
-        self.plan = None;
+        if self.unpublished.is_none() {
+            self.plan = None;
+        }
         self.files = Arc::default();
         self.ended_at = None;
     }
@@ -326,7 +340,11 @@ impl Job {
                 self.started_at = Some(*at);
                 self.state = JobState::Running { progress: Progress::default() };
             }
-            Event::JobPlanned { plan, .. } => self.plan = Some(Arc::new((**plan).clone())),
+            Event::JobPlanned { plan, .. } => {
+                self.plan = Some(Arc::new((**plan).clone()));
+                self.unpublished = None;
+            }
+            Event::StreamMade { stream, .. } => self.unpublished = Some(Arc::new((**stream).clone())),
             Event::JobProgressed { progress, .. } => {
                 if let JobState::Running { progress: shown } = &mut self.state {
                     *shown = (**progress).clone();
@@ -341,13 +359,23 @@ impl Job {
                 log.push_back(line.clone());
             }
             Event::JobFinished { report, at, .. } => {
+                self.unpublished = None;
                 self.files = Arc::new(report.files.clone());
                 self.end(JobState::Done { report: report.clone() }, *at);
             }
             Event::JobFailed { failure, at, .. } => self.end(JobState::Failed { failure: failure.clone() }, *at),
-            Event::JobCancelled { at, .. } => self.end(JobState::Cancelled, *at),
+            Event::JobCancelled { at, .. } => {
+                self.unpublished = None;
+                self.end(JobState::Cancelled, *at);
+            }
+            Event::JobRetryPlanned { retry, .. } => {
+                self.begin_again();
+                self.state = JobState::Waiting;
+                self.retry = Some(Arc::new((**retry).clone()));
+            }
             Event::JobRequeued { .. } => {
                 self.begin_again();
+                self.retry = None;
                 self.state = JobState::Waiting;
             }
             _ => {}
@@ -369,8 +397,16 @@ impl Job {
         if let Some(plan) = &self.plan {
             events.push(Event::JobPlanned { id, plan: Box::new((**plan).clone()) });
         }
+        if let Some(stream) = &self.unpublished {
+            events.push(Event::StreamMade { id, stream: Box::new((**stream).clone()) });
+        }
         let at = self.ended_at.unwrap_or(self.added_at);
         match &self.state {
+            JobState::Waiting if self.retry.is_some() => {
+                events.extend(
+                    self.retry.iter().map(|retry| Event::JobRetryPlanned { id, retry: Box::new((**retry).clone()) }),
+                );
+            }
             JobState::Waiting if self.started_at.is_some() => events.push(Event::JobRequeued { id }),
             JobState::Waiting | JobState::Running { .. } => {}
             JobState::Done { report } => events.push(Event::JobFinished { id, report: report.clone(), at }),
@@ -381,6 +417,7 @@ impl Job {
     }
 
     fn end(&mut self, state: JobState, at: Timestamp) {
+        self.retry = None;
         self.state = state;
         self.ended_at = Some(at);
     }

@@ -13,7 +13,7 @@ impl EngineHandle {
     /// A handle that shows `snapshot`, and the dispatcher that the test plays.
     pub(crate) fn for_test(snapshot: Snapshot) -> (Self, TestDispatcher) {
         let (sender, commands) = crossbeam_channel::unbounded();
-        let shown = Published { snapshot: Arc::new(snapshot.clone()), subscribers: Vec::new() };
+        let shown = Published { snapshot: Arc::new(snapshot.clone()), subscribers: Vec::new(), waiting: Vec::new() };
         let published = Arc::new(RwLock::new(shown));
         let dispatcher = TestDispatcher { showcase: Showcase(Arc::clone(&published)), snapshot, commands };
         (Self { commands: sender, end: crossbeam_channel::never(), published }, dispatcher)
@@ -25,6 +25,12 @@ impl TestDispatcher {
     pub(crate) fn emit(&mut self, event: Event) {
         self.snapshot.apply(&event);
         self.showcase.show(&self.snapshot, &[event]);
+    }
+
+    /// Goes as a dispatcher does that panics.
+    pub(crate) fn end_by_fault(&mut self) {
+        let nobody = Published { snapshot: Arc::default(), subscribers: Vec::new(), waiting: Vec::new() };
+        self.showcase = Showcase(Arc::new(RwLock::new(nobody)));
     }
 
     /// Everything that was asked for since the last call.

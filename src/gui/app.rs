@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     engine::{EngineHandle, Event, Snapshot, Subscription, ToolStatus},
+    failure::{Failure, FailureKind},
     format,
     job::JobId,
     settings::{AppFolders, Appearance},
@@ -129,7 +130,7 @@ impl ReelpressApp {
                 Ok(event) => self.take_event(ctx, event),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => {
-                    self.engine_ended(ctx);
+                    self.engine_lost(ctx);
                     break;
                 }
             }
@@ -176,7 +177,20 @@ impl ReelpressApp {
         }
     }
 
-    /// Closes the window: without an engine nothing in it works.
+    /// Says that nothing goes on here, unless the engine was told to end. Closing the window asks no more.
+    fn engine_lost(&mut self, ctx: &egui::Context) {
+        if self.view.is_stopping {
+            return self.engine_ended(ctx);
+        }
+        if !std::mem::replace(&mut self.may_close, true) {
+            let hint = "Close Reelpress and open it again: the queue is saved and comes back";
+            let failure =
+                Failure::new(FailureKind::Internal, "Reelpress has stopped working by a fault of its own", hint);
+            self.view.notify(NoticeMessage::Failure(failure));
+        }
+    }
+
+    /// Closes the window: the engine has ended as it was told to.
     pub(super) fn engine_ended(&mut self, ctx: &egui::Context) {
         if !self.may_close {
             self.may_close = true;

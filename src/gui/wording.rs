@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::{
-    engine::{Job, QueueCounts, ToolStatus},
+    engine::{Job, MOST_RETRIES, PlannedRetry, QueueCounts, ToolStatus},
     format,
     job::{JobState, Progress, Report, Stage},
     media::SourceMedia,
@@ -114,6 +114,7 @@ fn gain(report: &Report, source_bytes: Option<u64>) -> String {
 /// The word of a state.
 pub fn state_word(job: &Job) -> String {
     match &job.state {
+        JobState::Waiting if job.retry.is_some() => "Waiting to try again".to_owned(),
         JobState::Waiting => "Waiting".to_owned(),
         JobState::Running { progress } => progress.stage.working_label().to_owned(),
         JobState::Done { report } if report.warnings.is_empty() => "Done".to_owned(),
@@ -129,7 +130,8 @@ pub fn state_word(job: &Job) -> String {
 pub fn state_line(job: &Job, queue_paused: bool) -> String {
     match &job.state {
         JobState::Waiting if queue_paused => "The queue is paused".to_owned(),
-        JobState::Waiting | JobState::Cancelled => String::new(),
+        JobState::Waiting => job.waits_for_retry().map(next_try).unwrap_or_default(),
+        JobState::Cancelled => String::new(),
         JobState::Running { progress } => numbers(progress),
         JobState::Failed { failure } => failure.hint.clone(),
         JobState::Done { report } => {
@@ -139,9 +141,23 @@ pub fn state_line(job: &Job, queue_paused: bool) -> String {
     }
 }
 
+/// `No connection to s3://films · try 2 of 3 at 14:03:10`.
+fn next_try(retry: &PlannedRetry) -> String {
+    let at = retry.not_before.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S");
+    format!("{}{BETWEEN_FACTS}try {} of {MOST_RETRIES} at {at}", retry.failure.headline, retry.number)
+}
+
+/// What a lost network means for the user.
+const GOES_ON: &str = "goes on by itself";
+
 /// `3.4× speed · 85 fps · 00:05:12 left`, or `41 of 45 files · 12.4 MB/s` while only the upload is left.
 fn numbers(progress: &Progress) -> String {
     let mut numbers = Vec::new();
+    if let Some(interruption) = &progress.upload_interruption
+        && progress.stage == Stage::Publish
+    {
+        return format!("{interruption}{BETWEEN_FACTS}{GOES_ON}");
+    }
     if progress.stage == Stage::Publish {
         numbers.push(format!(
             "{} of {}",

@@ -1,7 +1,8 @@
-//! The path of one job, straight: intake, probe, plan, encode, package, publish, report.
+//! The path of one job, straight: intake, probe, plan, encode, package, verify, publish, report.
 //!
 //! This is the only place where the order is written. No stage knows who asked for it.
 
+pub mod check;
 pub mod encode;
 pub mod intake;
 pub mod package;
@@ -10,7 +11,9 @@ pub mod probe;
 pub mod publish;
 
 mod progress;
+mod publish_again;
 mod stream_folder;
+mod verify;
 
 use std::{
     path::{Path, PathBuf},
@@ -21,12 +24,12 @@ use encode::{Damage, EncodeSession, subtitles::read_subtitles};
 use package::{FinishedStream, MULTIVARIANT_PLAYLIST, PackageError, Packager, images};
 use plan::EncodePlan;
 use progress::Reporter;
-use publish::Publisher;
+use publish::{Place, Publisher};
 use stream_folder::StreamFolder;
 
 use crate::{
     failure::{Failure, FailureKind},
-    job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage},
+    job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage, UnpublishedStream},
     media::SourceMedia,
     preset::OnDamage,
     tools::{cancel::CancelToken, ffmpeg::Toolbox},
@@ -41,6 +44,8 @@ pub enum Notice {
     Planned(Box<plan::PlanSummary>),
     /// A newer measurement.
     Progressed(Box<Progress>),
+    /// The stream is finished on this machine; what is left is to publish it.
+    StreamMade(Box<UnpublishedStream>),
     /// Files of the stream are finished.
     FilesFinished(Vec<FileReport>),
     /// A line for the log.
@@ -69,6 +74,8 @@ pub struct JobRequest {
     pub id: JobId,
     /// What was asked.
     pub spec: JobSpec,
+    /// What an earlier run has finished and not published.
+    pub unpublished: Option<UnpublishedStream>,
     /// The programs to drive.
     pub toolbox: Toolbox,
     /// Ends it.
@@ -91,8 +98,11 @@ const MISSING_TIME: Duration = Duration::from_secs(1);
 /// The failure of the first stage that fails, or that the job was cancelled. Then nothing is left under a final name,
 /// and no process runs any more.
 pub fn run(request: &JobRequest, observer: &dyn Observer) -> Result<Report, JobEnd> {
-    let work = WorkFolder::create(&request.work_folder).map_err(JobEnd::Failed)?;
-    let result = run_stages(request, &work.0, observer);
+    let unpublished = request.unpublished.as_ref();
+    let result = match unpublished.and_then(|stream| Some((stream, stream.whole_folder()?))) {
+        Some((stream, folder)) => publish_again::run(request, stream, folder, observer),
+        None => WorkFolder::create(&request.work_folder).and_then(|work| run_stages(request, &work.0, observer)),
+    };
     if request.cancel.is_cancelled() && result.is_err() {
         return Err(JobEnd::Cancelled);
     }
@@ -115,31 +125,63 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     observer.notice(Notice::Planned(Box::new(plan.summary(folder.path().to_owned()))));
     let mut publisher = start_publisher(request, &folder)?;
 
-    let made = make_stream(request, &plan, work_folder, &folder, Listeners { observer, publisher: publisher.as_ref() })
-        .and_then(|made| check_length(&plan, &made.stream, spec, fingerprint.as_ref()).map(|warning| (made, warning)));
-    let (made, warning) = match made {
+    let reporter = Reporter::new(observer, &plan, publisher.as_ref());
+    let made =
+        encode_and_package(request, &plan, work_folder, &folder, &reporter).and_then(|(stream, mut warnings)| {
+            warnings.extend(check_length(&plan, &stream, spec, fingerprint.as_ref())?);
+            // The final multivariant playlist goes up only after this.
+            verify::verify(request, &plan, folder.path(), observer)?;
+            Ok((stream, warnings))
+        });
+    let (stream, warnings) = match made {
         Ok(made) => made,
         Err(failure) => {
+            drop(reporter);
             withdraw(publisher);
             return Err(failure);
         }
     };
-    let urls = match publisher.as_mut().map_or(Ok(Vec::new()), |publisher| finish_publishing(publisher, &folder)) {
-        Ok(urls) => urls,
+    reporter.finished(Stage::Package);
+    let mut report = report(&folder, stream, reporter.finished_files());
+    report.warnings = plan.warnings.iter().cloned().chain(warnings).collect();
+    report.wall_time = started.elapsed();
+    let Some(uploads) = &publisher else {
+        folder.keep();
+        return Ok(report);
+    };
+    let unpublished = UnpublishedStream { report: report.clone(), prefix: uploads.prefix().to_owned() };
+    observer.notice(Notice::StreamMade(Box::new(unpublished)));
+    wait_for_uploads(uploads, &reporter);
+    drop(reporter);
+    match publisher.as_mut().map_or(Ok(Vec::new()), |publisher| finish_publishing(publisher, &folder)) {
+        Ok(urls) => report.urls = urls,
         Err(failure) => {
-            withdraw(publisher);
-            if !request.cancel.is_cancelled() {
-                // The finished stream is not lost because it could not be sent.
+            if request.cancel.is_cancelled() {
+                withdraw(publisher);
+            } else {
+                // The finished stream is not lost because it could not be sent, nor is what was sent of it.
                 folder.keep();
             }
             return Err(failure);
         }
-    };
-    let mut report = report(request, folder, made);
-    report.urls = urls;
-    report.warnings = plan.warnings.into_iter().chain(warning).chain(report.warnings).collect();
+    }
+    if matches!(spec.destination, Destination::S3 { keep_local: true, .. }) {
+        folder.keep();
+    } else {
+        report.folder = None;
+        report.multivariant_playlist = None;
+    }
     report.wall_time = started.elapsed();
     Ok(report)
+}
+
+fn wait_for_uploads(uploads: &Publisher, reporter: &Reporter<'_>) {
+    uploads.seal();
+    while !uploads.has_ended() {
+        reporter.tell();
+        std::thread::sleep(PUBLISH_POLL_INTERVAL);
+    }
+    reporter.finished(Stage::Publish);
 }
 
 /// Leaves nothing of an unfinished stream in the bucket.
@@ -149,45 +191,10 @@ fn withdraw(publisher: Option<Publisher>) {
     }
 }
 
-/// Who a job tells of its files.
-#[derive(Clone, Copy)]
-struct Listeners<'a> {
-    observer: &'a dyn Observer,
-    publisher: Option<&'a Publisher>,
-}
-
-/// A stream that is finished on this machine, and up if it goes to a bucket.
-struct MadeStream {
-    stream: FinishedStream,
-    files: Vec<FileReport>,
-    /// What the user should know of it.
-    warnings: Vec<String>,
-}
-
-/// Encodes, packages, and waits for the uploads.
-fn make_stream(
-    request: &JobRequest,
-    plan: &EncodePlan,
-    work_folder: &Path,
-    folder: &StreamFolder,
-    listeners: Listeners<'_>,
-) -> Result<MadeStream, Failure> {
-    let reporter = Reporter::new(listeners.observer, plan, listeners.publisher);
-    let (stream, warnings) = encode_and_package(request, plan, work_folder, folder, &reporter)?;
-    if let Some(uploads) = listeners.publisher {
-        uploads.seal();
-        while !uploads.has_ended() {
-            reporter.tell();
-            std::thread::sleep(PUBLISH_POLL_INTERVAL);
-        }
-        reporter.finished(Stage::Publish);
-    }
-    Ok(MadeStream { stream, files: reporter.finished_files(), warnings })
-}
-
 fn start_publisher(request: &JobRequest, folder: &StreamFolder) -> Result<Option<Publisher>, Failure> {
     let Destination::S3 { location, .. } = &request.spec.destination else { return Ok(None) };
-    Publisher::start(&request.runtime, location, folder.path(), folder.name(), &request.cancel)
+    let place = Place::New { stream_name: folder.name() };
+    Publisher::start(&request.runtime, location, folder.path(), place, &request.cancel)
         .map(Some)
         .map_err(|error| error.into_failure().at(Stage::Publish))
 }
@@ -215,7 +222,6 @@ fn encode_and_package(
         packager.add_subtitles(rendition, &cues).map_err(failed)?;
     }
     let stream = packager.finish().map_err(failed)?;
-    reporter.finished(Stage::Package);
     Ok((stream, damage.into_iter().chain(warnings).collect()))
 }
 
@@ -262,32 +268,25 @@ fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder) -> Result
     let location = publisher.finish().map_err(|error| {
         let mut failure = error.into_failure().at(Stage::Publish);
         let kept = folder.path().display();
-        failure.hint.push_str(&format!("; the finished stream is kept in {kept}, “reelpress publish” sends it"));
+        failure.hint.push_str(&format!(
+            "; the finished stream is kept in {kept}: retry the job or use “reelpress publish” to send the rest"
+        ));
         failure
     })?;
     Ok(location.urls)
 }
 
-fn report(request: &JobRequest, folder: StreamFolder, made: MadeStream) -> Report {
-    let MadeStream { stream, files, warnings } = made;
-    let keeps_local = match &request.spec.destination {
-        Destination::Folder(_) => true,
-        Destination::S3 { keep_local, .. } => *keep_local,
-    };
-    let path = keeps_local.then(|| folder.path().to_owned());
-    if keeps_local {
-        folder.keep();
-    }
+fn report(folder: &StreamFolder, stream: FinishedStream, files: Vec<FileReport>) -> Report {
     Report {
-        multivariant_playlist: path.as_ref().map(|path| path.join(MULTIVARIANT_PLAYLIST)),
-        folder: path,
+        folder: Some(folder.path().to_owned()),
+        multivariant_playlist: Some(folder.path().join(MULTIVARIANT_PLAYLIST)),
         urls: Vec::new(),
         renditions: stream.renditions,
         total_bytes: files.iter().map(|file| file.bytes).sum(),
         files,
         duration: stream.duration,
         wall_time: Duration::ZERO,
-        warnings,
+        warnings: Vec::new(),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::job::{FileReport, Progress, Stage, StageState};
 /// Part of a job's percentage that the encode makes up when the stream is uploaded too.
 const ENCODE_SHARE_WITH_UPLOAD: f64 = 0.9;
 /// What is shown before the job has ended is less than all.
-const HIGHEST_FRACTION: f64 = 0.999;
+pub(super) const HIGHEST_FRACTION: f64 = 0.999;
 
 /// Puts together what the stages say and tells the observer. Shared by the threads of one job.
 pub(super) struct Reporter<'a> {
@@ -35,7 +35,8 @@ struct State {
     frames_per_second: Option<f64>,
     finished_stages: Vec<Stage>,
     files: Vec<FileReport>,
-    has_warned: bool,
+    /// What was last said about uploads that do not go on.
+    told_of_uploads: Option<String>,
 }
 
 impl<'a> Reporter<'a> {
@@ -68,11 +69,17 @@ impl<'a> Reporter<'a> {
     }
 
     /// Uploads that have ended early fail the job, but only after the encode, whose result is kept: said at once in the
-    /// log, as that may be hours away.
+    /// log, as that may be hours away. So is a lost network, for which the uploads wait.
     fn warn_of_lost_uploads(&self) {
-        let Some(failure) = self.publisher.and_then(|publisher| publisher.status().failure) else { return };
-        if !std::mem::replace(&mut self.state().has_warned, true) {
-            self.observer.notice(Notice::Logged(format!("Publishing has ended: {}", failure.headline)));
+        let Some(status) = self.publisher.map(Publisher::status) else { return };
+        let line = match (&status.failure, &status.interruption) {
+            (Some(failure), _) => Some(format!("Publishing has ended: {}", failure.headline)),
+            (None, Some(reason)) => Some(format!("Publishing waits and goes on by itself: {}", reason.headline)),
+            (None, None) => None,
+        };
+        let told = std::mem::replace(&mut self.state().told_of_uploads, line.clone());
+        if let Some(line) = line.filter(|line| told.as_ref() != Some(line)) {
+            self.observer.notice(Notice::Logged(line));
         }
     }
 
@@ -120,6 +127,9 @@ impl<'a> Reporter<'a> {
             playable: package.playable,
             published_files: published.as_ref().map_or(0, |status| status.published_files),
             finished_files: state.files.len() as u64,
+            upload_interruption: published
+                .as_ref()
+                .and_then(|status| Some(status.interruption.as_ref()?.headline.clone())),
             upload_bytes_per_second: published.and_then(|status| status.bytes_per_second),
             renditions: package.renditions,
         }

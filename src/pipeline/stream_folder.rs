@@ -39,6 +39,12 @@ impl StreamFolder {
         Err(PackageError::Write { path: parent.join(base), source }.into_failure())
     }
 
+    /// A folder that an earlier run has made.
+    pub fn at(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self { path: path.to_owned(), name, is_kept: false }
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path

@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
 mod bad_input;
+mod check;
 mod encode_makes_a_stream;
 mod preview;
 mod probe;
 mod publish;
+mod queue_survives;
 mod sources;
 mod support;
 mod terminal;

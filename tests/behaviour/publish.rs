@@ -15,13 +15,18 @@ use bytes::Bytes;
 use reelpress::{
     failure::FailureKind,
     job::S3Location,
-    pipeline::publish::{FileContent, FinishedFile, PublishError, Publisher, publish_folder, test_destination},
+    pipeline::publish::{
+        FileContent, FinishedFile, Place, PublishError, PublishStatus, Publisher, publish_folder, test_destination,
+    },
     tools::cancel::CancelToken,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::support::object_store::{ObjectStore, client, new_bucket, with_credentials};
+use crate::support::{
+    object_store::{ObjectStore, client, new_bucket, with_credentials},
+    wait_for,
+};
 
 const SEGMENT_BYTES: usize = 40_000;
 
@@ -99,7 +104,11 @@ fn unfinished_uploads(runtime: &Runtime, location: &S3Location) -> usize {
 
 fn read_url(url: &str) -> Vec<u8> {
     let mut answer = ureq::get(url).call().unwrap_or_else(|error| panic!("{url}: {error}"));
-    answer.body_mut().with_config().limit(100 << 20).read_to_vec().unwrap()
+    answer.body_mut().with_config().limit(200 << 20).read_to_vec().unwrap()
+}
+
+fn new(stream_name: &str) -> Place<'_> {
+    Place::New { stream_name }
 }
 
 fn publish(runtime: &Runtime, folder: &Path, location: &S3Location) -> Result<Vec<String>, PublishError> {
@@ -150,7 +159,7 @@ fn a_viewer_of_a_growing_stream_never_meets_a_missing_file() {
         let location = new_bucket(&runtime, endpoint);
         let folder = TempDir::new().unwrap();
         let mut publisher =
-            Publisher::start(runtime.handle(), &location, folder.path(), "live", &CancelToken::default()).unwrap();
+            Publisher::start(runtime.handle(), &location, folder.path(), new("live"), &CancelToken::default()).unwrap();
         let base = format!("{endpoint}/{}/live", location.bucket);
         let seen = Arc::new(Mutex::new(BTreeSet::new()));
         let ended = Arc::new(AtomicBool::new(false));
@@ -248,10 +257,16 @@ fn a_second_stream_of_the_same_name_gets_a_number() {
         write_stream(&folder);
         let url = |name: &str| format!("{endpoint}/{}/films/{name}/main.m3u8", location.bucket);
         assert_eq!(publish(&runtime, &folder, &location).unwrap()[0], url("bunny"));
+        // The very same files again: nothing is sent but the playlists.
+        let before = objects(&runtime, &location);
+        assert_eq!(publish(&runtime, &folder, &location).unwrap()[0], url("bunny"));
+        assert_eq!(objects(&runtime, &location), before);
+        write(&folder, "extra.bin", b"another stream of the same name");
+        std::fs::remove_file(folder.join("poster.jpg")).unwrap();
         assert_eq!(publish(&runtime, &folder, &location).unwrap()[0], url("bunny-2"));
         // Two jobs at the same time: nothing of the first lies in the bucket when the second asks.
         let start =
-            || Publisher::start(runtime.handle(), &location, &folder, "bunny", &CancelToken::default()).unwrap();
+            || Publisher::start(runtime.handle(), &location, &folder, new("bunny"), &CancelToken::default()).unwrap();
         let (third, fourth) = (start(), start());
         assert_eq!((third.prefix(), fourth.prefix()), ("films/bunny-3", "films/bunny-4"));
     });
@@ -322,23 +337,68 @@ fn testing_a_destination_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_store_that_dies_ends_the_upload_with_a_failure() {
-    with_credentials("publish::a_store_that_dies_ends_the_upload_with_a_failure", |_| {
+fn a_store_that_dies_is_waited_for_and_the_upload_goes_on_when_it_is_back() {
+    with_credentials("publish::a_store_that_dies_is_waited_for_and_the_upload_goes_on_when_it_is_back", |_| {
         let runtime = Runtime::new().unwrap();
         let mut store = ObjectStore::start();
         let location = new_bucket(&runtime, &store.endpoint);
         let folder = TempDir::new().unwrap();
         let mut publisher =
-            Publisher::start(runtime.handle(), &location, folder.path(), "film", &CancelToken::default()).unwrap();
+            Publisher::start(runtime.handle(), &location, folder.path(), new("film"), &CancelToken::default()).unwrap();
         finish_files(&publisher, folder.path(), "before", 1);
-        while publisher.status().published_files == 0 {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        wait_until(|| publisher.status().published_files == 1);
         store.kill();
         finish_files(&publisher, folder.path(), "after", 20);
-        let failure = publisher.finish().unwrap_err().into_failure();
-        assert_eq!(failure.kind, FailureKind::NetworkLost, "{failure:?}");
+        wait_until(|| publisher.status().interruption.is_some());
+        let reason = publisher.status().interruption.unwrap();
+        assert_eq!(reason.kind, FailureKind::NetworkLost, "{reason:?}");
+        store.revive();
+        publisher.finish().unwrap();
+        assert_eq!(publisher.status().interruption, None);
+        assert_eq!(objects(&runtime, &location).len(), 21);
     });
+}
+
+#[test]
+fn after_a_crash_only_what_is_missing_goes_up() {
+    with_credentials("publish::after_a_crash_only_what_is_missing_goes_up", |_| {
+        let mut store = ObjectStore::start();
+        let runtime = Runtime::new().unwrap();
+        let location = new_bucket(&runtime, &store.endpoint);
+        let parent = TempDir::new().unwrap();
+        let folder = parent.path().join("film");
+        let large: Vec<u8> = (0_u32..30 << 20).flat_map(u32::to_le_bytes).collect();
+        write(&folder, "a.bin", b"goes up first");
+        write(&folder, "film.mp4", &large);
+        // As in a crash, nothing is tidied up: the store is gone, then the program.
+        let crashing = Runtime::new().unwrap();
+        let publisher =
+            Publisher::start(crashing.handle(), &location, &folder, new("film"), &CancelToken::default()).unwrap();
+        for path in ["a.bin", "film.mp4"] {
+            publisher.file_finished(FinishedFile { path: path.to_owned(), content: FileContent::OnDisk });
+        }
+        wait_until(|| publisher.status().published_bytes > 24 << 20);
+        store.kill();
+        crashing.shutdown_background();
+        drop(publisher);
+        store.revive();
+        assert_eq!(unfinished_uploads(&runtime, &location), 1);
+
+        let sent = Mutex::new(0);
+        let progress = |status: PublishStatus| *sent.lock().unwrap() = status.published_bytes;
+        let published =
+            publish_folder(runtime.handle(), &folder, &location, &progress, &CancelToken::default()).unwrap();
+        assert_eq!(published.prefix, "film");
+        let sent = *sent.lock().unwrap();
+        assert!(sent <= large.len() as u64 - (16 << 20), "{sent} bytes were sent again");
+        assert_eq!(unfinished_uploads(&runtime, &location), 0);
+        let url = format!("{}/{}/film/film.mp4", store.endpoint, location.bucket);
+        assert!(read_url(&url) == large, "the object is the file");
+    });
+}
+
+fn wait_until(mut reached: impl FnMut() -> bool) {
+    wait_for("a state of the upload", || reached().then_some(()));
 }
 
 #[test]
@@ -347,8 +407,9 @@ fn an_unfinished_stream_is_taken_back_and_nothing_else() {
         let runtime = Runtime::new().unwrap();
         let location = new_bucket(&runtime, endpoint);
         let folder = TempDir::new().unwrap();
-        let start =
-            |name| Publisher::start(runtime.handle(), &location, folder.path(), name, &CancelToken::default()).unwrap();
+        let start = |name| {
+            Publisher::start(runtime.handle(), &location, folder.path(), new(name), &CancelToken::default()).unwrap()
+        };
         let mut other = start("other");
         finish_files(&other, folder.path(), "kept", 2);
         other.finish().unwrap();
@@ -378,7 +439,7 @@ fn cancelling_stops_an_upload_and_drops_its_parts() {
         let location = new_bucket(&runtime, endpoint);
         let folder = TempDir::new().unwrap();
         let cancel = CancelToken::default();
-        let mut publisher = Publisher::start(runtime.handle(), &location, folder.path(), "film", &cancel).unwrap();
+        let mut publisher = Publisher::start(runtime.handle(), &location, folder.path(), new("film"), &cancel).unwrap();
         write(folder.path(), "film.bin", &vec![1; 200 << 20]);
         let path = "film.bin".to_owned();
         publisher.file_finished(FinishedFile { path, content: FileContent::OnDisk });
@@ -416,7 +477,7 @@ fn a_file_that_vanishes_before_it_is_sent_is_named() {
         let location = new_bucket(&runtime, endpoint);
         let folder = TempDir::new().unwrap();
         let mut publisher =
-            Publisher::start(runtime.handle(), &location, folder.path(), "film", &CancelToken::default()).unwrap();
+            Publisher::start(runtime.handle(), &location, folder.path(), new("film"), &CancelToken::default()).unwrap();
         let path = "gone.m4s".to_owned();
         publisher.file_finished(FinishedFile { path, content: FileContent::OnDisk });
         let failure = publisher.finish().unwrap_err().into_failure();

@@ -91,6 +91,56 @@ fn a_retried_job_begins_afresh() {
 }
 
 #[test]
+fn a_job_that_begins_again_by_itself_says_so_until_it_has_ended_and_survives_the_journal() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
+    let id = ids[0];
+    let failure = Failure::new(FailureKind::NetworkLost, "No connection", "Check the network");
+    let retry = Box::new(PlannedRetry { number: 1, not_before: at(9), failure });
+    snapshot.apply(&Event::JobStarted { id, at: at(2) });
+    snapshot.apply(&Event::JobRetryPlanned { id, retry });
+    assert_eq!(snapshot.job(id).unwrap().waits_for_retry().map(|retry| retry.number), Some(1));
+    let mut again = Snapshot::default();
+    snapshot.as_events().iter().for_each(|event| again.apply(event));
+    assert_eq!(again, snapshot);
+    snapshot.apply(&Event::JobStarted { id, at: at(9) });
+    let job = snapshot.job(id).unwrap();
+    assert!(job.waits_for_retry().is_none() && job.retry.is_some(), "the tries are counted on");
+    snapshot.apply(&Event::JobCancelled { id, at: at(10) });
+    assert_eq!(snapshot.job(id).unwrap().retry, None);
+}
+
+#[test]
+fn a_finished_stream_is_remembered_until_it_is_published() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
+    let id = ids[0];
+    let report = Report {
+        folder: Some("out/a".into()),
+        multivariant_playlist: None,
+        urls: Vec::new(),
+        renditions: Vec::new(),
+        files: Vec::new(),
+        duration: Duration::ZERO,
+        total_bytes: 0,
+        wall_time: Duration::ZERO,
+        warnings: Vec::new(),
+    };
+    let stream = Box::new(UnpublishedStream { report: report.clone(), prefix: "films/a".to_owned() });
+    let failure = Failure::new(FailureKind::CredentialsRefused, "Refused", "Sign in");
+    snapshot.apply(&Event::JobStarted { id, at: at(2) });
+    snapshot.apply(&Event::StreamMade { id, stream });
+    snapshot.apply(&Event::JobFailed { id, failure, at: at(3) });
+    snapshot.apply(&Event::JobRequeued { id });
+    let mut again = Snapshot::default();
+    snapshot.as_events().iter().for_each(|event| again.apply(event));
+    snapshot.apply(&Event::JobStarted { id, at: at(4) });
+    again.apply(&Event::JobStarted { id, at: at(4) });
+    assert_eq!(again, snapshot);
+    assert_eq!(snapshot.job(id).unwrap().unpublished.as_ref().map(|stream| stream.prefix.as_str()), Some("films/a"));
+    snapshot.apply(&Event::JobFinished { id, report: Box::new(report), at: at(5) });
+    assert_eq!(snapshot.job(id).unwrap().unpublished, None);
+}
+
+#[test]
 fn removed_jobs_come_back_to_their_places() {
     let (mut snapshot, ids) = snapshot_of(&["a", "b", "c", "d"]);
     snapshot.apply(&Event::JobsRemoved { ids: vec![ids[1], ids[3]] });

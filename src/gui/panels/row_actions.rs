@@ -40,6 +40,9 @@ fn actions_for(job: &Job) -> Vec<JobAction> {
     let remove = || send(icon::CLOSE, "Remove", Command::Remove { id });
     let list = match &job.state {
         JobState::Running { .. } => vec![preview, Some(cancel()), open_folder],
+        JobState::Waiting if job.retry.is_some() => {
+            vec![Some(send(icon::RETRY, "Try now", Command::Retry { id })), Some(remove())]
+        }
         JobState::Waiting => {
             vec![Some(send(icon::MOVE_TO_TOP, "Move to top", Command::MoveToTop { id })), Some(remove())]
         }

@@ -70,3 +70,12 @@ fn stopping_waits_for_the_engine_before_it_closes() {
     window.dispatcher.emit(Event::Stopped);
     assert!(window.step().contains(&ViewportCommand::Close));
 }
+
+#[test]
+fn an_engine_that_ends_by_a_fault_is_said_and_does_not_hold_the_window_open() {
+    let mut window = one_running();
+    window.dispatcher.end_by_fault();
+    window.draw();
+    assert!(window.shows_somewhere("has stopped working"));
+    assert!(window.close());
+}

@@ -56,6 +56,8 @@ pub struct EncodePlan {
     pub pictures: PicturePlan,
     /// Expected length.
     pub duration: Option<Duration>,
+    /// The most frames that the source gives, where its container tells its length exactly.
+    pub most_frames: Option<u64>,
     /// What the user should know before the result is there.
     pub warnings: Vec<String>,
 }
@@ -153,6 +155,8 @@ impl EncodePlan {
             encoder_speed: spec.preset.encoder_speed,
             audio,
             subtitles,
+            most_frames: most_frames(source, video, timing.frame_rate)
+                .map(|frames| frames + hold_last_picture.map_or(0, |time| timing.frame_rate.frames_in(time))),
             duration: picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default()),
         })
     }
@@ -180,6 +184,7 @@ impl EncodePlan {
             subtitles,
             pictures: PicturePlan::waveform(),
             duration: source.duration.filter(|duration| !duration.is_zero()),
+            most_frames: None,
             warnings,
         })
     }
@@ -220,6 +225,14 @@ fn video_rendition(rung: crate::preset::PlannedRung) -> VideoRendition {
         max_bitrate: BitRate::from_bits((bits * MAX_BITRATE_FACTOR) as u64),
         buffer_size_bits: (bits * BUFFER_SECONDS) as u64,
     }
+}
+
+/// MP4 and MOV tell the length of each track exactly; other containers round it, or tell that of the longest track. A
+/// picture that starts late is preceded by its first frame.
+fn most_frames(source: &SourceMedia, video: &VideoStream, frame_rate: FrameRate) -> Option<u64> {
+    let duration = video.duration.filter(|_| source.container.split(',').any(|name| name == "mp4"))?;
+    let start = Duration::try_from_secs_f64(video.start_time_seconds.unwrap_or(0.0)).unwrap_or_default();
+    Some(frame_rate.frames_in(duration + start))
 }
 
 /// The rates that are kept exactly (Apple HLS Authoring Specification 1.18).

@@ -56,6 +56,12 @@ pub enum PublishError {
         /// What was given.
         endpoint: String,
     },
+    /// Another job of this program publishes to this key.
+    #[error("another job is publishing to {key}")]
+    InUse {
+        /// The key.
+        key: String,
+    },
     /// A file's name can't be used as a part of a key.
     #[error("“{name}” can't be the name of an object")]
     InvalidName {
@@ -185,6 +191,11 @@ impl PublishError {
         matches!(self, Self::Cancelled)
     }
 
+    /// True for what mends itself: a lost network, a store that has too much to do.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::NetworkLost { .. } | Self::StoreUnavailable { .. })
+    }
+
     /// The same in words for the user, with what to do next.
     pub fn into_failure(self) -> Failure {
         let headline = capitalised(&self.to_string());
@@ -196,6 +207,7 @@ impl PublishError {
             Self::InvalidLocation(_)
             | Self::InvalidEndpoint { .. }
             | Self::InvalidName { .. }
+            | Self::InUse { .. }
             | Self::WrongRegion { .. }
             | Self::ClockSkew { .. }
             | Self::Refused { .. }
@@ -216,6 +228,7 @@ impl PublishError {
             Self::InvalidLocation(_) => "Write the destination as s3://bucket/prefix".to_owned(),
             Self::InvalidEndpoint { .. } => "Write the endpoint as http://host:port or https://host".to_owned(),
             Self::InvalidName { .. } => "Rename the file or folder and publish again".to_owned(),
+            Self::InUse { .. } => "Wait until that job has ended, then retry this one".to_owned(),
             Self::BucketMissing { .. } => "Check the bucket's name and the endpoint, or create the bucket".to_owned(),
             Self::CredentialsMissing { profile: Some(profile), .. } => {
                 format!("Add the profile “{profile}” to ~/.aws/credentials or ~/.aws/config, or choose another profile")
@@ -269,6 +282,7 @@ impl PublishError {
             Self::InvalidLocation(_)
             | Self::InvalidEndpoint { .. }
             | Self::InvalidName { .. }
+            | Self::InUse { .. }
             | Self::ContentDiffers { .. }
             | Self::NothingToPublish { .. }
             | Self::Cancelled => String::new(),

@@ -9,13 +9,15 @@ pub mod headers;
 mod location;
 mod multipart;
 mod order;
+mod patience;
 mod playlist;
 mod s3;
 mod status;
+mod unchanged;
 mod uploader;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -85,10 +87,9 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Starts uploading from `folder` into `location` under `stream_name`; when something lies there already, under
-    /// `stream_name-2` and so on. Asks the store first whether it can be written, which takes 15 seconds at most, so
-    /// that a missing bucket, a wrong key or a dead endpoint is known before the encode begins. Must not be called on
-    /// a thread of the runtime.
+    /// Starts uploading from `folder` into `location`, at `place`. Asks the store first whether it can be written,
+    /// which takes 15 seconds at most, so that a missing bucket, a wrong key or a dead endpoint is known before the
+    /// encode begins. Must not be called on a thread of the runtime.
     ///
     /// # Errors
     /// When the location makes no sense, no credentials are found, the store does not answer or refuses, or `cancel`
@@ -97,7 +98,7 @@ impl Publisher {
         runtime: &Handle,
         location: &S3Location,
         folder: &Path,
-        stream_name: &str,
+        place: Place<'_>,
         cancel: &CancelToken,
     ) -> Result<Self, PublishError> {
         let (stop, stop_receiver) = watch::channel(false);
@@ -107,19 +108,22 @@ impl Publisher {
             stop_on_cancel.send_replace(true);
         });
         let mut stop_first_contact = stop_receiver.clone();
-        let (bucket, claim) = runtime.block_on(async {
+        let (bucket, claim, present) = runtime.block_on(async {
             tokio::select! {
                 biased;
                 () = stopped(&mut stop_first_contact) => Err(PublishError::Cancelled),
-                begun = s3::first_contact(location, begin(location, stream_name)) => begun,
+                begun = s3::first_contact(location, begin(location, place)) => begun,
             }
         })?;
         let board = Arc::new(StatusBoard::default());
+        present.keys().for_each(|path| board.sending(&format!("{}/{path}", claim.prefix)));
         let (messages, receiver) = mpsc::unbounded_channel();
         let target = Target {
             bucket: bucket.clone().into_patient(),
             folder: folder.to_owned(),
             prefix: claim.prefix.clone(),
+            present: Arc::new(present),
+            goes_on: !matches!(place, Place::New { .. }),
             board: Arc::clone(&board),
             stop: stop_receiver,
         };
@@ -158,7 +162,7 @@ impl Publisher {
         }
     }
 
-    /// Stops the uploads and deletes what this run has sent, so that nobody finds a part of a stream. Takes 15 seconds
+    /// Stops the uploads and deletes what this stream has in the bucket, so that nobody finds a part of it. Takes 15 seconds
     /// at most; what can't be deleted is logged. Must not be called on a thread of the runtime.
     pub fn withdraw(mut self) {
         self.stop.send_replace(true);
@@ -180,6 +184,27 @@ impl Publisher {
         }
     }
 
+    /// Sends these files and waits until all are up. `progress` is called ten times a second.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub(super) fn send_all(
+        &mut self,
+        paths: impl Iterator<Item = String>,
+        progress: &dyn Fn(PublishStatus),
+    ) -> Result<PublishedLocation, PublishError> {
+        for path in paths {
+            self.file_finished(FinishedFile { path, content: FileContent::OnDisk });
+        }
+        self.seal();
+        while !self.has_ended() {
+            progress(self.status());
+            std::thread::sleep(PROGRESS_INTERVAL);
+        }
+        progress(self.status());
+        self.finish()
+    }
+
     /// Nothing more will be finished.
     pub(super) fn seal(&self) {
         let _ = self.messages.send(Message::Finish);
@@ -197,7 +222,8 @@ impl Drop for Publisher {
 }
 
 /// Publishes any folder under its own name: media first, then the playlists that name them, multivariant playlists
-/// last. `progress` is called ten times a second on the caller's thread, which must not be one of the runtime.
+/// last. What an earlier try has left there of the very same files is gone on with. `progress` is called ten times a
+/// second on the caller's thread, which must not be one of the runtime.
 ///
 /// # Errors
 /// As [`Publisher::start`] and [`Publisher::finish`], and when the folder can't be read or has nothing to publish.
@@ -212,18 +238,10 @@ pub fn publish_folder(
     let folder = folder.canonicalize().map_err(|error| unreadable(error.to_string()))?;
     let name = folder.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| PublishError::InvalidName { name: folder.display().to_string() })?;
-    let paths = published_files(&folder)?;
-    let mut publisher = Publisher::start(runtime, location, &folder, name, cancel)?;
-    for path in paths {
-        publisher.file_finished(FinishedFile { path, content: FileContent::OnDisk });
-    }
-    publisher.seal();
-    while !publisher.has_ended() {
-        progress(publisher.status());
-        std::thread::sleep(PROGRESS_INTERVAL);
-    }
-    progress(publisher.status());
-    publisher.finish()
+    let files = published_files(&folder)?;
+    let place = Place::SameOrNew { stream_name: name, files: &files };
+    let mut publisher = Publisher::start(runtime, location, &folder, place, cancel)?;
+    publisher.send_all(files.into_keys().map(|(_, path)| path), progress)
 }
 
 /// Tests a destination: writes, reads and deletes a small object under its prefix. Takes 15 seconds at most. Must not
@@ -235,9 +253,15 @@ pub fn test_destination(runtime: &Handle, location: &S3Location) -> Result<(), P
     runtime.block_on(s3::first_contact(location, async { Bucket::open(location).await?.try_round_trip().await }))
 }
 
-/// Files of a folder in the order in which they are to go up: by kind, then by path.
-fn published_files(folder: &Path) -> Result<Vec<String>, PublishError> {
-    let mut paths: Vec<(FileKind, String)> = Vec::new();
+/// Files of a folder with their sizes in bytes, in the order in which they are to go up: by kind, then by path.
+pub type FolderFiles = BTreeMap<(FileKind, String), u64>;
+
+/// Files of a folder that belong to a stream.
+///
+/// # Errors
+/// When the folder can't be read or has none.
+pub(super) fn published_files(folder: &Path) -> Result<FolderFiles, PublishError> {
+    let mut files = FolderFiles::new();
     for entry in walkdir::WalkDir::new(folder) {
         let entry = entry.map_err(|error| PublishError::LocalFile {
             file: error.path().map_or_else(|| folder.to_owned(), Path::to_owned),
@@ -248,14 +272,18 @@ fn published_files(folder: &Path) -> Result<Vec<String>, PublishError> {
         }
         let path = relative_path(folder, entry.path())?;
         if uploader::is_published(&path) {
-            paths.push((FileKind::of(&path), path));
+            let size = entry.metadata().map(|metadata| metadata.len());
+            let size = size.map_err(|error| PublishError::LocalFile {
+                file: entry.path().to_owned(),
+                detail: error.to_string(),
+            })?;
+            files.insert((FileKind::of(&path), path), size);
         }
     }
-    if paths.is_empty() {
+    if files.is_empty() {
         return Err(PublishError::NothingToPublish { folder: folder.to_owned() });
     }
-    paths.sort();
-    Ok(paths.into_iter().map(|(_, path)| path).collect())
+    Ok(files)
 }
 
 /// With forward slashes on every system.
@@ -266,16 +294,76 @@ fn relative_path(folder: &Path, file: &Path) -> Result<String, PublishError> {
     Ok(names.join("/"))
 }
 
-/// Opens the bucket, takes a free name in it and makes sure that it can be written.
-async fn begin(location: &S3Location, stream_name: &str) -> Result<(Bucket, Claim), PublishError> {
+/// Where in a location a stream goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// Under this name; when something lies there already, under `name-2` and so on.
+    New {
+        /// The name.
+        stream_name: &'a str,
+    },
+    /// Where an earlier try has put a part of the very same files, else as `New`.
+    SameOrNew {
+        /// The name.
+        stream_name: &'a str,
+        /// The files.
+        files: &'a FolderFiles,
+    },
+    /// Under this key, where an earlier run of the same job has put a part of it.
+    GoOn {
+        /// The key, without a slash at its end.
+        prefix: &'a str,
+    },
+}
+
+/// What lies under a stream's prefix already: sizes in bytes by path.
+pub(super) type Present = HashMap<String, u64>;
+
+/// Opens the bucket, takes the place in it and makes sure that it can be written.
+async fn begin(location: &S3Location, place: Place<'_>) -> Result<(Bucket, Claim, Present), PublishError> {
+    let bucket = Bucket::open(location).await?;
+    let (claim, present) = match place {
+        Place::New { stream_name } => (new_claim(&bucket, stream_name).await?, Present::new()),
+        Place::SameOrNew { stream_name, files } => match same_claim(&bucket, stream_name, files).await? {
+            Some(found) => found,
+            None => (new_claim(&bucket, stream_name).await?, Present::new()),
+        },
+        Place::GoOn { prefix } => {
+            let present = bucket.objects_under(prefix).await?;
+            let claim = Claim::of(&bucket, prefix).ok_or_else(|| PublishError::InUse { key: prefix.to_owned() })?;
+            (claim, present)
+        }
+    };
+    bucket.check_writable(&format!("{}/reelpress-test", claim.prefix)).await?;
+    Ok((bucket, claim, present))
+}
+
+async fn new_claim(bucket: &Bucket, stream_name: &str) -> Result<Claim, PublishError> {
     if stream_name.contains('/') {
         return Err(PublishError::InvalidName { name: stream_name.to_owned() });
     }
-    let bucket = Bucket::open(location).await?;
     let taken = bucket.taken_names(stream_name).await?;
-    let claim = Claim::take(&bucket, stream_name, &taken)?;
-    bucket.check_writable(&format!("{}/reelpress-test", claim.prefix)).await?;
-    Ok((bucket, claim))
+    Claim::take(bucket, stream_name, &taken)
+}
+
+/// The place under which nothing lies but a part of these files.
+async fn same_claim(
+    bucket: &Bucket,
+    stream_name: &str,
+    files: &FolderFiles,
+) -> Result<Option<(Claim, Present)>, PublishError> {
+    let sizes: HashMap<&str, u64> = files.iter().map(|((_, path), size)| (path.as_str(), *size)).collect();
+    let prefix = bucket.key(stream_name)?;
+    let present = bucket.objects_under(&prefix).await?;
+    // Playlists grow while they are published: of them only the name has to be known.
+    let is_ours = |(path, size): (&String, &u64)| match FileKind::of(path) {
+        FileKind::Playlist | FileKind::Manifest => sizes.contains_key(path.as_str()),
+        _ => sizes.get(path.as_str()) == Some(size),
+    };
+    if present.is_empty() || !present.iter().all(is_ours) {
+        return Ok(None);
+    }
+    Ok(Claim::of(bucket, &prefix).map(|claim| (claim, present)))
 }
 
 /// Names that streams of this program are being published under: the store does not show them before the first file.
@@ -302,6 +390,13 @@ impl Claim {
             number += 1;
             name = format!("{stream_name}-{number}");
         }
+    }
+
+    /// Exactly this key; `None` while another stream of this program has it.
+    fn of(bucket: &Bucket, prefix: &str) -> Option<Self> {
+        let claim = (bucket.place.clone(), prefix.to_owned());
+        let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.insert(claim.clone()).then_some(Self { place: claim.0, prefix: claim.1 })
     }
 }
 

@@ -1,6 +1,9 @@
 //! Large files in parts, several at a time, with none left behind when it ends early.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use aws_sdk_s3::{
     config::Builder,
@@ -10,7 +13,10 @@ use tokio::task::JoinSet;
 
 use super::{
     error::{Action, PublishError},
+    patience::until_answered,
     s3::{Bucket, Headers, attempt_limit, file_body, transfer_limit},
+    status::StatusBoard,
+    unchanged::Known,
 };
 
 /// Files above this size go up in parts.
@@ -23,10 +29,14 @@ const PARTS_AT_A_TIME: usize = 3;
 /// A file on its way up in parts.
 pub(super) struct MultipartFile<'a> {
     pub(super) bucket: &'a Bucket,
+    /// Is told of each part that has arrived.
+    pub(super) board: &'a Arc<StatusBoard>,
     pub(super) key: &'a str,
     pub(super) file: &'a Path,
     /// Size in bytes.
     pub(super) size: u64,
+    /// Whether an unfinished upload of the same key is ours.
+    pub(super) may_go_on: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -37,27 +47,70 @@ struct Part {
 }
 
 impl MultipartFile<'_> {
-    /// Uploads the file. `stopped` ends it early; the parts that are up are then dropped. `sent` is told the size of
-    /// each part that has arrived.
-    pub(super) async fn upload(
-        &self,
-        headers: Headers,
-        stopped: impl Future<Output = ()>,
-        sent: impl Fn(u64),
-    ) -> Result<(), PublishError> {
-        let id = self.begin(headers).await?;
-        let result = tokio::select! {
-            result = self.upload_parts(&id, sent) => result,
-            () = stopped => Err(PublishError::Cancelled),
+    /// Uploads the file. `stopped` ends it early; the parts that are up are then dropped. Goes on with an upload of
+    /// the same key that an earlier run has left, whose parts the store lists.
+    pub(super) async fn upload(&self, headers: Headers, stopped: impl Future<Output = ()>) -> Result<(), PublishError> {
+        let mut stopped = std::pin::pin!(stopped);
+        let (id, present) = tokio::select! {
+            begun = until_answered(self.board, || self.go_on_or_begin(headers)) => begun?,
+            () = &mut stopped => return Err(PublishError::Cancelled),
         };
-        let result = match result {
-            Ok(parts) => self.complete(&id, parts).await,
-            Err(error) => Err(error),
+        let upload = async {
+            let parts = self.upload_parts(&id, present).await?;
+            until_answered(self.board, || self.complete(&id, parts.clone())).await
+        };
+        let result = tokio::select! {
+            result = upload => result,
+            () = &mut stopped => Err(PublishError::Cancelled),
         };
         if result.is_err() {
             self.bucket.abort_multipart(self.key, &id).await;
         }
         result
+    }
+
+    /// The id of the upload, and the parts of it that are up.
+    async fn go_on_or_begin(&self, headers: Headers) -> Result<(String, Vec<CompletedPart>), PublishError> {
+        if self.may_go_on
+            && let Some(id) = self.unfinished().await?
+        {
+            let present = self.parts_at_store(&id).await?;
+            tracing::info!(key = self.key, parts = present.len(), "an upload in parts goes on");
+            return Ok((id, present));
+        }
+        Ok((self.begin(headers).await?, Vec::new()))
+    }
+
+    async fn unfinished(&self) -> Result<Option<String>, PublishError> {
+        let listed =
+            self.bucket.client.list_multipart_uploads().bucket(&self.bucket.name).prefix(self.key).send().await;
+        let listed = listed.map_err(|error| PublishError::of_store(&error, Action::List, &self.bucket.place))?;
+        let ours = listed.uploads().iter().filter(|upload| upload.key() == Some(self.key));
+        let newest = ours.max_by_key(|upload| upload.initiated().map(|at| at.as_nanos()));
+        Ok(newest.and_then(|upload| upload.upload_id()).map(str::to_owned))
+    }
+
+    /// The parts that the store has, of those whose size and checksum are the file's.
+    async fn parts_at_store(&self, id: &str) -> Result<Vec<CompletedPart>, PublishError> {
+        let listing = self.bucket.client.list_parts().bucket(&self.bucket.name).key(self.key).upload_id(id);
+        let mut pages = listing.into_paginator().send();
+        let mut present = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| PublishError::of_store(&error, Action::List, &self.bucket.place))?;
+            for at_store in page.parts() {
+                let planned = parts_of(self.size).into_iter().find(|part| Some(part.number) == at_store.part_number());
+                let Some(planned) = planned.filter(|part| at_store.size() == i64::try_from(part.length).ok()) else {
+                    continue;
+                };
+                let known = Known { crc32: at_store.checksum_crc32.clone(), entity_tag: at_store.e_tag.clone() };
+                let part = CompletedPart::builder().part_number(planned.number).set_e_tag(known.entity_tag.clone());
+                if let Some(crc32) = known.matches(self.file, planned.offset, planned.length).await {
+                    self.board.arrived(0, planned.length);
+                    present.push(part.checksum_crc32(crc32).build());
+                }
+            }
+        }
+        Ok(present)
     }
 
     async fn begin(&self, headers: Headers) -> Result<String, PublishError> {
@@ -80,11 +133,13 @@ impl MultipartFile<'_> {
         })
     }
 
-    async fn upload_parts(&self, id: &str, sent: impl Fn(u64)) -> Result<Vec<CompletedPart>, PublishError> {
-        let mut waiting = parts_of(self.size).into_iter();
+    async fn upload_parts(&self, id: &str, present: Vec<CompletedPart>) -> Result<Vec<CompletedPart>, PublishError> {
+        let numbers: Vec<Option<i32>> = present.iter().map(CompletedPart::part_number).collect();
+        let is_missing = move |part: &Part| !numbers.contains(&Some(part.number));
+        let mut waiting = parts_of(self.size).into_iter().filter(is_missing);
         // Dropped with this future, which ends the requests under way.
         let mut running = JoinSet::new();
-        let mut completed = Vec::new();
+        let mut completed = present;
         loop {
             while running.len() < PARTS_AT_A_TIME
                 && let Some(part) = waiting.next()
@@ -95,11 +150,12 @@ impl MultipartFile<'_> {
                     file: self.file.to_owned(),
                     id: id.to_owned(),
                 };
-                running.spawn(async move { sender.send(part).await });
+                let board = Arc::clone(self.board);
+                running.spawn(async move { until_answered(&board, || sender.send(&part)).await });
             }
             match running.join_next().await {
                 Some(Ok(Ok((part, length)))) => {
-                    sent(length);
+                    self.board.arrived(length, length);
                     completed.push(part);
                 }
                 Some(Ok(Err(error))) => return Err(error),
@@ -113,7 +169,8 @@ impl MultipartFile<'_> {
 
     async fn complete(&self, id: &str, parts: Vec<CompletedPart>) -> Result<(), PublishError> {
         let upload = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        self.bucket
+        let completed = self
+            .bucket
             .client
             .complete_multipart_upload()
             .bucket(&self.bucket.name)
@@ -125,8 +182,13 @@ impl MultipartFile<'_> {
             .config_override(Builder::new().timeout_config(attempt_limit(transfer_limit(self.size / 64))))
             .send()
             .await
-            .map_err(|error| PublishError::of_store(&error, Action::Write, &self.bucket.place))?;
-        Ok(())
+            .map_err(|error| PublishError::of_store(&error, Action::Write, &self.bucket.place));
+        match completed {
+            Ok(_) => Ok(()),
+            // A request whose answer was lost may have been carried out: then the object is there, whole.
+            Err(_) if self.bucket.size_of(self.key).await.is_ok_and(|size| size == Some(self.size)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -138,7 +200,7 @@ struct PartSender {
 }
 
 impl PartSender {
-    async fn send(self, part: Part) -> Result<(CompletedPart, u64), PublishError> {
+    async fn send(&self, part: &Part) -> Result<(CompletedPart, u64), PublishError> {
         let answer = self
             .bucket
             .client
@@ -161,6 +223,11 @@ impl PartSender {
             .build();
         Ok((completed, part.length))
     }
+}
+
+/// Lengths of the parts of a file of this size in bytes.
+pub(super) fn part_lengths(size: u64) -> impl Iterator<Item = u64> {
+    parts_of(size).into_iter().map(|part| part.length)
 }
 
 fn parts_of(size: u64) -> Vec<Part> {

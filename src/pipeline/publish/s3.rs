@@ -1,7 +1,7 @@
 //! One bucket of an S3 store, by the SDK of AWS.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -13,6 +13,7 @@ use aws_sdk_s3::{
         Builder, ProvideCredentials, SharedCredentialsProvider, StalledStreamProtectionConfig, retry::RetryConfig,
         timeout::TimeoutConfig,
     },
+    operation::head_object::HeadObjectError,
     primitives::ByteStream,
     types::{Delete, ObjectIdentifier},
 };
@@ -124,6 +125,22 @@ impl Bucket {
         Ok(names)
     }
 
+    /// Sizes in bytes of all objects below `prefix/`, by the rest of their keys.
+    pub(super) async fn objects_under(&self, prefix: &str) -> Result<HashMap<String, u64>, PublishError> {
+        let below = format!("{prefix}/");
+        let mut pages = self.client.list_objects_v2().bucket(&self.name).prefix(&below).into_paginator().send();
+        let mut objects = HashMap::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| PublishError::of_store(&error, Action::List, &self.place))?;
+            for object in page.contents() {
+                let path = object.key().and_then(|key| key.strip_prefix(&below));
+                let size = object.size().and_then(|size| u64::try_from(size).ok());
+                objects.extend(path.map(str::to_owned).zip(size));
+            }
+        }
+        Ok(objects)
+    }
+
     /// Whether objects may be written under this key, without leaving one: an upload in parts is begun and dropped.
     pub(super) async fn check_writable(&self, key: &str) -> Result<(), PublishError> {
         let started = self.client.create_multipart_upload().bucket(&self.name).key(key).send().await;
@@ -211,6 +228,15 @@ impl Bucket {
             }
         }
         Ok(())
+    }
+
+    /// Size in bytes of an object; `None` when there is none of this key.
+    pub(super) async fn size_of(&self, key: &str) -> Result<Option<u64>, PublishError> {
+        match self.client.head_object().bucket(&self.name).key(key).send().await {
+            Ok(object) => Ok(object.content_length().and_then(|length| u64::try_from(length).ok())),
+            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
+            Err(error) => Err(PublishError::of_store(&error, Action::Read, &self.place)),
+        }
     }
 
     async fn get(&self, key: &str) -> Result<Bytes, PublishError> {

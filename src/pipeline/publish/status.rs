@@ -24,6 +24,8 @@ pub struct PublishStatus {
     pub queued_bytes: u64,
     /// Bytes a second over the last ten seconds; `None` before something has arrived in them.
     pub bytes_per_second: Option<f64>,
+    /// Why nothing goes up at this moment; it goes on by itself.
+    pub interruption: Option<Failure>,
     /// Why publishing has ended early.
     pub failure: Option<Failure>,
 }
@@ -84,6 +86,16 @@ impl StatusBoard {
         let mut state = self.lock();
         state.status.published_files = published;
         state.status.finished_files = finished;
+    }
+
+    /// The store does not answer, and is asked again later.
+    pub(super) fn interrupted(&self, reason: Failure) {
+        self.lock().status.interruption = Some(reason);
+    }
+
+    /// The store has answered.
+    pub(super) fn goes_on(&self) {
+        self.lock().status.interruption = None;
     }
 
     pub(super) fn fail(&self, failure: Failure) {

@@ -13,15 +13,17 @@ use tokio::{
 };
 
 use super::{
-    FileContent, FinishedFile, PublishedLocation,
+    FileContent, FinishedFile, Present, PublishedLocation,
     error::{PublishError, causes},
     headers::{self, FileKind},
     location,
     multipart::{MULTIPART_THRESHOLD_BYTES, MultipartFile},
     order::{Body, Order, Upload},
+    patience::until_answered,
     playlist::PlaylistFacts,
     s3::{Bucket, Headers},
     status::StatusBoard,
+    unchanged,
 };
 use crate::tools::atomic_file::TEMPORARY_PREFIX;
 
@@ -44,6 +46,10 @@ pub(super) struct Target {
     pub(super) folder: PathBuf,
     /// Key of the stream's folder in the bucket.
     pub(super) prefix: String,
+    /// What an earlier run has put there.
+    pub(super) present: Arc<Present>,
+    /// Whether unfinished uploads in parts are those of an earlier run.
+    pub(super) goes_on: bool,
     pub(super) board: Arc<StatusBoard>,
     /// True once all has to end.
     pub(super) stop: watch::Receiver<bool>,
@@ -222,13 +228,20 @@ impl Target {
         match upload.body {
             Body::Text(text) => {
                 let size = text.len() as u64;
-                self.unless_stopped(self.bucket.put_text(&key, text, headers)).await?;
+                let put = || self.bucket.put_text(&key, text.clone(), headers);
+                self.unless_stopped(until_answered(&self.board, put)).await?;
                 let was_queued = !matches!(kind, FileKind::Playlist | FileKind::Manifest);
                 self.board.arrived(size, if was_queued { size } else { 0 });
                 Ok(())
             }
             Body::File { size, .. } => {
                 let file = self.folder.join(&upload.path);
+                if self.present.get(&upload.path) == Some(&size)
+                    && unchanged::holds(&self.bucket, &key, &file, size).await
+                {
+                    self.board.arrived(0, size);
+                    return Ok(());
+                }
                 let result = self.send_file(&key, &file, size, headers).await;
                 if matches!(result, Err(ref error) if !error.is_cancelled()) {
                     check_unchanged(&file, size).await?;
@@ -240,14 +253,19 @@ impl Target {
 
     async fn send_file(&mut self, key: &str, file: &Path, size: u64, headers: Headers) -> Result<(), PublishError> {
         if size <= MULTIPART_THRESHOLD_BYTES {
-            self.unless_stopped(self.bucket.put_file(key, file, size, headers)).await?;
+            // A file that has changed or gone meanwhile would be asked for in vain for ever.
+            let put = || async {
+                check_unchanged(file, size).await?;
+                self.bucket.put_file(key, file, size, headers).await
+            };
+            self.unless_stopped(until_answered(&self.board, put)).await?;
             self.board.arrived(size, size);
             return Ok(());
         }
-        let (bucket, board) = (&self.bucket, Arc::clone(&self.board));
-        let multipart = MultipartFile { bucket, key, file, size };
+        let multipart =
+            MultipartFile { bucket: &self.bucket, board: &self.board, key, file, size, may_go_on: self.goes_on };
         let mut stop = self.stop.clone();
-        multipart.upload(headers, stopped(&mut stop), move |bytes| board.arrived(bytes, bytes)).await
+        multipart.upload(headers, stopped(&mut stop)).await
     }
 
     async fn unless_stopped(

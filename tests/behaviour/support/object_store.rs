@@ -36,15 +36,19 @@ const PROFILES: &str = "[wrong-secret]\naws_access_key_id = testkey\naws_secret_
     [unknown-key]\naws_access_key_id = nobody\naws_secret_access_key = not-the-secret\n\
     [reader]\naws_access_key_id = readerkey\naws_secret_access_key = readersecret\n";
 
-/// Waits for the end of its own input, which comes when the test process ends in whatever way.
+/// Waits for the end of its own input, which comes when the test process ends in whatever way. The data goes too,
+/// unless a file says that it stays.
 const GUARD: &str = r#"folder="$1"; shift
 "$@" >"$folder/log" 2>&1 & server=$!
 cat >/dev/null
-kill -9 "$server"; wait "$server" 2>/dev/null; rm -rf "$folder""#;
+kill -9 "$server"; wait "$server" 2>/dev/null; [ -e "$folder/stays" ] || rm -rf "$folder""#;
 
 /// A running store with a data folder of its own. It ends when this is dropped or the process ends.
 pub struct ObjectStore {
     guard: Child,
+    folder: PathBuf,
+    /// Of the S3 server, the master, the volumes and the filer.
+    ports: [u16; 4],
     /// Base URL.
     pub endpoint: String,
 }
@@ -54,29 +58,32 @@ impl ObjectStore {
     pub fn start() -> Self {
         let folder = TempDir::with_prefix("reelpress-store-").unwrap().keep();
         std::fs::write(folder.join("s3.json"), IDENTITIES).unwrap();
-        let [s3, master, volume, filer] = free_ports();
-        let mut command = Command::new("sh");
-        command.args(["-c", GUARD, "guard"]).arg(&folder).arg(weed()).arg("server");
-        command.arg(format!("-dir={}", folder.display()));
-        command.arg(format!("-s3.config={}", folder.join("s3.json").display()));
-        command.args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-master.telemetry=false"]);
-        command.args(["-master.volumeSizeLimitMB=64", "-volume.max=1000", "-s3.port.iceberg=0", "-s3.port.lance=0"]);
-        for (name, port) in [("s3", s3), ("master", master), ("volume", volume), ("filer", filer)] {
-            command.arg(format!("-{name}.port={port}"));
-        }
-        let guard = command.stdin(Stdio::piped()).spawn().expect("sh starts");
-        let mut store = Self { guard, endpoint: format!("http://127.0.0.1:{s3}") };
-        store.wait_until_ready(&folder);
+        let ports = free_ports();
+        let endpoint = format!("http://127.0.0.1:{}", ports[0]);
+        let mut store = Self { guard: launch(&folder, ports), folder, ports, endpoint };
+        store.wait_until_ready();
         store
     }
 
-    /// Kills the server at once, as a power cut would.
+    /// Kills the server at once, as a power cut would; [`revive`](Self::revive) brings it back with its data.
     pub fn kill(&mut self) {
+        std::fs::write(self.folder.join("stays"), "").unwrap();
+        self.end();
+    }
+
+    /// Starts a killed server again where it was.
+    pub fn revive(&mut self) {
+        std::fs::remove_file(self.folder.join("stays")).unwrap();
+        self.guard = launch(&self.folder, self.ports);
+        self.wait_until_ready();
+    }
+
+    fn end(&mut self) {
         drop(self.guard.stdin.take());
         self.guard.wait().unwrap();
     }
 
-    fn wait_until_ready(&mut self, folder: &Path) {
+    fn wait_until_ready(&mut self) {
         let runtime = Runtime::new().unwrap();
         let client = client(&self.endpoint);
         let give_up = Instant::now() + Duration::from_secs(60);
@@ -92,15 +99,30 @@ impl ObjectStore {
             std::thread::sleep(Duration::from_millis(200));
         }
         let mut log = String::new();
-        let _ = std::fs::File::open(folder.join("log")).and_then(|mut file| file.read_to_string(&mut log));
+        let _ = std::fs::File::open(self.folder.join("log")).and_then(|mut file| file.read_to_string(&mut log));
         panic!("the S3 server did not start:\n{log}");
     }
 }
 
 impl Drop for ObjectStore {
     fn drop(&mut self) {
-        self.kill();
+        self.end();
+        // A killed store that was not revived has left its data.
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+fn launch(folder: &Path, [s3, master, volume, filer]: [u16; 4]) -> Child {
+    let mut command = Command::new("sh");
+    command.args(["-c", GUARD, "guard"]).arg(folder).arg(weed()).arg("server");
+    command.arg(format!("-dir={}", folder.display()));
+    command.arg(format!("-s3.config={}", folder.join("s3.json").display()));
+    command.args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-master.telemetry=false"]);
+    command.args(["-master.volumeSizeLimitMB=64", "-volume.max=1000", "-s3.port.iceberg=0", "-s3.port.lance=0"]);
+    for (name, port) in [("s3", s3), ("master", master), ("volume", volume), ("filer", filer)] {
+        command.arg(format!("-{name}.port={port}"));
+    }
+    command.stdin(Stdio::piped()).spawn().expect("sh starts")
 }
 
 /// Runs `test` in a process of its own that has credentials for a store in its environment, as a user's shell would,

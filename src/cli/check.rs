@@ -1,0 +1,113 @@
+//! `reelpress check`: whether a stream is correct.
+
+use std::path::Path;
+
+use super::{CheckArguments, Context, Outcome, Verbosity, bad_usage, toolbox};
+use crate::{
+    pipeline::check::{CheckError, CheckOptions, Judgement, Level, Ruling, StreamPlace, Verdict, check},
+    tools::cancel::CancelToken,
+};
+
+/// What `--json` prints.
+pub(super) const DOCUMENTATION: &str = "\
+With --json, one object is printed:
+
+  stream    what was checked
+  correct   false when a rule of level must is broken
+  rules     every rule, each with
+            rule      its name, such as target-duration; names never change
+            number    its subject: 1-8 playlists, 9-16 segments, 17-21 picture, 22 sound, 24 captions, 27 web server
+            level     must or should
+            result    kept, broken, or not_judged where nothing in the stream falls under it or it can't be seen
+            says      what the rule demands
+            source    the document that demands it
+            judged    in how many places it was looked at
+            broken    in how many of these it is broken
+            findings  the first 20 of these: place (a file) and message
+
+Exit codes: 0 no rule of level must is broken, 1 some is, or there is no stream, 2 bad usage, 3 ffprobe is missing, 130
+interrupted. Nothing outside of a stream's folder is read; from the web only what its playlists name.";
+
+pub(super) fn run(context: &Context, arguments: &CheckArguments, interrupt: &CancelToken) -> Outcome {
+    let Some(place) = place(&arguments.stream) else {
+        let headline = format!("{} is neither a folder nor a playlist", arguments.stream.display());
+        let hint = "Name the folder of a stream, an .m3u8 file, or a URL that begins with https:// or http://";
+        context.output.failure(None, &bad_usage(headline, hint));
+        return Outcome::BadUsage;
+    };
+    let toolbox = match toolbox(context) {
+        Ok(toolbox) => toolbox,
+        Err(outcome) => return outcome,
+    };
+    match check(&place, Some(&toolbox), CheckOptions::default(), interrupt) {
+        Ok(verdict) => {
+            tell(context, &verdict, arguments.json);
+            if verdict.correct { Outcome::AllDone } else { Outcome::SomeFailed }
+        }
+        Err(CheckError::Cancelled) => Outcome::Interrupted,
+        Err(error) => {
+            let failure = error.into_failure();
+            context.output.failure(None, &failure);
+            Outcome::of(&failure)
+        }
+    }
+}
+
+/// What was typed: a URL by its scheme, else a folder or a file that is there.
+fn place(stream: &Path) -> Option<StreamPlace> {
+    if let Some(url) = stream.to_str().filter(|text| text.starts_with("https://") || text.starts_with("http://")) {
+        return Some(StreamPlace::Url(url.to_owned()));
+    }
+    if stream.is_dir() {
+        return Some(StreamPlace::Folder(stream.to_owned()));
+    }
+    let playlist = stream.file_name().and_then(|name| name.to_str()).filter(|_| stream.is_file())?.to_owned();
+    let folder = stream.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(StreamPlace::Playlist { folder: folder.to_owned(), playlist })
+}
+
+fn tell(context: &Context, verdict: &Verdict, json: bool) {
+    if json {
+        context.output.pretty_json(verdict);
+        return;
+    }
+    let shows_all = context.output.verbosity >= Verbosity::Verbose;
+    let rows = verdict.rules.iter().filter(|rule| shows_all || rule.result != Ruling::NotJudged);
+    let width = verdict.rules.iter().map(|rule| rule.rule.name().len()).max().unwrap_or(0);
+    context.output.data(&format!("{:>4}  {:width$}  {:6}  {:10}  detail", "no.", "rule", "level", "result"));
+    for rule in rows {
+        context.output.data(&row(rule, width));
+        for finding in rule.findings.iter().skip(1).filter(|_| shows_all) {
+            let indent = " ".repeat(width + 28);
+            context.output.data(&format!("{indent}{}: {}", plain(&finding.place), plain(&finding.message)));
+        }
+    }
+    let broken = |level| verdict.broken(level).count() as u64;
+    let (must, should) = (broken(Level::Must), broken(Level::Should));
+    let count = |number| crate::format::count(number, "rule", "rules");
+    context.output.say(&match (must, should) {
+        (0, 0) => "Correct: every rule is kept".to_owned(),
+        (0, should) => format!("Correct; {} of level SHOULD could be kept better", count(should)),
+        (must, _) => format!("Not correct: {} of level MUST broken", count(must)),
+    });
+}
+
+fn row(rule: &Judgement, width: usize) -> String {
+    let level = match rule.level {
+        Level::Must => "MUST",
+        Level::Should => "SHOULD",
+    };
+    let result = match rule.result {
+        Ruling::Kept => "kept",
+        Ruling::Broken => "BROKEN",
+        Ruling::NotJudged => "not judged",
+    };
+    let line =
+        format!("{:>4}  {:width$}  {level:6}  {result:10}  {}", rule.number, rule.rule.name(), plain(&rule.detail()));
+    line.trim_end().to_owned()
+}
+
+/// Text of a stranger's playlist without what would steer the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}

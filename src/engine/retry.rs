@@ -1,0 +1,78 @@
+//! When a failed job begins again by itself. Pure.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, FailureKind};
+
+/// A job that failed for a cause that may pass begins again this often.
+pub const MOST_RETRIES: u32 = 3;
+const FIRST_WAIT: Duration = Duration::from_secs(5);
+
+/// A job that will begin again by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedRetry {
+    /// Which try it will be after the first, from 1.
+    pub number: u32,
+    /// When it begins.
+    pub not_before: Timestamp,
+    /// Why the last try failed.
+    pub failure: Failure,
+}
+
+impl PlannedRetry {
+    /// The next try after `failure`, when the cause may pass and there were fewer tries than are made: after 5, 10 and
+    /// 20 seconds, each lengthened by chance, so that many jobs do not begin at once.
+    pub(super) fn after(failure: &Failure, tries_before: u32, now: Timestamp) -> Option<Self> {
+        if !may_pass(failure.kind) || tries_before >= MOST_RETRIES {
+            return None;
+        }
+        let waits = ExponentialBuilder::default().with_min_delay(FIRST_WAIT).with_jitter();
+        let wait = waits.with_max_times(MOST_RETRIES as usize).build().nth(tries_before as usize)?;
+        let not_before = now.checked_add(wait).ok()?;
+        Some(Self { number: tries_before + 1, not_before, failure: failure.clone() })
+    }
+}
+
+/// Bad input, missing codecs and missing permission never mend themselves; a network does.
+fn may_pass(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::NetworkLost => true,
+        FailureKind::ToolMissing
+        | FailureKind::SourceUnreadable
+        | FailureKind::SourceInvalid
+        | FailureKind::SourceVanished
+        | FailureKind::OutputNotWritable
+        | FailureKind::DiskFull
+        | FailureKind::EncoderFailed
+        | FailureKind::BucketMissing
+        | FailureKind::CredentialsRefused
+        | FailureKind::PermissionDenied
+        | FailureKind::InvalidRequest
+        | FailureKind::StreamIncorrect
+        | FailureKind::Internal => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_network_is_tried_three_times_after_growing_waits_and_bad_input_never() {
+        let lost = Failure::new(FailureKind::NetworkLost, "No connection", "Check the network");
+        let now = Timestamp::UNIX_EPOCH;
+        for (tries, least) in [(0, 5), (1, 10), (2, 20)] {
+            let retry = PlannedRetry::after(&lost, tries, now).unwrap();
+            let wait = retry.not_before.duration_since(now).as_secs();
+            assert!((least..=2 * least).contains(&wait), "{wait} s before try {}", retry.number);
+            assert_eq!(retry.number, tries + 1);
+        }
+        assert_eq!(PlannedRetry::after(&lost, 3, now), None);
+        let bad = Failure::new(FailureKind::SourceInvalid, "Not a video", "Choose another file");
+        assert_eq!(PlannedRetry::after(&bad, 0, now), None);
+    }
+}

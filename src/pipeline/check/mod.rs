@@ -1,0 +1,138 @@
+//! Judges a finished HLS stream by its rules ([`Rule`]), ours or any other, in a folder or on the web: every playlist is
+//! parsed, every segment is read once and measured.
+//!
+//! Fragmented MP4 is measured by its boxes alone. Transport streams, and facts that only parameter sets tell, take
+//! ffprobe.
+
+mod files;
+mod measure;
+mod playlist;
+mod reading;
+mod rule;
+mod rules;
+mod stream;
+mod verdict;
+
+use std::path::{Path, PathBuf};
+
+pub use rule::{Level, Rule};
+pub use verdict::{Finding, Judgement, Ruling, Verdict};
+
+use crate::{
+    failure::{Failure, FailureKind},
+    tools::{cancel::CancelToken, ffmpeg::Toolbox},
+};
+use files::{Address, Files, Folder, Web};
+use measure::facts::Prober;
+use reading::{Reader, find_entry};
+use verdict::Ledger;
+
+/// Where a stream lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamPlace {
+    /// In a folder, in which the multivariant playlist is looked for.
+    Folder(PathBuf),
+    /// In a folder, at this playlist.
+    Playlist {
+        /// The stream's folder, which is never left.
+        folder: PathBuf,
+        /// Path of the playlist in it, with forward slashes.
+        playlist: String,
+    },
+    /// At an `http` or `https` URL of a playlist.
+    Url(String),
+}
+
+/// How a stream is looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// The highest number of frames that the source gives at the stream's frame rate, where that is known exactly.
+    pub source_frames: Option<u64>,
+    /// What the parameter sets of fMP4 say is not asked of ffprobe: its boxes are believed.
+    pub boxes_alone: bool,
+}
+
+/// Why a stream could not be judged at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CheckError {
+    /// There is no such folder, file or server.
+    #[error("{place} can't be read: {detail}")]
+    Unreadable {
+        /// The path or URL.
+        place: String,
+        /// What the system or the server says.
+        detail: String,
+    },
+    /// The folder has no playlist.
+    #[error("there is no HLS playlist in {0}")]
+    NoPlaylist(String),
+    /// The user stopped it.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl CheckError {
+    /// The failure as the user sees it.
+    pub fn into_failure(self) -> Failure {
+        let hint = match &self {
+            Self::Unreadable { .. } => "Check the path or the address, and that you may read it",
+            Self::NoPlaylist(_) => "Name the folder with the stream's .m3u8 files, or one of these files",
+            Self::Cancelled => "Start it again",
+        };
+        let kind = match &self {
+            Self::Cancelled => FailureKind::Internal,
+            _ => FailureKind::SourceUnreadable,
+        };
+        let text = self.to_string();
+        let mut letters = text.chars();
+        let headline: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+        Failure::new(kind, headline, hint)
+    }
+}
+
+/// Judges a stream. Without a toolbox, transport streams can't be measured.
+///
+/// # Errors
+/// When there is no stream at this place, or the user stops it. A stream that breaks rules is no error.
+pub fn check(
+    place: &StreamPlace,
+    toolbox: Option<&Toolbox>,
+    options: CheckOptions,
+    cancel: &CancelToken,
+) -> Result<Verdict, CheckError> {
+    let (files, entry, name) = open(place)?;
+    let mut ledger = Ledger::default();
+    let prober = toolbox.map(|toolbox| Prober { toolbox, cancel });
+    let reader = Reader { files: &*files, prober, boxes_alone: options.boxes_alone, cancel, ledger: &mut ledger };
+    let stream = reader.read(entry)?;
+    rules::judge(&stream, &*files, options, &mut ledger);
+    if cancel.is_cancelled() {
+        return Err(CheckError::Cancelled);
+    }
+    Ok(ledger.into_verdict(name))
+}
+
+/// Where the files of a stream are, its first playlist, and its name for people.
+fn open(place: &StreamPlace) -> Result<(Box<dyn Files>, Address, String), CheckError> {
+    let folder_of = |path: &Path| {
+        Folder::new(path)
+            .map_err(|error| CheckError::Unreadable { place: path.display().to_string(), detail: error.to_string() })
+    };
+    match place {
+        StreamPlace::Folder(path) => {
+            let name = path.display().to_string();
+            let folder = folder_of(path)?;
+            let entry = find_entry(path).ok_or_else(|| CheckError::NoPlaylist(name.clone()))?;
+            Ok((Box::new(folder), entry, name))
+        }
+        StreamPlace::Playlist { folder, playlist } => {
+            Ok((Box::new(folder_of(folder)?), Address(playlist.clone()), folder.join(playlist).display().to_string()))
+        }
+        StreamPlace::Url(url) => {
+            let web = Web::new();
+            let unreadable = |detail: String| CheckError::Unreadable { place: url.clone(), detail };
+            let entry = web.entry(url).map_err(|error| unreadable(error.to_string()))?;
+            Ok((Box::new(web), entry, url.clone()))
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! A playlist as `m3u8-rs` reads it, and what its text says that the crate drops.
+//!
+//! The crate stops without a word at a line that it can't read, keeps EXTINF in single precision and a key or map only
+//! at the first segment that it applies to. So the lines are counted here, and a playlist of which the crate has less
+//! than the text has can't be read.
+
+use m3u8_rs::{MasterPlaylist, MediaPlaylistType, Playlist};
+
+use super::files::ByteRange;
+
+/// The lines of a playlist.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lines {
+    /// Tags that begin with `#EXT`, with the name without `#` and what follows the colon.
+    tags: Vec<(String, String)>,
+    /// Number of lines that are URIs.
+    uris: usize,
+}
+
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
+        let mut lines = Self::default();
+        for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+            if let Some(tag) = line.strip_prefix('#') {
+                if tag.starts_with("EXT") {
+                    let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
+                    lines.tags.push((name.to_owned(), value.to_owned()));
+                }
+            } else {
+                lines.uris += 1;
+            }
+        }
+        lines
+    }
+
+    /// What follows the colon of each tag of this name.
+    pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.tags.iter().filter(move |tag| tag.0 == name).map(|tag| tag.1.as_str())
+    }
+
+    /// How often a tag is there.
+    pub(super) fn count(&self, name: &str) -> usize {
+        self.values(name).count()
+    }
+}
+
+/// A playlist of either kind.
+#[derive(Debug, Clone)]
+pub(super) enum Parsed {
+    Multivariant(Box<MasterPlaylist>),
+    Media(MediaText),
+}
+
+/// A media playlist.
+#[derive(Debug, Clone)]
+pub(super) struct MediaText {
+    pub(super) lines: Lines,
+    pub(super) target_duration_seconds: Option<u64>,
+    pub(super) playlist_type: Option<MediaPlaylistType>,
+    pub(super) end_list: bool,
+    pub(super) i_frames_only: bool,
+    pub(super) independent_segments: bool,
+    pub(super) entries: Vec<Entry>,
+    /// Init segments in the order in which they apply.
+    pub(super) maps: Vec<MapText>,
+    /// Values of METHOD and URI of each EXT-X-KEY.
+    pub(super) keys: Vec<KeyText>,
+}
+
+/// A segment of a media playlist.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) uri: String,
+    /// EXTINF.
+    pub(super) seconds: f64,
+    pub(super) byte_range: Option<ByteRange>,
+    pub(super) discontinuity: bool,
+    /// Index of the init segment that applies.
+    pub(super) map: Option<usize>,
+    /// Whether the segment is encrypted.
+    pub(super) is_encrypted: bool,
+}
+
+/// EXT-X-MAP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct MapText {
+    pub(super) uri: String,
+    pub(super) byte_range: Option<ByteRange>,
+}
+
+/// EXT-X-KEY.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyText {
+    pub(super) method: String,
+    pub(super) uri: Option<String>,
+}
+
+impl MediaText {
+    /// Sum of EXTINF in seconds.
+    pub(super) fn seconds(&self) -> f64 {
+        self.entries.iter().map(|entry| entry.seconds).sum()
+    }
+}
+
+/// Reads a playlist.
+///
+/// # Errors
+/// In words, when it can't be read to its end.
+pub(super) fn parse(text: &str) -> Result<(Parsed, Lines), String> {
+    let lines = Lines::of(text);
+    let parsed = m3u8_rs::parse_playlist_res(text.trim_start_matches('\u{feff}').as_bytes())
+        .map_err(|_| "is not a playlist".to_owned())?;
+    let parsed = match parsed {
+        Playlist::MasterPlaylist(multivariant) => {
+            let variants = lines.count("EXT-X-STREAM-INF") + lines.count("EXT-X-I-FRAME-STREAM-INF");
+            all_read("variants", multivariant.variants.len(), variants)?;
+            all_read("EXT-X-MEDIA tags", multivariant.alternatives.len(), lines.count("EXT-X-MEDIA"))?;
+            if multivariant.variants.iter().any(|variant| variant.uri.is_empty()) {
+                return Err("a variant has no URI".to_owned());
+            }
+            Parsed::Multivariant(Box::new(multivariant))
+        }
+        Playlist::MediaPlaylist(media) => Parsed::Media(media_text(media, lines.clone())?),
+    };
+    Ok((parsed, lines))
+}
+
+fn all_read(what: &str, read: usize, written: usize) -> Result<(), String> {
+    if read == written { Ok(()) } else { Err(format!("only {read} of {written} {what} can be read")) }
+}
+
+fn media_text(media: m3u8_rs::MediaPlaylist, lines: Lines) -> Result<MediaText, String> {
+    all_read("segments", media.segments.len(), lines.uris)?;
+    all_read("EXTINF tags", media.segments.len(), lines.count("EXTINF"))?;
+    let seconds: Vec<f64> = lines.values("EXTINF").filter_map(extinf).collect();
+    all_read("EXTINF tags", seconds.len(), media.segments.len())?;
+    if media.end_list != (lines.count("EXT-X-ENDLIST") > 0) {
+        return Err("it can't be read to its end".to_owned());
+    }
+    let target = lines.values("EXT-X-TARGETDURATION").next().and_then(|value| value.trim().parse().ok());
+    let mut text = MediaText {
+        target_duration_seconds: target,
+        playlist_type: media.playlist_type,
+        end_list: media.end_list,
+        i_frames_only: media.i_frames_only,
+        independent_segments: media.independent_segments,
+        entries: Vec::with_capacity(media.segments.len()),
+        maps: Vec::new(),
+        keys: Vec::new(),
+        lines,
+    };
+    let mut is_encrypted = false;
+    let mut last: Option<(String, u64)> = None;
+    for (segment, seconds) in media.segments.into_iter().zip(seconds) {
+        if let Some(map) = segment.map {
+            let byte_range =
+                map.byte_range.map(|range| ByteRange { offset: range.offset.unwrap_or(0), length: range.length });
+            text.maps.push(MapText { uri: map.uri, byte_range });
+        }
+        if let Some(key) = segment.key {
+            is_encrypted = key.method != m3u8_rs::KeyMethod::None;
+            text.keys.push(KeyText { method: key.method.to_string(), uri: key.uri });
+        }
+        let byte_range = segment.byte_range.map(|range| {
+            // Without an offset it follows the range before (rfc8216bis 4.4.4.2).
+            let follows = last.as_ref().filter(|(uri, _)| *uri == segment.uri).map_or(0, |(_, end)| *end);
+            ByteRange { offset: range.offset.unwrap_or(follows), length: range.length }
+        });
+        last = byte_range.map(|range| (segment.uri.clone(), range.end()));
+        text.entries.push(Entry {
+            uri: segment.uri,
+            seconds,
+            byte_range,
+            discontinuity: segment.discontinuity,
+            map: text.maps.len().checked_sub(1),
+            is_encrypted,
+        });
+    }
+    Ok(text)
+}
+
+/// The length in an EXTINF: the part before the comma.
+fn extinf(value: &str) -> Option<f64> {
+    let seconds: f64 = value.split(',').next()?.trim().parse().ok()?;
+    (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn media(text: &str) -> Result<MediaText, String> {
+        match parse(text)? {
+            (Parsed::Media(media), _) => Ok(media),
+            (Parsed::Multivariant(_), _) => panic!("not a media playlist"),
+        }
+    }
+
+    #[test]
+    fn byte_ranges_maps_and_lengths_are_read_as_they_apply() {
+        let text = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-MAP:URI=\"i.mp4\",BYTERANGE=\"10@0\"\n\
+            #EXTINF:6.0060001,\n#EXT-X-BYTERANGE:100@10\na.mp4\n#EXTINF:6,\n#EXT-X-BYTERANGE:50\na.mp4\n\
+            #EXT-X-DISCONTINUITY\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:1,\nb.mp4\n#EXTINF:1,\nc.mp4\n";
+        let media = media(text).unwrap();
+        assert!((media.seconds() - 14.006_000_1).abs() < 1e-9);
+        assert_eq!(media.entries[1].byte_range, Some(ByteRange { offset: 110, length: 50 }));
+        assert!(media.entries.iter().all(|entry| entry.map == Some(0)));
+        let encrypted: Vec<bool> = media.entries.iter().map(|entry| entry.is_encrypted).collect();
+        assert_eq!(encrypted, [false, false, true, true]);
+        assert!(media.entries[2].discontinuity && !media.entries[3].discontinuity);
+    }
+
+    #[test]
+    fn what_the_crate_drops_is_told() {
+        for broken in [
+            "",
+            "hello",
+            "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:-1,\na.ts\n#EXTINF:6,\nb.ts\n",
+            "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\na.ts\nb.ts\n",
+            "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=x\na.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=1\nb.m3u8\n",
+            "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n",
+        ] {
+            assert!(parse(broken).is_err(), "{broken:?}");
+        }
+    }
+}

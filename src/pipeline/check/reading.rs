@@ -1,0 +1,355 @@
+//! Reads a stream: every playlist, every segment once, each in its turn, so that memory holds one segment at a time.
+
+use std::{collections::BTreeMap, io::Write, path::Path};
+
+use super::{
+    CheckError,
+    files::{
+        Address, ByteRange, Files, Headers, LARGEST_PLAYLIST_BYTES, LARGEST_SEGMENT_BYTES, LARGEST_SMALL_FILE_BYTES,
+        Opened, is_absolute,
+    },
+    measure::{
+        Kind, Unmeasurable, captions,
+        facts::{Container, Prober},
+        format::Format,
+        fragments, init,
+        transport_stream::{self, Measured},
+    },
+    playlist::{self, Parsed},
+    rule::Rule,
+    rules::{delivery, playlists},
+    stream::{Multivariant, Rendition, Segment, Stream},
+    verdict::Ledger,
+};
+use crate::tools::{atomic_file::TEMPORARY_PREFIX, cancel::CancelToken};
+
+/// More media playlists than these are in no stream.
+const MOST_PLAYLISTS: usize = 500;
+/// More segments than these are in no playlist: a day in segments of half a second.
+const MOST_SEGMENTS: usize = 200_000;
+/// Bytes of the first segment that ffprobe gets to tell a format.
+const FORMAT_BYTES: u64 = 4 << 20;
+
+/// Reads one stream.
+pub(super) struct Reader<'a> {
+    pub(super) files: &'a dyn Files,
+    pub(super) prober: Option<Prober<'a>>,
+    /// Whether ffprobe is left out where boxes tell as much.
+    pub(super) boxes_alone: bool,
+    pub(super) cancel: &'a CancelToken,
+    pub(super) ledger: &'a mut Ledger,
+}
+
+impl Reader<'_> {
+    /// Reads the stream of this playlist.
+    pub(super) fn read(mut self, entry: Address) -> Result<Stream, CheckError> {
+        let mut stream = Stream { entry: entry.clone(), multivariant: None, renditions: Vec::new() };
+        match self.playlist(&entry)? {
+            Some((Parsed::Media(media), _)) => stream.renditions.push(self.rendition(entry, media)?),
+            Some((Parsed::Multivariant(text), lines)) => {
+                let mut known = BTreeMap::new();
+                let mut playlist = Multivariant { text, lines, variants: Vec::new(), media: Vec::new() };
+                for variant in &playlist.text.variants {
+                    playlist.variants.push(self.named(&entry, &variant.uri, &mut known, &mut stream.renditions)?);
+                }
+                for media in &playlist.text.alternatives {
+                    let index = match &media.uri {
+                        Some(uri) => self.named(&entry, uri, &mut known, &mut stream.renditions)?,
+                        None => None,
+                    };
+                    playlist.media.push(index);
+                }
+                stream.multivariant = Some(playlist);
+            }
+            None => {}
+        }
+        Ok(stream)
+    }
+
+    /// The index of the rendition of a URI in the multivariant playlist, read when it is named for the first time.
+    fn named(
+        &mut self,
+        base: &Address,
+        uri: &str,
+        known: &mut BTreeMap<Address, Option<usize>>,
+        renditions: &mut Vec<Rendition>,
+    ) -> Result<Option<usize>, CheckError> {
+        let Some(address) = self.resolve(base, uri) else { return Ok(None) };
+        if let Some(index) = known.get(&address) {
+            return Ok(*index);
+        }
+        if known.len() >= MOST_PLAYLISTS {
+            self.ledger.broken(Rule::PlaylistText, base, format!("it names more than {MOST_PLAYLISTS} playlists"));
+            return Ok(None);
+        }
+        let index = match self.playlist(&address)? {
+            Some((Parsed::Media(media), _)) => {
+                renditions.push(self.rendition(address.clone(), media)?);
+                Some(renditions.len() - 1)
+            }
+            Some((Parsed::Multivariant(_), _)) => {
+                self.ledger.broken(Rule::PlaylistText, &address, "is a multivariant playlist, not a media playlist");
+                None
+            }
+            None => None,
+        };
+        known.insert(address, index);
+        Ok(index)
+    }
+
+    /// Reads a playlist; `None` after its failure was written down.
+    fn playlist(&mut self, address: &Address) -> Result<Option<(Parsed, playlist::Lines)>, CheckError> {
+        self.still_wanted()?;
+        let opened = match self.files.open(address, None, LARGEST_PLAYLIST_BYTES) {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.ledger.broken(Rule::PlaylistText, address, error.to_string());
+                return Ok(None);
+            }
+        };
+        if let Some(headers) = &opened.headers {
+            delivery::of_playlist(address, headers, self.ledger);
+        }
+        let bytes = match opened.into_bytes() {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.ledger.broken(Rule::PlaylistText, address, error.to_string());
+                return Ok(None);
+            }
+        };
+        playlists::text(address, &bytes, self.ledger);
+        match std::str::from_utf8(&bytes).map_err(|_| "is not UTF-8".to_owned()).and_then(playlist::parse) {
+            Ok((parsed, lines)) => {
+                playlists::version(address, &lines, self.ledger);
+                Ok(Some((parsed, lines)))
+            }
+            Err(problem) => {
+                self.ledger.broken(Rule::PlaylistText, address, problem);
+                Ok(None)
+            }
+        }
+    }
+
+    /// What a URI means; `None` after it was written down that it leads out of the stream.
+    fn resolve(&mut self, base: &Address, uri: &str) -> Option<Address> {
+        let is_plain = !is_absolute(uri)
+            && uri.chars().all(|letter| letter.is_ascii_graphic() && !r#"<>"\^`{|}"#.contains(letter));
+        self.ledger.judge(Rule::UriRelative, base, is_plain, || format!("“{uri}” is not relative and percent-encoded"));
+        let resolved = self.files.resolve(base, uri);
+        self.ledger.judge(Rule::UriInside, base, resolved.is_ok(), || resolved.clone().err().unwrap_or_default());
+        resolved.ok()
+    }
+
+    /// Reads all segments of a media playlist.
+    fn rendition(&mut self, address: Address, media: playlist::MediaText) -> Result<Rendition, CheckError> {
+        let mut rendition = Rendition { address, media, inits: Vec::new(), formats: Vec::new(), segments: Vec::new() };
+        self.read_inits(&mut rendition);
+        if rendition.media.i_frames_only {
+            return Ok(rendition);
+        }
+        if rendition.media.entries.len() > MOST_SEGMENTS {
+            let problem = format!("it names more than {MOST_SEGMENTS} segments");
+            self.ledger.broken(Rule::PlaylistText, &rendition.address, problem);
+            return Ok(rendition);
+        }
+        for index in 0..rendition.media.entries.len() {
+            self.still_wanted()?;
+            let segment = self.segment(&mut rendition, index);
+            rendition.segments.push(segment);
+        }
+        Ok(rendition)
+    }
+
+    fn read_inits(&mut self, rendition: &mut Rendition) {
+        for map in rendition.media.maps.clone() {
+            let Some(address) = self.resolve(&rendition.address, &map.uri) else {
+                rendition.inits.push(None);
+                continue;
+            };
+            let read = self
+                .files
+                .open(&address, map.byte_range, LARGEST_SMALL_FILE_BYTES)
+                .map_err(|error| Unmeasurable(error.to_string()))
+                .and_then(|mut opened| {
+                    let headers = opened.headers.take();
+                    Ok((init::read(&mut *opened.content, opened.bytes)?, headers))
+                });
+            match read {
+                Ok((init, headers)) => {
+                    self.judge_headers(&address, headers.as_ref());
+                    rendition.inits.push(Some(init));
+                }
+                Err(problem) => {
+                    self.ledger.broken(Rule::InitSegment, &address, problem.to_string());
+                    rendition.inits.push(None);
+                }
+            }
+        }
+    }
+
+    /// Reads and measures one segment; `None` after it was written down why that can't be.
+    fn segment(&mut self, rendition: &mut Rendition, index: usize) -> Option<Segment> {
+        let entry = rendition.media.entries[index].clone();
+        let address = self.resolve(&rendition.address, &entry.uri)?;
+        let opened = self.files.open(&address, entry.byte_range, LARGEST_SEGMENT_BYTES);
+        let mut opened = match opened {
+            Ok(opened) if opened.bytes > 0 => opened,
+            Ok(_) => {
+                self.ledger.broken(Rule::SegmentPresent, &address, "is empty");
+                return None;
+            }
+            Err(error) => {
+                self.ledger.broken(Rule::SegmentPresent, &address, error.to_string());
+                return None;
+            }
+        };
+        self.judge_headers(&address, opened.headers.take().as_ref());
+        let mut segment =
+            Segment { address, range: entry.byte_range, bytes: opened.bytes, spans: Vec::new(), captions: None };
+        if entry.is_encrypted {
+            // Without the key only its size can be measured.
+            self.ledger.kept(Rule::SegmentPresent);
+            return Some(segment);
+        }
+        let init = entry.map.and_then(|map| rendition.inits.get(map)?.as_ref());
+        let measured = match (entry.map, init) {
+            (Some(_), None) => return None,
+            (_, Some(init)) => fragments::measure(&mut *opened.content, opened.bytes, init).map(|spans| {
+                segment.spans = spans;
+                init.tracks.iter().map(|track| (track.kind, track.format.clone())).collect::<Vec<_>>()
+            }),
+            (None, None) => self.without_init(&mut segment, opened),
+        };
+        match measured {
+            Ok(formats) => {
+                self.ledger.kept(Rule::SegmentPresent);
+                if rendition.formats.is_empty() {
+                    rendition.formats = formats;
+                    self.ask_ffprobe(rendition, &segment, &entry);
+                }
+                Some(segment)
+            }
+            Err(problem) => {
+                let is_missing_track = init.is_some() && problem.0.starts_with("the init segment");
+                let rule = if is_missing_track { Rule::InitSegment } else { Rule::SegmentPresent };
+                self.ledger.broken(rule, &segment.address, problem.to_string());
+                None
+            }
+        }
+    }
+
+    /// A segment of captions, of a transport stream, or of packed audio.
+    fn without_init(&mut self, segment: &mut Segment, opened: Opened) -> Result<Vec<(Kind, Format)>, Unmeasurable> {
+        let path = opened.path.clone();
+        let content = opened.into_bytes().map_err(|error| Unmeasurable(error.to_string()))?;
+        if content.starts_with(b"WEBVTT") || content.starts_with(b"\xef\xbb\xbfWEBVTT") {
+            let read = captions::read(&content);
+            self.ledger
+                .judge(Rule::Captions, &segment.address, read.is_ok(), || read.clone().err().unwrap_or_default());
+            segment.captions = read.ok();
+            return Ok(vec![(Kind::Text, Format { codecs: Some("wvtt".to_owned()), ..Format::default() })]);
+        }
+        let Some(container) = transport_stream::container_of(&content) else {
+            let is_fragment =
+                content.get(4..8).is_some_and(|kind| matches!(kind, b"styp" | b"moof" | b"sidx" | b"ftyp"));
+            let problem = if is_fragment {
+                "the init segment is missing: there is no EXT-X-MAP"
+            } else {
+                "is neither fMP4 nor MPEG-TS, AAC or WebVTT"
+            };
+            if is_fragment {
+                self.ledger.broken(Rule::InitSegment, &segment.address, problem);
+            }
+            return Err(Unmeasurable(problem.to_owned()));
+        };
+        let Some(prober) = self.prober else {
+            return Err(Unmeasurable("it can't be measured without ffprobe".to_owned()));
+        };
+        let measured = match path {
+            Some(path) => transport_stream::measure(&content, &path, container, prober)?,
+            None => {
+                let file = temporary(&[&content])?;
+                transport_stream::measure(&content, file.path(), container, prober)?
+            }
+        };
+        let Measured { spans, formats, transport } = measured;
+        if let Some(transport) = &transport {
+            playlists::transport(&segment.address, transport, self.ledger);
+        }
+        segment.spans = spans;
+        Ok(formats)
+    }
+
+    /// Adds to the format of an fMP4 rendition what only the parameter sets tell.
+    fn ask_ffprobe(&mut self, rendition: &mut Rendition, segment: &Segment, entry: &playlist::Entry) {
+        let map = entry.map.and_then(|map| rendition.media.maps.get(map));
+        let (Some(prober), Some(map)) = (self.prober.filter(|_| !self.boxes_alone), map) else { return };
+        let Some((_, format)) = rendition.formats.iter_mut().find(|(kind, _)| *kind == Kind::Picture) else { return };
+        let Ok(init) = self.files.resolve(&rendition.address, &map.uri) else { return };
+        let range = ByteRange {
+            offset: segment.range.map_or(0, |range| range.offset),
+            length: segment.bytes.min(FORMAT_BYTES),
+        };
+        let read = |address: &Address, range| {
+            self.files.open(address, range, LARGEST_SEGMENT_BYTES).and_then(Opened::into_bytes)
+        };
+        let (Ok(init), Ok(media)) = (read(&init, map.byte_range), read(&segment.address, Some(range))) else { return };
+        let Ok(file) = temporary(&[&init, &media]) else { return };
+        let Ok(probed) = prober.probe(file.path(), Container::Mp4, false) else { return };
+        let Some(stream) = probed.streams.iter().find(|stream| stream.kind() == Kind::Picture) else { return };
+        let seen = stream.format();
+        format.size = seen.size.or(format.size);
+        format.pixel_aspect = seen.pixel_aspect.or(format.pixel_aspect);
+        format.bit_depth = seen.bit_depth.or(format.bit_depth);
+        format.chroma = seen.chroma.or(format.chroma);
+        format.colour = seen.colour.or(format.colour);
+        format.is_interlaced = seen.is_interlaced;
+    }
+
+    fn judge_headers(&mut self, address: &Address, headers: Option<&Headers>) {
+        if let Some(headers) = headers {
+            delivery::of_media(address, headers, self.ledger);
+        }
+    }
+
+    fn still_wanted(&self) -> Result<(), CheckError> {
+        if self.cancel.is_cancelled() { Err(CheckError::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// A file that is gone when the handle is dropped.
+fn temporary(parts: &[&[u8]]) -> Result<tempfile::NamedTempFile, Unmeasurable> {
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile()?;
+    for part in parts {
+        file.write_all(part)?;
+    }
+    file.flush()?;
+    Ok(file)
+}
+
+/// The playlist in a folder from which the stream is played: a multivariant playlist, else a media playlist that is not
+/// for trick play, in the folder itself or in the folders directly in it.
+pub(super) fn find_entry(folder: &Path) -> Option<Address> {
+    let mut media = None;
+    for depth in 1..=2 {
+        let walk = walkdir::WalkDir::new(folder).min_depth(depth).max_depth(depth).sort_by_file_name();
+        for entry in walk.into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file()) {
+            let Some(path) = entry.path().strip_prefix(folder).ok().and_then(Path::to_str) else { continue };
+            let is_hidden = path.split(std::path::MAIN_SEPARATOR).any(|name| name.starts_with('.'));
+            let is_small = entry.metadata().is_ok_and(|metadata| metadata.len() <= LARGEST_PLAYLIST_BYTES);
+            if is_hidden || !is_small || !path.ends_with(".m3u8") {
+                continue;
+            }
+            let address = Address(path.replace(std::path::MAIN_SEPARATOR, "/"));
+            let Ok(text) = std::fs::read(entry.path()) else { continue };
+            let has = |tag: &[u8]| text.windows(tag.len()).any(|window| window == tag);
+            if has(b"#EXT-X-STREAM-INF") {
+                return Some(address);
+            }
+            if media.is_none() && !has(b"#EXT-X-I-FRAMES-ONLY") {
+                media = Some(address);
+            }
+        }
+    }
+    media
+}

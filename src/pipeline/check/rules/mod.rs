@@ -1,0 +1,39 @@
+//! The rules, by what they look at. Each takes what was read and writes down what it finds.
+
+mod attributes;
+mod captions;
+pub(super) mod delivery;
+mod groups;
+mod picture;
+pub(super) mod playlists;
+mod rates;
+mod segments;
+mod sound;
+mod timeline;
+mod trick_play;
+
+use super::{CheckOptions, files::Files, stream::Stream, verdict::Ledger};
+
+/// Judges a stream that was read.
+pub(super) fn judge(stream: &Stream, files: &dyn Files, options: CheckOptions, ledger: &mut Ledger) {
+    for rendition in &stream.renditions {
+        playlists::media(rendition, ledger);
+        if rendition.media.i_frames_only {
+            trick_play::entries(stream, rendition, files, ledger);
+        } else {
+            segments::rendition(rendition, ledger);
+            timeline::rendition(rendition, ledger);
+        }
+    }
+    playlists::independent_segments(stream, ledger);
+    timeline::alike(stream, ledger);
+    timeline::sync(stream, ledger);
+    timeline::source_length(stream, options, ledger);
+    attributes::variants(stream, ledger);
+    groups::groups(stream, ledger);
+    rates::variants(stream, ledger);
+    trick_play::variants(stream, ledger);
+    picture::pictures(stream, ledger);
+    sound::sound(stream, ledger);
+    captions::captions(stream, ledger);
+}

@@ -1,0 +1,52 @@
+//! Judges the stream that a job has made, before anybody is told that it is finished.
+
+use std::path::Path;
+
+use super::{
+    JobRequest, Notice, Observer,
+    check::{CheckError, CheckOptions, Judgement, Level, StreamPlace, Verdict, check},
+    package::{MULTIVARIANT_PLAYLIST, PackageError},
+    plan::EncodePlan,
+};
+use crate::{
+    failure::{Failure, FailureKind},
+    job::Stage,
+};
+
+/// Reads the stream in `folder` again and judges it. It is measured by its boxes, of each segment once.
+///
+/// # Errors
+/// When it breaks a rule of level MUST, can't be read, or the job is cancelled.
+pub(super) fn verify(
+    request: &JobRequest,
+    plan: &EncodePlan,
+    folder: &Path,
+    observer: &dyn Observer,
+) -> Result<(), Failure> {
+    let place = StreamPlace::Playlist { folder: folder.to_owned(), playlist: MULTIVARIANT_PLAYLIST.to_owned() };
+    let options = CheckOptions { source_frames: plan.most_frames, boxes_alone: true };
+    let verdict = check(&place, Some(&request.toolbox), options, &request.cancel).map_err(|error| match error {
+        CheckError::Cancelled => PackageError::Cancelled.into_failure(),
+        error => error.into_failure().at(Stage::Package),
+    })?;
+    for judgement in verdict.broken(Level::Should) {
+        observer.notice(Notice::Logged(line("could be better", judgement)));
+    }
+    failure(&request.spec.source_name(), &verdict).map_or(Ok(()), Err)
+}
+
+fn line(what: &str, judgement: &Judgement) -> String {
+    format!("Rule {} {what}: {}", judgement.rule, judgement.detail())
+}
+
+/// What is said of a stream that breaks a rule of level MUST.
+fn failure(source_name: &str, verdict: &Verdict) -> Option<Failure> {
+    let first = verdict.broken(Level::Must).next()?;
+    let headline = format!("The stream of “{source_name}” breaks the rule “{}”", first.rule.name());
+    let hint = "Retry the job; if it happens again, report it with this job's log and say what the source is";
+    let lines = verdict
+        .broken(Level::Must)
+        .map(|judgement| format!("{} ({}, {})", line("is broken", judgement), judgement.says, judgement.source));
+    let detail = lines.collect::<Vec<_>>().join("\n");
+    Some(Failure::new(FailureKind::StreamIncorrect, headline, hint).with_detail(detail).at(Stage::Package))
+}
