@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use super::{output::Verbosity, wire};
 use crate::{
     job::ThumbnailTimes,
-    preset::{EncoderSpeed, OnDamage, SurroundCodec},
+    preset::{Deinterlace, EncoderSpeed, OnDamage, SurroundCodec},
 };
 
 const EXIT_CODES: &str = "\
@@ -113,6 +113,9 @@ pub struct EncodeArguments {
     /// Make 5.1 renditions too, in this codec, of sound that has 5.1 or more
     #[arg(long, value_name = "CODEC")]
     pub surround: Option<Surround>,
+    /// What becomes of the fields of interlaced video: joined to frames, or each a frame [default: frames]
+    #[arg(long, value_name = "WHAT")]
+    pub deinterlace: Option<DeinterlaceChoice>,
     /// What happens when parts of a source can't be decoded [default: warn]
     #[arg(long, value_name = "WHAT")]
     pub on_damage: Option<DamageChoice>,
@@ -184,6 +187,24 @@ impl From<Speed> for EncoderSpeed {
             Speed::Fast => Self::Fast,
             Speed::Medium => Self::Medium,
             Speed::Slow => Self::Slow,
+        }
+    }
+}
+
+/// What becomes of the fields of interlaced video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DeinterlaceChoice {
+    /// Joined: 25 or 29.97 frames a second
+    Frames,
+    /// Each a frame: 50 or 59.94 frames a second
+    Fields,
+}
+
+impl From<DeinterlaceChoice> for Deinterlace {
+    fn from(choice: DeinterlaceChoice) -> Self {
+        match choice {
+            DeinterlaceChoice::Frames => Self::Frames,
+            DeinterlaceChoice::Fields => Self::Fields,
         }
     }
 }

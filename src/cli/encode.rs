@@ -50,6 +50,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         speed: None,
         surround: None,
         on_damage: None,
+        deinterlace: None,
         json: false,
     };
     run(context, &arguments, interrupt)
@@ -78,6 +79,9 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     }
     if let Some(choice) = arguments.on_damage {
         preset.on_damage = choice.into();
+    }
+    if let Some(choice) = arguments.deinterlace {
+        preset.deinterlace = choice.into();
     }
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();

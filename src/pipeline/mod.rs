@@ -20,7 +20,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use encode::{Damage, EncodeSession, subtitles::read_subtitles};
+use encode::{
+    Damage, EncodeSession,
+    subtitles::{ReadSubtitles, read_subtitles},
+};
 use package::{FinishedStream, MULTIVARIANT_PLAYLIST, PackageError, Packager, images};
 use plan::EncodePlan;
 use progress::Reporter;
@@ -216,11 +219,12 @@ fn encode_and_package(
     reporter.finished(Stage::Encode);
     let failed = |error: PackageError| error.into_failure().at(Stage::Package);
     images::write_images(&plan.pictures, work_folder, folder.path(), reporter).map_err(failed)?;
-    let (subtitles, warnings) = read_subtitles(plan, &request.toolbox, work_folder, &request.cancel)
+    let ReadSubtitles { read, warnings } = read_subtitles(plan, &request.toolbox, work_folder, &request.cancel)
         .map_err(|_| failed(PackageError::Cancelled))?;
-    for (rendition, cues) in subtitles {
+    for (rendition, cues) in read {
         packager.add_subtitles(rendition, &cues).map_err(failed)?;
     }
+    packager.add_chapters().map_err(failed)?;
     let stream = packager.finish().map_err(failed)?;
     Ok((stream, damage.into_iter().chain(warnings).collect()))
 }

@@ -1,6 +1,6 @@
 //! The presets that come with the program.
 
-use super::{BitRate, EncoderSpeed, LadderChoice, OnDamage, Preset, Rung};
+use super::{BitRate, Deinterlace, EncoderSpeed, LadderChoice, OnDamage, Preset, Rung};
 
 const RUNG_1080P: (u32, u64) = (1080, 5000);
 const RUNG_720P: (u32, u64) = (720, 3000);
@@ -32,6 +32,7 @@ fn preset(id: &str, name: &str, ladder: LadderChoice) -> Preset {
         audio_bitrate: BitRate::from_kilobits(128),
         surround: None,
         on_damage: OnDamage::Warn,
+        deinterlace: Deinterlace::Frames,
     }
 }
 

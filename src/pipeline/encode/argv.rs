@@ -2,13 +2,18 @@
 
 use std::{ffi::OsString, path::Path};
 
-use crate::pipeline::{
-    package::images::PICTURE_PATTERN,
-    plan::{AudioRendition, ColourLabel, EncodePlan, PictureConversion},
+use crate::{
+    pipeline::{
+        package::images::PICTURE_PATTERN,
+        plan::{AudioRendition, ColourLabel, EncodePlan, PictureConversion},
+    },
+    preset::Deinterlace,
 };
 
 /// Silence after the end of the sound. The segmenter cuts it off, or repeats it to the end of the picture.
 const SILENCE_SECONDS: u32 = 1;
+/// Pictures beyond four times 8K are no video but an attempt to fill the memory.
+const MOST_PIXELS: &str = "134217728";
 /// The picture of a sound.
 const WAVEFORM_SIZE: &str = "1280x720";
 /// Steps in which ffmpeg hands over what it has encoded, in microseconds.
@@ -23,7 +28,7 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
     let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
     push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
     // The source is not trusted: nothing but files is opened, whatever it names.
-    push(&["-protocol_whitelist", "file,pipe,crypto,data", "-i"]);
+    push(&["-protocol_whitelist", "file,pipe,crypto,data", "-max_pixels", MOST_PIXELS, "-i"]);
     arguments.push(file_url(&plan.source));
     let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
     push(&["-filter_complex", &filter_graph(plan)]);
@@ -141,8 +146,12 @@ fn source_filters(plan: &EncodePlan) -> Vec<String> {
     if let Some(matrix) = assumed_matrix {
         filters.push(format!("setparams=colorspace={matrix}"));
     }
-    if *deinterlace {
-        filters.push("bwdif=mode=send_frame".to_owned());
+    if let Some(deinterlace) = deinterlace {
+        let mode = match deinterlace {
+            Deinterlace::Frames => "send_frame",
+            Deinterlace::Fields => "send_field",
+        };
+        filters.push(format!("bwdif=mode={mode}"));
     }
     filters.push(format!("fps={}:start_time=0", plan.timing.frame_rate));
     if let Some(time) = plan.hold_last_picture {

@@ -1,6 +1,9 @@
 //! What happens to the colours, and how the result is labelled (truly).
 
-use crate::media::{DynamicRange, VideoStream};
+use crate::{
+    media::{DynamicRange, VideoStream},
+    preset::Deinterlace,
+};
 
 /// The colour description that is written into every rendition, in ffmpeg's names; the range is always limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +26,8 @@ const BT470BG: ColourLabel = ColourLabel { primaries: "bt470bg", transfer: "smpt
 /// What each picture goes through before it is scaled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureConversion {
-    /// Fields are joined to frames.
-    pub deinterlace: bool,
+    /// What becomes of fields; `None` for whole frames.
+    pub deinterlace: Option<Deinterlace>,
     /// HDR becomes standard dynamic range.
     pub tone_map: bool,
     /// Primaries that are neither HD's nor SD's are converted to BT.709 by way of linear light.
@@ -38,11 +41,11 @@ pub struct PictureConversion {
 impl PictureConversion {
     /// What sound alone needs.
     pub(super) fn none() -> Self {
-        Self { deinterlace: false, tone_map: false, convert_gamut: false, assumed_matrix: None, label: BT709 }
+        Self { deinterlace: None, tone_map: false, convert_gamut: false, assumed_matrix: None, label: BT709 }
     }
 
     /// What a stream needs.
-    pub fn for_stream(video: &VideoStream) -> Self {
+    pub fn for_stream(video: &VideoStream, deinterlace: Deinterlace) -> Self {
         let colour = &video.colour;
         let matrix = colour.matrix.as_deref().filter(|matrix| *matrix != "unknown" && *matrix != "reserved");
         let is_rgb = video.pixel_format.as_deref().is_some_and(|format| {
@@ -71,7 +74,7 @@ impl PictureConversion {
             }
         };
         Self {
-            deinterlace: video.scan.is_interlaced(),
+            deinterlace: video.scan.is_interlaced().then_some(deinterlace),
             tone_map,
             convert_gamut: has_wide_gamut && !tone_map,
             assumed_matrix,

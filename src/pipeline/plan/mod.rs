@@ -21,8 +21,8 @@ pub use timing::Timing;
 use crate::{
     failure::{Failure, FailureKind},
     job::JobSpec,
-    media::{FrameRate, PictureSize, SourceMedia, VideoStream},
-    preset::{BitRate, EncoderSpeed, Ladder},
+    media::{Chapter, FrameRate, PictureSize, SourceMedia, VideoStream},
+    preset::{BitRate, Deinterlace, EncoderSpeed, Ladder},
 };
 
 /// The average may be exceeded by this factor at any time: well under the factor of two that Apple's HLS Authoring
@@ -52,6 +52,8 @@ pub struct EncodePlan {
     pub audio: Vec<AudioRendition>,
     /// The subtitle renditions.
     pub subtitles: Vec<SubtitleRendition>,
+    /// The chapters of the source.
+    pub chapters: Vec<Chapter>,
     /// Poster and thumbnails; for a source of sound alone, the picture of its waveform.
     pub pictures: PicturePlan,
     /// Expected length.
@@ -129,12 +131,12 @@ impl EncodePlan {
         if video.coded_size.pixels() == 0 || display_size.short_side() < 2 {
             return Err(PlanError::UnreadablePicture(name));
         }
-        let conversion = PictureConversion::for_stream(video);
+        let conversion = PictureConversion::for_stream(video, spec.preset.deinterlace);
         if conversion.tone_map && !can_tone_map {
             return Err(PlanError::CannotToneMap(name));
         }
         warn_of_picture(video, &conversion, &mut warnings);
-        let timing = Timing::for_rate(output_frame_rate(video));
+        let timing = Timing::for_rate(output_frame_rate(video, conversion.deinterlace));
         let renditions: Vec<VideoRendition> =
             Ladder::for_source(&spec.preset.ladder, display_size).0.into_iter().map(video_rendition).collect();
         let picture_duration = source.picture_duration().filter(|duration| !duration.is_zero());
@@ -155,6 +157,7 @@ impl EncodePlan {
             encoder_speed: spec.preset.encoder_speed,
             audio,
             subtitles,
+            chapters: source.chapters.clone(),
             most_frames: most_frames(source, video, timing.frame_rate)
                 .map(|frames| frames + hold_last_picture.map_or(0, |time| timing.frame_rate.frames_in(time))),
             duration: picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default()),
@@ -182,6 +185,7 @@ impl EncodePlan {
             encoder_speed: spec.preset.encoder_speed,
             audio,
             subtitles,
+            chapters: source.chapters.clone(),
             pictures: PicturePlan::waveform(),
             duration: source.duration.filter(|duration| !duration.is_zero()),
             most_frames: None,
@@ -243,7 +247,7 @@ const STANDARD_RATE_TOLERANCE: f64 = 0.0004;
 const HIGHEST_RATE: f64 = 60.0;
 
 /// The constant rate that is written: the source's own, as an exact fraction, halved while above 60.
-fn output_frame_rate(video: &VideoStream) -> FrameRate {
+fn output_frame_rate(video: &VideoStream, deinterlace: Option<Deinterlace>) -> FrameRate {
     let fallback = Some(FrameRate::FALLBACK);
     let average = video.average_frame_rate;
     let natural = if video.is_variable_frame_rate() || video.scan.is_interlaced() {
@@ -261,6 +265,13 @@ fn output_frame_rate(video: &VideoStream) -> FrameRate {
         average.map(nearest_standard).filter(is_standard).or(video.real_frame_rate).or(average)
     };
     let mut rate = natural.or(fallback).map(nearest_standard);
+    if deinterlace == Some(Deinterlace::Fields) {
+        // Some containers tell the rate of the fields already.
+        let doubled = rate.filter(|rate| rate.per_second() <= HIGHEST_RATE / 2.0 + 0.01).and_then(|rate| {
+            rate.numerator().checked_mul(2).and_then(|numerator| FrameRate::new(numerator, rate.denominator()))
+        });
+        rate = doubled.or(rate);
+    }
     while let Some(too_high) = rate.filter(|rate| rate.per_second() > HIGHEST_RATE + 0.01) {
         rate = too_high
             .denominator()

@@ -86,7 +86,7 @@ impl MultipartFile<'_> {
             self.bucket.client.list_multipart_uploads().bucket(&self.bucket.name).prefix(self.key).send().await;
         let listed = listed.map_err(|error| PublishError::of_store(&error, Action::List, &self.bucket.place))?;
         let ours = listed.uploads().iter().filter(|upload| upload.key() == Some(self.key));
-        let newest = ours.max_by_key(|upload| upload.initiated().map(|at| at.as_nanos()));
+        let newest = ours.max_by_key(|upload| upload.initiated().map(aws_sdk_s3::primitives::DateTime::as_nanos));
         Ok(newest.and_then(|upload| upload.upload_id()).map(str::to_owned))
     }
 
