@@ -196,7 +196,8 @@ on_both_ffmpeg_versions! {
 fn fields_become_frames_where_that_is_asked_for() {
     let user = User::new();
     // A box that moves ten pixels with each field.
-    let moving = "-f lavfi -i color=black:size=720x576:rate=50,drawbox=x=10*n:y=200:w=40:h=100:c=white:t=fill";
+    let moving =
+        "-f lavfi -i color=black:size=720x576:rate=50[a];color=white:size=40x100:rate=50[b];[a][b]overlay=x=10*n:y=200";
     let source =
         make(&user, "sport.mov", &format!("{moving} -t 1 -vf tinterlace=interleave_top,setfield=tff -c:v prores_ks"));
     let made = Made::from(user, &source, &["--deinterlace", "fields"]);
