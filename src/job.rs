@@ -1,9 +1,15 @@
 //! What was asked for, and how far it has come.
 
+mod operations;
+
 use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use operations::{
+    Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
+};
 
 use crate::{failure::Failure, preset::Preset};
 
@@ -43,6 +49,9 @@ pub struct JobSpec {
     pub destination: Destination,
     /// When to take thumbnails.
     pub thumbnails: ThumbnailTimes,
+    /// What is done to the source before it is encoded.
+    #[serde(default)]
+    pub operations: Operations,
 }
 
 impl JobSpec {
@@ -267,6 +276,9 @@ pub enum JobState {
     Running {
         /// The newest measurement.
         progress: Progress,
+        /// True while the user holds the encoder; what is finished goes on to be published.
+        #[serde(default)]
+        is_paused: bool,
     },
     /// Finished, with a playable stream.
     Done {

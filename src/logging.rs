@@ -104,7 +104,8 @@ fn filter_of(asked: Option<&str>, level: LevelFilter) -> EnvFilter {
     let others = level.min(LevelFilter::WARN);
     let base = asked.map_or_else(|| format!("{others},reelpress={level}"), str::to_owned);
     let discreet: String = DISCREET.iter().map(|part| format!(",{part}=warn")).collect();
-    EnvFilter::builder().parse_lossy(format!("{base}{discreet}"))
+    // It warns of every box that it has no name for, which are not wrong: their bytes are kept.
+    EnvFilter::builder().parse_lossy(format!("mp4_atom=error,{base}{discreet}"))
 }
 
 /// Standard error with progress bars.

@@ -173,6 +173,9 @@ pub struct HdrMetadata {
     pub mastering_max_luminance: Option<f64>,
     /// Lowest luminance of the mastering display in cd/m².
     pub mastering_min_luminance: Option<f64>,
+    /// Chromaticities (CIE 1931 x and y) of the mastering display's red, green, blue and white.
+    #[serde(default)]
+    pub mastering_chromaticities: Option<[(f64, f64); 4]>,
     /// Maximum content light level (MaxCLL) in cd/m².
     pub max_content_light_level: Option<u32>,
     /// Maximum frame-average light level (MaxFALL) in cd/m².

@@ -178,6 +178,11 @@ impl AppFolders {
         self.cache.join("streams")
     }
 
+    /// Which hardware encoders work.
+    pub fn hardware_file(&self) -> PathBuf {
+        self.cache.join("hardware.json")
+    }
+
     /// Small pictures of the sources in the queue.
     pub fn thumbnails(&self) -> PathBuf {
         self.cache.join("thumbnails")

@@ -10,7 +10,7 @@ use std::{
 };
 
 use reelpress::{
-    job::{Destination, JobSpec, S3Location, ThumbnailTimes},
+    job::{Destination, JobSpec, Operations, S3Location, ThumbnailTimes},
     pipeline::{encode::argv, plan::EncodePlan, probe::probe},
     preset::find_preset,
     settings::{AppFolders, Settings},
@@ -103,6 +103,7 @@ fn plan(source: &Path) -> EncodePlan {
         preset: find_preset(PRESET).expect("a built-in preset"),
         destination: Destination::Folder(PathBuf::new()),
         thumbnails: ThumbnailTimes::default(),
+        operations: Operations::default(),
     };
     EncodePlan::resolve(&spec, &media, toolbox.can_tone_map).expect("a plan")
 }
@@ -136,11 +137,11 @@ fn raw_frames(plan: &EncodePlan) -> (tempfile::TempDir, Vec<PathBuf>) {
     (folder, paths)
 }
 
-/// The very encoder settings that the ladder has: its own arguments between the first codec and what follows it.
+/// The very encoder settings that the ladder has: its own arguments from the GOP to what follows the last rendition.
 fn encoder_settings(plan: &EncodePlan) -> Vec<OsString> {
     let arguments = argv::arguments(plan, Path::new(""));
-    let from = arguments.iter().position(|argument| argument == "-c:v").expect("a video codec");
-    let to = arguments.iter().position(|argument| argument == "-c:a").expect("a sound codec");
+    let from = arguments.iter().position(|argument| argument == "-g").expect("the length of a GOP");
+    let to = arguments.iter().position(|argument| argument == "-c:a:0").expect("a sound codec");
     arguments[from..to].to_vec()
 }
 

@@ -4,10 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{output::Verbosity, wire};
+use super::{operation_args::OperationArguments, output::Verbosity, video_args::VideoArguments, wire};
 use crate::{
     job::ThumbnailTimes,
-    preset::{Deinterlace, EncoderSpeed, OnDamage, SurroundCodec},
+    preset::{InterlacedOutput, OnDamage, SurroundCodec},
 };
 
 const EXIT_CODES: &str = "\
@@ -65,7 +65,7 @@ impl GeneralArguments {
 #[derive(Debug, Subcommand)]
 pub enum CommandArguments {
     /// Encode videos into adaptive streams
-    Encode(EncodeArguments),
+    Encode(Box<EncodeArguments>),
     /// Upload a finished stream, or any folder, to an S3 bucket: playlists last
     Publish(PublishArguments),
     /// Tell what a file is
@@ -107,18 +107,21 @@ pub struct EncodeArguments {
     /// Number of videos that are encoded side by side
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: Option<u8>,
-    /// How much time the encoder takes for each frame
-    #[arg(long, value_name = "SPEED")]
-    pub speed: Option<Speed>,
     /// Make 5.1 renditions too, in this codec, of sound that has 5.1 or more
     #[arg(long, value_name = "CODEC")]
     pub surround: Option<Surround>,
     /// What becomes of the fields of interlaced video: joined to frames, or each a frame [default: frames]
     #[arg(long, value_name = "WHAT")]
-    pub deinterlace: Option<DeinterlaceChoice>,
+    pub interlaced: Option<InterlacedChoice>,
     /// What happens when parts of a source can't be decoded [default: warn]
     #[arg(long, value_name = "WHAT")]
     pub on_damage: Option<DamageChoice>,
+    /// What changes the preset's video.
+    #[command(flatten)]
+    pub video: VideoArguments,
+    /// What is done to the source.
+    #[command(flatten)]
+    pub operations: OperationArguments,
     /// Tell what happens as one JSON event a line on standard output; --help documents them
     #[arg(long)]
     pub json: bool,
@@ -164,47 +167,20 @@ impl S3Arguments {
     }
 }
 
-/// x264's preset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Speed {
-    /// The fastest, for trials
-    Ultrafast,
-    /// Very fast
-    Veryfast,
-    /// Fast
-    Fast,
-    /// The encoder's own default
-    Medium,
-    /// Slow
-    Slow,
-}
-
-impl From<Speed> for EncoderSpeed {
-    fn from(speed: Speed) -> Self {
-        match speed {
-            Speed::Ultrafast => Self::Ultrafast,
-            Speed::Veryfast => Self::Veryfast,
-            Speed::Fast => Self::Fast,
-            Speed::Medium => Self::Medium,
-            Speed::Slow => Self::Slow,
-        }
-    }
-}
-
 /// What becomes of the fields of interlaced video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DeinterlaceChoice {
+pub enum InterlacedChoice {
     /// Joined: 25 or 29.97 frames a second
     Frames,
     /// Each a frame: 50 or 59.94 frames a second
     Fields,
 }
 
-impl From<DeinterlaceChoice> for Deinterlace {
-    fn from(choice: DeinterlaceChoice) -> Self {
+impl From<InterlacedChoice> for InterlacedOutput {
+    fn from(choice: InterlacedChoice) -> Self {
         match choice {
-            DeinterlaceChoice::Frames => Self::Frames,
-            DeinterlaceChoice::Fields => Self::Fields,
+            InterlacedChoice::Frames => Self::Frames,
+            InterlacedChoice::Fields => Self::Fields,
         }
     }
 }
@@ -341,7 +317,7 @@ fn thumbnail_times(text: &str) -> Result<ThumbnailTimes, String> {
 }
 
 /// Seconds, `MM:SS` or `HH:MM:SS`, each with decimals if wanted.
-fn clock_time(text: &str) -> Option<Duration> {
+pub(super) fn clock_time(text: &str) -> Option<Duration> {
     let parts: Vec<&str> = text.split(':').collect();
     if parts.len() > 3 {
         return None;

@@ -8,7 +8,10 @@ use super::{Context, DoctorArguments, Outcome, destination, publish::network};
 use crate::{
     failure::Failure,
     format,
-    pipeline::publish,
+    pipeline::{
+        hardware::{self, TriedEncoder},
+        publish,
+    },
     tools::{
         atomic_file::TEMPORARY_PREFIX,
         cancel::CancelToken,
@@ -134,7 +137,7 @@ fn tools(context: &Context, interrupt: &CancelToken) -> Vec<Finding> {
         Err(error) => return vec![Finding::of("ffmpeg", error.into_failure())],
     };
     let version = format!("{} at {}", toolbox.version, toolbox.ffmpeg.display());
-    let encoders: Vec<&str> = ["libx264", "libx265", "libsvtav1", "aac", "libopus"]
+    let encoders: Vec<&str> = ["libx264", "libx265", "libsvtav1", "libvpx-vp9", "aac", "libopus"]
         .into_iter()
         .filter(|encoder| capabilities.encoders.contains(*encoder))
         .collect();
@@ -148,8 +151,24 @@ fn tools(context: &Context, interrupt: &CancelToken) -> Vec<Finding> {
         Finding::new("ffmpeg", Status::Fine, version),
         Finding::new("ffprobe", Status::Fine, toolbox.ffprobe.display().to_string()),
         Finding::new("encoders", Status::Fine, encoders.join(", ")),
+        hardware(&hardware::detect(&toolbox, &context.folders.hardware_file(), interrupt)),
         tone_mapping,
     ]
+}
+
+/// Which hardware encoders work; none is no fault.
+fn hardware(tried: &[TriedEncoder]) -> Finding {
+    let working: Vec<&str> =
+        tried.iter().filter(|encoder| encoder.complaint.is_none()).map(|encoder| encoder.name.as_str()).collect();
+    let message = if working.is_empty() {
+        "none works on this machine: videos are encoded in software".to_owned()
+    } else {
+        working.join(", ")
+    };
+    let complaint =
+        |encoder: &TriedEncoder| encoder.complaint.as_ref().map(|complaint| format!("{}: {complaint}", encoder.name));
+    let detail = tried.iter().filter_map(complaint).collect::<Vec<_>>().join("\n");
+    Finding { detail, ..Finding::new("hardware encoders", Status::Fine, message) }
 }
 
 /// Whether a folder can be written, and how much fits.

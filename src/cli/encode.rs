@@ -26,6 +26,8 @@ use crate::{
 /// Time that the engine has to clean up after its last job.
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 
+const ENCODE_HELP: &str = "“reelpress encode --help” tells what can be asked";
+
 /// Encodes what was asked and waits until every job is at rest.
 pub(super) fn run(context: &Context, arguments: &EncodeArguments, interrupt: &CancelToken) -> Outcome {
     match plan(context, arguments) {
@@ -47,10 +49,11 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         keep: None,
         thumbnails: None,
         jobs: None,
-        speed: None,
         surround: None,
         on_damage: None,
-        deinterlace: None,
+        interlaced: None,
+        video: super::VideoArguments::default(),
+        operations: super::OperationArguments::default(),
         json: false,
     };
     run(context, &arguments, interrupt)
@@ -71,17 +74,16 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         settings.running_jobs = usize::from(jobs);
     }
     let mut preset = preset(arguments.preset.as_deref().unwrap_or(&settings.preset))?;
-    if let Some(speed) = arguments.speed {
-        preset.encoder_speed = speed.into();
-    }
+    arguments.video.change(&mut preset).map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
+    let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
     if let Some(codec) = arguments.surround {
         preset.surround = Some(codec.into());
     }
     if let Some(choice) = arguments.on_damage {
         preset.on_damage = choice.into();
     }
-    if let Some(choice) = arguments.deinterlace {
-        preset.deinterlace = choice.into();
+    if let Some(choice) = arguments.interlaced {
+        preset.interlaced = choice.into();
     }
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
@@ -90,6 +92,7 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         preset: preset.clone(),
         destination: destination.clone(),
         thumbnails: thumbnails.clone(),
+        operations: operations.clone(),
     };
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());
     for file in &arguments.files {

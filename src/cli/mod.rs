@@ -6,6 +6,7 @@ mod destination;
 mod doctor;
 mod encode;
 mod interrupt;
+mod operation_args;
 mod outcome;
 mod output;
 mod plain;
@@ -14,16 +15,19 @@ mod probe;
 mod publish;
 mod reporter;
 mod setup;
+mod video_args;
 mod wire;
 
 use std::path::{Path, PathBuf};
 
 pub use args::{
     Arguments, CheckArguments, CommandArguments, DoctorArguments, EncodeArguments, GeneralArguments, PresetsArguments,
-    PreviewArguments, ProbeArguments, PublishArguments, S3Arguments, SetupArguments, Speed,
+    PreviewArguments, ProbeArguments, PublishArguments, S3Arguments, SetupArguments,
 };
+pub use operation_args::OperationArguments;
 pub use outcome::Outcome;
 pub use output::{Output, Verbosity};
+pub use video_args::VideoArguments;
 
 use crate::{
     failure::{Failure, FailureKind},

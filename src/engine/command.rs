@@ -21,6 +21,16 @@ pub enum Command {
         /// Which job.
         id: JobId,
     },
+    /// Hold a running job where it is; another one may run meanwhile.
+    Pause {
+        /// Which job.
+        id: JobId,
+    },
+    /// Let a held job go on.
+    Resume {
+        /// Which job.
+        id: JobId,
+    },
     /// Put a failed or cancelled job back into the queue; let one that waits for its next try begin at once.
     Retry {
         /// Which job.

@@ -16,7 +16,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{JobId, JobSpec, JobState},
     pipeline::{JobEnd, JobRequest, Notice},
-    tools::{cancel::CancelToken, ffmpeg::Toolbox},
+    tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
 /// Progress goes out ten times a second at most.
@@ -113,6 +113,8 @@ impl Dispatcher {
         match command {
             Command::AddJobs { specs } => self.services.intake(IntakeRequest::Expand { specs }),
             Command::Cancel { id } => self.cancel(id),
+            Command::Pause { id } => self.hold(id, true),
+            Command::Resume { id } => self.hold(id, false),
             Command::Retry { id } => self.retry(id),
             Command::Remove { id } => self.remove(|job_id, _| job_id == id),
             Command::RemoveFinished => self.remove(|_, state| matches!(state, JobState::Done { .. })),
@@ -152,6 +154,18 @@ impl Dispatcher {
         } else if self.snapshot.job(id).is_some_and(|job| job.state == JobState::Waiting) {
             self.emit(vec![Event::JobCancelled { id, at: Timestamp::now() }]);
         }
+    }
+
+    fn hold(&mut self, id: JobId, is_held: bool) {
+        let can_be_held = self.snapshot.job(id).is_some_and(|job| job.can_be_paused());
+        let Some(running) = self.running.get(&id).filter(|_| !is_held || can_be_held) else { return };
+        running.pause.set(is_held);
+        self.emit(vec![if is_held { Event::JobPaused { id } } else { Event::JobResumed { id } }]);
+    }
+
+    /// Jobs at work, without those that are held.
+    fn busy_jobs(&self) -> usize {
+        self.snapshot.jobs.iter().filter(|job| matches!(job.state, JobState::Running { is_paused: false, .. })).count()
     }
 
     fn retry(&mut self, id: JobId) {
@@ -254,7 +268,7 @@ impl Dispatcher {
     fn start_jobs(&mut self) {
         let Some(toolbox) = &self.toolbox else { return };
         let toolbox = toolbox.clone();
-        while !self.snapshot.queue_paused && self.running.len() < self.snapshot.settings.running_jobs.max(1) {
+        while !self.snapshot.queue_paused && self.busy_jobs() < self.snapshot.settings.running_jobs.max(1) {
             let now = Timestamp::now();
             let is_due = |job: &Job| job.waits_for_retry().is_none_or(|retry| retry.not_before <= now);
             let next = self.snapshot.jobs.iter().find(|job| job.state == JobState::Waiting && is_due(job));
@@ -265,8 +279,10 @@ impl Dispatcher {
                 unpublished: job.unpublished.as_deref().cloned(),
                 toolbox: toolbox.clone(),
                 cancel: CancelToken::default(),
+                pause: PauseSwitch::default(),
                 runtime: self.services.runtime_handle(),
                 work_folder: self.services.work_folder(job.id),
+                hardware_file: self.services.hardware_file(),
             };
             self.emit(vec![Event::JobStarted { id: job.id, at: Timestamp::now() }]);
             match job_thread::start(request, &self.reports) {

@@ -58,6 +58,16 @@ pub enum Event {
         /// What will be made.
         plan: Box<PlanSummary>,
     },
+    /// The encoder of a running job is held. Not in the journal: after the program the job waits.
+    JobPaused {
+        /// Which job.
+        id: JobId,
+    },
+    /// A held job goes on. Not in the journal.
+    JobResumed {
+        /// Which job.
+        id: JobId,
+    },
     /// A newer measurement. Not in the journal.
     JobProgressed {
         /// Which job.
@@ -183,6 +193,8 @@ impl Event {
         !matches!(
             self,
             Self::JobProgressed { .. }
+                | Self::JobPaused { .. }
+                | Self::JobResumed { .. }
                 | Self::FilesFinished { .. }
                 | Self::JobLogged { .. }
                 | Self::SettingsChanged { .. }
@@ -203,6 +215,8 @@ impl Event {
             | Self::ThumbnailReady { id, .. }
             | Self::JobStarted { id, .. }
             | Self::JobPlanned { id, .. }
+            | Self::JobPaused { id }
+            | Self::JobResumed { id }
             | Self::JobProgressed { id, .. }
             | Self::FilesFinished { id, .. }
             | Self::JobLogged { id, .. }

@@ -9,7 +9,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{FileReport, JobId, Progress, Report},
     pipeline::{self, JobEnd, Notice, Observer},
-    tools::cancel::CancelToken,
+    tools::{cancel::CancelToken, pause::PauseSwitch},
 };
 
 /// Log lines that may wait for the dispatcher; a damaged source makes ffmpeg write faster than anyone reads.
@@ -28,6 +28,7 @@ pub(super) struct Slot {
 #[derive(Debug)]
 pub(super) struct RunningJob {
     pub(super) cancel: CancelToken,
+    pub(super) pause: PauseSwitch,
     pub(super) slot: Arc<Mutex<Slot>>,
     /// The job is to wait again when it has ended: the program ends, not the job.
     pub(super) requeue: bool,
@@ -72,7 +73,7 @@ pub(super) fn start(
     reports: &Sender<WorkerReport>,
 ) -> Result<RunningJob, std::io::Error> {
     let id = request.id;
-    let cancel = request.cancel.clone();
+    let (cancel, pause) = (request.cancel.clone(), request.pause.clone());
     let slot = Arc::new(Mutex::new(Slot::default()));
     let reporter = Reporter { id, slot: Arc::clone(&slot), reports: reports.clone() };
     let reports = reports.clone();
@@ -81,7 +82,7 @@ pub(super) fn start(
         let outcome = outcome.unwrap_or_else(|panic| Err(JobEnd::Failed(defect(&request, panic.as_ref()))));
         let _ = reports.send(WorkerReport::Ended { id, outcome: outcome.map(Box::new) });
     })?;
-    Ok(RunningJob { cancel, slot, requeue: false })
+    Ok(RunningJob { cancel, pause, slot, requeue: false })
 }
 
 /// How a job ended.

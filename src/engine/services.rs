@@ -63,6 +63,11 @@ impl Services {
         self.folders.cache.join("work").join(id.to_string())
     }
 
+    /// Where it is kept which hardware encoders work.
+    pub(super) fn hardware_file(&self) -> PathBuf {
+        self.folders.hardware_file()
+    }
+
     pub(super) fn use_toolbox(&self, toolbox: Option<&Toolbox>) {
         self.toolbox.store(toolbox.cloned().map(Arc::new));
     }

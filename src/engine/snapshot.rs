@@ -13,6 +13,7 @@ use crate::{
     media::SourceMedia,
     pipeline::plan::PlanSummary,
     settings::Settings,
+    tools::pause::PauseSwitch,
 };
 
 /// Lines of a job's log that are kept for the window; the oldest go first.
@@ -209,9 +210,15 @@ impl Job {
     /// The newest measurement, while it runs.
     pub fn progress(&self) -> Option<&Progress> {
         match &self.state {
-            JobState::Running { progress } => Some(progress),
+            JobState::Running { progress, .. } => Some(progress),
             _ => None,
         }
+    }
+
+    /// Whether there is an encoder to hold.
+    pub fn can_be_paused(&self) -> bool {
+        let is_encoding = self.progress().is_some_and(|progress| progress.stage <= Stage::Encode);
+        PauseSwitch::IS_SUPPORTED && is_encoding
     }
 
     /// Why and until when it waits to begin again by itself.
@@ -240,7 +247,7 @@ impl Snapshot {
         for job in &self.jobs {
             match &job.state {
                 JobState::Waiting => counts.waiting += 1,
-                JobState::Running { progress } if progress.stage == Stage::Publish => counts.publishing += 1,
+                JobState::Running { progress, .. } if progress.stage == Stage::Publish => counts.publishing += 1,
                 JobState::Running { .. } => counts.encoding += 1,
                 JobState::Done { .. } => counts.done += 1,
                 JobState::Failed { .. } | JobState::Cancelled => counts.failed += 1,
@@ -338,7 +345,7 @@ impl Job {
             Event::JobStarted { at, .. } => {
                 self.begin_again();
                 self.started_at = Some(*at);
-                self.state = JobState::Running { progress: Progress::default() };
+                self.state = JobState::Running { progress: Progress::default(), is_paused: false };
             }
             Event::JobPlanned { plan, .. } => {
                 self.plan = Some(Arc::new((**plan).clone()));
@@ -346,10 +353,12 @@ impl Job {
             }
             Event::StreamMade { stream, .. } => self.unpublished = Some(Arc::new((**stream).clone())),
             Event::JobProgressed { progress, .. } => {
-                if let JobState::Running { progress: shown } = &mut self.state {
+                if let JobState::Running { progress: shown, .. } = &mut self.state {
                     *shown = (**progress).clone();
                 }
             }
+            Event::JobPaused { .. } => self.hold(true),
+            Event::JobResumed { .. } => self.hold(false),
             Event::FilesFinished { files, .. } => Arc::make_mut(&mut self.files).extend(files.iter().cloned()),
             Event::JobLogged { line, .. } => {
                 let log = Arc::make_mut(&mut self.log);
@@ -414,6 +423,12 @@ impl Job {
             JobState::Cancelled => events.push(Event::JobCancelled { id, at }),
         }
         events
+    }
+
+    fn hold(&mut self, is_held: bool) {
+        if let JobState::Running { is_paused, .. } = &mut self.state {
+            *is_paused = is_held;
+        }
     }
 
     fn end(&mut self, state: JobState, at: Timestamp) {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     engine::Command,
-    job::{JobSpec, ThumbnailTimes},
+    job::{JobSpec, Operations, ThumbnailTimes},
     preset::{built_in_presets, find_preset},
     settings::Settings,
 };
@@ -93,6 +93,7 @@ impl ReelpressApp {
                 preset: preset.clone(),
                 destination: destination.clone(),
                 thumbnails: ThumbnailTimes::default(),
+                operations: Operations::default(),
             })
             .collect();
         if !specs.is_empty() {

@@ -116,7 +116,8 @@ pub fn state_word(job: &Job) -> String {
     match &job.state {
         JobState::Waiting if job.retry.is_some() => "Waiting to try again".to_owned(),
         JobState::Waiting => "Waiting".to_owned(),
-        JobState::Running { progress } => progress.stage.working_label().to_owned(),
+        JobState::Running { is_paused: true, .. } => "Paused".to_owned(),
+        JobState::Running { progress, .. } => progress.stage.working_label().to_owned(),
         JobState::Done { report } if report.warnings.is_empty() => "Done".to_owned(),
         JobState::Done { report } => {
             format!("Done with {}", format::count(report.warnings.len() as u64, "warning", "warnings"))
@@ -132,7 +133,8 @@ pub fn state_line(job: &Job, queue_paused: bool) -> String {
         JobState::Waiting if queue_paused => "The queue is paused".to_owned(),
         JobState::Waiting => job.waits_for_retry().map(next_try).unwrap_or_default(),
         JobState::Cancelled => String::new(),
-        JobState::Running { progress } => numbers(progress),
+        JobState::Running { progress, is_paused: true } => format!("{} encoded", format::clock(progress.encoded)),
+        JobState::Running { progress, .. } => numbers(progress),
         JobState::Failed { failure } => failure.hint.clone(),
         JobState::Done { report } => {
             let verb = if report.urls.is_empty() { "Finished" } else { "Published" };
@@ -241,7 +243,7 @@ fn rendition_name(name: &str) -> String {
 /// `Now, 00:26:08 of 00:42:10`, or nothing while it can't be played.
 pub fn playable(job: &Job) -> Option<String> {
     match &job.state {
-        JobState::Running { progress } => {
+        JobState::Running { progress, .. } => {
             let now = format!("Now, {}", format::clock(progress.playable?));
             Some(match progress.source_duration {
                 Some(whole) => format!("{now} of {}", format::clock(whole)),
@@ -256,7 +258,7 @@ pub fn playable(job: &Job) -> Option<String> {
 /// `261 of 264 finished files`; nothing for a stream that stays in a folder.
 pub fn published(job: &Job) -> Option<String> {
     match (&job.state, &job.spec.destination) {
-        (JobState::Running { progress }, crate::job::Destination::S3 { .. }) => Some(format!(
+        (JobState::Running { progress, .. }, crate::job::Destination::S3 { .. }) => Some(format!(
             "{} of {}",
             progress.published_files,
             format::count(progress.finished_files, "finished file", "finished files")
@@ -280,7 +282,7 @@ pub fn published_url(job: &Job) -> Option<&str> {
 pub fn stream_folder(job: &Job) -> Option<&Path> {
     match &job.state {
         JobState::Done { report } => report.folder.as_deref(),
-        JobState::Running { progress } if progress.finished_files > 0 || progress.playable.is_some() => {
+        JobState::Running { progress, .. } if progress.finished_files > 0 || progress.playable.is_some() => {
             job.plan.as_ref().map(|plan| plan.folder.as_path())
         }
         _ => None,
@@ -290,7 +292,7 @@ pub fn stream_folder(job: &Job) -> Option<&Path> {
 /// Whether the job's stream can be played from this machine.
 pub fn can_preview(job: &Job) -> bool {
     match &job.state {
-        JobState::Running { progress } => progress.playable.is_some(),
+        JobState::Running { progress, .. } => progress.playable.is_some(),
         JobState::Done { report } => report.multivariant_playlist.is_some(),
         _ => false,
     }

@@ -4,12 +4,15 @@
 
 pub mod check;
 pub mod encode;
+pub mod hardware;
 pub mod intake;
+pub mod measure;
 pub mod package;
 pub mod plan;
 pub mod probe;
 pub mod publish;
 
+mod prepare;
 mod progress;
 mod publish_again;
 mod stream_folder;
@@ -35,7 +38,7 @@ use crate::{
     job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage, UnpublishedStream},
     media::SourceMedia,
     preset::OnDamage,
-    tools::{cancel::CancelToken, ffmpeg::Toolbox},
+    tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
 /// What a running job tells.
@@ -83,10 +86,14 @@ pub struct JobRequest {
     pub toolbox: Toolbox,
     /// Ends it.
     pub cancel: CancelToken,
+    /// Holds its encoder.
+    pub pause: PauseSwitch,
     /// Where uploads run.
     pub runtime: tokio::runtime::Handle,
     /// A folder for passing files; made and removed by the job.
     pub work_folder: PathBuf,
+    /// Where it is kept which hardware encoders work.
+    pub hardware_file: PathBuf,
 }
 
 /// How often the end of an upload is looked for, and told of.
@@ -120,22 +127,23 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     let source = probe::probe(&spec.source, &request.toolbox, &request.cancel)
         .map_err(|error| error.into_failure().at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
-    let plan = EncodePlan::resolve(spec, &source, request.toolbox.can_tone_map)
-        .map_err(|error| error.into_failure().at(Stage::Probe))?;
+    let plan = prepare::plan(request, &source, observer).map_err(|failure| failure.at(Stage::Probe))?;
 
     let folder = StreamFolder::create(spec.destination.local_folder(), &spec.source)
         .map_err(|failure| failure.at(Stage::Package))?;
     observer.notice(Notice::Planned(Box::new(plan.summary(folder.path().to_owned()))));
     let mut publisher = start_publisher(request, &folder)?;
 
-    let reporter = Reporter::new(observer, &plan, publisher.as_ref());
-    let made =
-        encode_and_package(request, &plan, work_folder, &folder, &reporter).and_then(|(stream, mut warnings)| {
-            warnings.extend(check_length(&plan, &stream, spec, fingerprint.as_ref())?);
-            // The final multivariant playlist goes up only after this.
-            verify::verify(request, &plan, folder.path(), observer)?;
-            Ok((stream, warnings))
-        });
+    let software = plan.in_software();
+    let listeners = (observer, publisher.as_ref());
+    let places = (work_folder, &folder);
+    let Attempt { plan, reporter, made } = encode_somehow(request, (&plan, software.as_ref()), places, listeners);
+    let made = made.and_then(|(stream, mut warnings)| {
+        warnings.extend(check_length(plan, &stream, spec, fingerprint.as_ref())?);
+        // The final multivariant playlist goes up only after this.
+        verify::verify(request, plan, folder.path(), observer)?;
+        Ok((stream, warnings))
+    });
     let (stream, warnings) = match made {
         Ok(made) => made,
         Err(failure) => {
@@ -178,6 +186,44 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     Ok(report)
 }
 
+/// What came of encoding a plan.
+struct Attempt<'a> {
+    plan: &'a EncodePlan,
+    reporter: Reporter<'a>,
+    made: Result<(FinishedStream, Vec<String>), Failure>,
+}
+
+fn attempt<'a>(
+    request: &JobRequest,
+    plan: &'a EncodePlan,
+    (work_folder, folder): (&Path, &StreamFolder),
+    (observer, publisher): (&'a dyn Observer, Option<&'a Publisher>),
+) -> Attempt<'a> {
+    let reporter = Reporter::new(observer, plan, publisher);
+    let made = encode_and_package(request, plan, work_folder, folder, &reporter);
+    Attempt { plan, reporter, made }
+}
+
+/// Encodes a plan, and once more in software when hardware fails.
+fn encode_somehow<'a>(
+    request: &JobRequest,
+    (plan, software): (&'a EncodePlan, Option<&'a EncodePlan>),
+    places: (&Path, &StreamFolder),
+    listeners: (&'a dyn Observer, Option<&'a Publisher>),
+) -> Attempt<'a> {
+    let first = attempt(request, plan, places, listeners);
+    match (&first.made, software) {
+        (Err(failure), Some(software))
+            if failure.kind == FailureKind::EncoderFailed && !request.cancel.is_cancelled() =>
+        {
+            let notice = format!("{}: the encode begins again in software", failure.headline);
+            listeners.0.notice(Notice::Logged(notice));
+            attempt(request, software, places, listeners)
+        }
+        _ => first,
+    }
+}
+
 fn wait_for_uploads(uploads: &Publisher, reporter: &Reporter<'_>) {
     uploads.seal();
     while !uploads.has_ended() {
@@ -212,7 +258,11 @@ fn encode_and_package(
     let name = request.spec.source_name();
     let mut packager = Packager::new(plan, folder.path(), reporter, request.cancel.clone());
     reporter.package_through(packager.progress());
-    let session = EncodeSession { cancel: &request.cancel, listener: reporter };
+    let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: reporter };
+    if plan.has_first_pass() {
+        encode::first_pass(plan, &request.toolbox, work_folder, &session)
+            .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;
+    }
     let encoded = encode::encode(plan, &request.toolbox, work_folder, &mut packager, &session)
         .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;
     let damage = weigh_damage(&encoded.damage, &request.spec)?;

@@ -33,6 +33,8 @@ pub(super) struct Reporter<'a> {
 #[derive(Default)]
 struct State {
     frames_per_second: Option<f64>,
+    /// Length that the first of two passes has seen.
+    first_pass: Duration,
     finished_stages: Vec<Stage>,
     files: Vec<FileReport>,
     /// What was last said about uploads that do not go on.
@@ -106,14 +108,16 @@ impl<'a> Reporter<'a> {
             let rate = published.as_ref().and_then(|status| status.bytes_per_second);
             published.as_ref().zip(rate).and_then(|(status, rate)| time_for(status.queued_bytes as f64, rate))
         } else {
-            let left = self.plan.duration.map(|duration| duration.saturating_sub(encoded).as_secs_f64());
+            let passes = if self.plan.has_first_pass() { 2 } else { 1 };
+            let seen = encoded + state.first_pass;
+            let left = self.plan.duration.map(|duration| (duration * passes).saturating_sub(seen).as_secs_f64());
             left.zip(speed).and_then(|(seconds, speed)| time_for(seconds, speed))
         };
         Progress {
             stage: if is_encoded { self.last_stage(&stages) } else { Stage::Encode },
             stages,
             fraction: self.fraction(
-                encoded,
+                (encoded, state.first_pass),
                 is_encoded,
                 published.as_ref().map(|status| (status.published_files, status.finished_files)),
             ),
@@ -154,10 +158,18 @@ impl<'a> Reporter<'a> {
         })
     }
 
-    fn fraction(&self, encoded: Duration, is_encoded: bool, files: Option<(u64, u64)>) -> f64 {
+    fn fraction(
+        &self,
+        (encoded, first_pass): (Duration, Duration),
+        is_encoded: bool,
+        files: Option<(u64, u64)>,
+    ) -> f64 {
         let encode_fraction = match self.plan.duration {
             _ if is_encoded => 1.0,
-            Some(duration) if !duration.is_zero() => (encoded.as_secs_f64() / duration.as_secs_f64()).min(1.0),
+            Some(duration) if !duration.is_zero() => {
+                let part = |seen: Duration| (seen.as_secs_f64() / duration.as_secs_f64()).min(1.0);
+                if self.plan.has_first_pass() { (part(first_pass) + part(encoded)) / 2.0 } else { part(encoded) }
+            }
             _ => 0.0,
         };
         let fraction = match files {
@@ -179,6 +191,14 @@ fn time_for(amount: f64, rate: f64) -> Option<Duration> {
 impl EncodeListener for Reporter<'_> {
     fn progressed(&self, frames_per_second: f64) {
         self.state().frames_per_second = Some(frames_per_second);
+        self.tell();
+    }
+
+    fn first_pass_progressed(&self, frames: u64, frames_per_second: f64) {
+        let mut state = self.state();
+        state.first_pass = self.plan.timing.frame_rate.duration_of(frames);
+        state.frames_per_second = Some(frames_per_second);
+        drop(state);
         self.tell();
     }
 

@@ -1,6 +1,9 @@
 //! The presets that come with the program.
 
-use super::{BitRate, Deinterlace, EncoderSpeed, LadderChoice, OnDamage, Preset, Rung};
+use super::{
+    BitRate, Crf, EncoderSpeed, HdrTreatment, InterlacedOutput, LadderChoice, OnDamage, Preset, RateControl, Rung,
+    VideoCodec, VideoSettings,
+};
 
 const RUNG_1080P: (u32, u64) = (1080, 5000);
 const RUNG_720P: (u32, u64) = (720, 3000);
@@ -10,11 +13,22 @@ const RUNG_240P: (u32, u64) = (240, 400);
 
 /// All presets that come with the program, the default first.
 pub fn built_in_presets() -> Vec<Preset> {
+    let web_rungs = || rungs(&[RUNG_1080P, RUNG_720P, RUNG_480P, RUNG_360P]);
+    let all_rungs = rungs(&[RUNG_1080P, RUNG_720P, RUNG_480P, RUNG_360P, RUNG_240P]);
+    let codecs = |codecs: &[VideoCodec]| VideoSettings { codecs: codecs.to_vec(), ..constant_quality() };
     vec![
-        preset("web-hls", "Web HLS", rungs(&[RUNG_1080P, RUNG_720P, RUNG_480P, RUNG_360P])),
-        preset("web-hls-240", "Web HLS + 240p", rungs(&[RUNG_1080P, RUNG_720P, RUNG_480P, RUNG_360P, RUNG_240P])),
-        preset("quick", "Quick", rungs(&[RUNG_720P, RUNG_360P])),
-        preset("source", "Source size", LadderChoice::SourceSize),
+        preset("web-hls", "Web HLS", web_rungs(), VideoSettings::default()),
+        preset("web-hls-240", "Web HLS + 240p", all_rungs, VideoSettings::default()),
+        preset("quick", "Quick", rungs(&[RUNG_720P, RUNG_360P]), constant_quality()),
+        preset("source", "Source size", LadderChoice::SourceSize, constant_quality()),
+        preset("web-hls-crf", "Web HLS, constant quality", web_rungs(), constant_quality()),
+        preset(
+            "web-hls-hdr",
+            "Web HLS with HDR",
+            web_rungs(),
+            VideoSettings { hdr: HdrTreatment::Keep, ..codecs(&[VideoCodec::H264, VideoCodec::Hevc]) },
+        ),
+        preset("web-hls-av1", "Web HLS with AV1", web_rungs(), codecs(&[VideoCodec::H264, VideoCodec::Av1])),
     ]
 }
 
@@ -23,16 +37,22 @@ pub fn find_preset(id: &str) -> Option<Preset> {
     built_in_presets().into_iter().find(|preset| preset.id == id)
 }
 
-fn preset(id: &str, name: &str, ladder: LadderChoice) -> Preset {
+/// Capped CRF: easy scenes take fewer bits than the rung allows.
+fn constant_quality() -> VideoSettings {
+    VideoSettings { rate_control: RateControl::CappedCrf { crf: Crf::default() }, ..VideoSettings::default() }
+}
+
+fn preset(id: &str, name: &str, ladder: LadderChoice, video: VideoSettings) -> Preset {
     Preset {
         id: id.to_owned(),
         name: name.to_owned(),
         ladder,
         encoder_speed: EncoderSpeed::Medium,
+        video,
         audio_bitrate: BitRate::from_kilobits(128),
         surround: None,
         on_damage: OnDamage::Warn,
-        deinterlace: Deinterlace::Frames,
+        interlaced: InterlacedOutput::Frames,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod built_in;
 mod ladder;
+mod video;
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use built_in::{built_in_presets, find_preset};
 pub use ladder::{Ladder, PlannedRung, rung_name};
+pub use video::{Crf, EncoderChoice, HardwareFamily, HdrTreatment, RateControl, VideoCodec, VideoSettings};
 
 /// Bits in a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,8 +73,11 @@ pub struct Preset {
     pub name: String,
     /// The rungs.
     pub ladder: LadderChoice,
-    /// How much time x264 takes for each frame.
+    /// How much time the encoder takes for each frame.
     pub encoder_speed: EncoderSpeed,
+    /// Codecs, rate control, the kind of encoder.
+    #[serde(default)]
+    pub video: VideoSettings,
     /// Average bit rate of a stereo AAC rendition.
     pub audio_bitrate: BitRate,
     /// The codec of 5.1 renditions beside the stereo ones, for sources that have 5.1 or more; `None` for stereo alone.
@@ -83,13 +88,13 @@ pub struct Preset {
     pub on_damage: OnDamage,
     /// What becomes of the two fields of an interlaced frame.
     #[serde(default)]
-    pub deinterlace: Deinterlace,
+    pub interlaced: InterlacedOutput,
 }
 
 /// What becomes of the two fields of an interlaced frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Deinterlace {
+pub enum InterlacedOutput {
     /// They are joined: 25 or 29.97 frames a second.
     #[default]
     Frames,
@@ -121,23 +126,36 @@ pub enum SurroundCodec {
 impl Preset {
     /// One line on what it makes, such as "1080p 5000k, 720p 3000k".
     pub fn summary(&self) -> String {
-        match &self.ladder {
+        let rungs = match &self.ladder {
             LadderChoice::Rungs(rungs) => {
                 rungs.iter().map(|rung| format!("{}p {}", rung.short_side, rung.bitrate)).collect::<Vec<_>>().join(", ")
             }
             LadderChoice::SourceSize => "the size of the source and one smaller rendition".to_owned(),
+        };
+        let rungs = match self.video.rate_control {
+            RateControl::CappedCrf { crf } => format!("{rungs}; CRF {}, capped", crf.factor()),
+            _ => rungs,
+        };
+        if self.video.codecs == [VideoCodec::H264] {
+            return rungs;
         }
+        let codecs: Vec<&str> = self.video.codecs.iter().map(|codec| codec.label()).collect();
+        format!("{rungs}; {}", codecs.join(" and "))
     }
 }
 
-/// x264's `-preset`.
+/// How much time an encoder takes for each frame, in the words of x264's `-preset`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EncoderSpeed {
     /// The fastest, for trials.
     Ultrafast,
+    /// Nearly the fastest.
+    Superfast,
     /// Very fast.
     Veryfast,
+    /// Faster than fast.
+    Faster,
     /// Fast.
     Fast,
     /// x264's own default.
@@ -148,11 +166,17 @@ pub enum EncoderSpeed {
 }
 
 impl EncoderSpeed {
-    /// The word that x264 knows it by.
+    /// All speeds, the fastest first.
+    pub const ALL: [Self; 7] =
+        [Self::Ultrafast, Self::Superfast, Self::Veryfast, Self::Faster, Self::Fast, Self::Medium, Self::Slow];
+
+    /// The word that x264 and x265 know it by.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ultrafast => "ultrafast",
+            Self::Superfast => "superfast",
             Self::Veryfast => "veryfast",
+            Self::Faster => "faster",
             Self::Fast => "fast",
             Self::Medium => "medium",
             Self::Slow => "slow",

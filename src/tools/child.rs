@@ -87,6 +87,14 @@ pub fn terminate_group(process_id: u32) {
     kill_group(process_id);
 }
 
+/// Stops every process of the group where it is, or lets it go on.
+pub fn hold_group(process_id: u32, is_held: bool) {
+    #[cfg(unix)]
+    signal_group(process_id, if is_held { rustix::process::Signal::STOP } else { rustix::process::Signal::CONT });
+    #[cfg(not(unix))]
+    let _ = (process_id, is_held);
+}
+
 /// Kills every process of the group.
 pub fn kill_group(process_id: u32) {
     #[cfg(unix)]

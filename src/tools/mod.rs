@@ -4,3 +4,4 @@ pub mod atomic_file;
 pub mod cancel;
 pub mod child;
 pub mod ffmpeg;
+pub mod pause;

@@ -4,6 +4,7 @@ mod damage;
 mod others;
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -39,6 +40,7 @@ fn judge(place: &StreamPlace) -> Verdict {
         ffprobe: system_tool("ffprobe"),
         version: String::new(),
         can_tone_map: true,
+        encoders: BTreeSet::new(),
     };
     check(place, Some(&toolbox), CheckOptions::default(), &CancelToken::default()).expect("there is a stream")
 }

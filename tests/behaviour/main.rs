@@ -6,6 +6,9 @@
 mod bad_input;
 mod check;
 mod encode_makes_a_stream;
+mod encoders;
+mod operations;
+mod pause;
 mod preview;
 mod probe;
 mod publish;

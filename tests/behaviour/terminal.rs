@@ -174,7 +174,7 @@ fn a_file_can_be_asked_what_it_is() {
 fn presets_are_listed_for_people_and_programs() {
     let user = User::new();
     let told = text(&call(&user, &["presets"]).stdout);
-    assert_eq!(told.lines().count(), 4);
+    assert_eq!(told.lines().count(), 7);
     assert!(told.starts_with("web-hls ") && told.contains("1080p 5000k, 720p 3000k, 480p 1500k, 360p 800k"), "{told}");
     let presets: Vec<Value> = serde_json::from_slice(&call(&user, &["presets", "--json"]).stdout).unwrap();
     assert_eq!(presets[2]["id"], "quick");

@@ -200,7 +200,10 @@ fn stages(ui: &Ui, left_middle: egui::Pos2, room: f32, (job, progress, palette):
 pub fn state_icon(state: &JobState, palette: &Palette) -> (Icon, Color32) {
     match state {
         JobState::Waiting => (icon::STATE_WAITING, palette.weak),
-        JobState::Running { progress } if progress.stage == Stage::Publish => (icon::STATE_PUBLISHING, palette.accent),
+        JobState::Running { is_paused: true, .. } => (icon::PAUSE, palette.weak),
+        JobState::Running { progress, .. } if progress.stage == Stage::Publish => {
+            (icon::STATE_PUBLISHING, palette.accent)
+        }
         JobState::Running { .. } => (icon::STATE_RUNNING, palette.accent),
         JobState::Done { report } if !report.warnings.is_empty() => (icon::STATE_DONE, palette.good),
         JobState::Done { .. } => (icon::STATE_DONE, palette.good),

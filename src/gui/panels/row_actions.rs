@@ -37,9 +37,12 @@ fn actions_for(job: &Job) -> Vec<JobAction> {
         action: Action::OpenFolder(folder.to_owned()),
     });
     let cancel = || send(icon::CLOSE, "Cancel", Command::Cancel { id });
+    let pause = || job.can_be_paused().then(|| send(icon::PAUSE, "Pause", Command::Pause { id }));
+    let resume = || send(icon::START, "Resume", Command::Resume { id });
     let remove = || send(icon::CLOSE, "Remove", Command::Remove { id });
     let list = match &job.state {
-        JobState::Running { .. } => vec![preview, Some(cancel()), open_folder],
+        JobState::Running { is_paused: true, .. } => vec![Some(resume()), Some(cancel()), preview, open_folder],
+        JobState::Running { .. } => vec![preview, Some(cancel()), pause(), open_folder],
         JobState::Waiting if job.retry.is_some() => {
             vec![Some(send(icon::RETRY, "Try now", Command::Retry { id })), Some(remove())]
         }
@@ -111,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_next_sensible_thing_comes_first() {
-        assert_eq!(verbs("Opening ceremony, camera A.mov"), ["Preview", "Cancel", "Open folder"]);
+        assert_eq!(verbs("Opening ceremony, camera A.mov"), ["Preview", "Cancel", "Pause", "Open folder"]);
         assert_eq!(verbs("Screen recording 2026-11-20 at 14.03.mkv"), ["Move to top", "Remove"]);
         assert_eq!(verbs("lecture-03.ts"), ["Retry", "Remove"]);
         assert_eq!(verbs("Teaser.mp4"), ["Preview", "Copy URL", "Open folder", "Remove"]);

@@ -5,7 +5,8 @@ use egui_kittest::kittest::{NodeT, Queryable};
 
 use super::{Window, states};
 use crate::{
-    engine::{Command, Event, Snapshot},
+    engine::{Command, Event, PlannedRetry, Snapshot},
+    failure::{Failure, FailureKind},
     job::JobId,
 };
 
@@ -218,4 +219,36 @@ fn the_panel_is_as_wide_as_agreed_whatever_it_shows() {
             assert!((row.right() - 888.0).abs() < 2.0, "{name}, {tab}: the queue ends at {}", row.right());
         }
     }
+}
+
+#[test]
+fn a_running_job_can_be_held_from_its_menu_and_goes_on_from_its_row() {
+    let mut story = states::Story::begin();
+    let id = story.add("bikes.mp4");
+    story.started(id);
+    story.progressed(id, states::encoding(40, 2.0, 50.0, 60));
+    let mut window = Window::open(story.snapshot);
+    window.press("More for bikes.mp4");
+    window.press("Pause");
+    assert_eq!(window.asked(), [Command::Pause { id }]);
+    window.happens(Event::JobPaused { id });
+    assert!(window.shows_somewhere("bikes.mp4, Paused"));
+    window.press("Resume bikes.mp4");
+    assert_eq!(window.asked(), [Command::Resume { id }]);
+    window.happens(Event::JobResumed { id });
+    assert!(!window.shows_somewhere("bikes.mp4, Paused"));
+}
+
+#[test]
+fn a_job_that_waits_for_its_next_try_says_why_and_can_begin_at_once() {
+    let mut story = states::Story::begin();
+    let id = story.add("bikes.mp4");
+    story.started(id);
+    let failure = Failure::new(FailureKind::NetworkLost, "No connection to s3://films", "Check the network");
+    let retry = Box::new(PlannedRetry { number: 1, not_before: jiff::Timestamp::now(), failure });
+    story.tell(&Event::JobRetryPlanned { id, retry });
+    let mut window = Window::open(story.snapshot);
+    assert!(window.shows_somewhere("No connection to s3://films · try 1 of 3 at"));
+    window.press("Try now bikes.mp4");
+    assert_eq!(window.asked(), [Command::Retry { id }]);
 }

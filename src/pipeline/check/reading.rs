@@ -218,7 +218,7 @@ impl Reader<'_> {
                 segment.spans = spans;
                 init.tracks.iter().map(|track| (track.kind, track.format.clone())).collect::<Vec<_>>()
             }),
-            (None, None) => self.without_init(&mut segment, opened),
+            (None, None) => self.without_init(&mut segment, opened, !rendition.formats.is_empty()),
         };
         match measured {
             Ok(formats) => {
@@ -239,7 +239,12 @@ impl Reader<'_> {
     }
 
     /// A segment of captions, of a transport stream, or of packed audio.
-    fn without_init(&mut self, segment: &mut Segment, opened: Opened) -> Result<Vec<(Kind, Format)>, Unmeasurable> {
+    fn without_init(
+        &mut self,
+        segment: &mut Segment,
+        opened: Opened,
+        has_formats: bool,
+    ) -> Result<Vec<(Kind, Format)>, Unmeasurable> {
         let path = opened.path.clone();
         let content = opened.into_bytes().map_err(|error| Unmeasurable(error.to_string()))?;
         if content.starts_with(b"WEBVTT") || content.starts_with(b"\xef\xbb\xbfWEBVTT") {
@@ -265,12 +270,13 @@ impl Reader<'_> {
         let Some(prober) = self.prober else {
             return Err(Unmeasurable("it can't be measured without ffprobe".to_owned()));
         };
+        let in_file = |file: &Path| {
+            let source = transport_stream::Source { content: &content, file, container, has_formats };
+            transport_stream::measure(source, prober)
+        };
         let measured = match path {
-            Some(path) => transport_stream::measure(&content, &path, container, prober)?,
-            None => {
-                let file = temporary(&[&content])?;
-                transport_stream::measure(&content, file.path(), container, prober)?
-            }
+            Some(path) => in_file(&path)?,
+            None => in_file(temporary(&[&content])?.path())?,
         };
         let Measured { spans, formats, transport } = measured;
         if let Some(transport) = &transport {

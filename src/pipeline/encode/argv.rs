@@ -1,13 +1,16 @@
 //! The command line of the one ffmpeg process of a plan. Pure.
 
-use std::{ffi::OsString, path::Path};
+use std::{ffi::OsString, path::Path, time::Duration};
 
+use super::{cascade, operation_filters, video_encoder};
 use crate::{
+    media::PictureSize,
     pipeline::{
+        hardware::VAAPI_DEVICE,
         package::images::PICTURE_PATTERN,
-        plan::{AudioRendition, ColourLabel, EncodePlan, PictureConversion},
+        plan::{AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan},
     },
-    preset::Deinterlace,
+    preset::{HardwareFamily, InterlacedOutput},
 };
 
 /// Silence after the end of the sound. The segmenter cuts it off, or repeats it to the end of the picture.
@@ -20,16 +23,18 @@ const WAVEFORM_SIZE: &str = "1280x720";
 const FRAGMENT_MICROSECONDS: u32 = 100_000;
 /// Time between two progress lines of ffmpeg, in seconds.
 const PROGRESS_SECONDS: &str = "0.1";
+/// What a source may be read through.
+const PROTOCOLS: &str = "file,pipe,crypto,data";
+/// Begin of the names of the files that the first of two passes leaves for the second.
+const PASS_LOG: &str = "pass";
+
+/// What is not read of a trimmed source ends this much after what is needed of it.
+const READ_MARGIN: Duration = Duration::from_secs(5);
 
 /// All arguments: one input, all renditions and the sound as tracks of one fragmented MP4 on standard output, the
 /// pictures as JPEG files in `work_folder`.
 pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = Vec::new();
-    let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
-    push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
-    // The source is not trusted: nothing but files is opened, whatever it names.
-    push(&["-protocol_whitelist", "file,pipe,crypto,data", "-max_pixels", MOST_PIXELS, "-i"]);
-    arguments.push(file_url(&plan.source));
+    let mut arguments = inputs(plan);
     let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
     push(&["-filter_complex", &filter_graph(plan)]);
     for index in 0..plan.renditions.len() {
@@ -39,8 +44,12 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
         push(&["-map", &format!("[a{index}]")]);
     }
     if plan.video_stream.is_some() {
-        push_video_encoder(&mut push, plan);
+        arguments.extend(video_encoder::options(plan).iter().map(OsString::from));
     }
+    if plan.has_first_pass() {
+        arguments.extend(pass("2", work_folder));
+    }
+    let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
     for (index, audio) in plan.audio.iter().enumerate() {
         push(&[&format!("-c:a:{index}"), audio.codec.encoder()]);
         push(&[&format!("-b:a:{index}"), &audio.bitrate.bits_per_second().to_string()]);
@@ -57,6 +66,61 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
     arguments
 }
 
+/// All arguments of the first of two passes, which writes nothing but its notes into `work_folder`.
+pub fn first_pass_arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
+    let mut arguments = inputs(plan);
+    let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
+    push(&["-filter_complex", &cascade::chains(&without_pictures(plan)).join(";")]);
+    for index in 0..plan.renditions.len() {
+        push(&["-map", &format!("[v{index}]")]);
+    }
+    arguments.extend(video_encoder::options(plan).iter().map(OsString::from));
+    arguments.extend(pass("1", work_folder));
+    arguments.extend(["-f", "null", "-"].map(OsString::from));
+    arguments
+}
+
+fn without_pictures(plan: &EncodePlan) -> EncodePlan {
+    EncodePlan { pictures: PicturePlan::default(), ..plan.clone() }
+}
+
+fn pass(number: &str, work_folder: &Path) -> [OsString; 4] {
+    ["-pass".into(), number.into(), "-passlogfile".into(), work_folder.join(PASS_LOG).into_os_string()]
+}
+
+/// What is read, and how.
+fn inputs(plan: &EncodePlan) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
+    push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
+    if plan.renditions.iter().any(|rendition| rendition.hardware == Some(HardwareFamily::VaApi)) {
+        push(&["-vaapi_device", VAAPI_DEVICE]);
+    }
+    push(&trim_options(plan).iter().map(String::as_str).collect::<Vec<_>>());
+    // The source is not trusted: nothing but files is opened, whatever it names.
+    push(&["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"]);
+    arguments.push(file_url(&plan.source));
+    if let Some(watermark) = &plan.operations.watermark {
+        arguments.extend(["-protocol_whitelist", PROTOCOLS, "-i"].map(OsString::from));
+        arguments.push(file_url(&watermark.image));
+    }
+    arguments
+}
+
+/// Where the source is opened, and how much of it is read.
+pub fn trim_options(plan: &EncodePlan) -> Vec<String> {
+    let Some(trim) = plan.operations.trim else { return Vec::new() };
+    let mut options = Vec::new();
+    if !trim.seek.is_zero() {
+        options.extend(["-ss".to_owned(), operation_filters::seconds(trim.seek)]);
+    }
+    if let Some(frames) = trim.frames {
+        let length = plan.timing.frame_rate.duration_of(trim.lead_frames + frames).saturating_add(READ_MARGIN);
+        options.extend(["-t".to_owned(), operation_filters::seconds(length)]);
+    }
+    options
+}
+
 /// A path as ffmpeg takes it without finding an option, a protocol or a device in it.
 pub(super) fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
@@ -64,57 +128,16 @@ pub(super) fn file_url(path: &Path) -> OsString {
     url
 }
 
-fn push_video_encoder(push: &mut dyn FnMut(&[&str]), plan: &EncodePlan) {
-    let gop = plan.timing.gop_frames.to_string();
-    push(&["-c:v", "libx264", "-preset", plan.encoder_speed.as_str(), "-profile:v", "high", "-pix_fmt", "yuv420p"]);
-    // An IDR every GOP and nowhere else, by frame number, so that all renditions agree to the frame.
-    push(&["-g", &gop, "-keyint_min", &gop, "-sc_threshold", "0", "-flags", "+cgop"]);
-    push(&["-force_key_frames", &format!("expr:not(mod(n,{gop}))")]);
-    for (index, rendition) in plan.renditions.iter().enumerate() {
-        push(&[&format!("-b:v:{index}"), &rendition.bitrate.bits_per_second().to_string()]);
-        push(&[&format!("-maxrate:v:{index}"), &rendition.max_bitrate.bits_per_second().to_string()]);
-        push(&[&format!("-bufsize:v:{index}"), &rendition.buffer_size_bits.to_string()]);
-    }
-}
-
-/// The graph: one decode, a cascade of scalers, the pictures from the largest rendition, the sound.
+/// The graph: one decode, cascades of scalers, the pictures from the largest rendition, the sound.
 fn filter_graph(plan: &EncodePlan) -> String {
-    let mut chains = plan.video_stream.map_or_else(|| waveform_chains(plan), |stream| picture_chains(plan, stream));
-    let has_picture = plan.video_stream.is_some();
-    chains.extend(plan.audio.iter().enumerate().map(|(index, audio)| sound_chain(audio, index, has_picture)));
+    let mut chains = if plan.video_stream.is_some() { picture_chains(plan) } else { waveform_chains(plan) };
+    chains.extend(plan.audio.iter().enumerate().map(|(index, audio)| sound_chain(plan, audio, index)));
     chains.join(";")
 }
 
-/// The pictures of all renditions, each scaled from the next larger one, and those that are set aside.
-fn picture_chains(plan: &EncodePlan, stream: usize) -> Vec<String> {
-    let mut chains = Vec::new();
-    for (index, rendition) in plan.renditions.iter().enumerate() {
-        let (width, height) = (rendition.size.width, rendition.size.height);
-        let mut filters = Vec::new();
-        let input = if index == 0 {
-            filters.extend(source_filters(plan));
-            let matrix = swscale_matrix(&plan.conversion.label);
-            filters.push(format!("scale={width}:{height}:flags=bicubic:out_range=tv:out_color_matrix={matrix}"));
-            format!("[0:{stream}]")
-        } else {
-            filters.push(format!("scale={width}:{height}:flags=bicubic"));
-            format!("[s{index}]")
-        };
-        filters.push("setsar=1".to_owned());
-        filters.push("format=yuv420p".to_owned());
-        filters.push(label_filter(&plan.conversion.label));
-        let mut outputs = vec![format!("[v{index}]")];
-        if index + 1 < plan.renditions.len() {
-            outputs.push(format!("[s{}]", index + 1));
-        }
-        if index == 0 && !plan.pictures.pictures.is_empty() {
-            outputs.push("[p]".to_owned());
-        }
-        if outputs.len() > 1 {
-            filters.push(format!("split={}", outputs.len()));
-        }
-        chains.push(format!("{input}{}{}", filters.join(","), outputs.concat()));
-    }
+/// The pictures of all renditions, and those that are set aside.
+fn picture_chains(plan: &EncodePlan) -> Vec<String> {
+    let mut chains = cascade::chains(plan);
     if !plan.pictures.pictures.is_empty() {
         chains.push(pictures_chain(plan));
     }
@@ -138,18 +161,17 @@ fn waveform_chains(plan: &EncodePlan) -> Vec<String> {
     ]
 }
 
-/// What happens to each picture before it is scaled.
-fn source_filters(plan: &EncodePlan) -> Vec<String> {
-    let PictureConversion { deinterlace, tone_map, convert_gamut, assumed_matrix, .. } = &plan.conversion;
-    let largest = plan.renditions[0].size;
+/// What happens to each picture before it is converted and scaled.
+pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
+    let PictureConversion { deinterlace, interlaced, assumed_matrix, .. } = &plan.conversion;
     let mut filters = Vec::new();
     if let Some(matrix) = assumed_matrix {
         filters.push(format!("setparams=colorspace={matrix}"));
     }
-    if let Some(deinterlace) = deinterlace {
-        let mode = match deinterlace {
-            Deinterlace::Frames => "send_frame",
-            Deinterlace::Fields => "send_field",
+    if *deinterlace {
+        let mode = match interlaced {
+            InterlacedOutput::Frames => "send_frame",
+            InterlacedOutput::Fields => "send_field",
         };
         filters.push(format!("bwdif=mode={mode}"));
     }
@@ -157,11 +179,19 @@ fn source_filters(plan: &EncodePlan) -> Vec<String> {
     if let Some(time) = plan.hold_last_picture {
         filters.push(format!("tpad=stop_mode=clone:stop_duration={:.3}", time.as_secs_f64()));
     }
+    filters.extend(operation_filters::on_source(plan));
+    filters
+}
+
+/// The way to standard range, scaled to `size`.
+pub(super) fn range_filters(plan: &EncodePlan, size: PictureSize) -> Vec<String> {
+    let PictureConversion { tone_map, convert_gamut, .. } = &plan.conversion;
+    let mut filters = Vec::new();
     if *tone_map || *convert_gamut {
         // Scaled first: linear light is worked in 32-bit floats, so every pixel less counts.
         filters.push(format!(
             "zscale=w={}:h={}:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709",
-            largest.width, largest.height
+            size.width, size.height
         ));
         if *tone_map {
             filters.push("tonemap=tonemap=hable:desat=0".to_owned());
@@ -172,11 +202,15 @@ fn source_filters(plan: &EncodePlan) -> Vec<String> {
 }
 
 /// The name by which swscale knows a matrix; those of SD are one.
-fn swscale_matrix(label: &ColourLabel) -> &'static str {
-    if label.matrix == "bt709" { "bt709" } else { "bt601" }
+pub(super) fn swscale_matrix(label: &ColourLabel) -> &'static str {
+    match label.matrix {
+        "bt709" => "bt709",
+        "bt2020nc" => "bt2020",
+        _ => "bt601",
+    }
 }
 
-fn label_filter(label: &ColourLabel) -> String {
+pub(super) fn label_filter(label: &ColourLabel) -> String {
     let ColourLabel { primaries, transfer, matrix } = label;
     format!("setparams=color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}:range=tv")
 }
@@ -190,7 +224,8 @@ fn pictures_chain(plan: &EncodePlan) -> String {
     )
 }
 
-fn sound_chain(audio: &AudioRendition, index: usize, has_picture: bool) -> String {
+/// The sound of a rendition as it will be heard but for its loudness: drawn to 0, mixed down, trimmed.
+pub fn heard_sound(plan: &EncodePlan, audio: &AudioRendition) -> String {
     // Gaps are filled and the start is drawn to 0; a downmix (by the coefficients of ITU-R BS.775) is normalised so that
     // it can't clip.
     let mut chain = format!(
@@ -199,10 +234,21 @@ fn sound_chain(audio: &AudioRendition, index: usize, has_picture: bool) -> Strin
         audio.sample_rate_hz,
         audio.layout.ffmpeg_name()
     );
+    if let Some(trim) = operation_filters::sound_trim(plan) {
+        chain.push_str(&format!(",{trim}"));
+    }
+    chain
+}
+
+fn sound_chain(plan: &EncodePlan, audio: &AudioRendition, index: usize) -> String {
+    let mut chain = heard_sound(plan, audio);
+    for filter in operation_filters::on_sound(plan, index, audio.sample_rate_hz) {
+        chain.push_str(&format!(",{filter}"));
+    }
     if audio.codec.delay_samples() > 0 {
         chain.push_str(&format!(",atrim=start_sample={},asetpts=PTS-STARTPTS", audio.codec.delay_samples()));
     }
-    if has_picture {
+    if plan.video_stream.is_some() {
         chain.push_str(&format!(",apad=pad_dur={SILENCE_SECONDS}"));
     }
     chain + &format!("[a{index}]")
@@ -263,6 +309,7 @@ mod tests {
             preset: find_preset("quick").expect("a built-in preset"),
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),
+            operations: crate::job::Operations::default(),
         };
         let source = SourceMedia { video: vec![video], audio: vec![audio], ..SourceMedia::default() };
         EncodePlan::resolve(&spec, &source, true).expect("a plan")

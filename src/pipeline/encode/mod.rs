@@ -2,7 +2,13 @@
 
 pub mod argv;
 mod damage;
+pub mod operation_filters;
 pub mod subtitles;
+pub mod trial;
+
+mod cascade;
+mod parameters;
+mod video_encoder;
 
 use std::{collections::VecDeque, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle};
 
@@ -26,6 +32,7 @@ use crate::{
         cancel::CancelToken,
         child::{self, KillOnCancel},
         ffmpeg::Toolbox,
+        pause::PauseSwitch,
     },
 };
 
@@ -37,6 +44,8 @@ const PIPE_BUFFER_BYTES: usize = 1 << 18;
 pub trait EncodeListener {
     /// A newer report of ffmpeg: frames in a second of wall time, averaged since the start.
     fn progressed(&self, frames_per_second: f64);
+    /// A newer report of the first of two passes: frames seen, and frames in a second of wall time.
+    fn first_pass_progressed(&self, frames: u64, frames_per_second: f64);
     /// A warning or an error of ffmpeg.
     fn logged(&self, line: String);
 }
@@ -140,6 +149,7 @@ pub fn encode(
     let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let process_id = process.as_inner().id();
     let guard = KillOnCancel::guard(process_id, session.cancel);
+    let held = session.pause.guard(process_id);
     let layout = packager.layout();
     let Some(pipe) = process.take_stdout() else {
         child::kill_group(process_id);
@@ -155,14 +165,15 @@ pub fn encode(
             }
             result
         });
-        let listened = listen(&mut process, session.listener, &mut tail);
+        let progressed = |_, frames_per_second| session.listener.progressed(frames_per_second);
+        let listened = listen(&mut process, &progressed, session.listener, &mut tail);
         if cutting.is_err() || listened.is_err() {
             child::kill_group(process_id);
         }
         let status = process.wait();
         (cutting.map(join), status)
     });
-    drop(guard);
+    drop((guard, held));
     if session.cancel.is_cancelled() {
         return Err(EncodeError::Cancelled);
     }
@@ -170,10 +181,50 @@ pub fn encode(
     outcome(cut, status, command_line, tail).map(|frames| Encoded { frames, damage })
 }
 
+/// Makes the first of two passes over the source; its notes go into `work_folder`.
+///
+/// # Errors
+/// When ffmpeg can't be started or fails, or the job is cancelled. In every case the process is gone when this returns.
+pub fn first_pass(
+    plan: &EncodePlan,
+    toolbox: &Toolbox,
+    work_folder: &Path,
+    session: &EncodeSession<'_>,
+) -> Result<(), EncodeError> {
+    let mut command = FfmpegCommand::new_with_path(&toolbox.ffmpeg);
+    command.args(argv::first_pass_arguments(plan, work_folder));
+    child::isolate(command.as_inner_mut());
+    let command_line = printable(&command);
+    tracing::debug!(command = command_line, "first pass");
+    let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
+    let process_id = process.as_inner().id();
+    let guard = KillOnCancel::guard(process_id, session.cancel);
+    let held = session.pause.guard(process_id);
+    let mut tail = Tail::default();
+    let progressed = |frames, rate| session.listener.first_pass_progressed(frames, rate);
+    if listen(&mut process, &progressed, session.listener, &mut tail).is_err() {
+        child::kill_group(process_id);
+    }
+    let status = process.wait();
+    drop(held);
+    drop(guard);
+    if session.cancel.is_cancelled() {
+        return Err(EncodeError::Cancelled);
+    }
+    let status = match status {
+        Ok(status) if status.success() => return Ok(()),
+        Ok(status) => status.to_string(),
+        Err(error) => error.to_string(),
+    };
+    Err(EncodeError::Failed { status, command: command_line, tail: tail.lines.into() })
+}
+
 /// What an encode has to do with the world around it.
 pub struct EncodeSession<'a> {
     /// Ends it.
     pub cancel: &'a CancelToken,
+    /// Holds it.
+    pub pause: &'a PauseSwitch,
     /// Is told of its progress.
     pub listener: &'a dyn EncodeListener,
 }
@@ -237,14 +288,19 @@ impl Tail {
     }
 }
 
-fn listen(process: &mut FfmpegChild, listener: &dyn EncodeListener, tail: &mut Tail) -> Result<(), String> {
+fn listen(
+    process: &mut FfmpegChild,
+    progressed: &dyn Fn(u64, f64),
+    listener: &dyn EncodeListener,
+    tail: &mut Tail,
+) -> Result<(), String> {
     for event in process.iter().map_err(|error| error.to_string())? {
         if let FfmpegEvent::Log(_, line) | FfmpegEvent::Error(line) = &event {
             tail.damage.note(line);
         }
         match event {
             // Its time is that of the track that is farthest, which is the sound: the segmenter knows the picture's.
-            FfmpegEvent::Progress(progress) => listener.progressed(f64::from(progress.fps)),
+            FfmpegEvent::Progress(progress) => progressed(u64::from(progress.frame), f64::from(progress.fps)),
             FfmpegEvent::Log(LogLevel::Error | LogLevel::Fatal | LogLevel::Warning, line) => {
                 tail.push(line.clone());
                 listener.logged(line);

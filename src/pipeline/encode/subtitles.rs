@@ -67,7 +67,9 @@ pub fn read_subtitles<'a>(
     let (mut read, mut warnings) = (Vec::new(), Vec::new());
     for (index, rendition) in plan.subtitles.iter().enumerate() {
         let cues = std::fs::read_to_string(file_of(index)).map(|text| captions::cues(&text)).unwrap_or_default();
-        if cues.is_empty() {
+        let has_text = !cues.is_empty();
+        let cues = trimmed(cues, plan);
+        if !has_text {
             warnings
                 .push(format!("The subtitles “{}” have no text that can be read and are left out", rendition.label));
         } else {
@@ -75,6 +77,20 @@ pub fn read_subtitles<'a>(
         }
     }
     Ok(ReadSubtitles { read, warnings })
+}
+
+/// What is shown in the trimmed part, on its timeline.
+fn trimmed(cues: Vec<Cue>, plan: &EncodePlan) -> Vec<Cue> {
+    let Some(trim) = plan.operations.trim else { return cues };
+    let rate = plan.timing.frame_rate;
+    let start = rate.duration_of(trim.first_frame(rate));
+    let length = trim.frames.map(|frames| rate.duration_of(frames));
+    let cues = cues.into_iter().map(|cue| Cue {
+        start: cue.start.saturating_sub(start),
+        end: cue.end.saturating_sub(start),
+        ..cue
+    });
+    cues.filter(|cue| !cue.end.is_zero() && length.is_none_or(|length| cue.start < length)).collect()
 }
 
 fn ffmpeg(toolbox: &Toolbox) -> Command {

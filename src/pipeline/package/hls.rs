@@ -11,7 +11,7 @@ use m3u8_rs::{
 
 use super::{I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, segment_file_name, subtitle_file_name};
 use crate::{
-    media::{FrameRate, PictureSize},
+    media::{DynamicRange, FrameRate, PictureSize},
     pipeline::{package::segmenter::KeyframeRange, plan::SubtitleRendition},
 };
 
@@ -178,6 +178,10 @@ pub struct VideoVariant {
     pub codecs: String,
     /// Size of the picture.
     pub size: PictureSize,
+    /// Standard or high dynamic range.
+    pub range: DynamicRange,
+    /// It is in the codec that every player of the stream is expected to know.
+    pub is_common: bool,
     /// Rates of the pictures alone.
     pub rates: MeasuredRates,
     /// Rates of the I-frame playlist, when there is one.
@@ -246,18 +250,31 @@ pub fn multivariant_playlist(
     ordered.sort_by_key(|video| std::cmp::Reverse(video.rates.average_bps));
     let sound_bps = audio.first().map_or(0, |group| group.rates().average_bps);
     let distance = |video: &VideoVariant| (video.rates.average_bps + sound_bps).abs_diff(FIRST_VARIANT_BITS_PER_SECOND);
-    if let Some(first) = (0..ordered.len()).min_by_key(|index| distance(ordered[*index])) {
+    // Players start with the first one before they have chosen among the codecs.
+    if let Some(first) = (0..ordered.len()).min_by_key(|index| (!ordered[*index].is_common, distance(ordered[*index])))
+    {
         let video = ordered.remove(first);
         ordered.insert(0, video);
     }
+    let has_hdr = ordered.iter().any(|video| video.range != DynamicRange::Sdr);
+    let variant = |video: &VideoVariant, group: Option<&AudioGroup>| {
+        let mut attributes = range_attribute(video.range, has_hdr);
+        // The crate writes a rate without its three decimals.
+        let rate = format!("{:.3}", frame_rate.per_second());
+        attributes.insert("FRAME-RATE".to_owned(), QuotedOrUnquoted::Unquoted(rate));
+        VariantStream { other_attributes: Some(attributes), ..video_variant(video, group) }
+    };
     let groups: Vec<Option<&AudioGroup>> = if audio.is_empty() { vec![None] } else { audio.iter().map(Some).collect() };
     let mut variants: Vec<VariantStream> =
-        groups.iter().flat_map(|group| ordered.iter().map(|video| video_variant(video, *group, frame_rate))).collect();
+        groups.iter().flat_map(|group| ordered.iter().map(|video| variant(video, *group))).collect();
     variants.extend(audio.first().and_then(audio_variant));
     if !subtitles.is_empty() {
         variants.iter_mut().for_each(|variant| variant.subtitles = Some(SUBTITLE_GROUP.to_owned()));
     }
-    variants.extend(ordered.iter().filter_map(|video| i_frame_variant(video)));
+    variants.extend(ordered.iter().filter_map(|video| {
+        let attributes = Some(range_attribute(video.range, has_hdr)).filter(|attributes| !attributes.is_empty());
+        i_frame_variant(video).map(|variant| VariantStream { other_attributes: attributes, ..variant })
+    }));
     let sound = audio.iter().flat_map(|group| group.tracks.iter().map(|track| alternative(group, track)));
     let playlist = MasterPlaylist {
         version: Some(PLAYLIST_VERSION),
@@ -272,7 +289,18 @@ pub fn multivariant_playlist(
     String::from_utf8_lossy(&text).into_owned()
 }
 
-fn video_variant(video: &VideoVariant, audio: Option<&AudioGroup>, frame_rate: FrameRate) -> VariantStream {
+/// VIDEO-RANGE, for all variants as soon as one is not of standard range (rfc8216bis 4.4.6.2).
+fn range_attribute(range: DynamicRange, has_hdr: bool) -> HashMap<String, QuotedOrUnquoted> {
+    let value = match range {
+        DynamicRange::Sdr if !has_hdr => return HashMap::new(),
+        DynamicRange::Sdr => "SDR",
+        DynamicRange::Pq => "PQ",
+        DynamicRange::Hlg => "HLG",
+    };
+    HashMap::from([("VIDEO-RANGE".to_owned(), QuotedOrUnquoted::Unquoted(value.to_owned()))])
+}
+
+fn video_variant(video: &VideoVariant, audio: Option<&AudioGroup>) -> VariantStream {
     let sound = audio.map_or(MeasuredRates::default(), AudioGroup::rates);
     let codecs = std::iter::once(video.codecs.as_str()).chain(audio.iter().flat_map(|group| group.codecs()));
     VariantStream {
@@ -283,11 +311,6 @@ fn video_variant(video: &VideoVariant, audio: Option<&AudioGroup>, frame_rate: F
         resolution: Some(resolution(video.size)),
         audio: audio.map(|group| group.id.to_owned()),
         closed_captions: Some(ClosedCaptionGroupId::None),
-        // The crate writes a rate without its three decimals.
-        other_attributes: Some(HashMap::from([(
-            "FRAME-RATE".to_owned(),
-            QuotedOrUnquoted::Unquoted(format!("{:.3}", frame_rate.per_second())),
-        )])),
         ..VariantStream::default()
     }
 }
@@ -410,6 +433,8 @@ mod tests {
             name: name.to_owned(),
             codecs: "avc1.64001f".to_owned(),
             size: PictureSize { width: height * 16 / 9, height },
+            range: DynamicRange::Sdr,
+            is_common: true,
             rates: MeasuredRates { peak_bps: average_bps + 1000, average_bps },
             i_frame_rates: Some(MeasuredRates { peak_bps: 100, average_bps: 90 }),
         };

@@ -18,8 +18,9 @@ use super::{
 };
 use crate::{
     job::{FileReport, RenditionProgress, RenditionReport},
-    media::PictureSize,
+    media::{DynamicRange, PictureSize},
     pipeline::plan::{AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
+    preset::VideoCodec,
     tools::{atomic_file, cancel::CancelToken},
 };
 
@@ -205,8 +206,13 @@ impl<'a> Packager<'a> {
 
     fn write_multivariant(&mut self, growth: Growth) -> Result<(), PackageError> {
         let target = self.plan.timing.target_duration_seconds();
-        let videos: Vec<VideoVariant> =
-            self.renditions.iter().filter_map(|rendition| rendition.variant(target, growth)).collect();
+        let planned = &self.plan.renditions;
+        let common = planned.iter().find(|rendition| rendition.codec == VideoCodec::H264).unwrap_or(&planned[0]).codec;
+        let videos = self.renditions.iter().zip(planned).filter_map(|(rendition, planned)| {
+            let variant = rendition.variant(target, growth)?;
+            Some(VideoVariant { range: planned.range, is_common: planned.codec == common, ..variant })
+        });
+        let videos: Vec<VideoVariant> = videos.collect();
         let audio = self.audio_groups(target, growth);
         let text = hls::multivariant_playlist(&videos, &audio, &self.subtitles, self.plan.timing.frame_rate);
         self.write_text(MULTIVARIANT_PLAYLIST, text)?;
@@ -326,6 +332,8 @@ impl Rendition {
             name: self.name.clone(),
             codecs: codecs.clone(),
             size: PictureSize { width: *width, height: *height },
+            range: DynamicRange::Sdr,
+            is_common: true,
             rates: self.rates(target_duration_seconds, growth),
             i_frame_rates: is_finished
                 .then(|| hls::measure_i_frames(&self.segments, self.timescale, target_duration_seconds)),

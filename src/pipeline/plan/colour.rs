@@ -2,7 +2,7 @@
 
 use crate::{
     media::{DynamicRange, VideoStream},
-    preset::Deinterlace,
+    preset::InterlacedOutput,
 };
 
 /// The colour description that is written into every rendition, in ffmpeg's names; the range is always limited.
@@ -23,11 +23,25 @@ const SMPTE170M: ColourLabel = ColourLabel { primaries: "smpte170m", transfer: "
 /// SD of 625 lines. The matrix is the same as 525's; ITU-R BT.601 gives both the transfer function of smpte170m.
 const BT470BG: ColourLabel = ColourLabel { primaries: "bt470bg", transfer: "smpte170m", matrix: "bt470bg" };
 
+impl ColourLabel {
+    /// How kept HDR is labelled (ITU-R BT.2100); `None` for standard range.
+    pub fn of_hdr(range: DynamicRange) -> Option<Self> {
+        let transfer = match range {
+            DynamicRange::Sdr => return None,
+            DynamicRange::Pq => "smpte2084",
+            DynamicRange::Hlg => "arib-std-b67",
+        };
+        Some(Self { primaries: "bt2020", transfer, matrix: "bt2020nc" })
+    }
+}
+
 /// What each picture goes through before it is scaled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureConversion {
-    /// What becomes of fields; `None` for whole frames.
-    pub deinterlace: Option<Deinterlace>,
+    /// Fields become whole frames.
+    pub deinterlace: bool,
+    /// What each field becomes then.
+    pub interlaced: InterlacedOutput,
     /// HDR becomes standard dynamic range.
     pub tone_map: bool,
     /// Primaries that are neither HD's nor SD's are converted to BT.709 by way of linear light.
@@ -41,11 +55,18 @@ pub struct PictureConversion {
 impl PictureConversion {
     /// What sound alone needs.
     pub(super) fn none() -> Self {
-        Self { deinterlace: None, tone_map: false, convert_gamut: false, assumed_matrix: None, label: BT709 }
+        Self {
+            deinterlace: false,
+            interlaced: InterlacedOutput::Frames,
+            tone_map: false,
+            convert_gamut: false,
+            assumed_matrix: None,
+            label: BT709,
+        }
     }
 
     /// What a stream needs.
-    pub fn for_stream(video: &VideoStream, deinterlace: Deinterlace) -> Self {
+    pub fn for_stream(video: &VideoStream, interlaced: InterlacedOutput) -> Self {
         let colour = &video.colour;
         let matrix = colour.matrix.as_deref().filter(|matrix| *matrix != "unknown" && *matrix != "reserved");
         let is_rgb = video.pixel_format.as_deref().is_some_and(|format| {
@@ -74,7 +95,8 @@ impl PictureConversion {
             }
         };
         Self {
-            deinterlace: video.scan.is_interlaced().then_some(deinterlace),
+            deinterlace: video.scan.is_interlaced(),
+            interlaced,
             tone_map,
             convert_gamut: has_wide_gamut && !tone_map,
             assumed_matrix,

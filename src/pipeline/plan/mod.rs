@@ -3,33 +3,36 @@
 mod audio;
 mod colour;
 mod language;
+mod operations;
 mod pictures;
+mod renditions;
 mod subtitles;
+mod target_size;
 mod timing;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
 pub use audio::{AudioCodec, AudioLayout, AudioRendition};
 pub use colour::{ColourLabel, PictureConversion};
 pub use language::{language_name, language_tag};
+pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
 pub use pictures::{PicturePlan, PlannedPicture};
+pub use renditions::VideoRendition;
 pub use subtitles::{SubtitleOrigin, SubtitleRendition};
 pub use timing::Timing;
 
 use crate::{
     failure::{Failure, FailureKind},
-    job::JobSpec,
-    media::{Chapter, FrameRate, PictureSize, SourceMedia, VideoStream},
-    preset::{BitRate, Deinterlace, EncoderSpeed, Ladder},
+    job::{CropArea, Deinterlace, JobSpec, LoudnessTarget, Operations},
+    media::{Chapter, DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
+    preset::{BitRate, EncoderSpeed, HardwareFamily, RateControl},
 };
-
-/// The average may be exceeded by this factor at any time: well under the factor of two that Apple's HLS Authoring
-/// Specification (1.30) allows, and enough for scenes that are harder than the rest.
-const MAX_BITRATE_FACTOR: f64 = 1.2;
-/// Seconds of the average rate that the VBV buffer holds.
-const BUFFER_SECONDS: f64 = 1.5;
 
 /// What was resolved from a [`JobSpec`] and a [`SourceMedia`]; holds all that the later stages need.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,10 +47,24 @@ pub struct EncodePlan {
     pub conversion: PictureConversion,
     /// How long the last picture stays, for sound that goes on after it.
     pub hold_last_picture: Option<Duration>,
-    /// Video renditions from the largest to the smallest; empty for a source of sound alone.
+    /// Trim, crop and so on.
+    pub operations: PlannedOperations,
+    /// Video renditions, codec by codec, each from the largest to the smallest; empty for a source of sound alone.
     pub renditions: Vec<VideoRendition>,
     /// The encoder's effort.
     pub encoder_speed: EncoderSpeed,
+    /// How bits are spent.
+    pub rate_control: RateControl,
+    /// Further parameters of x264.
+    pub x264_parameters: String,
+    /// Further parameters of x265.
+    pub x265_parameters: String,
+    /// Mastering display and light levels for renditions that keep HDR.
+    pub hdr: Option<HdrMetadata>,
+    /// The loudness that all sound is brought to.
+    pub loudness_target: Option<LoudnessTarget>,
+    /// How each sound rendition gets there, by its index in `audio`; measured after the plan is made.
+    pub loudness: BTreeMap<usize, LoudnessCorrection>,
     /// The sound renditions, all stereo ones before those of other layouts; empty when the source has no sound.
     pub audio: Vec<AudioRendition>,
     /// The subtitle renditions.
@@ -64,19 +81,24 @@ pub struct EncodePlan {
     pub warnings: Vec<String>,
 }
 
-/// One video rendition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VideoRendition {
-    /// Name and folder, such as `1080p`.
-    pub name: String,
-    /// Size of the picture, even on both sides.
-    pub size: PictureSize,
-    /// Average bit rate.
-    pub bitrate: BitRate,
-    /// Highest bit rate that leaves the VBV.
-    pub max_bitrate: BitRate,
-    /// Size of the VBV buffer in bits.
-    pub buffer_size_bits: u64,
+/// What brings a stream of sound to the loudness that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoudnessCorrection {
+    /// Gain in dB.
+    pub gain_db: f64,
+    /// Peaks are held down, as the gain alone would take them too high.
+    pub limits_peaks: bool,
+}
+
+/// What was found out apart from the facts of the source.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Findings {
+    /// This ffmpeg can tone-map HDR.
+    pub can_tone_map: bool,
+    /// Hardware encoders that work here, by their names in ffmpeg.
+    pub hardware_encoders: BTreeSet<String>,
+    /// The picture without black bars, if there are some and they were looked for.
+    pub picture_without_bars: Option<CropArea>,
 }
 
 /// Why nothing can be planned.
@@ -91,18 +113,28 @@ pub enum PlanError {
     /// HDR, and this ffmpeg can't tone-map.
     #[error("“{0}” is HDR, and this ffmpeg can't convert it")]
     CannotToneMap(String),
+    /// Something was asked that does not fit the source, or itself.
+    #[error("{what}")]
+    NotPossible {
+        /// What does not go.
+        what: String,
+        /// What to ask instead.
+        hint: String,
+    },
 }
 
 impl PlanError {
     /// The failure as the user sees it.
     pub fn into_failure(self) -> Failure {
-        let hint = match self {
+        let hint = match &self {
             Self::Nothing(_) => "Choose a file with pictures or sound",
             Self::UnreadablePicture(_) => "The file is damaged or not finished; copy it again from where it came from",
             Self::CannotToneMap(_) => "Install an ffmpeg with the zscale filter, such as Debian's",
+            Self::NotPossible { hint, .. } => hint,
         };
         let kind = match self {
             Self::CannotToneMap(_) => FailureKind::ToolMissing,
+            Self::NotPossible { .. } => FailureKind::InvalidRequest,
             _ => FailureKind::SourceInvalid,
         };
         Failure::new(kind, capitalised(&self.to_string()), hint)
@@ -115,74 +147,113 @@ fn capitalised(text: &str) -> String {
 }
 
 impl EncodePlan {
-    /// Resolves what was asked against what the source is.
+    /// Resolves what was asked against what the source is, with nothing else found out.
     ///
     /// # Errors
-    /// When the source has nothing that can be encoded.
+    /// As [`Self::resolve_with`].
     pub fn resolve(spec: &JobSpec, source: &SourceMedia, can_tone_map: bool) -> Result<Self, PlanError> {
+        Self::resolve_with(spec, source, &Findings { can_tone_map, ..Findings::default() })
+    }
+
+    /// Resolves what was asked against what the source is and what else was found out.
+    ///
+    /// # Errors
+    /// When the source has no picture that can be encoded, or what was asked does not fit it.
+    pub fn resolve_with(spec: &JobSpec, source: &SourceMedia, findings: &Findings) -> Result<Self, PlanError> {
         let name = spec.source_name();
         let mut warnings = Vec::new();
         let audio = audio::renditions(source, &spec.preset, &mut warnings);
         let subtitles = subtitles::renditions(source, &mut warnings);
         let Some(video) = source.main_video() else {
-            return Self::of_sound(spec, source, (audio, subtitles), warnings).ok_or(PlanError::Nothing(name));
+            return Self::of_sound(spec, source, (audio, subtitles), warnings);
         };
         let display_size = video.display_size();
         if video.coded_size.pixels() == 0 || display_size.short_side() < 2 {
             return Err(PlanError::UnreadablePicture(name));
         }
-        let conversion = PictureConversion::for_stream(video, spec.preset.deinterlace);
-        if conversion.tone_map && !can_tone_map {
+        let mut conversion = PictureConversion::for_stream(video, spec.preset.interlaced);
+        if conversion.tone_map && !findings.can_tone_map {
             return Err(PlanError::CannotToneMap(name));
         }
-        warn_of_picture(video, &conversion, &mut warnings);
-        let timing = Timing::for_rate(output_frame_rate(video, conversion.deinterlace));
-        let renditions: Vec<VideoRendition> =
-            Ladder::for_source(&spec.preset.ladder, display_size).0.into_iter().map(video_rendition).collect();
-        let picture_duration = source.picture_duration().filter(|duration| !duration.is_zero());
+        warn_of_hold(source, &mut warnings);
         let hold_last_picture = timing::time_after_picture(source);
-        if let Some(time) = hold_last_picture {
-            let time = crate::format::clock(time);
-            warnings.push(format!("The sound is longer than the picture: the last frame is held for {time}"));
-        }
-        Ok(Self {
+        let asked = &spec.operations;
+        conversion.deinterlace = deinterlaces(asked.deinterlace, conversion.deinterlace);
+        let timing = Timing::for_rate(timing::output_frame_rate(video, &conversion));
+        let picture_duration = source.picture_duration().filter(|duration| !duration.is_zero());
+        let source_duration = picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default());
+        let operations::Trimmed { trim, duration } =
+            operations::trim(asked, (&source.container, source_duration), timing.frame_rate)?;
+        let crop = operations::crop(asked, display_size, findings)?;
+        let size = operations::size_after(display_size, crop.as_ref(), asked.rotate);
+        let range = video.colour.dynamic_range();
+        let renditions = renditions::video_renditions(&spec.preset, size, range, findings)?;
+        let operations = PlannedOperations::resolve(asked, (trim, crop), renditions[0].size, duration)?;
+        warn_of_picture(video, &conversion, (&renditions, spec.preset.video.rate_control), &mut warnings);
+        // A held picture is worth no thumbnail of its own.
+        let pictured = if operations.trim.is_some() { duration } else { picture_duration };
+        let plan = Self {
+            most_frames: most_frames(source, video, timing.frame_rate, (hold_last_picture, operations.trim)),
+            chapters: timing::chapters_from(&source.chapters, operations.start(timing.frame_rate), duration),
             source: spec.source.clone(),
             video_stream: Some(video.index),
-            pictures: PicturePlan::new(&spec.thumbnails, picture_duration, timing.frame_rate),
+            pictures: PicturePlan::new(&spec.thumbnails, pictured, timing.frame_rate),
             timing,
             warnings,
             conversion,
             hold_last_picture,
+            operations,
             renditions,
             encoder_speed: spec.preset.encoder_speed,
+            rate_control: spec.preset.video.rate_control,
+            x264_parameters: spec.preset.video.x264_parameters.clone(),
+            x265_parameters: spec.preset.video.x265_parameters.clone(),
+            hdr: video.colour.hdr.clone(),
+            loudness_target: asked.loudness,
+            loudness: BTreeMap::new(),
             audio,
             subtitles,
-            chapters: source.chapters.clone(),
-            most_frames: most_frames(source, video, timing.frame_rate)
-                .map(|frames| frames + hold_last_picture.map_or(0, |time| timing.frame_rate.frames_in(time))),
-            duration: picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default()),
-        })
+            duration,
+        };
+        plan.check_hdr_operations()?;
+        match asked.target_size_bytes {
+            Some(bytes) => plan.fit_into(bytes),
+            None => Ok(plan),
+        }
     }
 
-    /// The plan for a source of sound alone; `None` when it has none.
+    /// The plan for a source of sound alone.
     fn of_sound(
         spec: &JobSpec,
         source: &SourceMedia,
         (audio, subtitles): (Vec<AudioRendition>, Vec<SubtitleRendition>),
         warnings: Vec<String>,
-    ) -> Option<Self> {
+    ) -> Result<Self, PlanError> {
         if audio.is_empty() {
-            return None;
+            return Err(PlanError::Nothing(spec.source_name()));
         }
-        Some(Self {
+        if (Operations { loudness: None, ..spec.operations.clone() }) != Operations::default() {
+            return Err(PlanError::NotPossible {
+                what: format!("“{}” has sound alone: only its loudness can be changed", spec.source_name()),
+                hint: "Leave out what trims or changes the picture".to_owned(),
+            });
+        }
+        Ok(Self {
             source: spec.source.clone(),
             video_stream: None,
             // Segments are as long as if there were pictures at this rate.
             timing: Timing::for_rate(FrameRate::FALLBACK),
             conversion: PictureConversion::none(),
             hold_last_picture: None,
+            operations: PlannedOperations::default(),
             renditions: Vec::new(),
             encoder_speed: spec.preset.encoder_speed,
+            rate_control: spec.preset.video.rate_control,
+            x264_parameters: String::new(),
+            x265_parameters: String::new(),
+            hdr: None,
+            loudness_target: spec.operations.loudness,
+            loudness: BTreeMap::new(),
             audio,
             subtitles,
             chapters: source.chapters.clone(),
@@ -193,11 +264,50 @@ impl EncodePlan {
         })
     }
 
+    /// Images and fades are made for standard range.
+    fn check_hdr_operations(&self) -> Result<(), PlanError> {
+        let fades = self.operations.fade != PlannedFade::default();
+        let keeps_hdr = self.renditions.iter().any(|rendition| rendition.range != DynamicRange::Sdr);
+        if keeps_hdr && (fades || self.operations.watermark.is_some()) {
+            return Err(PlanError::NotPossible {
+                what: "A watermark or a fade can't be put on a picture that keeps its high dynamic range".to_owned(),
+                hint: "Leave them out, or let HDR be converted".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The same with software in place of hardware encoders, and a warning of it; `None` when there are none.
+    pub fn in_software(&self) -> Option<Self> {
+        let mut plan = self.clone();
+        let failed: BTreeSet<&str> = plan
+            .renditions
+            .iter_mut()
+            .filter_map(|rendition| rendition.hardware.take().map(HardwareFamily::label))
+            .collect();
+        if failed.is_empty() {
+            return None;
+        }
+        let names = failed.into_iter().collect::<Vec<_>>().join(" and ");
+        plan.warnings.push(format!("{names} failed: the video was encoded in software"));
+        Some(plan)
+    }
+
+    /// Whether the bits are spread by a run that comes before the encode.
+    pub fn has_first_pass(&self) -> bool {
+        self.rate_control == RateControl::TwoPass && !self.renditions.is_empty()
+    }
+
+    /// How renditions of a dynamic range are labelled.
+    pub fn label(&self, range: DynamicRange) -> ColourLabel {
+        ColourLabel::of_hdr(range).unwrap_or(self.conversion.label)
+    }
+
     /// The plan in the words of people.
     pub fn summary(&self, folder: PathBuf) -> PlanSummary {
         let video = self.renditions.iter().map(|rendition| RenditionSummary {
             name: rendition.name.clone(),
-            codec: "H.264".to_owned(),
+            codec: rendition.codec_label(),
             size: Some(rendition.size),
             target: rendition.bitrate,
         });
@@ -220,81 +330,52 @@ impl EncodePlan {
     }
 }
 
-fn video_rendition(rung: crate::preset::PlannedRung) -> VideoRendition {
-    let bits = rung.bitrate.bits_per_second() as f64;
-    VideoRendition {
-        name: rung.name,
-        size: rung.size,
-        bitrate: rung.bitrate,
-        max_bitrate: BitRate::from_bits((bits * MAX_BITRATE_FACTOR) as u64),
-        buffer_size_bits: (bits * BUFFER_SECONDS) as u64,
+fn deinterlaces(asked: Deinterlace, is_interlaced: bool) -> bool {
+    match asked {
+        Deinterlace::Automatic => is_interlaced,
+        choice => choice == Deinterlace::Always,
     }
 }
 
 /// MP4 and MOV tell the length of each track exactly; other containers round it, or tell that of the longest track. A
 /// picture that starts late is preceded by its first frame.
-fn most_frames(source: &SourceMedia, video: &VideoStream, frame_rate: FrameRate) -> Option<u64> {
+fn most_frames(
+    source: &SourceMedia,
+    video: &VideoStream,
+    frame_rate: FrameRate,
+    (hold_last_picture, trim): (Option<Duration>, Option<PlannedTrim>),
+) -> Option<u64> {
     let duration = video.duration.filter(|_| source.container.split(',').any(|name| name == "mp4"))?;
     let start = Duration::try_from_secs_f64(video.start_time_seconds.unwrap_or(0.0)).unwrap_or_default();
-    Some(frame_rate.frames_in(duration + start))
+    let frames = frame_rate.frames_in(duration + start + hold_last_picture.unwrap_or_default());
+    Some(trim.map_or(frames, |trim| {
+        frames.saturating_sub(trim.first_frame(frame_rate)).min(trim.frames.unwrap_or(u64::MAX))
+    }))
 }
 
-/// The rates that are kept exactly (Apple HLS Authoring Specification 1.18).
-const STANDARD_RATES: [(u32, u32); 8] =
-    [(24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60000, 1001), (60, 1)];
-/// An average this near to a standard rate is that rate.
-const STANDARD_RATE_TOLERANCE: f64 = 0.0004;
-const HIGHEST_RATE: f64 = 60.0;
-
-/// The constant rate that is written: the source's own, as an exact fraction, halved while above 60.
-fn output_frame_rate(video: &VideoStream, deinterlace: Option<Deinterlace>) -> FrameRate {
-    let fallback = Some(FrameRate::FALLBACK);
-    let average = video.average_frame_rate;
-    let natural = if video.is_variable_frame_rate() || video.scan.is_interlaced() {
-        average.map(|average| {
-            // Frames of a variable source come at most about as often as the next standard rate.
-            let next = STANDARD_RATES
-                .iter()
-                .filter_map(|&(numerator, denominator)| FrameRate::new(numerator, denominator))
-                .find(|rate| rate.per_second() >= average.per_second() * 0.98);
-            next.unwrap_or(average)
-        })
-    } else {
-        // An average that is no standard rate comes from a few missing frames; the real rate is what was meant.
-        let is_standard = |rate: &FrameRate| STANDARD_RATES.contains(&(rate.numerator(), rate.denominator()));
-        average.map(nearest_standard).filter(is_standard).or(video.real_frame_rate).or(average)
-    };
-    let mut rate = natural.or(fallback).map(nearest_standard);
-    if deinterlace == Some(Deinterlace::Fields) {
-        // Some containers tell the rate of the fields already.
-        let doubled = rate.filter(|rate| rate.per_second() <= HIGHEST_RATE / 2.0 + 0.01).and_then(|rate| {
-            rate.numerator().checked_mul(2).and_then(|numerator| FrameRate::new(numerator, rate.denominator()))
-        });
-        rate = doubled.or(rate);
+fn warn_of_hold(source: &SourceMedia, warnings: &mut Vec<String>) {
+    if let Some(time) = timing::time_after_picture(source) {
+        let time = crate::format::clock(time);
+        warnings.push(format!("The sound is longer than the picture: the last frame is held for {time}"));
     }
-    while let Some(too_high) = rate.filter(|rate| rate.per_second() > HIGHEST_RATE + 0.01) {
-        rate = too_high
-            .denominator()
-            .checked_mul(2)
-            .and_then(|denominator| FrameRate::new(too_high.numerator(), denominator))
-            .or(fallback);
+}
+
+fn warn_of_picture(
+    video: &VideoStream,
+    conversion: &PictureConversion,
+    (renditions, rate_control): (&[VideoRendition], RateControl),
+    warnings: &mut Vec<String>,
+) {
+    let hardware: BTreeSet<HardwareFamily> = renditions.iter().filter_map(|rendition| rendition.hardware).collect();
+    for family in hardware.into_iter().filter(|family| !family.has_capped_quality()) {
+        if rate_control.crf().is_some() {
+            warnings.push(format!("{} knows no CRF with a cap: the bit rates of the rungs are used", family.label()));
+        }
     }
-    nearest_standard(rate.unwrap_or(FrameRate::FALLBACK))
-}
-
-fn nearest_standard(rate: FrameRate) -> FrameRate {
-    STANDARD_RATES
-        .iter()
-        .filter_map(|&(numerator, denominator)| FrameRate::new(numerator, denominator))
-        .find(|standard| (rate.per_second() / standard.per_second() - 1.0).abs() < STANDARD_RATE_TOLERANCE)
-        .unwrap_or(rate)
-}
-
-fn warn_of_picture(video: &VideoStream, conversion: &PictureConversion, warnings: &mut Vec<String>) {
     if video.colour.hdr.as_ref().is_some_and(|hdr| hdr.dolby_vision) {
         warnings.push("Dolby Vision: the base layer is used".to_owned());
     }
-    if conversion.tone_map {
+    if conversion.tone_map && renditions.iter().all(|rendition| rendition.range == DynamicRange::Sdr) {
         warnings.push("HDR was converted to standard dynamic range".to_owned());
     }
 }
@@ -304,7 +385,7 @@ fn warn_of_picture(video: &VideoStream, conversion: &PictureConversion, warnings
 pub struct PlanSummary {
     /// The folder of the stream.
     pub folder: PathBuf,
-    /// Video renditions from the largest to the smallest, then sound.
+    /// Video renditions, codec by codec from the largest to the smallest, then sound.
     pub renditions: Vec<RenditionSummary>,
     /// Output frame rate.
     pub frame_rate: FrameRate,

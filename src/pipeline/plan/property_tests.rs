@@ -101,6 +101,7 @@ proptest! {
             preset,
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),
+            operations: crate::job::Operations::default(),
         };
         let shown = source.video[0].display_size();
         let plan = EncodePlan::resolve(&spec, &source, true).expect("a plan");

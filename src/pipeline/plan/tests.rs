@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    job::{Destination, ThumbnailTimes},
+    job::{Destination, Operations, ThumbnailTimes},
     media::{AudioStream, Colour, ScanType},
     preset::{SurroundCodec, find_preset},
 };
@@ -54,6 +54,7 @@ fn spec() -> JobSpec {
         preset: find_preset("web-hls").expect("a built-in preset"),
         destination: Destination::Folder("out".into()),
         thumbnails: ThumbnailTimes::default(),
+        operations: Operations::default(),
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::media::{FrameRate, SourceMedia};
+use super::PictureConversion;
+use crate::{
+    media::{Chapter, FrameRate, SourceMedia, VideoStream},
+    preset::InterlacedOutput,
+};
 
 const GOP_SECONDS: u64 = 2;
 /// Segments of 6 s hold three GOPs of 2 s (Apple HLS Authoring Specification 1.13, 7.6).
@@ -27,6 +31,16 @@ pub(super) fn time_after_picture(source: &SourceMedia) -> Option<Duration> {
     let picture_end = end(video.start_time_seconds, video.duration)?;
     let sound_end = end(audio.start_time_seconds, audio.duration)?;
     Some(sound_end.saturating_sub(picture_end)).filter(|time| *time >= SHORTEST_HOLD)
+}
+
+/// The chapters on a timeline that begins at `start` of the source's and has this length, where it is known.
+pub(super) fn chapters_from(chapters: &[Chapter], start: Duration, length: Option<Duration>) -> Vec<Chapter> {
+    let moved = chapters.iter().map(|chapter| Chapter {
+        start: chapter.start.saturating_sub(start),
+        end: chapter.end.saturating_sub(start).min(length.unwrap_or(Duration::MAX)),
+        title: chapter.title.clone(),
+    });
+    moved.filter(|chapter| chapter.end > chapter.start).collect()
 }
 
 /// Frame rate, keyframe interval and segment length of all renditions of a plan.
@@ -85,6 +99,57 @@ impl Timing {
         let longest = self.segment_frames + self.shortest_segment_frames().saturating_sub(1);
         self.frame_rate.duration_of(longest).as_secs_f64().round() as u64
     }
+}
+
+/// The rates that are kept exactly (Apple HLS Authoring Specification 1.18).
+const STANDARD_RATES: [(u32, u32); 8] =
+    [(24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60000, 1001), (60, 1)];
+/// An average this near to a standard rate is that rate.
+const STANDARD_RATE_TOLERANCE: f64 = 0.0004;
+const HIGHEST_RATE: f64 = 60.0;
+
+/// The constant rate that is written: the source's own, as an exact fraction, halved while above 60.
+pub(super) fn output_frame_rate(video: &VideoStream, conversion: &PictureConversion) -> FrameRate {
+    let fallback = Some(FrameRate::FALLBACK);
+    let average = video.average_frame_rate;
+    let natural = if video.is_variable_frame_rate() || video.scan.is_interlaced() {
+        average.map(|average| {
+            // Frames of a variable source come at most about as often as the next standard rate.
+            let next = STANDARD_RATES
+                .iter()
+                .filter_map(|&(numerator, denominator)| FrameRate::new(numerator, denominator))
+                .find(|rate| rate.per_second() >= average.per_second() * 0.98);
+            next.unwrap_or(average)
+        })
+    } else {
+        // An average that is no standard rate comes from a few missing frames; the real rate is what was meant.
+        let is_standard = |rate: &FrameRate| STANDARD_RATES.contains(&(rate.numerator(), rate.denominator()));
+        average.map(nearest_standard).filter(is_standard).or(video.real_frame_rate).or(average)
+    };
+    let mut rate = natural.or(fallback).map(nearest_standard);
+    if conversion.deinterlace && conversion.interlaced == InterlacedOutput::Fields {
+        // Some containers tell the rate of the fields already.
+        let doubled = rate.filter(|rate| rate.per_second() <= HIGHEST_RATE / 2.0 + 0.01).and_then(|rate| {
+            rate.numerator().checked_mul(2).and_then(|numerator| FrameRate::new(numerator, rate.denominator()))
+        });
+        rate = doubled.or(rate);
+    }
+    while let Some(too_high) = rate.filter(|rate| rate.per_second() > HIGHEST_RATE + 0.01) {
+        rate = too_high
+            .denominator()
+            .checked_mul(2)
+            .and_then(|denominator| FrameRate::new(too_high.numerator(), denominator))
+            .or(fallback);
+    }
+    nearest_standard(rate.unwrap_or(FrameRate::FALLBACK))
+}
+
+fn nearest_standard(rate: FrameRate) -> FrameRate {
+    STANDARD_RATES
+        .iter()
+        .filter_map(|&(numerator, denominator)| FrameRate::new(numerator, denominator))
+        .find(|standard| (rate.per_second() / standard.per_second() - 1.0).abs() < STANDARD_RATE_TOLERANCE)
+        .unwrap_or(rate)
 }
 
 #[cfg(test)]

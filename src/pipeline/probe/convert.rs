@@ -243,18 +243,31 @@ fn colour(stream: &Stream) -> Colour {
     }
 }
 
+/// A number that is written as a fraction.
+fn fraction(text: Option<&String>) -> Option<f64> {
+    let (value, unit) = ratio(text)?;
+    (unit > 0).then(|| value as f64 / unit as f64)
+}
+
+fn chromaticities(data: &SideData) -> Option<[(f64, f64); 4]> {
+    let point = |x: &Option<String>, y: &Option<String>| fraction(x.as_ref()).zip(fraction(y.as_ref()));
+    Some([
+        point(&data.red_x, &data.red_y)?,
+        point(&data.green_x, &data.green_y)?,
+        point(&data.blue_x, &data.blue_y)?,
+        point(&data.white_point_x, &data.white_point_y)?,
+    ])
+}
+
 /// Adds what side data of a stream or frame tell, keeping what is known already.
 pub(super) fn add_hdr_metadata(hdr: &mut Option<HdrMetadata>, side_data: &[SideData]) {
-    let luminance = |text: Option<&String>| {
-        let (value, unit) = ratio(text)?;
-        (unit > 0).then(|| value as f64 / unit as f64)
-    };
     for data in side_data {
         let kind = data.side_data_type.as_str();
         if kind.starts_with("Mastering display") {
             let hdr = hdr.get_or_insert_default();
-            hdr.mastering_max_luminance = hdr.mastering_max_luminance.or(luminance(data.max_luminance.as_ref()));
-            hdr.mastering_min_luminance = hdr.mastering_min_luminance.or(luminance(data.min_luminance.as_ref()));
+            hdr.mastering_max_luminance = hdr.mastering_max_luminance.or(fraction(data.max_luminance.as_ref()));
+            hdr.mastering_min_luminance = hdr.mastering_min_luminance.or(fraction(data.min_luminance.as_ref()));
+            hdr.mastering_chromaticities = hdr.mastering_chromaticities.or_else(|| chromaticities(data));
         } else if kind.starts_with("Content light level") {
             let hdr = hdr.get_or_insert_default();
             hdr.max_content_light_level = hdr.max_content_light_level.or(data.max_content);

@@ -67,7 +67,8 @@ impl SearchPlaces {
         ];
         let (ffprobe, _) = self.first_usable("ffprobe", &explicit, |path| read_supported_version(path, &cancel))?;
         let can_tone_map = capabilities.can_tone_map();
-        Ok(Toolbox { ffmpeg, ffprobe, version: capabilities.version.text, can_tone_map })
+        let Capabilities { version, encoders, .. } = capabilities;
+        Ok(Toolbox { ffmpeg, ffprobe, version: version.text, can_tone_map, encoders })
     }
 
     /// The first program that `check` finds usable. One that is named explicitly must be; of the others, the first

@@ -5,7 +5,7 @@ mod download;
 mod error;
 mod find;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use crate::{
     settings::{AppFolders, Settings},
@@ -28,6 +28,8 @@ pub struct Toolbox {
     pub version: String,
     /// True when HDR can be tone-mapped (filters zscale and tonemap).
     pub can_tone_map: bool,
+    /// Names of ffmpeg's encoders.
+    pub encoders: BTreeSet<String>,
 }
 
 impl Toolbox {

@@ -200,7 +200,7 @@ fn fields_become_frames_where_that_is_asked_for() {
         "-f lavfi -i color=black:size=720x576:rate=50[a];color=white:size=40x100:rate=50[b];[a][b]overlay=x=10*n:y=200";
     let source =
         make(&user, "sport.mov", &format!("{moving} -t 1 -vf tinterlace=interleave_top,setfield=tff -c:v prores_ks"));
-    let made = Made::from(user, &source, &["--deinterlace", "fields"]);
+    let made = Made::from(user, &source, &["--interlaced", "fields"]);
     let segments = made.segments("576p");
     assert_eq!(segments[0].packets.len(), 50);
     assert!((segments[0].end() - 1.0).abs() < 0.02, "{}", segments[0].end());

@@ -94,6 +94,63 @@ pub const ROTATED: Clip = Clip {
     recipe: "-display_rotation 90 -f lavfi -i testsrc2=size=640x360:rate=25 -frames:v 175 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
 };
 
+/// Real pictures and sound, small, for encoders that take their time.
+pub const SMALL: Clip = Clip {
+    name: "small.mp4",
+    frames: 175,
+    frame_rate: (25, 1),
+    recipe: "-stream_loop 3 -i SAMPLE -t 7 -vf fps=25,scale=320:180 -ac 2 -c:v libx264 -preset veryfast -crf 18 -c:a aac",
+};
+
+/// More than a few bits can hold.
+pub const NOISE: Clip = Clip {
+    name: "noise.mp4",
+    frames: 200,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i testsrc2=size=320x180:rate=25 -frames:v 200 -vf noise=alls=10:allf=t -c:v libx264 -preset ultrafast -crf 10 -pix_fmt yuv420p",
+};
+
+/// HDR10 with the display that it was mastered on.
+pub const HDR10: Clip = Clip {
+    name: "hdr10.mp4",
+    frames: 75,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i testsrc2=size=320x180:rate=25 -frames:v 75 -pix_fmt yuv420p10le -c:v libx265 -preset ultrafast -tag:v hvc1 -x265-params log-level=error:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:hdr10=1:master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400",
+};
+
+/// Every picture tells its number; every second at its fifth tenth there is a beep of a tenth. Long enough to be sought
+/// in.
+pub const NUMBERED: Clip = Clip {
+    name: "numbered.mp4",
+    frames: 450,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i aevalsrc=if(between(mod(t\\,1)\\,0.5\\,0.6)\\,0.5*sin(2000*PI*t)\\,0):s=48000 -t 18 -c:v libx264 -preset ultrafast -crf 12 -g 250 -pix_fmt yuv420p -c:a aac",
+};
+
+/// A broadcast with open GOPs that starts at 3700 s.
+pub const OPEN_GOP: Clip = Clip {
+    name: "open gop.ts",
+    frames: 450,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i aevalsrc=if(between(mod(t\\,1)\\,0.5\\,0.6)\\,0.5*sin(2000*PI*t)\\,0):s=48000 -t 18 -c:v mpeg2video -b:v 2M -bf 2 -g 12 -c:a mp2 -output_ts_offset 3700",
+};
+
+/// A wide picture between black bars.
+pub const LETTERBOX: Clip = Clip {
+    name: "letterbox.mp4",
+    frames: 100,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i testsrc2=size=320x132:rate=25 -frames:v 100 -vf pad=320:180:0:24 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+};
+
+/// Red on the left, blue on the right, with soft sound.
+pub const RED_AND_BLUE: Clip = Clip {
+    name: "red and blue.mp4",
+    frames: 100,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i color=red:size=160x180:rate=25,pad=320:180:0:0:blue -f lavfi -i sine=frequency=440:sample_rate=48000 -t 4 -af volume=-20dB -c:v libx264 -preset ultrafast -crf 10 -pix_fmt yuv420p -c:a aac",
+};
+
 impl Clip {
     /// The file; made when it is not there yet.
     pub fn path(&self) -> PathBuf {

@@ -1,6 +1,6 @@
 //! The format of a track: what its sample entry says, or what ffprobe says of a transport stream.
 
-use mp4_atom::{Avcc, Codec, Colr, FourCC, Hvcc, Pasp};
+use mp4_atom::{Avcc, Codec, Colr, FourCC, Hvcc, Pasp, esds::DecoderSpecific};
 
 use crate::media::PictureSize;
 
@@ -83,10 +83,22 @@ pub(super) fn of_sample_entry(entry: &Codec) -> Format {
         format.size = Some(PictureSize { width: u32::from(visual.width), height: u32::from(visual.height) });
     }
     if let Some(audio) = entry.audio() {
-        format.channels = Some(u32::from(audio.channel_count));
+        format.channels = match entry {
+            Codec::Mp4a(entry) => entry.esds.es_desc.dec_config.dec_specific.as_ref().and_then(aac_channels),
+            _ => Some(u32::from(audio.channel_count)),
+        };
         format.sample_rate_hz = Some(u32::from(audio.sample_rate.integer()));
     }
     format
+}
+
+/// AAC tells its channels in its own configuration; the sample entry says 2 whatever they are (ISO/IEC 14496-3, 1.6.3.5).
+fn aac_channels(configuration: &DecoderSpecific) -> Option<u32> {
+    match configuration.chan_conf {
+        channels @ 1..=6 => Some(u32::from(channels)),
+        7 => Some(8),
+        _ => None,
+    }
 }
 
 fn unknown(kind: FourCC) -> Format {

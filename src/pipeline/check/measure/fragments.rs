@@ -163,7 +163,7 @@ fn samples(traf: &Traf, track: &Track, base: u64, bytes: u64) -> Result<Vec<Plac
             if samples.len() >= MOST_FRAMES {
                 return Err(Unmeasurable("it claims more frames than any real segment".to_owned()));
             }
-            let presentation = decode.saturating_add(entry.cts.unwrap_or(0));
+            let presentation = decode.saturating_add(entry.cts.unwrap_or(0)).saturating_add(track.shift_ticks);
             let frame = Frame { decode, presentation, duration, is_sync: flags & IS_NON_SYNC == 0 };
             samples.push(Placed { frame, start: position, end });
             position = end;
@@ -184,7 +184,14 @@ mod tests {
 
     fn init() -> Init {
         let format = Format { bitstream: Bitstream::H264(4), ..Format::default() };
-        let track = Track { id: 1, timescale: 100, kind: Kind::Picture, format, defaults: mp4_atom::Trex::default() };
+        let track = Track {
+            id: 1,
+            timescale: 100,
+            kind: Kind::Picture,
+            format,
+            shift_ticks: 0,
+            defaults: mp4_atom::Trex::default(),
+        };
         Init { bytes: 0, brands: Vec::new(), tracks: vec![track] }
     }
 

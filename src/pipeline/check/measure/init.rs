@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use mp4_atom::{Atom, Codec, Ftyp, Header, Moov, ReadAtom, ReadFrom, Trex};
+use mp4_atom::{Atom, ElstEntry, Ftyp, Header, Moov, ReadAtom, ReadFrom, Trex};
 
 use super::{
     Kind, Unmeasurable,
@@ -29,6 +29,8 @@ pub(in super::super) struct Track {
     pub(in super::super) timescale: u32,
     pub(in super::super) kind: Kind,
     pub(in super::super) format: Format,
+    /// What the edit list adds to presentation times, in ticks of the track (ISO/IEC 14496-12, 8.6.6).
+    pub(super) shift_ticks: i64,
     /// What applies to samples that say nothing of themselves.
     pub(super) defaults: Trex,
 }
@@ -65,6 +67,7 @@ pub(super) fn skip(content: &mut (impl Read + Seek + ?Sized), size: u64, bytes: 
 }
 
 fn tracks(movie: Moov) -> Vec<Track> {
+    let movie_timescale = movie.mvhd.timescale;
     let defaults = movie.mvex.map(|mvex| mvex.trex).unwrap_or_default();
     let mut tracks = Vec::new();
     for track in movie.trak {
@@ -76,18 +79,49 @@ fn tracks(movie: Moov) -> Vec<Track> {
             b"text" | b"subt" | b"sbtl" => Kind::Text,
             _ => Kind::Other,
         };
+        let timescale = track.mdia.mdhd.timescale;
+        let edits = track.edts.and_then(|edits| edits.elst).map(|list| list.entries).unwrap_or_default();
+        let shift_ticks = shift(&edits, movie_timescale, timescale);
         let Some(entry) = track.mdia.minf.stbl.stsd.codecs.into_iter().next() else { continue };
         tracks.push(Track {
             id,
-            timescale: track.mdia.mdhd.timescale,
+            timescale,
             kind,
-            format: format_of(&entry),
+            format: format::of_sample_entry(&entry),
+            shift_ticks,
             defaults: defaults.iter().find(|defaults| defaults.track_id == id).cloned().unwrap_or_default(),
         });
     }
     tracks
 }
 
-fn format_of(entry: &Codec) -> Format {
-    format::of_sample_entry(entry)
+/// Empty edits come before the media, and the first real one says where in the media it begins.
+fn shift(edits: &[ElstEntry], movie_timescale: u32, timescale: u32) -> i64 {
+    let mut shift: i128 = 0;
+    for edit in edits {
+        match edit.media_time {
+            None => {
+                shift += i128::from(edit.segment_duration) * i128::from(timescale) / i128::from(movie_timescale.max(1));
+            }
+            Some(start) => {
+                shift -= i128::from(start);
+                break;
+            }
+        }
+    }
+    i64::try_from(shift).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edit_lists_move_presentation_times() {
+        let edit = |segment_duration, media_time| ElstEntry { segment_duration, media_time, ..ElstEntry::default() };
+        assert_eq!(shift(&[], 1000, 12_800), 0);
+        assert_eq!(shift(&[edit(80, None), edit(0, Some(1024))], 1000, 12_800), 0);
+        assert_eq!(shift(&[edit(0, Some(1024))], 1000, 48_000), -1024);
+        assert_eq!(shift(&[edit(u64::MAX, None)], 1, u32::MAX), 0);
+    }
 }

@@ -1,11 +1,13 @@
 //! What segments hold, measured on the media itself.
 
 pub(super) mod captions;
+mod elementary;
 pub(super) mod facts;
 pub(super) mod first_picture;
 pub(super) mod format;
 pub(super) mod fragments;
 pub(super) mod init;
+pub(super) mod transport_packets;
 pub(super) mod transport_stream;
 
 use std::fmt;

@@ -4,7 +4,7 @@ use m3u8_rs::MediaPlaylistType;
 
 use crate::pipeline::check::{
     files::Address,
-    measure::transport_stream::Transport,
+    measure::transport_packets::Transport,
     playlist::Lines,
     rule::Rule,
     stream::{Rendition, Stream},

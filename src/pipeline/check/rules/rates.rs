@@ -1,5 +1,7 @@
 //! Bit rates as they are told and as they measure (rules 5 and 21).
 
+use m3u8_rs::VariantStream;
+
 use crate::pipeline::{
     check::{
         measure::Kind,
@@ -27,38 +29,45 @@ fn rates(rendition: &Rendition) -> Option<MeasuredRates> {
     Some(hls::measure(&segments, rendition.media.target_duration_seconds.unwrap_or(6)))
 }
 
-/// The largest rates in a group. A group that the variant itself is in adds nothing: it is played in place of it.
-fn largest_of<'a>(group: impl Iterator<Item = &'a Rendition>, variant: &Rendition) -> Option<MeasuredRates> {
+/// The largest rates in a group; `None` when one of its renditions is not all there.
+fn largest_of<'a>(group: impl Iterator<Item = &'a Rendition>) -> Option<MeasuredRates> {
     let mut largest = MeasuredRates::default();
     for rendition in group {
-        if rendition.address == variant.address {
-            return Some(MeasuredRates::default());
-        }
-        let rates = rates(rendition)?;
-        largest.peak_bps = largest.peak_bps.max(rates.peak_bps);
-        largest.average_bps = largest.average_bps.max(rates.average_bps);
+        largest = larger(largest, rates(rendition)?);
     }
     Some(largest)
+}
+
+fn larger(a: MeasuredRates, b: MeasuredRates) -> MeasuredRates {
+    MeasuredRates { peak_bps: a.peak_bps.max(b.peak_bps), average_bps: a.average_bps.max(b.average_bps) }
+}
+
+/// The rates of the largest combination that a variant can be played as (rfc8216bis 4.4.6.2). Subtitles are left out, as
+/// packagers do: they are next to nothing, but more than a peak that is told to the bit.
+fn combined(stream: &Stream, variant: &VariantStream, rendition: &Rendition) -> Option<MeasuredRates> {
+    let mut all = rates(rendition)?;
+    for (kind, id) in [(GroupType::Audio, &variant.audio), (GroupType::Video, &variant.video)] {
+        let largest = largest_of(stream.group(kind, id.as_deref()))?;
+        let is_member = stream.group(kind, id.as_deref()).any(|member| member.address == rendition.address);
+        // The members of a group are played in place of each other, and beside what is not in it.
+        all = if is_member {
+            larger(all, largest)
+        } else {
+            MeasuredRates {
+                peak_bps: all.peak_bps + largest.peak_bps,
+                average_bps: all.average_bps + largest.average_bps,
+            }
+        };
+    }
+    Some(all)
 }
 
 /// The rates of each variant.
 pub(super) fn variants(stream: &Stream, ledger: &mut Ledger) {
     for (variant, rendition) in stream.variants().filter(|(variant, _)| !variant.is_i_frame) {
-        let groups = [
-            (GroupType::Audio, variant.audio.as_deref()),
-            (GroupType::Video, variant.video.as_deref()),
-            (GroupType::Subtitles, variant.subtitles.as_deref()),
-        ];
-        // A variant is as large as the largest renditions that can be played with it (rfc8216bis 4.4.6.2). Subtitles
-        // count with what they measure, which is next to nothing.
-        let own = rates(rendition);
-        let others: Option<Vec<MeasuredRates>> =
-            groups.into_iter().map(|(kind, id)| largest_of(stream.group(kind, id), rendition)).collect();
-        let Some((own, others)) = own.zip(others) else { continue };
-        let all = std::iter::once(own).chain(others);
-        let (peak, average) =
-            all.fold((0, 0), |(peak, average), rates| (peak + rates.peak_bps, average + rates.average_bps));
-        judge(&variant.uri, (variant.bandwidth, peak), (variant.average_bandwidth, average), ledger);
+        let Some((own, all)) = rates(rendition).zip(combined(stream, variant, rendition)) else { continue };
+        let average = (variant.average_bandwidth, all.average_bps);
+        judge(&variant.uri, (variant.bandwidth, all.peak_bps), average, ledger);
         if rendition.kind() == Some(Kind::Picture) {
             let kept = own.peak_bps as f64 <= 2.0 * own.average_bps as f64 * (1.0 + ROUNDING);
             ledger.judge(Rule::PeakToAverage, &variant.uri, kept, || {

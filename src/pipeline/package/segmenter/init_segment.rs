@@ -3,9 +3,11 @@
 //! The sample entries are copied byte for byte; only what belongs to other tracks, edit lists and metadata are left out
 //! and the track becomes number 1. Our timeline starts at 0 without an edit list.
 
-use mp4_atom::{Atom, Codec, Decode, Edts, Encode, FourCC, Ftyp, Header, Moov, Mvex, Mvhd, Tkhd, Trak, Trex, Udta};
+use mp4_atom::{
+    Atom, Codec, Decode, Edts, Encode, FourCC, Ftyp, Header, Moov, Mvex, Mvhd, Tkhd, Trak, Trex, Udta, Visual,
+};
 
-use super::SegmenterError;
+use super::{SegmenterError, codec_string};
 
 /// The init segment of one track and what it says of the format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,15 +67,16 @@ pub(super) fn split(movie: &[u8], expected_tracks: usize) -> Result<Vec<InitSegm
 
 fn format_of(track: &Trak) -> Result<TrackFormat, SegmenterError> {
     let unknown = || SegmenterError::Unplanned("a track in a format that was not asked for".to_owned());
+    let video = |codecs: String, visual: &Visual| TrackFormat::Video {
+        codecs,
+        width: u32::from(visual.width),
+        height: u32::from(visual.height),
+    };
     match track.mdia.minf.stbl.stsd.codecs.first().ok_or_else(unknown)? {
-        Codec::Avc1(entry) => Ok(TrackFormat::Video {
-            codecs: format!(
-                "avc1.{:02x}{:02x}{:02x}",
-                entry.avcc.avc_profile_indication, entry.avcc.profile_compatibility, entry.avcc.avc_level_indication
-            ),
-            width: u32::from(entry.visual.width),
-            height: u32::from(entry.visual.height),
-        }),
+        Codec::Avc1(entry) => Ok(video(codec_string::avc(&entry.avcc), &entry.visual)),
+        Codec::Hvc1(entry) => Ok(video(codec_string::hevc(&entry.hvcc), &entry.visual)),
+        Codec::Av01(entry) => Ok(video(codec_string::av1(&entry.av1c, entry.colr.as_ref()), &entry.visual)),
+        Codec::Vp09(entry) => Ok(video(codec_string::vp9(&entry.vpcc), &entry.visual)),
         Codec::Mp4a(entry) => {
             let decoder = &entry.esds.es_desc.dec_config;
             let object_type = decoder.dec_specific.as_ref().ok_or_else(unknown)?.profile;

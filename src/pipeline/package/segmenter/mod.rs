@@ -4,6 +4,7 @@
 //! The timeline thus depends neither on ffmpeg's version nor on its muxer's options (ISO/IEC 23000-19, 7.3).
 
 mod audio;
+mod codec_string;
 mod fragment_reader;
 mod init_segment;
 mod segment_writer;

@@ -1,0 +1,176 @@
+//! What is done to a source before it becomes a ladder, as it was asked for.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// What is done to a source before it is scaled and encoded; by default nothing but what it needs.
+///
+/// Places and sizes are in pixels of the picture as it is seen: upright, with square pixels. Times count from the
+/// source's first picture, but for watermark and fades, which follow the trimmed length.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Operations {
+    /// The part that is kept.
+    pub trim: Trim,
+    /// The part of the picture that is kept; cut before it is turned.
+    pub crop: Option<Crop>,
+    /// A turn on top of what the file itself asks for.
+    pub rotate: Option<Turn>,
+    /// A reflection, after the turn.
+    pub flip: Option<Flip>,
+    /// Whether fields are joined to frames.
+    pub deinterlace: Deinterlace,
+    /// Removes noise.
+    pub denoise: Option<Strength>,
+    /// Makes edges clearer.
+    pub sharpen: Option<Strength>,
+    /// A picture on the picture.
+    pub watermark: Option<Watermark>,
+    /// From black and silence at the start.
+    pub fade_in: Duration,
+    /// To black and silence at the end.
+    pub fade_out: Duration,
+    /// The loudness that the sound is brought to.
+    pub loudness: Option<LoudnessTarget>,
+    /// The size that all renditions and the sound together are to have, in bytes; bit rates follow from it and from
+    /// the length.
+    pub target_size_bytes: Option<u64>,
+}
+
+/// The part of a source that is kept, to the frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Trim {
+    /// Where it begins.
+    pub start: Option<Duration>,
+    /// Where it ends; this frame is the first that is left out.
+    pub end: Option<Duration>,
+}
+
+/// Which part of a picture is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Crop {
+    /// Black bars are cut off, if there are any.
+    BlackBars,
+    /// This part.
+    Area(CropArea),
+}
+
+/// A part of a picture, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CropArea {
+    /// Width.
+    pub width: u32,
+    /// Height.
+    pub height: u32,
+    /// Distance from the left.
+    pub left: u32,
+    /// Distance from the top.
+    pub top: u32,
+}
+
+/// A turn by right angles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turn {
+    /// To the right.
+    Clockwise,
+    /// Upside down.
+    Half,
+    /// To the left.
+    CounterClockwise,
+}
+
+/// A reflection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flip {
+    /// Left and right change places.
+    Horizontal,
+    /// Top and bottom change places.
+    Vertical,
+}
+
+/// Whether fields are joined to frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deinterlace {
+    /// When the file says that it is interlaced.
+    #[default]
+    Automatic,
+    /// Whatever the file says.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How much a filter does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strength {
+    /// A little.
+    Light,
+    /// As usual.
+    #[default]
+    Medium,
+    /// A lot.
+    Strong,
+}
+
+/// A picture that is laid over the picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Watermark {
+    /// The image file; its transparency counts.
+    pub image: PathBuf,
+    /// Where it lies.
+    pub position: WatermarkPosition,
+    /// Its width as a percentage of the picture's.
+    pub width_percent: f64,
+    /// Its distance from the edges as a percentage of the picture's short side.
+    pub margin_percent: f64,
+    /// 100 covers what is below, 0 is not seen.
+    pub opacity_percent: f64,
+    /// When it appears; at the start if not given.
+    pub from: Option<Duration>,
+    /// When it goes; at the end if not given.
+    pub until: Option<Duration>,
+}
+
+/// Where a watermark lies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WatermarkPosition {
+    /// In the upper left corner.
+    TopLeft,
+    /// In the upper right corner.
+    TopRight,
+    /// In the lower left corner.
+    BottomLeft,
+    /// In the lower right corner.
+    #[default]
+    BottomRight,
+    /// In the middle.
+    Centre,
+}
+
+/// Loudness in LUFS (ITU-R BS.1770), such as −23.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LoudnessTarget(f64);
+
+impl LoudnessTarget {
+    /// Programme loudness of EBU R 128.
+    pub const EBU_R128: Self = Self(-23.0);
+
+    /// A target between −70 and −5 LUFS.
+    pub fn new(lufs: f64) -> Option<Self> {
+        (-70.0..=-5.0).contains(&lufs).then_some(Self(lufs))
+    }
+
+    /// In LUFS.
+    pub fn lufs(self) -> f64 {
+        self.0
+    }
+}

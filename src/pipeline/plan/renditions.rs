@@ -1,0 +1,182 @@
+//! The video renditions: a ladder for each codec, and how each rendition is encoded.
+
+use std::collections::BTreeSet;
+
+use super::{Findings, PlanError};
+use crate::{
+    media::{DynamicRange, PictureSize},
+    preset::{
+        BitRate, EncoderChoice, HardwareFamily, HdrTreatment, Ladder, PlannedRung, Preset, RateControl, VideoCodec,
+    },
+};
+
+/// The average may be exceeded by this factor at any time: well under the factor of two that Apple's HLS Authoring
+/// Specification (1.30) allows, and enough for scenes that are harder than the rest.
+const MAX_BITRATE_FACTOR: f64 = 1.2;
+/// Seconds of the average rate that the VBV buffer holds.
+const BUFFER_SECONDS: f64 = 1.5;
+/// With a constant bit rate the buffer evens out this much.
+const CONSTANT_BITRATE_BUFFER_SECONDS: f64 = 1.0;
+/// Below this a picture is not worth its name.
+const LOWEST_BITS_PER_SECOND: f64 = 50_000.0;
+
+/// One video rendition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VideoRendition {
+    /// Name and folder, such as `1080p` or `1080p-hevc`.
+    pub name: String,
+    /// Size of the picture, even on both sides.
+    pub size: PictureSize,
+    /// The codec.
+    pub codec: VideoCodec,
+    /// The hardware that encodes it; `None` for software.
+    pub hardware: Option<HardwareFamily>,
+    /// Standard, or the source's where HDR is kept.
+    pub range: DynamicRange,
+    /// Average bit rate; with a CRF, what is expected at most on average.
+    pub bitrate: BitRate,
+    /// Highest bit rate that leaves the VBV.
+    pub max_bitrate: BitRate,
+    /// Size of the VBV buffer in bits.
+    pub buffer_size_bits: u64,
+}
+
+impl VideoRendition {
+    /// Name of its encoder in ffmpeg.
+    pub fn encoder(&self) -> &'static str {
+        let hardware = self.hardware.and_then(|family| family.encoder(self.codec));
+        hardware.unwrap_or_else(|| self.codec.software_encoder())
+    }
+
+    /// Its codec for people, such as `HEVC HDR`.
+    pub fn codec_label(&self) -> String {
+        match self.range {
+            DynamicRange::Sdr => self.codec.label().to_owned(),
+            DynamicRange::Pq | DynamicRange::Hlg => format!("{} HDR", self.codec.label()),
+        }
+    }
+
+    /// Bit rate and VBV for an average of this many bits a second.
+    pub(super) fn set_bitrate(&mut self, bits_per_second: f64, rate_control: RateControl) {
+        let bits = bits_per_second.max(LOWEST_BITS_PER_SECOND);
+        let (max_factor, buffer_seconds) = match rate_control {
+            RateControl::ConstantBitrate => (1.0, CONSTANT_BITRATE_BUFFER_SECONDS),
+            _ => (MAX_BITRATE_FACTOR, BUFFER_SECONDS),
+        };
+        self.bitrate = BitRate::from_bits(bits.round() as u64);
+        self.max_bitrate = BitRate::from_bits((bits * max_factor) as u64);
+        self.buffer_size_bits = (bits * buffer_seconds) as u64;
+    }
+}
+
+/// All renditions of a preset for a picture that is seen at `size`: ladder after ladder, each from the largest to the
+/// smallest, those of standard range first.
+pub(super) fn video_renditions(
+    preset: &Preset,
+    size: PictureSize,
+    source_range: DynamicRange,
+    findings: &Findings,
+) -> Result<Vec<VideoRendition>, PlanError> {
+    let rungs = Ladder::for_source(&preset.ladder, size).0;
+    let mut renditions = Vec::new();
+    for (number, (codec, range)) in ladders(preset, source_range).into_iter().enumerate() {
+        check_rate_control(preset.video.rate_control, codec)?;
+        let hardware = if range == DynamicRange::Sdr { hardware_for(preset, codec, findings)? } else { None };
+        for rung in &rungs {
+            let mut rendition = of_rung(rung, codec, preset.video.rate_control);
+            rendition.hardware = hardware;
+            rendition.range = range;
+            if number > 0 {
+                rendition.name = format!("{}-{}", rung.name, codec.id());
+            }
+            renditions.push(rendition);
+        }
+    }
+    Ok(renditions)
+}
+
+fn of_rung(rung: &PlannedRung, codec: VideoCodec, rate_control: RateControl) -> VideoRendition {
+    let mut rendition = VideoRendition {
+        name: rung.name.clone(),
+        size: rung.size,
+        codec,
+        hardware: None,
+        range: DynamicRange::Sdr,
+        bitrate: rung.bitrate,
+        max_bitrate: rung.bitrate,
+        buffer_size_bits: 0,
+    };
+    rendition.set_bitrate(rung.bitrate.bits_per_second() as f64 * codec.bitrate_factor(), rate_control);
+    rendition
+}
+
+/// Codec and range of each ladder. Where HDR is kept, a ladder of standard range lies beside it for all other displays
+/// (Apple HLS Authoring Specification 1.28).
+fn ladders(preset: &Preset, source_range: DynamicRange) -> Vec<(VideoCodec, DynamicRange)> {
+    let mut seen = BTreeSet::new();
+    let mut codecs: Vec<VideoCodec> = preset.video.codecs.iter().copied().filter(|codec| seen.insert(*codec)).collect();
+    let keeps_hdr = preset.video.hdr == HdrTreatment::Keep && source_range != DynamicRange::Sdr;
+    if keeps_hdr {
+        codecs.retain(|codec| *codec != VideoCodec::Hevc);
+    }
+    if codecs.is_empty() {
+        codecs.push(VideoCodec::H264);
+    }
+    let standard = codecs.into_iter().map(|codec| (codec, DynamicRange::Sdr));
+    standard.chain(keeps_hdr.then_some((VideoCodec::Hevc, source_range))).collect()
+}
+
+fn check_rate_control(rate_control: RateControl, codec: VideoCodec) -> Result<(), PlanError> {
+    let not_with = |what: &str, with: &str| PlanError::NotPossible {
+        what: format!("{what} can't be had with {}", codec.label()),
+        hint: format!("Choose another rate control, or one of the codecs {with}"),
+    };
+    match (rate_control, codec) {
+        (RateControl::TwoPass, VideoCodec::Hevc | VideoCodec::Av1) => Err(not_with("Two passes", "H.264 and VP9")),
+        (RateControl::ConstantBitrate, VideoCodec::Av1) => Err(not_with("A constant bit rate", "H.264, HEVC and VP9")),
+        _ => Ok(()),
+    }
+}
+
+/// The hardware that encodes a codec, if hardware is asked for.
+fn hardware_for(preset: &Preset, codec: VideoCodec, findings: &Findings) -> Result<Option<HardwareFamily>, PlanError> {
+    let works = |family: HardwareFamily| {
+        family.encoder(codec).is_some_and(|encoder| findings.hardware_encoders.contains(encoder))
+    };
+    let has_two_passes = preset.video.rate_control == RateControl::TwoPass;
+    match preset.video.encoder {
+        EncoderChoice::Software => Ok(None),
+        EncoderChoice::Automatic if has_two_passes => Ok(None),
+        EncoderChoice::Automatic => Ok(HardwareFamily::ALL.into_iter().find(|family| works(*family))),
+        EncoderChoice::Hardware(_) if has_two_passes => Err(PlanError::NotPossible {
+            what: "Hardware encoders have no two passes".to_owned(),
+            hint: "Choose another rate control, or the software encoder".to_owned(),
+        }),
+        EncoderChoice::Hardware(family) if works(family) => Ok(Some(family)),
+        EncoderChoice::Hardware(family) => Err(PlanError::NotPossible {
+            what: format!("{} can't encode {} on this machine", family.label(), codec.label()),
+            hint: "Choose the automatic or the software encoder; “reelpress doctor” lists the hardware that works"
+                .to_owned(),
+        }),
+    }
+}
+
+/// Spreads `bits` for `seconds` over all renditions, in the proportion of their bit rates.
+pub(super) fn fit_bits(
+    renditions: &mut [VideoRendition],
+    (bits, seconds): (f64, f64),
+    rate_control: RateControl,
+) -> Result<(), f64> {
+    let asked: f64 = renditions.iter().map(|rendition| rendition.bitrate.bits_per_second() as f64).sum();
+    let factor = bits / seconds / asked;
+    let smallest =
+        renditions.iter().map(|rendition| rendition.bitrate.bits_per_second() as f64).fold(f64::MAX, f64::min);
+    if smallest * factor < LOWEST_BITS_PER_SECOND {
+        // The least that would do, in bits.
+        return Err(LOWEST_BITS_PER_SECOND / smallest * asked * seconds);
+    }
+    for rendition in renditions {
+        rendition.set_bitrate(rendition.bitrate.bits_per_second() as f64 * factor, rate_control);
+    }
+    Ok(())
+}

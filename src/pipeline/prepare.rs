@@ -1,0 +1,78 @@
+//! From a source that is known to a plan that will work: what has to be found out first, and what can be refused before
+//! anything is written.
+
+use std::{collections::BTreeSet, path::Path, process::Command, time::Duration};
+
+use super::{
+    JobRequest, Notice, Observer,
+    encode::trial,
+    hardware, measure,
+    plan::{EncodePlan, Findings},
+    probe::{PROTOCOL_WHITELIST, input_url},
+};
+use crate::{
+    failure::{Failure, FailureKind},
+    job::Crop,
+    media::SourceMedia,
+    preset::EncoderChoice,
+    tools::child,
+};
+
+/// Time that the image of a watermark may take to be read.
+const IMAGE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Finds out what the plan needs, makes it, and has the encoders and the image tried.
+///
+/// # Errors
+/// Whatever would fail the job later: a source that can't be planned, an encoder that is missing, a parameter that is
+/// refused, an image that can't be read.
+pub(super) fn plan(request: &JobRequest, source: &SourceMedia, observer: &dyn Observer) -> Result<EncodePlan, Failure> {
+    let JobRequest { spec, toolbox, cancel, .. } = request;
+    let tell = |what: &str| observer.notice(Notice::Logged(what.to_owned()));
+    let mut findings = Findings { can_tone_map: toolbox.can_tone_map, ..Findings::default() };
+    if spec.preset.video.encoder != EncoderChoice::Software {
+        tell("Trying the hardware encoders");
+        findings.hardware_encoders = hardware::working(&hardware::detect(toolbox, &request.hardware_file, cancel));
+    }
+    if spec.operations.crop == Some(Crop::BlackBars) {
+        tell("Looking for black bars");
+        findings.picture_without_bars = measure::picture_without_bars(&spec.source, source, toolbox, cancel)?;
+    }
+    let mut plan = resolve(request, source, &findings)?;
+    if let Err(log) = trial::check_hardware(&plan, toolbox, cancel) {
+        if spec.preset.video.encoder != EncoderChoice::Automatic {
+            let hint = "Choose the automatic or the software encoder, or other settings";
+            return Err(Failure::new(FailureKind::EncoderFailed, "The hardware encoder refuses this job", hint)
+                .with_detail(log));
+        }
+        tell("The hardware encoder refuses this job, so it is encoded in software");
+        findings.hardware_encoders = BTreeSet::new();
+        plan = resolve(request, source, &findings)?;
+    }
+    trial::check(&plan, toolbox, cancel)?;
+    if let Some(watermark) = &plan.operations.watermark {
+        check_image(request, &watermark.image)?;
+    }
+    if plan.loudness_target.is_some() {
+        tell("Measuring the loudness");
+        measure::loudness(&mut plan, toolbox, cancel)?;
+    }
+    Ok(plan)
+}
+
+fn resolve(request: &JobRequest, source: &SourceMedia, findings: &Findings) -> Result<EncodePlan, Failure> {
+    EncodePlan::resolve_with(&request.spec, source, findings).map_err(super::plan::PlanError::into_failure)
+}
+
+fn check_image(request: &JobRequest, image: &Path) -> Result<(), Failure> {
+    let mut command = Command::new(&request.toolbox.ffmpeg);
+    command.args(["-v", "error", "-nostdin", "-protocol_whitelist", PROTOCOL_WHITELIST, "-i"]).arg(input_url(image));
+    command.args(["-map", "0:v:0", "-frames:v", "1", "-f", "null", "-"]);
+    let detail = match child::run_to_end(command, IMAGE_LIMIT, &request.cancel) {
+        Ok(output) if output.status.success() => return Ok(()),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    let headline = format!("The watermark {} can't be read", image.display());
+    Err(Failure::new(FailureKind::InvalidRequest, headline, "Choose an image file, such as a PNG").with_detail(detail))
+}
