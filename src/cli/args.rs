@@ -11,7 +11,7 @@ pub use outputs::OutputArguments;
 use super::{operation_args::OperationArguments, output::Verbosity, video_args::VideoArguments, wire};
 use crate::{
     job::ThumbnailTimes,
-    preset::{OnDamage, SurroundCodec},
+    preset::{InterlacedOutput, OnDamage, SurroundCodec},
 };
 
 const EXIT_CODES: &str = "\
@@ -117,6 +117,9 @@ pub struct EncodeArguments {
     /// Make 5.1 renditions too, in this codec, of sound that has 5.1 or more
     #[arg(long, value_name = "CODEC")]
     pub surround: Option<Surround>,
+    /// What becomes of the fields of interlaced video: joined to frames, or each a frame [default: frames]
+    #[arg(long, value_name = "WHAT")]
+    pub interlaced: Option<InterlacedChoice>,
     /// What happens when parts of a source can't be decoded [default: warn]
     #[arg(long, value_name = "WHAT")]
     pub on_damage: Option<DamageChoice>,
@@ -167,6 +170,24 @@ impl S3Arguments {
             (true, _) => Some(true),
             (_, true) => Some(false),
             _ => None,
+        }
+    }
+}
+
+/// What becomes of the fields of interlaced video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InterlacedChoice {
+    /// Joined: 25 or 29.97 frames a second
+    Frames,
+    /// Each a frame: 50 or 59.94 frames a second
+    Fields,
+}
+
+impl From<InterlacedChoice> for InterlacedOutput {
+    fn from(choice: InterlacedChoice) -> Self {
+        match choice {
+            InterlacedChoice::Frames => Self::Frames,
+            InterlacedChoice::Fields => Self::Fields,
         }
     }
 }

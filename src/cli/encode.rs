@@ -52,6 +52,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         jobs: None,
         surround: None,
         on_damage: None,
+        interlaced: None,
         video: super::VideoArguments::default(),
         operations: super::OperationArguments::default(),
         json: false,
@@ -84,6 +85,9 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     }
     if let Some(choice) = arguments.on_damage {
         preset.on_damage = choice.into();
+    }
+    if let Some(choice) = arguments.interlaced {
+        preset.interlaced = choice.into();
     }
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();

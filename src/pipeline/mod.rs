@@ -23,7 +23,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use encode::{Damage, EncodeSession, subtitles::read_subtitles};
+use encode::{
+    Damage, EncodeSession,
+    subtitles::{ReadSubtitles, read_subtitles},
+};
 use package::{
     FinishedStream, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError, Packager, ReportedJob, images::ImageMaker,
 };
@@ -288,11 +291,13 @@ fn encode_and_package(
         listener: reporter,
     };
     images.write(&plan.pictures).map_err(failed)?;
-    let (subtitles, warnings) = read_subtitles(plan, &request.toolbox, work_folder, &request.cancel)
-        .map_err(|_| failed(PackageError::Cancelled))?;
+    let ReadSubtitles { read: subtitles, warnings } =
+        read_subtitles(plan, &request.toolbox, work_folder, &request.cancel)
+            .map_err(|_| failed(PackageError::Cancelled))?;
     for (rendition, cues) in &subtitles {
         packager.add_subtitles(rendition, cues).map_err(failed)?;
     }
+    packager.add_chapters().map_err(failed)?;
     let stream = packager.finish().map_err(failed)?;
     let maker = OutputMaker {
         plan,

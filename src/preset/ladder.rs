@@ -5,6 +5,8 @@ use crate::media::PictureSize;
 
 /// A neighbour with more than this part of the own size's pixels is too close to be a rung of its own.
 const TOO_CLOSE: f64 = 0.8;
+/// Bit rates of neighbours are at least this far apart.
+const SMALLEST_STEP: f64 = 1.3;
 /// The rate that 1920×1080 gets when no rung says otherwise.
 const FULL_HD_BITS_PER_SECOND: f64 = 5_000_000.0;
 const FULL_HD_PIXELS: f64 = 1920.0 * 1080.0;
@@ -51,11 +53,15 @@ impl Ladder {
             }
         }
         if needs_own_size {
-            let is_close = |rung: &PlannedRung| rung.size.pixels() as f64 > TOO_CLOSE * own.pixels() as f64;
+            let own_bitrate = bitrate_between(rungs, own);
+            let is_close = |rung: &PlannedRung| {
+                let step = own_bitrate.bits_per_second() as f64 / rung.bitrate.bits_per_second() as f64;
+                rung.size.pixels() as f64 > TOO_CLOSE * own.pixels() as f64 || step < SMALLEST_STEP
+            };
             match planned_rungs.first_mut() {
                 Some(largest) if largest.size == own => {}
                 Some(largest) if is_close(largest) => *largest = planned(own, largest.bitrate),
-                _ => planned_rungs.insert(0, planned(own, bitrate_between(rungs, own))),
+                _ => planned_rungs.insert(0, planned(own, own_bitrate)),
             }
         }
         planned_rungs.dedup_by(|smaller, larger| smaller.size == larger.size);

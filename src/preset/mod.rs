@@ -89,6 +89,20 @@ pub struct Preset {
     /// What happens when parts of a source can't be decoded.
     #[serde(default)]
     pub on_damage: OnDamage,
+    /// What becomes of the two fields of an interlaced frame.
+    #[serde(default)]
+    pub interlaced: InterlacedOutput,
+}
+
+/// What becomes of the two fields of an interlaced frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InterlacedOutput {
+    /// They are joined: 25 or 29.97 frames a second.
+    #[default]
+    Frames,
+    /// Each becomes a frame: 50 or 59.94 frames a second, moving as smoothly as on television.
+    Fields,
 }
 
 /// What happens to a job whose source is damaged in places.

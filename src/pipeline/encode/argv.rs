@@ -10,11 +10,13 @@ use crate::{
         package::{SHEET_PATTERN, images::PICTURE_PATTERN},
         plan::{AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan, StoryboardPlan},
     },
-    preset::HardwareFamily,
+    preset::{HardwareFamily, InterlacedOutput},
 };
 
 /// Silence after the end of the sound. The segmenter cuts it off, or repeats it to the end of the picture.
 const SILENCE_SECONDS: u32 = 1;
+/// Pictures beyond four times 8K are no video but an attempt to fill the memory.
+const MOST_PIXELS: &str = "134217728";
 /// The picture of a sound.
 const WAVEFORM_SIZE: &str = "1280x720";
 /// Steps in which ffmpeg hands over what it has encoded, in microseconds.
@@ -106,7 +108,7 @@ fn inputs(plan: &EncodePlan) -> Vec<OsString> {
     }
     push(&trim_options(plan).iter().map(String::as_str).collect::<Vec<_>>());
     // The source is not trusted: nothing but files is opened, whatever it names.
-    push(&["-protocol_whitelist", PROTOCOLS, "-i"]);
+    push(&["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"]);
     arguments.push(file_url(&plan.source));
     if let Some(watermark) = &plan.operations.watermark {
         arguments.extend(["-protocol_whitelist", PROTOCOLS, "-i"].map(OsString::from));
@@ -172,13 +174,17 @@ fn waveform_chains(plan: &EncodePlan) -> Vec<String> {
 
 /// What happens to each picture before it is converted and scaled.
 pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
-    let PictureConversion { deinterlace, assumed_matrix, .. } = &plan.conversion;
+    let PictureConversion { deinterlace, interlaced, assumed_matrix, .. } = &plan.conversion;
     let mut filters = Vec::new();
     if let Some(matrix) = assumed_matrix {
         filters.push(format!("setparams=colorspace={matrix}"));
     }
     if *deinterlace {
-        filters.push("bwdif=mode=send_frame".to_owned());
+        let mode = match interlaced {
+            InterlacedOutput::Frames => "send_frame",
+            InterlacedOutput::Fields => "send_field",
+        };
+        filters.push(format!("bwdif=mode={mode}"));
     }
     filters.push(format!("fps={}:start_time=0", plan.timing.frame_rate));
     if let Some(time) = plan.hold_last_picture {

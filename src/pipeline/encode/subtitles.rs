@@ -18,6 +18,15 @@ use crate::{
 /// Time for one run: as long as reading a large file from a slow share takes.
 const LIMIT: Duration = Duration::from_secs(3600);
 
+/// What came of the subtitles of a plan.
+#[derive(Debug)]
+pub struct ReadSubtitles<'a> {
+    /// Renditions that have text, with their cues.
+    pub read: Vec<(&'a SubtitleRendition, Vec<Cue>)>,
+    /// One for each rendition that has none.
+    pub warnings: Vec<String>,
+}
+
 /// The cues of each subtitle rendition of `plan` that could be read, and a warning for each that could not.
 ///
 /// # Errors
@@ -27,7 +36,7 @@ pub fn read_subtitles<'a>(
     toolbox: &Toolbox,
     work_folder: &Path,
     cancel: &CancelToken,
-) -> Result<(Vec<(&'a SubtitleRendition, Vec<Cue>)>, Vec<String>), ChildError> {
+) -> Result<ReadSubtitles<'a>, ChildError> {
     let file_of = |index: usize| work_folder.join(format!("subtitles_{index}.vtt"));
     let mut commands = Vec::new();
     let mut from_source = of_source(plan, toolbox);
@@ -58,15 +67,16 @@ pub fn read_subtitles<'a>(
     let (mut read, mut warnings) = (Vec::new(), Vec::new());
     for (index, rendition) in plan.subtitles.iter().enumerate() {
         let cues = std::fs::read_to_string(file_of(index)).map(|text| captions::cues(&text)).unwrap_or_default();
+        let has_text = !cues.is_empty();
         let cues = trimmed(cues, plan);
-        if cues.is_empty() {
+        if !has_text {
             warnings
                 .push(format!("The subtitles “{}” have no text that can be read and are left out", rendition.label));
         } else {
             read.push((rendition, cues));
         }
     }
-    Ok((read, warnings))
+    Ok(ReadSubtitles { read, warnings })
 }
 
 /// What is shown in the trimmed part, on its timeline.

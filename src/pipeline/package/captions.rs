@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::media::Chapter;
+
 /// Our timeline starts at 0, in the media as in the cues.
 const HEADER: &str = "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n";
 
@@ -69,6 +71,18 @@ pub fn whole(cues: &[Cue]) -> String {
 
 fn block(cue: &Cue) -> String {
     format!("\n{} --> {}\n{}\n", clock(cue.start), clock(cue.end), cue.text)
+}
+
+/// The chapters as a WebVTT file for a `<track kind="chapters">`: a cue for each, from 0 on like the stream.
+pub fn chapters(chapters: &[Chapter]) -> String {
+    let mut text = "WEBVTT\n".to_owned();
+    for (index, chapter) in chapters.iter().enumerate() {
+        let words = chapter.title.as_deref().unwrap_or_default().replace("-->", "→");
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        let title = if words.is_empty() { format!("Chapter {}", index + 1) } else { words };
+        text.push_str(&format!("\n{} --> {}\n{title}\n", clock(chapter.start), clock(chapter.end)));
+    }
+    text
 }
 
 fn clock(time: Duration) -> String {

@@ -33,6 +33,8 @@ pub const MEDIA_PLAYLIST: &str = "playlist.m3u8";
 pub const I_FRAME_PLAYLIST: &str = "iframes.m3u8";
 /// File name of a rendition's init segment, in the rendition's folder.
 pub const INIT_SEGMENT: &str = "init.mp4";
+/// File name of the chapters, in the stream's folder.
+pub const CHAPTERS: &str = "chapters.vtt";
 /// Folder of poster and thumbnails.
 pub const IMAGES_FOLDER: &str = "images";
 

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, PackageError,
+    CHAPTERS, I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, PackageError,
     captions::{self, Cue},
     hls::{self, AudioGroup, AudioTrack, Growth, MeasuredRates, SegmentEntry, SubtitleTrack, VideoVariant},
     segment_file_name,
@@ -174,6 +174,17 @@ impl<'a> Packager<'a> {
         self.write_text(&format!("{}/{MEDIA_PLAYLIST}", planned.name), text)?;
         self.subtitles.push(SubtitleTrack { rendition: planned, rates: hls::measure(&sizes, target) });
         Ok(())
+    }
+
+    /// Writes the source's chapters, if it has some.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn add_chapters(&self) -> Result<(), PackageError> {
+        if self.plan.chapters.is_empty() {
+            return Ok(());
+        }
+        self.write_text(CHAPTERS, captions::chapters(&self.plan.chapters))
     }
 
     /// Turns the growing stream into a finished one: VOD playlists, I-frame playlists, measured rates.

@@ -1,6 +1,9 @@
 //! What happens to the colours, and how the result is labelled (truly).
 
-use crate::media::{DynamicRange, VideoStream};
+use crate::{
+    media::{DynamicRange, VideoStream},
+    preset::InterlacedOutput,
+};
 
 /// The colour description that is written into every rendition, in ffmpeg's names; the range is always limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +38,10 @@ impl ColourLabel {
 /// What each picture goes through before it is scaled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureConversion {
-    /// Fields are joined to frames.
+    /// Fields become whole frames.
     pub deinterlace: bool,
+    /// What each field becomes then.
+    pub interlaced: InterlacedOutput,
     /// HDR becomes standard dynamic range.
     pub tone_map: bool,
     /// Primaries that are neither HD's nor SD's are converted to BT.709 by way of linear light.
@@ -50,11 +55,18 @@ pub struct PictureConversion {
 impl PictureConversion {
     /// What sound alone needs.
     pub(super) fn none() -> Self {
-        Self { deinterlace: false, tone_map: false, convert_gamut: false, assumed_matrix: None, label: BT709 }
+        Self {
+            deinterlace: false,
+            interlaced: InterlacedOutput::Frames,
+            tone_map: false,
+            convert_gamut: false,
+            assumed_matrix: None,
+            label: BT709,
+        }
     }
 
     /// What a stream needs.
-    pub fn for_stream(video: &VideoStream) -> Self {
+    pub fn for_stream(video: &VideoStream, interlaced: InterlacedOutput) -> Self {
         let colour = &video.colour;
         let matrix = colour.matrix.as_deref().filter(|matrix| *matrix != "unknown" && *matrix != "reserved");
         let is_rgb = video.pixel_format.as_deref().is_some_and(|format| {
@@ -84,6 +96,7 @@ impl PictureConversion {
         };
         Self {
             deinterlace: video.scan.is_interlaced(),
+            interlaced,
             tone_map,
             convert_gamut: has_wide_gamut && !tone_map,
             assumed_matrix,

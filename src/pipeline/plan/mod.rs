@@ -32,7 +32,7 @@ pub use timing::Timing;
 use crate::{
     failure::{Failure, FailureKind},
     job::{CropArea, JobSpec, LoudnessTarget, Operations},
-    media::{DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
+    media::{Chapter, DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
     preset::{BitRate, EncoderSpeed, HardwareFamily, RateControl},
 };
 
@@ -71,6 +71,8 @@ pub struct EncodePlan {
     pub audio: Vec<AudioRendition>,
     /// The subtitle renditions.
     pub subtitles: Vec<SubtitleRendition>,
+    /// The chapters of the source.
+    pub chapters: Vec<Chapter>,
     /// Poster and thumbnails; for a source of sound alone, the picture of its waveform.
     pub pictures: PicturePlan,
     /// Small pictures for the seek bar, if they are asked for.
@@ -173,7 +175,7 @@ impl EncodePlan {
         if video.coded_size.pixels() == 0 || display_size.short_side() < 2 {
             return Err(PlanError::UnreadablePicture(name));
         }
-        let mut conversion = PictureConversion::for_stream(video);
+        let mut conversion = PictureConversion::for_stream(video, spec.preset.interlaced);
         if conversion.tone_map && !findings.can_tone_map {
             return Err(PlanError::CannotToneMap(name));
         }
@@ -181,7 +183,7 @@ impl EncodePlan {
         let hold_last_picture = timing::time_after_picture(source);
         let asked = &spec.operations;
         conversion.deinterlace = asked.deinterlace.applies_to(conversion.deinterlace);
-        let timing = Timing::new(timing::output_frame_rate(video), spec.preset.keyframes);
+        let timing = Timing::new(timing::output_frame_rate(video, &conversion), spec.preset.keyframes);
         let picture_duration = source.picture_duration().filter(|duration| !duration.is_zero());
         let source_duration = picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default());
         let operations::Trimmed { trim, duration } =
@@ -196,6 +198,7 @@ impl EncodePlan {
         let pictured = if operations.trim.is_some() { duration } else { picture_duration };
         let plan = Self {
             most_frames: most_frames(source, video, timing.frame_rate, (hold_last_picture, operations.trim)),
+            chapters: timing::chapters_from(&source.chapters, operations.start(timing.frame_rate), duration),
             source: spec.source.clone(),
             video_stream: Some(video.index),
             pictures: PicturePlan::new(&spec.thumbnails, pictured, timing.frame_rate),
@@ -258,6 +261,7 @@ impl EncodePlan {
             loudness: BTreeMap::new(),
             audio,
             subtitles,
+            chapters: source.chapters.clone(),
             pictures: PicturePlan::waveform(),
             storyboard: None,
             duration: source.duration.filter(|duration| !duration.is_zero()),

@@ -39,6 +39,11 @@ pub struct PlannedOperations {
 }
 
 impl PlannedOperations {
+    /// The time of the source at which the stream begins.
+    pub(super) fn start(&self, rate: FrameRate) -> Duration {
+        self.trim.map_or(Duration::ZERO, |trim| rate.duration_of(trim.first_frame(rate)))
+    }
+
     /// What was asked, on a largest rendition of this size and for this length.
     pub(super) fn resolve(
         asked: &Operations,

@@ -52,27 +52,30 @@ fn sources() -> impl Strategy<Value = SourceMedia> {
                 language: None,
                 is_default: false,
             };
-            let audio =
-                sound.into_iter().enumerate().map(|(index, (channels, sample_rate_hz, language))| AudioStream {
-                    index: index + 1,
-                    codec: "aac".to_owned(),
-                    profile: None,
-                    channels: Some(channels),
-                    channel_layout: None,
-                    sample_rate_hz: Some(sample_rate_hz),
-                    bits_per_sample: None,
-                    duration: None,
-                    start_time_seconds: None,
-                    bitrate_bps: None,
-                    language,
-                    title: None,
-                    is_default: false,
-                    is_commentary: false,
-                    describes_video: false,
-                });
+            let audio = sound.into_iter().enumerate().map(track);
             SourceMedia { video: vec![video], audio: audio.collect(), duration, ..SourceMedia::default() }
         },
     )
+}
+
+fn track((index, (channels, sample_rate_hz, language)): (usize, (u32, u32, Option<String>))) -> AudioStream {
+    AudioStream {
+        index: index + 1,
+        codec: "aac".to_owned(),
+        profile: None,
+        channels: Some(channels),
+        channel_layout: None,
+        sample_rate_hz: Some(sample_rate_hz),
+        bits_per_sample: None,
+        duration: None,
+        start_time_seconds: None,
+        bitrate_bps: None,
+        language,
+        title: None,
+        is_default: false,
+        is_commentary: false,
+        describes_video: false,
+    }
 }
 
 /// Names that try to be something else.
@@ -124,7 +127,7 @@ proptest! {
         }
         let timing = plan.timing;
         prop_assert!(timing.frame_rate.per_second() <= 60.1);
-        prop_assert!(timing.gop_frames >= 1 && timing.segment_frames % timing.gop_frames == 0);
+        prop_assert!(timing.gop_frames >= 1 && timing.segment_frames.is_multiple_of(timing.gop_frames));
         let (ticks, rate) = (u64::from(timing.timescale), timing.frame_rate);
         prop_assert_eq!(
             ticks * u64::from(rate.denominator()),

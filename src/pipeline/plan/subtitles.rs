@@ -57,37 +57,7 @@ struct Track {
 
 /// The renditions of all tracks of text: the source's in its order, then the files beside it.
 pub(super) fn renditions(source: &SourceMedia, warnings: &mut Vec<String>) -> Vec<SubtitleRendition> {
-    let mut tracks: Vec<Track> = Vec::new();
-    for stream in &source.subtitles {
-        if !TEXT_CODECS.contains(&stream.codec.as_str()) {
-            let language = stream.language.as_deref().and_then(|told| language_name(&language_tag(told)));
-            let language = language.map(|name| format!(" ({name})")).unwrap_or_default();
-            let kind =
-                if PICTURE_CODECS.contains(&stream.codec.as_str()) { "are pictures" } else { "can't be read as text" };
-            warnings.push(format!("Subtitles{language} {kind} and are left out"));
-            continue;
-        }
-        tracks.push(Track {
-            origin: SubtitleOrigin::Stream(stream.index),
-            language: stream.language.clone(),
-            title: stream.title.clone(),
-            is_default: stream.is_default,
-            is_forced: stream.is_forced,
-            is_for_hearing_impaired: stream.is_for_hearing_impaired,
-        });
-    }
-    tracks.extend(source.subtitle_files.iter().map(|file| Track {
-        origin: SubtitleOrigin::File(file.path.clone()),
-        language: file.language.clone(),
-        title: None,
-        is_default: false,
-        is_forced: file.is_forced,
-        is_for_hearing_impaired: file.is_for_hearing_impaired,
-    }));
-    if tracks.len() > MOST_TRACKS {
-        warnings.push(format!("{} tracks of subtitles: the first {MOST_TRACKS} are used", tracks.len()));
-        tracks.truncate(MOST_TRACKS);
-    }
+    let tracks = tracks(source, warnings);
     // Writers mark all tracks as default, or the first whatever it is: only one that stands out is meant.
     let mut marked = tracks.iter().enumerate().filter(|(_, track)| track.is_default && !track.is_forced);
     let default = match (marked.next(), marked.next()) {
@@ -120,4 +90,40 @@ pub(super) fn renditions(source: &SourceMedia, warnings: &mut Vec<String>) -> Ve
         }
     });
     placed.collect()
+}
+
+/// All tracks of text, with a warning for each that is none.
+fn tracks(source: &SourceMedia, warnings: &mut Vec<String>) -> Vec<Track> {
+    let mut tracks: Vec<Track> = Vec::new();
+    for stream in &source.subtitles {
+        if !TEXT_CODECS.contains(&stream.codec.as_str()) {
+            let language = stream.language.as_deref().and_then(|told| language_name(&language_tag(told)));
+            let language = language.map(|name| format!(" ({name})")).unwrap_or_default();
+            let kind =
+                if PICTURE_CODECS.contains(&stream.codec.as_str()) { "are pictures" } else { "can't be read as text" };
+            warnings.push(format!("Subtitles{language} {kind} and are left out"));
+            continue;
+        }
+        tracks.push(Track {
+            origin: SubtitleOrigin::Stream(stream.index),
+            language: stream.language.clone(),
+            title: stream.title.clone(),
+            is_default: stream.is_default,
+            is_forced: stream.is_forced,
+            is_for_hearing_impaired: stream.is_for_hearing_impaired,
+        });
+    }
+    tracks.extend(source.subtitle_files.iter().map(|file| Track {
+        origin: SubtitleOrigin::File(file.path.clone()),
+        language: file.language.clone(),
+        title: None,
+        is_default: false,
+        is_forced: file.is_forced,
+        is_for_hearing_impaired: file.is_for_hearing_impaired,
+    }));
+    if tracks.len() > MOST_TRACKS {
+        warnings.push(format!("{} tracks of subtitles: the first {MOST_TRACKS} are used", tracks.len()));
+        tracks.truncate(MOST_TRACKS);
+    }
+    tracks
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::PictureConversion;
 use crate::{
-    media::{FrameRate, SourceMedia, VideoStream},
-    preset::KeyframeInterval,
+    media::{Chapter, FrameRate, SourceMedia, VideoStream},
+    preset::{InterlacedOutput, KeyframeInterval},
 };
 
 /// Segments of 6 s hold three GOPs of 2 s, or six of 1 s (Apple HLS Authoring Specification 1.13, 7.6).
@@ -29,6 +30,16 @@ pub(super) fn time_after_picture(source: &SourceMedia) -> Option<Duration> {
     let picture_end = end(video.start_time_seconds, video.duration)?;
     let sound_end = end(audio.start_time_seconds, audio.duration)?;
     Some(sound_end.saturating_sub(picture_end)).filter(|time| *time >= SHORTEST_HOLD)
+}
+
+/// The chapters on a timeline that begins at `start` of the source's and has this length, where it is known.
+pub(super) fn chapters_from(chapters: &[Chapter], start: Duration, length: Option<Duration>) -> Vec<Chapter> {
+    let moved = chapters.iter().map(|chapter| Chapter {
+        start: chapter.start.saturating_sub(start),
+        end: chapter.end.saturating_sub(start).min(length.unwrap_or(Duration::MAX)),
+        title: chapter.title.clone(),
+    });
+    moved.filter(|chapter| chapter.end > chapter.start).collect()
 }
 
 /// Frame rate, keyframe interval and segment length of all renditions of a plan.
@@ -102,7 +113,7 @@ const STANDARD_RATE_TOLERANCE: f64 = 0.0004;
 const HIGHEST_RATE: f64 = 60.0;
 
 /// The constant rate that is written: the source's own, as an exact fraction, halved while above 60.
-pub(super) fn output_frame_rate(video: &VideoStream) -> FrameRate {
+pub(super) fn output_frame_rate(video: &VideoStream, conversion: &PictureConversion) -> FrameRate {
     let fallback = Some(FrameRate::FALLBACK);
     let average = video.average_frame_rate;
     let natural = if video.is_variable_frame_rate() || video.scan.is_interlaced() {
@@ -120,6 +131,13 @@ pub(super) fn output_frame_rate(video: &VideoStream) -> FrameRate {
         average.map(nearest_standard).filter(is_standard).or(video.real_frame_rate).or(average)
     };
     let mut rate = natural.or(fallback).map(nearest_standard);
+    if conversion.deinterlace && conversion.interlaced == InterlacedOutput::Fields {
+        // Some containers tell the rate of the fields already.
+        let doubled = rate.filter(|rate| rate.per_second() <= HIGHEST_RATE / 2.0 + 0.01).and_then(|rate| {
+            rate.numerator().checked_mul(2).and_then(|numerator| FrameRate::new(numerator, rate.denominator()))
+        });
+        rate = doubled.or(rate);
+    }
     while let Some(too_high) = rate.filter(|rate| rate.per_second() > HIGHEST_RATE + 0.01) {
         rate = too_high
             .denominator()

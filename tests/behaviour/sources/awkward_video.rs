@@ -1,10 +1,11 @@
 //! Awkward pictures: whatever comes in, the stream has every picture at its time, upright and in shape.
 
-use super::Made;
+use super::{Made, make};
 use crate::support::{
     clips::Clip,
     ffmpeg::{on_both_ffmpeg_versions, stream_facts},
     picture::colour_at,
+    user::User,
 };
 
 /// What a source must become.
@@ -189,6 +190,42 @@ on_both_ffmpeg_versions! {
         }
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
+}
+
+#[test]
+fn fields_become_frames_where_that_is_asked_for() {
+    let user = User::new();
+    // A box that moves ten pixels with each field.
+    let moving =
+        "-f lavfi -i color=black:size=720x576:rate=50[a];color=white:size=40x100:rate=50[b];[a][b]overlay=x=10*n:y=200";
+    let source =
+        make(&user, "sport.mov", &format!("{moving} -t 1 -vf tinterlace=interleave_top,setfield=tff -c:v prores_ks"));
+    let made = Made::from(user, &source, &["--interlaced", "fields"]);
+    let segments = made.segments("576p");
+    assert_eq!(segments[0].packets.len(), 50);
+    assert!((segments[0].end() - 1.0).abs() < 0.02, "{}", segments[0].end());
+    let whole = made.stream.whole("576p", &made.workplace());
+    // The left edge of the box goes on in every frame.
+    for frame in [10, 11, 30, 31] {
+        let white = |x: usize| colour_at(&whole, frame, (x as f64) / 720.0, 250.0 / 576.0)[0] > 128;
+        assert!(white(10 * frame + 20) && !white(10 * frame - 15), "frame {frame} is not at its place");
+    }
+}
+
+#[test]
+fn chapters_are_kept_in_a_file_of_their_own() {
+    let user = User::new();
+    let marks = user.file(
+        "marks.txt",
+        b";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1500\ntitle=Opening\n[CHAPTER]\nTIMEBASE=1/1000\n\
+          START=1500\nEND=3000\ntitle=Second --> part\n",
+    );
+    let input = "-f lavfi -i testsrc2=size=320x180:rate=25";
+    let arguments = format!("{input} -i {} -map_metadata 1 -t 3 -c:v libx264 -preset ultrafast", marks.display());
+    let source = make(&user, "talk.mp4", &arguments);
+    let made = Made::from(user, &source, &[]);
+    let expected = "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nOpening\n\n00:00:01.500 --> 00:00:03.000\nSecond → part\n";
+    assert_eq!(made.stream.text("chapters.vtt"), expected);
 }
 
 fn findings(source: &Awkward, made: &Made) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Damaged sources: what can be read becomes a stream, and a warning says what is lost.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ fn seconds_of(stream: &Stream, rendition: &str) -> f64 {
 
 /// Sound and picture end together and have this length, to a third of a second.
 #[track_caller]
-fn assert_length(user: &User, source: &PathBuf, expected: f64) {
+fn assert_length(user: &User, source: &Path, expected: f64) {
     let stream = user.stream_of(source);
     let picture = seconds_of(&stream, &stream.video_renditions()[0]);
     let sound = seconds_of(&stream, "audio");
