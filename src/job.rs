@@ -1,6 +1,7 @@
 //! What was asked for, and how far it has come.
 
 mod operations;
+mod outputs;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,6 +11,7 @@ use uuid::Uuid;
 pub use operations::{
     Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
 };
+pub use outputs::{OutputKind, Outputs, ThumbnailFormat, ThumbnailStyle};
 
 use crate::{failure::Failure, preset::Preset};
 
@@ -49,6 +51,9 @@ pub struct JobSpec {
     pub destination: Destination,
     /// When to take thumbnails.
     pub thumbnails: ThumbnailTimes,
+    /// What is made beside HLS with fMP4 segments.
+    #[serde(default)]
+    pub outputs: Outputs,
     /// What is done to the source before it is encoded.
     #[serde(default)]
     pub operations: Operations,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::{Destination, S3Location};
+use crate::job::{Destination, Outputs, S3Location};
 
 /// Saved settings, with defaults for all that the file does not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Settings {
     pub publish_to_s3: bool,
     /// Id of the preset that new files get.
     pub preset: String,
+    /// What new files are made into beside HLS with fMP4 segments.
+    pub outputs: Outputs,
     /// Number of jobs that run side by side.
     pub running_jobs: usize,
     /// Light, dark, or as the system has it.
@@ -50,6 +52,7 @@ impl Default for Settings {
             s3: S3Location::default(),
             publish_to_s3: false,
             preset: "web-hls".to_owned(),
+            outputs: Outputs::default(),
             running_jobs: 1,
             appearance: Appearance::System,
         }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use reelpress::{
-    job::{Destination, JobSpec, Operations, S3Location, ThumbnailTimes},
+    job::{Destination, JobSpec, Operations, Outputs, S3Location, ThumbnailTimes},
     pipeline::{encode::argv, plan::EncodePlan, probe::probe},
     preset::find_preset,
     settings::{AppFolders, Settings},
@@ -103,6 +103,7 @@ fn plan(source: &Path) -> EncodePlan {
         preset: find_preset(PRESET).expect("a built-in preset"),
         destination: Destination::Folder(PathBuf::new()),
         thumbnails: ThumbnailTimes::default(),
+        outputs: Outputs::default(),
         operations: Operations::default(),
     };
     EncodePlan::resolve(&spec, &media, toolbox.can_tone_map).expect("a plan")

@@ -1,8 +1,12 @@
 //! What can be typed, and what it means.
 
+mod outputs;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+pub use outputs::OutputArguments;
 
 use super::{operation_args::OperationArguments, output::Verbosity, video_args::VideoArguments, wire};
 use crate::{
@@ -104,6 +108,9 @@ pub struct EncodeArguments {
     /// When to take thumbnails: parts of the length (10%,30%) or times (00:00:05,90) [default: 10%,30%,50%,70%,90%]
     #[arg(long, value_name = "LIST", value_parser = thumbnail_times)]
     pub thumbnails: Option<ThumbnailTimes>,
+    /// What is made of each video, and how thumbnails look.
+    #[command(flatten)]
+    pub outputs: OutputArguments,
     /// Number of videos that are encoded side by side
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: Option<u8>,

@@ -18,7 +18,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{Destination, JobId, JobSpec},
     pipeline::intake,
-    preset::{Preset, built_in_presets},
+    preset::{KeyframeInterval, Preset, built_in_presets},
     settings::Settings,
     tools::cancel::CancelToken,
 };
@@ -48,6 +48,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         s3: super::args::S3Arguments::default(),
         keep: None,
         thumbnails: None,
+        outputs: super::args::OutputArguments::default(),
         jobs: None,
         surround: None,
         on_damage: None,
@@ -76,6 +77,9 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     let mut preset = preset(arguments.preset.as_deref().unwrap_or(&settings.preset))?;
     arguments.video.change(&mut preset).map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
     let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
+    if arguments.outputs.dense_iframes {
+        preset.keyframes = KeyframeInterval::OneSecond;
+    }
     if let Some(codec) = arguments.surround {
         preset.surround = Some(codec.into());
     }
@@ -87,11 +91,13 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     }
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
+    let outputs = arguments.outputs.resolve(&settings.outputs);
     let spec = |source| JobSpec {
         source,
         preset: preset.clone(),
         destination: destination.clone(),
         thumbnails: thumbnails.clone(),
+        outputs: outputs.clone(),
         operations: operations.clone(),
     };
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());

@@ -240,7 +240,7 @@ fn insert(transaction: &rusqlite::Transaction<'_>, events: &[Event]) -> rusqlite
 mod tests {
     use super::*;
     use crate::{
-        job::{Destination, JobId, JobSpec, Operations, ThumbnailTimes},
+        job::{Destination, JobId, JobSpec, Operations, Outputs, ThumbnailTimes},
         preset::find_preset,
     };
 
@@ -251,6 +251,7 @@ mod tests {
             preset: find_preset("quick").expect("a built-in preset"),
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),
+            outputs: Outputs::default(),
             operations: Operations::default(),
         };
         (id, Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH })

@@ -8,7 +8,7 @@ use crate::{
         dialogs::settings::SettingsSection,
         file_dialog::{PathPurpose, PickedPaths},
     },
-    job::JobId,
+    job::{JobId, OutputKind},
 };
 
 /// What a person did in the window.
@@ -26,6 +26,13 @@ pub enum Action {
     TrySampleClip,
     /// New files get this preset.
     ChoosePreset(String),
+    /// New files are made into this too, or not.
+    ChooseOutput {
+        /// What.
+        kind: OutputKind,
+        /// Whether it is made.
+        is_made: bool,
+    },
     /// New files go to the bucket, or only to the output folder.
     ChoosePublishToS3(bool),
     /// Open the settings at this place.

@@ -27,6 +27,9 @@ impl ReelpressApp {
             Action::Picked(picked) => self.take_picked(picked),
             Action::TrySampleClip => self.desktop.unpack_sample(self.folders.clone()),
             Action::ChoosePreset(preset) => self.change_settings(|settings| settings.preset = preset),
+            Action::ChooseOutput { kind, is_made } => {
+                self.change_settings(|settings| settings.outputs.set(kind, is_made));
+            }
             Action::ChoosePublishToS3(publishes) => self.change_settings(|settings| settings.publish_to_s3 = publishes),
             Action::OpenSettings(section) => {
                 let form = SettingsForm::new(&self.snapshot.settings, section);
@@ -93,6 +96,7 @@ impl ReelpressApp {
                 preset: preset.clone(),
                 destination: destination.clone(),
                 thumbnails: ThumbnailTimes::default(),
+                outputs: settings.outputs.clone(),
                 operations: Operations::default(),
             })
             .collect();

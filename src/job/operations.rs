@@ -106,6 +106,17 @@ pub enum Deinterlace {
     Never,
 }
 
+impl Deinterlace {
+    /// Whether fields are joined in a file that says of itself whether it is interlaced.
+    pub fn applies_to(self, says_interlaced: bool) -> bool {
+        match self {
+            Self::Automatic => says_interlaced,
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
 /// How much a filter does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -27,7 +27,9 @@ use encode::{
     Damage, EncodeSession,
     subtitles::{ReadSubtitles, read_subtitles},
 };
-use package::{FinishedStream, MULTIVARIANT_PLAYLIST, PackageError, Packager, images};
+use package::{
+    FinishedStream, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError, Packager, ReportedJob, images::ImageMaker,
+};
 use plan::EncodePlan;
 use progress::Reporter;
 use publish::{Place, Publisher};
@@ -35,7 +37,7 @@ use stream_folder::StreamFolder;
 
 use crate::{
     failure::{Failure, FailureKind},
-    job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage, UnpublishedStream},
+    job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream},
     media::SourceMedia,
     preset::OnDamage,
     tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
@@ -127,6 +129,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     let source = probe::probe(&spec.source, &request.toolbox, &request.cancel)
         .map_err(|error| error.into_failure().at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
+    check_tools(request)?;
     let plan = prepare::plan(request, &source, observer).map_err(|failure| failure.at(Stage::Probe))?;
 
     let folder = StreamFolder::create(spec.destination.local_folder(), &spec.source)
@@ -184,6 +187,17 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     }
     report.wall_time = started.elapsed();
     Ok(report)
+}
+
+/// What was asked for and this ffmpeg can't do is said before anything is made.
+fn check_tools(request: &JobRequest) -> Result<(), Failure> {
+    if request.spec.outputs.thumbnails.format == ThumbnailFormat::Webp && !request.toolbox.encoders.contains("libwebp")
+    {
+        let hint = "Choose JPEG for the thumbnails, or install an ffmpeg with libwebp, such as Debian's";
+        let headline = "This ffmpeg can't write thumbnails as WebP";
+        return Err(Failure::new(FailureKind::ToolMissing, headline, hint).at(Stage::Probe));
+    }
+    Ok(())
 }
 
 /// What came of encoding a plan.
@@ -268,15 +282,39 @@ fn encode_and_package(
     let damage = weigh_damage(&encoded.damage, &request.spec)?;
     reporter.finished(Stage::Encode);
     let failed = |error: PackageError| error.into_failure().at(Stage::Package);
-    images::write_images(&plan.pictures, work_folder, folder.path(), reporter).map_err(failed)?;
-    let ReadSubtitles { read, warnings } = read_subtitles(plan, &request.toolbox, work_folder, &request.cancel)
-        .map_err(|_| failed(PackageError::Cancelled))?;
-    for (rendition, cues) in read {
-        packager.add_subtitles(rendition, &cues).map_err(failed)?;
+    let images = ImageMaker {
+        work_folder,
+        stream_folder: folder.path(),
+        style: request.spec.outputs.thumbnails,
+        toolbox: &request.toolbox,
+        cancel: &request.cancel,
+        listener: reporter,
+    };
+    images.write(&plan.pictures).map_err(failed)?;
+    let ReadSubtitles { read: subtitles, warnings } =
+        read_subtitles(plan, &request.toolbox, work_folder, &request.cancel)
+            .map_err(|_| failed(PackageError::Cancelled))?;
+    for (rendition, cues) in &subtitles {
+        packager.add_subtitles(rendition, cues).map_err(failed)?;
     }
     packager.add_chapters().map_err(failed)?;
     let stream = packager.finish().map_err(failed)?;
-    Ok((stream, damage.into_iter().chain(warnings).collect()))
+    let maker = OutputMaker {
+        plan,
+        stream: &stream,
+        subtitles: &subtitles,
+        folder: folder.path(),
+        work_folder,
+        toolbox: &request.toolbox,
+        cancel: &request.cancel,
+        listener: reporter,
+    };
+    let left_out = maker.make(&request.spec.outputs).map_err(failed)?;
+    if request.spec.outputs.report {
+        let job = ReportedJob { source: &name, preset: &request.spec.preset.id };
+        maker.write_report(job, &reporter.finished_files()).map_err(failed)?;
+    }
+    Ok((stream, damage.into_iter().chain(warnings).chain(left_out).collect()))
 }
 
 /// A warning that says how much of a damaged source is lost, or the failure of the job where its preset wants that.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     JobRequest, Notice, Observer,
     check::{CheckError, CheckOptions, Judgement, Level, StreamPlace, Verdict, check},
-    package::{MULTIVARIANT_PLAYLIST, PackageError},
+    package::{MULTIVARIANT_PLAYLIST, PackageError, TRANSPORT_STREAM_FOLDER},
     plan::EncodePlan,
 };
 use crate::{
@@ -13,11 +13,25 @@ use crate::{
     job::Stage,
 };
 
-/// Reads the stream in `folder` again and judges it. It is measured by its boxes, of each segment once.
+/// Reads the stream in `folder` again and judges it, in all its forms of HLS. It is measured by its boxes, of each segment
+/// once.
 ///
 /// # Errors
 /// When it breaks a rule of level MUST, can't be read, or the job is cancelled.
 pub(super) fn verify(
+    request: &JobRequest,
+    plan: &EncodePlan,
+    folder: &Path,
+    observer: &dyn Observer,
+) -> Result<(), Failure> {
+    verify_playlist(request, plan, folder, observer)?;
+    if request.spec.outputs.transport_stream && plan.video_stream.is_some() {
+        verify_playlist(request, plan, &folder.join(TRANSPORT_STREAM_FOLDER), observer)?;
+    }
+    Ok(())
+}
+
+fn verify_playlist(
     request: &JobRequest,
     plan: &EncodePlan,
     folder: &Path,

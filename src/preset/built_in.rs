@@ -1,8 +1,8 @@
 //! The presets that come with the program.
 
 use super::{
-    BitRate, Crf, EncoderSpeed, HdrTreatment, InterlacedOutput, LadderChoice, OnDamage, Preset, RateControl, Rung,
-    VideoCodec, VideoSettings,
+    BitRate, Crf, EncoderSpeed, HdrTreatment, InterlacedOutput, KeyframeInterval, LadderChoice, OnDamage, Preset,
+    RateControl, Rung, VideoCodec, VideoSettings,
 };
 
 const RUNG_1080P: (u32, u64) = (1080, 5000);
@@ -51,6 +51,7 @@ fn preset(id: &str, name: &str, ladder: LadderChoice, video: VideoSettings) -> P
         video,
         audio_bitrate: BitRate::from_kilobits(128),
         surround: None,
+        keyframes: KeyframeInterval::TwoSeconds,
         on_damage: OnDamage::Warn,
         interlaced: InterlacedOutput::Frames,
     }

@@ -83,6 +83,9 @@ pub struct Preset {
     /// The codec of 5.1 renditions beside the stereo ones, for sources that have 5.1 or more; `None` for stereo alone.
     #[serde(default)]
     pub surround: Option<SurroundCodec>,
+    /// Time between keyframes, which is also that between the entries of the I-frame playlists.
+    #[serde(default)]
+    pub keyframes: KeyframeInterval,
     /// What happens when parts of a source can't be decoded.
     #[serde(default)]
     pub on_damage: OnDamage,
@@ -141,6 +144,27 @@ impl Preset {
         }
         let codecs: Vec<&str> = self.video.codecs.iter().map(|codec| codec.label()).collect();
         format!("{rungs}; {}", codecs.join(" and "))
+    }
+}
+
+/// Time between two keyframes. Segments are as long with each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyframeInterval {
+    /// Two seconds (Apple HLS Authoring Specification 1.13).
+    #[default]
+    TwoSeconds,
+    /// One second, for I-frame playlists as dense as Apple's HLS Authoring Specification (6.2) would have them.
+    OneSecond,
+}
+
+impl KeyframeInterval {
+    /// The interval in seconds.
+    pub fn seconds(self) -> u64 {
+        match self {
+            Self::TwoSeconds => 2,
+            Self::OneSecond => 1,
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! Files that are there whole or not at all.
 
-use std::{io::Write, path::Path};
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 /// Prefix of temporary names; files that begin so are never part of a stream.
 pub const TEMPORARY_PREFIX: &str = ".reelpress-";
@@ -12,16 +16,67 @@ pub const TEMPORARY_PREFIX: &str = ".reelpress-";
 /// What the system says when the folder or file can't be made, the disk is full, or the rename fails; the temporary
 /// file is removed then.
 pub fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY_PREFIX);
-    // Streams are served by other users' programs; tempfile's default of 0600 would hide them. The umask still applies.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    let mut unfinished = UnfinishedFile::begin(path)?;
+    unfinished.file().write_all(content)?;
+    unfinished.finish()
+}
+
+/// A file under a temporary name beside its final one. Dropping it removes it.
+#[derive(Debug)]
+pub struct UnfinishedFile {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl UnfinishedFile {
+    /// Begins the file that will be `path`. Makes the folder if it is missing.
+    ///
+    /// # Errors
+    /// What the system says when the folder or file can't be made.
+    pub fn begin(path: &Path) -> std::io::Result<Self> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(TEMPORARY_PREFIX);
+        // Streams are served by other users' programs; tempfile's default of 0600 would hide them. The umask still
+        // applies.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        Ok(Self { file: builder.tempfile_in(folder)?, path: path.to_owned() })
+    }
+
+    /// What to write to.
+    pub fn file(&mut self) -> &mut File {
+        self.file.as_file_mut()
+    }
+
+    /// Brings the content to the disk and gives the file its final name.
+    ///
+    /// # Errors
+    /// What the system says when the disk is full or the rename fails; the file is removed then.
+    pub fn finish(self) -> std::io::Result<()> {
+        self.file.as_file().sync_all()?;
+        self.file.persist(self.path).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+/// A hidden folder in `parent` for files in the making; removed with all it holds when dropped.
+///
+/// # Errors
+/// What the system says when it can't be made.
+pub fn temporary_folder(parent: &Path) -> std::io::Result<tempfile::TempDir> {
+    std::fs::create_dir_all(parent)?;
+    tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempdir_in(parent)
+}
+
+/// Gives a finished file on the same disk its final name, after its content has reached the disk. Makes the folder if
+/// it is missing.
+///
+/// # Errors
+/// What the system says.
+pub fn move_to(finished: &Path, path: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    File::open(finished)?.sync_all()?;
+    std::fs::rename(finished, path)
 }

@@ -8,6 +8,7 @@ mod check;
 mod encode_makes_a_stream;
 mod encoders;
 mod operations;
+mod outputs;
 mod pause;
 mod preview;
 mod probe;

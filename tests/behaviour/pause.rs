@@ -26,6 +26,7 @@ fn a_held_job_stands_still_and_ends_in_the_same_stream_after_it_goes_on() {
         preset: find_preset("quick").expect("a built-in preset"),
         destination: Destination::Folder(user.output()),
         thumbnails: ThumbnailTimes::default(),
+        outputs: reelpress::job::Outputs::default(),
         operations: Operations::default(),
     };
     engine.send(Command::AddJobs { specs: vec![spec] }).expect("the engine runs");

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     failure::FailureKind,
-    job::{Destination, Operations, Report, ThumbnailTimes},
+    job::{Destination, Operations, Outputs, Report, ThumbnailTimes},
     preset::find_preset,
 };
 
@@ -15,6 +15,7 @@ fn added(id: JobId, name: &str) -> Event {
         preset: find_preset("quick").expect("a built-in preset"),
         destination: Destination::Folder("out".into()),
         thumbnails: ThumbnailTimes::default(),
+        outputs: Outputs::default(),
         operations: Operations::default(),
     };
     Event::JobAdded { id, spec: Box::new(spec), at: at(1) }

@@ -157,6 +157,7 @@ impl SettingsForm {
             s3,
             publish_to_s3: self.publish_to_s3,
             preset: base.preset.clone(),
+            outputs: base.outputs.clone(),
             running_jobs: self.running_jobs.clamp(1, MOST_JOBS),
             appearance: self.appearance,
         })
@@ -204,6 +205,7 @@ fn filled(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::Outputs;
 
     fn settings() -> Settings {
         Settings {
@@ -218,6 +220,7 @@ mod tests {
             },
             publish_to_s3: true,
             preset: "quick".to_owned(),
+            outputs: Outputs { dash: true, ..Outputs::default() },
             running_jobs: 3,
             appearance: Appearance::Dark,
             ffmpeg: Some(PathBuf::from("/opt/ffmpeg")),

@@ -1,6 +1,6 @@
 //! The toolbar: what new files get, and the one button for the queue.
 
-use eframe::egui::{self, Align, Layout, Popup, Response, RichText, Ui};
+use eframe::egui::{self, Align, Layout, Popup, PopupCloseBehavior, Response, RichText, Ui};
 
 use crate::{
     engine::{Command, Snapshot},
@@ -13,7 +13,7 @@ use crate::{
         widgets::{Button, icon_button},
         wording,
     },
-    job::JobState,
+    job::{JobState, OutputKind},
     preset::built_in_presets,
 };
 
@@ -80,6 +80,7 @@ fn left_part(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, (has_room, acti
     }
     divider(ui);
     preset_picker(ui, snapshot, actions);
+    outputs_picker(ui, snapshot, actions);
     destination_picker(ui, snapshot, view, actions);
 }
 
@@ -98,6 +99,27 @@ fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
             let is_chosen = chosen.is_some_and(|chosen| chosen.id == preset.id);
             if menu_choice(ui, is_chosen, &preset.name, &preset.summary()).clicked() {
                 actions.push(Action::ChoosePreset(preset.id.clone()));
+            }
+        }
+    });
+}
+
+/// HLS with fMP4 segments is always made; what is made beside it can be chosen.
+fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+    let outputs = &snapshot.settings.outputs;
+    let others = OutputKind::ALL.into_iter().filter(|kind| outputs.includes(*kind)).count();
+    let label = if others == 0 { "HLS".to_owned() } else { format!("HLS + {others}") };
+    let response = Button::new(&label).picker("Outputs").max_width(120.0).show(ui);
+    let response = response.on_hover_text(format!("Outputs: {}", outputs.summary()));
+    let popup = Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Outputs");
+    // Several can be chosen in one go.
+    popup.close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
+        ui.set_width(380.0_f32.min(ui.ctx().content_rect().width() - 2.0 * theme::SIDE_MARGIN));
+        ui.spacing_mut().item_spacing.y = 0.0;
+        for kind in OutputKind::ALL {
+            let is_made = outputs.includes(kind);
+            if menu_check(ui, is_made, kind.label(), kind.explanation()).clicked() {
+                actions.push(Action::ChooseOutput { kind, is_made: !is_made });
             }
         }
     });
@@ -149,6 +171,15 @@ pub fn menu_entry(ui: &mut Ui, words: &str) -> Response {
 
 /// A line of a menu that is one of several choices, with a weak explanation.
 fn menu_choice(ui: &mut Ui, is_chosen: bool, words: &str, explanation: &str) -> Response {
+    marked_entry(ui, (is_chosen, egui::Role::MenuItemRadio), words, explanation)
+}
+
+/// A line of a menu that is chosen or not by itself, with a weak explanation.
+fn menu_check(ui: &mut Ui, is_chosen: bool, words: &str, explanation: &str) -> Response {
+    marked_entry(ui, (is_chosen, egui::Role::MenuItemCheckBox), words, explanation)
+}
+
+fn marked_entry(ui: &mut Ui, (is_chosen, role): (bool, egui::Role), words: &str, explanation: &str) -> Response {
     let palette = theme::palette(ui);
     let explanation = RichText::new(explanation).font(theme::facts()).color(palette.weak);
     let ink = if is_chosen { palette.text } else { egui::Color32::TRANSPARENT };
@@ -157,7 +188,6 @@ fn menu_choice(ui: &mut Ui, is_chosen: bool, words: &str, explanation: &str) -> 
         .font(egui::FontId::new(14.0, theme::fonts::icon_family(icon::CHOSEN)));
     let button = egui::Button::new((mark, words)).right_text(explanation).frame_when_inactive(false);
     let response = ui.add(button.min_size(egui::vec2(ui.available_width(), theme::ICON_HIT)));
-    let role = egui::Role::MenuItemRadio;
     response.widget_info(|| egui::WidgetInfo::selected(role, true, is_chosen, words));
     response
 }

@@ -124,6 +124,23 @@ fn the_sample_clip_is_unpacked_and_added() {
 }
 
 #[test]
+fn several_outputs_are_picked_in_one_go() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Outputs: HLS");
+    for (name, summary) in [("DASH", "HLS, DASH"), ("MP4 files", "HLS, DASH, MP4 files")] {
+        window.press(name);
+        let asked = window.asked();
+        let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?}") };
+        assert_eq!(settings.outputs.summary(), summary);
+        window.happens(Event::SettingsChanged { settings: settings.clone() });
+    }
+    window.key(Modifiers::NONE, Key::Escape);
+    assert!(window.shows("Outputs: HLS + 2"));
+    drop_files(&mut window, &["/films/a.mp4"]);
+    assert_eq!(added(&window)[0].outputs.summary(), "HLS, DASH, MP4 files");
+}
+
+#[test]
 fn the_preset_is_picked_from_the_toolbar() {
     let mut window = Window::open(states::Story::begin().snapshot);
     window.press("Preset: Web HLS");

@@ -8,8 +8,8 @@ use crate::{
     engine::{Event, Snapshot, ToolStatus},
     failure::{Failure, FailureKind},
     job::{
-        Destination, FileReport, JobId, JobSpec, Operations, Progress, RenditionProgress, RenditionReport, Report,
-        S3Location, Stage, StageState, ThumbnailTimes,
+        Destination, FileReport, JobId, JobSpec, Operations, Outputs, Progress, RenditionProgress, RenditionReport,
+        Report, S3Location, Stage, StageState, ThumbnailTimes,
     },
     media::{AudioStream, Colour, FrameRate, PictureSize, ScanType, SourceMedia, VideoStream},
     pipeline::plan::{PlanSummary, RenditionSummary},
@@ -106,6 +106,7 @@ pub fn spec(name: &str, destination: Destination) -> JobSpec {
         preset: find_preset("web-hls").unwrap(),
         destination,
         thumbnails: ThumbnailTimes::default(),
+        outputs: Outputs::default(),
         operations: Operations::default(),
     }
 }

@@ -1,6 +1,10 @@
 //! Reads a stream: every playlist, every segment once, each in its turn, so that memory holds one segment at a time.
 
-use std::{collections::BTreeMap, io::Write, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::{Read, Seek, Write},
+    path::Path,
+};
 
 use super::{
     CheckError,
@@ -29,6 +33,9 @@ const MOST_PLAYLISTS: usize = 500;
 const MOST_SEGMENTS: usize = 200_000;
 /// Bytes of the first segment that ffprobe gets to tell a format.
 const FORMAT_BYTES: u64 = 4 << 20;
+
+/// Two packets of a transport stream are enough to know it.
+const TRANSPORT_TABLES_BYTES: u64 = 2 * 188;
 
 /// Reads one stream.
 pub(super) struct Reader<'a> {
@@ -172,12 +179,15 @@ impl Reader<'_> {
                 .map_err(|error| Unmeasurable(error.to_string()))
                 .and_then(|mut opened| {
                     let headers = opened.headers.take();
-                    Ok((init::read(&mut *opened.content, opened.bytes)?, headers))
+                    if rendition.media.i_frames_only && holds_transport_tables(&mut opened)? {
+                        return Ok((None, headers));
+                    }
+                    Ok((Some(init::read(&mut *opened.content, opened.bytes)?), headers))
                 });
             match read {
                 Ok((init, headers)) => {
                     self.judge_headers(&address, headers.as_ref());
-                    rendition.inits.push(Some(init));
+                    rendition.inits.push(init);
                 }
                 Err(problem) => {
                     self.ledger.broken(Rule::InitSegment, &address, problem.to_string());
@@ -321,6 +331,15 @@ impl Reader<'_> {
     fn still_wanted(&self) -> Result<(), CheckError> {
         if self.cancel.is_cancelled() { Err(CheckError::Cancelled) } else { Ok(()) }
     }
+}
+
+/// Whether this begins with the tables of a transport stream, which EXT-X-MAP of an I-frame playlist may name. Leaves the
+/// content at its first byte.
+fn holds_transport_tables(opened: &mut Opened) -> Result<bool, Unmeasurable> {
+    let mut beginning = Vec::new();
+    (&mut opened.content).take(TRANSPORT_TABLES_BYTES).read_to_end(&mut beginning)?;
+    opened.content.rewind()?;
+    Ok(transport_stream::container_of(&beginning) == Some(Container::TransportStream))
 }
 
 /// A file that is gone when the handle is dropped.

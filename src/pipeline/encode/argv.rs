@@ -7,8 +7,8 @@ use crate::{
     media::PictureSize,
     pipeline::{
         hardware::VAAPI_DEVICE,
-        package::images::PICTURE_PATTERN,
-        plan::{AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan},
+        package::{SHEET_PATTERN, images::PICTURE_PATTERN},
+        plan::{AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan, StoryboardPlan},
     },
     preset::{HardwareFamily, InterlacedOutput},
 };
@@ -58,12 +58,22 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
     push(&["-f", "mp4", "-video_track_timescale", &plan.timing.timescale.to_string()]);
     push(&["-movflags", "+empty_moov+default_base_moof+negative_cts_offsets+delay_moov"]);
     push(&["-frag_duration", &FRAGMENT_MICROSECONDS.to_string(), "-flush_packets", "1", "pipe:1"]);
-    if !plan.pictures.pictures.is_empty() {
+    if takes_pictures(plan) {
         push(&["-map", "[pictures]", "-fps_mode", "passthrough", "-c:v", "mjpeg", "-q:v", "2"]);
         push(&["-f", "image2", "-atomic_writing", "1"]);
         arguments.push(file_url(&work_folder.join(PICTURE_PATTERN)));
     }
+    if plan.storyboard.is_some() {
+        let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
+        push(&["-map", "[storyboard]", "-fps_mode", "passthrough", "-c:v", "mjpeg", "-q:v", "4"]);
+        push(&["-f", "image2", "-atomic_writing", "1"]);
+        arguments.push(file_url(&work_folder.join(SHEET_PATTERN)));
+    }
     arguments
+}
+
+fn takes_pictures(plan: &EncodePlan) -> bool {
+    !plan.pictures.pictures.is_empty()
 }
 
 /// All arguments of the first of two passes, which writes nothing but its notes into `work_folder`.
@@ -81,7 +91,7 @@ pub fn first_pass_arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsStri
 }
 
 fn without_pictures(plan: &EncodePlan) -> EncodePlan {
-    EncodePlan { pictures: PicturePlan::default(), ..plan.clone() }
+    EncodePlan { pictures: PicturePlan::default(), storyboard: None, ..plan.clone() }
 }
 
 fn pass(number: &str, work_folder: &Path) -> [OsString; 4] {
@@ -138,9 +148,10 @@ fn filter_graph(plan: &EncodePlan) -> String {
 /// The pictures of all renditions, and those that are set aside.
 fn picture_chains(plan: &EncodePlan) -> Vec<String> {
     let mut chains = cascade::chains(plan);
-    if !plan.pictures.pictures.is_empty() {
+    if takes_pictures(plan) {
         chains.push(pictures_chain(plan));
     }
+    chains.extend(plan.storyboard.as_ref().map(storyboard_chain));
     chains
 }
 
@@ -215,13 +226,22 @@ pub(super) fn label_filter(label: &ColourLabel) -> String {
     format!("setparams=color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}:range=tv")
 }
 
-/// Chosen frames, in the colours of JPEG: full range, the matrix of BT.601.
+/// The colours of JPEG: full range, the matrix of BT.601.
+const JPEG_COLOURS: &str = "in_range=tv:out_range=pc:out_color_matrix=bt601,format=yuvj420p";
+
+/// Sheets of small pictures; the last one is finished when the source ends.
+fn storyboard_chain(storyboard: &StoryboardPlan) -> String {
+    let StoryboardPlan { interval_frames, tile, columns, rows } = storyboard;
+    format!(
+        "[board]select='not(mod(n,{interval_frames}))',scale={}:{}:flags=area:{JPEG_COLOURS},tile={columns}x{rows}[storyboard]",
+        tile.width, tile.height
+    )
+}
+
+/// Chosen frames.
 fn pictures_chain(plan: &EncodePlan) -> String {
     let frames: Vec<String> = plan.pictures.pictures.iter().map(|picture| format!("eq(n,{})", picture.frame)).collect();
-    format!(
-        "[p]select='{}',scale=in_range=tv:out_range=pc:out_color_matrix=bt601,format=yuvj420p[pictures]",
-        frames.join("+")
-    )
+    format!("[p]select='{}',scale={JPEG_COLOURS}[pictures]", frames.join("+"))
 }
 
 /// The sound of a rendition as it will be heard but for its loudness: drawn to 0, mixed down, trimmed.
@@ -260,7 +280,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        job::{Destination, JobSpec, ThumbnailTimes},
+        job::{Destination, JobSpec, Outputs, ThumbnailTimes},
         media::{AudioStream, Colour, FrameRate, PictureSize, ScanType, SourceMedia, VideoStream},
         preset::find_preset,
     };
@@ -309,6 +329,7 @@ mod tests {
             preset: find_preset("quick").expect("a built-in preset"),
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),
+            outputs: Outputs::default(),
             operations: crate::job::Operations::default(),
         };
         let source = SourceMedia { video: vec![video], audio: vec![audio], ..SourceMedia::default() };
@@ -358,6 +379,6 @@ mod tests {
         let arguments = arguments(&plan("a.mp4", |_| {}), Path::new("/work"));
         let text: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
         assert!(text.windows(2).any(|pair| pair[0] == "-force_key_frames" && pair[1] == "expr:not(mod(n,60))"));
-        assert!(text.windows(2).any(|pair| pair[0] == "-maxrate:v:1" && pair[1] == "960000"));
+        assert!(text.windows(2).any(|pair| pair[0] == "-maxrate:v:1" && pair[1] == "800000"));
     }
 }

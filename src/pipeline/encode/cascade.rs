@@ -14,7 +14,8 @@ struct Step {
     renditions: Vec<usize>,
 }
 
-/// The chains that end in `[v0]`, `[v1]` and so on, and in `[p]` if pictures are taken.
+/// The chains that end in `[v0]`, `[v1]` and so on, in `[p]` if pictures are taken, and in `[board]`
+/// if there is a storyboard.
 pub(super) fn chains(plan: &EncodePlan) -> Vec<String> {
     let Some(stream) = plan.video_stream else { return Vec::new() };
     let ranges = ranges(plan);
@@ -92,6 +93,9 @@ fn push_cascade(
         }
         if number == 0 && is_first_cascade && !plan.pictures.pictures.is_empty() {
             outputs.push("[p]".to_owned());
+        }
+        if number == 0 && is_first_cascade && plan.storyboard.is_some() {
+            outputs.push("[board]".to_owned());
         }
         if outputs.len() > 1 {
             filters.push(format!("split={}", outputs.len()));

@@ -60,11 +60,17 @@ fn time(text: &str) -> Option<Duration> {
 
 /// The WebVTT file of the segment from `start` to `end`.
 pub fn segment(cues: &[Cue], start: Duration, end: Duration) -> String {
-    let mut text = HEADER.to_owned();
-    for cue in cues.iter().filter(|cue| cue.start < end && cue.end > start) {
-        text.push_str(&format!("\n{} --> {}\n{}\n", clock(cue.start), clock(cue.end), cue.text));
-    }
-    text
+    let shown = cues.iter().filter(|cue| cue.start < end && cue.end > start);
+    std::iter::once(HEADER.to_owned()).chain(shown.map(block)).collect()
+}
+
+/// All cues as one WebVTT file.
+pub fn whole(cues: &[Cue]) -> String {
+    std::iter::once("WEBVTT\n".to_owned()).chain(cues.iter().map(block)).collect()
+}
+
+fn block(cue: &Cue) -> String {
+    format!("\n{} --> {}\n{}\n", clock(cue.start), clock(cue.end), cue.text)
 }
 
 /// The chapters as a WebVTT file for a `<track kind="chapters">`: a cue for each, from 0 on like the stream.

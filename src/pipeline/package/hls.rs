@@ -17,6 +17,8 @@ use crate::{
 
 /// What EXT-X-MAP with fMP4 needs in the eyes of players (6 by the letter of rfc8216bis 8).
 const PLAYLIST_VERSION: usize = 7;
+/// What variants without EXT-X-MEDIA need; 4 is what EXT-X-I-FRAME-STREAM-INF came with (rfc8216bis 8).
+const MUXED_MULTIVARIANT_VERSION: usize = 4;
 /// Group of the subtitle renditions.
 const SUBTITLE_GROUP: &str = "subtitles";
 /// The variant nearest to this average rate is listed first, as many players start with it (Apple HLS Authoring
@@ -161,7 +163,7 @@ fn init_map() -> Map {
     Map { uri: INIT_SEGMENT.to_owned(), ..Map::default() }
 }
 
-fn write_media(playlist: &MediaPlaylist) -> String {
+pub(super) fn write_media(playlist: &MediaPlaylist) -> String {
     m3u8_rs::WRITE_OPT_FLOAT_PRECISION.store(DURATION_DIGITS, Ordering::Relaxed);
     let mut text = Vec::new();
     // Writing to memory can't fail, and the writer makes text.
@@ -220,6 +222,15 @@ pub struct AudioTrack {
     pub rates: MeasuredRates,
 }
 
+/// A subtitle rendition, which every variant refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubtitleTrack<'a> {
+    /// What it is.
+    pub rendition: &'a SubtitleRendition,
+    /// Its rates.
+    pub rates: MeasuredRates,
+}
+
 impl AudioGroup {
     /// The rates that a variant adds for its sound: those of the heaviest track (rfc8216bis 4.4.6.2).
     fn rates(&self) -> MeasuredRates {
@@ -243,25 +254,14 @@ impl AudioGroup {
 pub fn multivariant_playlist(
     videos: &[VideoVariant],
     audio: &[AudioGroup],
-    subtitles: &[&SubtitleRendition],
+    subtitles: &[SubtitleTrack<'_>],
     frame_rate: FrameRate,
 ) -> String {
-    let mut ordered: Vec<&VideoVariant> = videos.iter().collect();
-    ordered.sort_by_key(|video| std::cmp::Reverse(video.rates.average_bps));
-    let sound_bps = audio.first().map_or(0, |group| group.rates().average_bps);
-    let distance = |video: &VideoVariant| (video.rates.average_bps + sound_bps).abs_diff(FIRST_VARIANT_BITS_PER_SECOND);
-    // Players start with the first one before they have chosen among the codecs.
-    if let Some(first) = (0..ordered.len()).min_by_key(|index| (!ordered[*index].is_common, distance(ordered[*index])))
-    {
-        let video = ordered.remove(first);
-        ordered.insert(0, video);
-    }
+    let ordered = in_order(videos, audio.first().map_or(0, |group| group.rates().average_bps));
     let has_hdr = ordered.iter().any(|video| video.range != DynamicRange::Sdr);
     let variant = |video: &VideoVariant, group: Option<&AudioGroup>| {
         let mut attributes = range_attribute(video.range, has_hdr);
-        // The crate writes a rate without its three decimals.
-        let rate = format!("{:.3}", frame_rate.per_second());
-        attributes.insert("FRAME-RATE".to_owned(), QuotedOrUnquoted::Unquoted(rate));
+        attributes.extend([rate_attribute(frame_rate)]);
         VariantStream { other_attributes: Some(attributes), ..video_variant(video, group) }
     };
     let groups: Vec<Option<&AudioGroup>> = if audio.is_empty() { vec![None] } else { audio.iter().map(Some).collect() };
@@ -269,7 +269,13 @@ pub fn multivariant_playlist(
         groups.iter().flat_map(|group| ordered.iter().map(|video| variant(video, *group))).collect();
     variants.extend(audio.first().and_then(audio_variant));
     if !subtitles.is_empty() {
-        variants.iter_mut().for_each(|variant| variant.subtitles = Some(SUBTITLE_GROUP.to_owned()));
+        let heaviest = |rate: fn(&MeasuredRates) -> u64| subtitles.iter().map(|track| rate(&track.rates)).max();
+        for variant in &mut variants {
+            variant.subtitles = Some(SUBTITLE_GROUP.to_owned());
+            variant.bandwidth += heaviest(|rates| rates.peak_bps).unwrap_or(0);
+            variant.average_bandwidth =
+                variant.average_bandwidth.map(|average| average + heaviest(|rates| rates.average_bps).unwrap_or(0));
+        }
     }
     variants.extend(ordered.iter().filter_map(|video| {
         let attributes = Some(range_attribute(video.range, has_hdr)).filter(|attributes| !attributes.is_empty());
@@ -279,10 +285,55 @@ pub fn multivariant_playlist(
     let playlist = MasterPlaylist {
         version: Some(PLAYLIST_VERSION),
         independent_segments: true,
-        alternatives: sound.chain(subtitles.iter().map(|track| subtitle_alternative(track))).collect(),
+        alternatives: sound.chain(subtitles.iter().map(|track| subtitle_alternative(track.rendition))).collect(),
         variants,
         ..MasterPlaylist::default()
     };
+    write_multivariant(&playlist)
+}
+
+/// The multivariant playlist of renditions that hold their sound in the same segments, whose rates thus include it.
+pub(super) fn muxed_multivariant_playlist(
+    videos: &[VideoVariant],
+    sound_codecs: Option<&str>,
+    frame_rate: FrameRate,
+) -> String {
+    let ordered = in_order(videos, 0);
+    let with_sound = |video: &VideoVariant| {
+        let codecs = sound_codecs.map_or_else(|| video.codecs.clone(), |sound| format!("{},{sound}", video.codecs));
+        let other_attributes = Some(HashMap::from([rate_attribute(frame_rate)]));
+        VariantStream { codecs: Some(codecs), other_attributes, ..video_variant(video, None) }
+    };
+    let mut variants: Vec<VariantStream> = ordered.iter().map(|video| with_sound(video)).collect();
+    variants.extend(ordered.iter().filter_map(|video| i_frame_variant(video)));
+    write_multivariant(&MasterPlaylist {
+        version: Some(MUXED_MULTIVARIANT_VERSION),
+        independent_segments: true,
+        variants,
+        ..MasterPlaylist::default()
+    })
+}
+
+/// A middle variant that starts fast, then the rest in falling order (Apple HLS Authoring Specification 1.32). It is in the
+/// common codec: players start with the first one before they have chosen among the codecs.
+fn in_order(videos: &[VideoVariant], sound_bps: u64) -> Vec<&VideoVariant> {
+    let mut ordered: Vec<&VideoVariant> = videos.iter().collect();
+    ordered.sort_by_key(|video| std::cmp::Reverse(video.rates.average_bps));
+    let distance = |video: &VideoVariant| (video.rates.average_bps + sound_bps).abs_diff(FIRST_VARIANT_BITS_PER_SECOND);
+    if let Some(first) = (0..ordered.len()).min_by_key(|index| (!ordered[*index].is_common, distance(ordered[*index])))
+    {
+        let video = ordered.remove(first);
+        ordered.insert(0, video);
+    }
+    ordered
+}
+
+/// FRAME-RATE; the crate writes a rate without its three decimals.
+fn rate_attribute(frame_rate: FrameRate) -> (String, QuotedOrUnquoted) {
+    ("FRAME-RATE".to_owned(), QuotedOrUnquoted::Unquoted(format!("{:.3}", frame_rate.per_second())))
+}
+
+fn write_multivariant(playlist: &MasterPlaylist) -> String {
     let mut text = Vec::new();
     // Writing to memory can't fail, and the writer makes text.
     let _ = playlist.write_to(&mut text);
@@ -385,89 +436,4 @@ fn resolution(size: PictureSize) -> Resolution {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn segment(duration_ticks: u64, bytes: u64) -> SegmentEntry {
-        let keyframe = KeyframeRange { offset: 24, length: 1000, duration_ticks };
-        SegmentEntry { duration_ticks, bytes, keyframes: vec![keyframe] }
-    }
-
-    #[test]
-    fn a_growing_playlist_is_an_event_and_a_finished_one_is_vod() {
-        let segments = [segment(76_800, 10), segment(12_800, 5)];
-        let growing = media_playlist(&segments[..1], 12_800, 6, Growth::Growing);
-        assert_eq!(
-            growing,
-            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:6\n\
-             #EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:6.000000,\nsegment_00000.m4s\n"
-        );
-        let finished = media_playlist(&segments, 12_800, 6, Growth::Finished);
-        assert!(
-            finished.contains("VOD") && finished.ends_with("#EXTINF:1.000000,\nsegment_00001.m4s\n#EXT-X-ENDLIST\n")
-        );
-        let media_of = |text: &str| text.lines().skip(5).map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(media_of(&finished)[..3], media_of(&growing)[..], "entries are only appended to");
-    }
-
-    #[test]
-    fn keyframes_are_byte_ranges() {
-        let text = i_frame_playlist(&[segment(60_060, 10)], 30_000, 6);
-        assert!(text.contains("#EXT-X-I-FRAMES-ONLY\n"));
-        assert!(text.contains("#EXT-X-BYTERANGE:1000@24\n#EXTINF:2.002000,\nsegment_00000.m4s\n"), "{text}");
-    }
-
-    #[test]
-    fn the_peak_is_of_runs_between_half_and_one_and_a_half_target_durations() {
-        // A last segment of 1 s is no run of its own.
-        let rates = measure(&[(6.0, 750_000), (6.0, 1_500_000), (1.0, 900_000)], 6);
-        assert_eq!(rates.peak_bps, ((1_500_000 + 900_000) * 8_u64).div_ceil(7));
-        assert_eq!(rates.average_bps, 3_150_000 * 8 / 13 + 1);
-        assert_eq!(measure(&[(1.0, 1000)], 6).peak_bps, 8000);
-        assert_eq!(measure(&[], 6), MeasuredRates::default());
-    }
-
-    #[test]
-    fn the_multivariant_playlist_lists_a_middle_variant_first_and_the_rest_falling() {
-        let video = |name: &str, height: u32, average_bps: u64| VideoVariant {
-            name: name.to_owned(),
-            codecs: "avc1.64001f".to_owned(),
-            size: PictureSize { width: height * 16 / 9, height },
-            range: DynamicRange::Sdr,
-            is_common: true,
-            rates: MeasuredRates { peak_bps: average_bps + 1000, average_bps },
-            i_frame_rates: Some(MeasuredRates { peak_bps: 100, average_bps: 90 }),
-        };
-        let track = |folder: &str, codecs: &str, channels: u32, rate: u64| AudioTrack {
-            folder: folder.to_owned(),
-            codecs: codecs.to_owned(),
-            channels,
-            language: "de".to_owned(),
-            name: "Director\"s\ncut".to_owned(),
-            is_default: true,
-            is_autoselect: true,
-            describes_video: false,
-            rates: MeasuredRates { peak_bps: rate + 2000, average_bps: rate },
-        };
-        let stereo = AudioGroup { id: "stereo", tracks: vec![track("audio", "mp4a.40.2", 2, 128_000)] };
-        let surround = AudioGroup { id: "surround", tracks: vec![track("audio-surround", "ec-3", 6, 384_000)] };
-        let videos = [video("1080p", 1080, 5_000_000), video("720p", 720, 3_000_000), video("480p", 480, 1_500_000)];
-        let text =
-            multivariant_playlist(&videos, std::slice::from_ref(&stereo), &[], FrameRate::new(30000, 1001).unwrap());
-        let uris: Vec<&str> = text.lines().filter(|line| line.ends_with("playlist.m3u8")).collect();
-        assert_eq!(uris, ["480p/playlist.m3u8", "1080p/playlist.m3u8", "720p/playlist.m3u8", "audio/playlist.m3u8"]);
-        assert!(
-            text.contains("BANDWIDTH=5131000,AVERAGE-BANDWIDTH=5128000,CODECS=\"avc1.64001f,mp4a.40.2\""),
-            "{text}"
-        );
-        assert!(text.contains("FRAME-RATE=29.970") && text.contains("CLOSED-CAPTIONS=NONE"));
-        assert!(text.contains("NAME=\"Director s cut\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\""), "{text}");
-        assert_eq!(text.matches("#EXT-X-I-FRAME-STREAM-INF:").count(), 3);
-        assert!(m3u8_rs::parse_master_playlist_res(text.as_bytes()).is_ok());
-        let both = multivariant_playlist(&videos, &[stereo, surround], &[], FrameRate::FALLBACK);
-        assert_eq!(both.matches("\n480p/playlist.m3u8").count(), 2, "{both}");
-        assert!(both.contains("BANDWIDTH=5387000,AVERAGE-BANDWIDTH=5384000,CODECS=\"avc1.64001f,ec-3\""), "{both}");
-        assert!(both.contains("GROUP-ID=\"surround\",LANGUAGE=\"de\"") && both.contains("CHANNELS=\"6\""), "{both}");
-        assert_eq!(both.matches("#EXT-X-I-FRAME-STREAM-INF:").count(), 3);
-    }
-}
+mod tests;

@@ -1,15 +1,33 @@
 //! Poster and thumbnails, out of the frames that the encode set aside.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use image::{DynamicImage, ImageReader, codecs::jpeg::JpegEncoder, imageops::FilterType};
 
 use super::{FileListener, IMAGES_FOLDER, PackageError};
-use crate::{job::FileReport, pipeline::plan::PicturePlan, tools::atomic_file};
+use crate::{
+    job::{FileReport, ThumbnailFormat, ThumbnailStyle},
+    pipeline::plan::PicturePlan,
+    tools::{
+        atomic_file,
+        cancel::CancelToken,
+        child::{self, ChildError},
+        ffmpeg::Toolbox,
+    },
+};
 
-/// Thumbnails are at most this long on their longer side.
+/// Thumbnails whose width is not given are at most this long on their longer side.
 const THUMBNAIL_LONG_SIDE: u32 = 640;
 const JPEG_QUALITY: u8 = 85;
+/// On libwebp's scale; looks like the JPEG files.
+const WEBP_QUALITY: &str = "82";
+/// Time for one picture; generous for a busy machine.
+const WEBP_LIMIT: Duration = Duration::from_secs(60);
 /// Pictures are judged at this size.
 const JUDGED_LONG_SIDE: u32 = 320;
 /// Darker than this on average (of 255) counts as black.
@@ -24,35 +42,100 @@ fn picture_path(work_folder: &Path, index: usize) -> PathBuf {
     work_folder.join(format!("picture_{:04}.jpg", index + 1))
 }
 
-/// Writes `images/poster.jpg` and `images/thumbnail_N.jpg` into the stream's folder. Frames that the source turned out
-/// not to have are left out.
-///
-/// # Errors
-/// When a file can't be written. A picture that can't be read is left out.
-pub fn write_images(
-    plan: &PicturePlan,
-    work_folder: &Path,
-    stream_folder: &Path,
-    listener: &dyn FileListener,
-) -> Result<(), PackageError> {
-    let mut best: Option<(f64, usize)> = None;
-    for (index, planned) in plan.pictures.iter().enumerate() {
-        let Some(picture) = read(&picture_path(work_folder, index)) else { continue };
-        let score = poster_score(&picture);
-        if best.is_none_or(|(highest, _)| score > highest) {
-            best = Some((score, index));
+/// Writes poster and thumbnails.
+pub struct ImageMaker<'a> {
+    /// Where the encode has set frames aside.
+    pub work_folder: &'a Path,
+    /// The stream's folder.
+    pub stream_folder: &'a Path,
+    /// How thumbnails are written.
+    pub style: ThumbnailStyle,
+    /// The programs to drive.
+    pub toolbox: &'a Toolbox,
+    /// Ends it.
+    pub cancel: &'a CancelToken,
+    /// Is told of finished files.
+    pub listener: &'a dyn FileListener,
+}
+
+impl ImageMaker<'_> {
+    /// Writes `images/poster.jpg` and `images/thumbnail_N.jpg` (or `.webp`) into the stream's folder. Frames that the
+    /// source turned out not to have are left out.
+    ///
+    /// # Errors
+    /// When a file can't be written or WebP not encoded. A picture that can't be read is left out.
+    pub fn write(&self, plan: &PicturePlan) -> Result<(), PackageError> {
+        let mut best: Option<(f64, usize)> = None;
+        for (index, planned) in plan.pictures.iter().enumerate() {
+            let path = picture_path(self.work_folder, index);
+            let Some(picture) = read(&path) else { continue };
+            let score = poster_score(&picture);
+            if best.is_none_or(|(highest, _)| score > highest) {
+                best = Some((score, index));
+            }
+            if let Some(number) = planned.thumbnail {
+                let content = match self.style.format {
+                    ThumbnailFormat::Jpeg => jpeg(&smaller(&picture, self.style.width)),
+                    ThumbnailFormat::Webp => {
+                        self.webp(&path, thumbnail_size((picture.width(), picture.height()), self.style.width))?
+                    }
+                };
+                let extension = self.style.format.extension();
+                self.write_file(&format!("{IMAGES_FOLDER}/thumbnail_{number}.{extension}"), &content)?;
+            }
         }
-        if let Some(number) = planned.thumbnail {
-            let path = format!("{IMAGES_FOLDER}/thumbnail_{number}.jpg");
-            write(stream_folder, &path, &jpeg(&smaller(&picture, THUMBNAIL_LONG_SIDE)), listener)?;
+        if let Some((_, index)) = best
+            && let Ok(poster) = std::fs::read(picture_path(self.work_folder, index))
+        {
+            self.write_file(&format!("{IMAGES_FOLDER}/poster.jpg"), &poster)?;
         }
+        Ok(())
     }
-    if let Some((_, index)) = best
-        && let Ok(poster) = std::fs::read(picture_path(work_folder, index))
-    {
-        write(stream_folder, &format!("{IMAGES_FOLDER}/poster.jpg"), &poster, listener)?;
+
+    /// Lets ffmpeg write a picture as WebP in this size.
+    fn webp(&self, picture: &Path, (width, height): (u32, u32)) -> Result<Vec<u8>, PackageError> {
+        let made = picture.with_extension("webp");
+        let url = |path: &Path| {
+            let mut url = OsString::from("file:");
+            url.push(path);
+            url
+        };
+        let mut command = Command::new(&self.toolbox.ffmpeg);
+        command.args(["-hide_banner", "-nostdin", "-v", "error", "-y", "-protocol_whitelist", "file", "-i"]);
+        command.arg(url(picture)).args(["-vf", &format!("scale={width}:{height}"), "-frames:v", "1"]);
+        command.args(["-c:v", "libwebp", "-quality", WEBP_QUALITY, "-f", "webp"]).arg(url(&made));
+        let failed = |detail: String| PackageError::Remux { output: "A thumbnail in WebP", detail };
+        let output = child::run_to_end(command, WEBP_LIMIT, self.cancel).map_err(|error| match error {
+            ChildError::Cancelled => PackageError::Cancelled,
+            other => failed(other.to_string()),
+        })?;
+        if !output.status.success() {
+            return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+        std::fs::read(&made).map_err(|error| PackageError::unreadable(&made, &error))
     }
-    Ok(())
+
+    fn write_file(&self, path: &str, content: &[u8]) -> Result<(), PackageError> {
+        if content.is_empty() {
+            return Ok(());
+        }
+        let full = self.stream_folder.join(path);
+        atomic_file::write(&full, content).map_err(|source| PackageError::Write { path: full, source })?;
+        self.listener.file_finished(FileReport { path: path.to_owned(), bytes: content.len() as u64 }, None);
+        Ok(())
+    }
+}
+
+/// Size of a thumbnail of a picture of this size: never larger than it.
+fn thumbnail_size((width, height): (u32, u32), wanted_width: Option<u32>) -> (u32, u32) {
+    let long = width.max(height).max(1);
+    let scale = match wanted_width {
+        Some(wanted) => f64::from(wanted) / f64::from(width.max(1)),
+        None => f64::from(THUMBNAIL_LONG_SIDE) / f64::from(long),
+    };
+    let scale = scale.min(1.0);
+    let side = |pixels: u32| ((f64::from(pixels) * scale).round() as u32).max(1);
+    (side(width), side(height))
 }
 
 fn read(path: &Path) -> Option<DynamicImage> {
@@ -60,11 +143,10 @@ fn read(path: &Path) -> Option<DynamicImage> {
     picture.inspect_err(|error| tracing::info!(%error, path = %path.display(), "a picture can't be read")).ok()
 }
 
-fn smaller(picture: &DynamicImage, long_side: u32) -> DynamicImage {
-    if picture.width().max(picture.height()) <= long_side {
-        return picture.clone();
-    }
-    picture.resize(long_side, long_side, FilterType::Triangle)
+fn smaller(picture: &DynamicImage, wanted_width: Option<u32>) -> DynamicImage {
+    let size = (picture.width(), picture.height());
+    let (width, height) = thumbnail_size(size, wanted_width);
+    if (width, height) == size { picture.clone() } else { picture.resize_exact(width, height, FilterType::Triangle) }
 }
 
 fn jpeg(picture: &DynamicImage) -> Vec<u8> {
@@ -74,16 +156,6 @@ fn jpeg(picture: &DynamicImage) -> Vec<u8> {
         tracing::warn!(%error, "a thumbnail can't be encoded");
     }
     bytes
-}
-
-fn write(folder: &Path, path: &str, content: &[u8], listener: &dyn FileListener) -> Result<(), PackageError> {
-    if content.is_empty() {
-        return Ok(());
-    }
-    let full = folder.join(path);
-    atomic_file::write(&full, content).map_err(|source| PackageError::Write { path: full, source })?;
-    listener.file_finished(FileReport { path: path.to_owned(), bytes: content.len() as u64 }, None);
-    Ok(())
 }
 
 /// How well a picture serves as poster: sharp ones win, black and empty ones lose to any other.
@@ -115,6 +187,15 @@ mod tests {
 
     fn picture(value: impl Fn(u32, u32) -> u8) -> DynamicImage {
         DynamicImage::ImageRgb8(RgbImage::from_fn(160, 90, |x, y| Rgb([value(x, y); 3])))
+    }
+
+    #[test]
+    fn thumbnails_keep_their_shape_and_are_never_larger_than_the_picture() {
+        assert_eq!(thumbnail_size((1920, 1080), None), (640, 360));
+        assert_eq!(thumbnail_size((1080, 1920), None), (360, 640));
+        assert_eq!(thumbnail_size((1080, 1920), Some(540)), (540, 960));
+        assert_eq!(thumbnail_size((320, 180), Some(1280)), (320, 180));
+        assert_eq!(thumbnail_size((4000, 2), Some(100)), (100, 1));
     }
 
     #[test]

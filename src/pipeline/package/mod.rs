@@ -1,15 +1,27 @@
 //! Makes a stream of what the encoder writes, while it writes: segments, playlists, pictures. Everything appears whole
 //! under its final name or not at all.
 
+mod boxes;
 pub mod captions;
+pub mod dash;
 pub mod hls;
 pub mod images;
+mod outputs;
 mod packager;
+mod progressive;
+mod report;
 pub mod segmenter;
+mod storyboard;
+mod transport_stream;
 
 use std::path::PathBuf;
 
-pub use packager::{FileListener, FinishedStream, PackageProgress, Packager};
+pub use outputs::{MP4_FOLDER, OutputMaker};
+pub use packager::{FileListener, FinishedStream, FinishedTrack, PackageProgress, Packager};
+
+pub use report::{REPORT, ReportedJob};
+pub use storyboard::{SHEET_PATTERN, STORYBOARD_FOLDER, STORYBOARD_INDEX};
+pub use transport_stream::TRANSPORT_STREAM_FOLDER;
 
 use crate::failure::{Failure, FailureKind};
 
@@ -47,16 +59,47 @@ pub enum PackageError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A file that was just written can't be read again, or is not what was written.
+    #[error("{} can't be read again: {detail}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
+    /// ffmpeg could not make another form of the finished stream.
+    #[error("{output} could not be made: {detail}")]
+    Remux {
+        /// What was to be made, for people.
+        output: &'static str,
+        /// Command line and last lines of ffmpeg, or what is wrong with its result.
+        detail: String,
+    },
     /// The job was stopped by the user.
     #[error("cancelled")]
     Cancelled,
 }
 
 impl PackageError {
+    fn unreadable(path: &std::path::Path, error: &dyn std::fmt::Display) -> Self {
+        Self::Unreadable { path: path.to_owned(), detail: error.to_string() }
+    }
+
     /// The failure as the user sees it.
     pub fn into_failure(self) -> Failure {
         match self {
             Self::Write { path, source } => write_failure(&path, &source),
+            Self::Unreadable { path, detail } => {
+                let folder = path.parent().unwrap_or(&path).display();
+                let hint = "Check the disk of the output folder, then retry the job";
+                Failure::new(FailureKind::OutputNotWritable, format!("A file in {folder} can't be read again"), hint)
+                    .with_detail(format!("{}: {detail}", path.display()))
+            }
+            Self::Remux { output, detail } => {
+                let hint = "Retry the job without this output, or with another ffmpeg; see the log for what it says";
+                Failure::new(FailureKind::EncoderFailed, format!("{output} could not be made"), hint)
+                    .with_detail(detail)
+            }
             Self::Cancelled => Failure::new(FailureKind::Internal, "The job was cancelled", "Retry the job"),
         }
     }

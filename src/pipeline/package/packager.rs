@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::{
     CHAPTERS, I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, PackageError,
     captions::{self, Cue},
-    hls::{self, AudioGroup, AudioTrack, Growth, MeasuredRates, SegmentEntry, VideoVariant},
+    hls::{self, AudioGroup, AudioTrack, Growth, MeasuredRates, SegmentEntry, SubtitleTrack, VideoVariant},
     segment_file_name,
     segmenter::{AudioTrackLayout, InitSegment, Segment, SegmentSink, TrackFormat, TrackLayout},
     subtitle_file_name,
@@ -50,6 +50,32 @@ pub struct FinishedStream {
     pub renditions: Vec<RenditionReport>,
     /// Length of the picture.
     pub duration: Duration,
+    /// The same renditions, segment by segment: what the other outputs are made of.
+    pub tracks: Vec<FinishedTrack>,
+}
+
+/// A rendition whose files are all written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinishedTrack {
+    /// Name, which is also its folder.
+    pub name: String,
+    /// What it holds.
+    pub format: TrackFormat,
+    /// Ticks a second.
+    pub timescale: u32,
+    /// Its segments in order.
+    pub segments: Vec<SegmentEntry>,
+    /// Its measured rates.
+    pub rates: MeasuredRates,
+    /// What was planned, for sound.
+    pub sound: Option<AudioRendition>,
+}
+
+impl FinishedTrack {
+    /// Length in ticks.
+    pub fn ticks(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.duration_ticks).sum()
+    }
 }
 
 /// One rendition in the making.
@@ -73,7 +99,7 @@ pub struct Packager<'a> {
     cancel: CancelToken,
     has_multivariant: bool,
     /// Subtitle renditions that are written.
-    subtitles: Vec<&'a SubtitleRendition>,
+    subtitles: Vec<SubtitleTrack<'a>>,
 }
 
 impl<'a> Packager<'a> {
@@ -135,16 +161,18 @@ impl<'a> Packager<'a> {
         let first = &self.renditions[0];
         let time_of = |ticks: u64| Duration::from_secs_f64(hls::seconds(ticks, first.timescale));
         let mut end = 0;
+        let mut sizes = Vec::with_capacity(first.segments.len());
         for (number, segment) in first.segments.iter().enumerate() {
             let start = end;
             end += segment.duration_ticks;
             let text = captions::segment(cues, time_of(start), time_of(end));
             self.write(&format!("{}/{}", planned.name, subtitle_file_name(number as u64)), text.as_bytes(), None)?;
+            sizes.push((hls::seconds(segment.duration_ticks, first.timescale), text.len() as u64));
         }
         let target = self.plan.timing.target_duration_seconds();
         let text = hls::subtitle_playlist(&first.segments, first.timescale, target);
         self.write_text(&format!("{}/{MEDIA_PLAYLIST}", planned.name), text)?;
-        self.subtitles.push(planned);
+        self.subtitles.push(SubtitleTrack { rendition: planned, rates: hls::measure(&sizes, target) });
         Ok(())
     }
 
@@ -179,7 +207,23 @@ impl<'a> Packager<'a> {
         Ok(FinishedStream {
             duration: Duration::from_secs_f64(hls::seconds(ticks, video.timescale)),
             renditions: self.renditions.iter().map(|rendition| rendition.report(target)).collect(),
+            tracks: self.tracks(target),
         })
+    }
+
+    fn tracks(&self, target: u64) -> Vec<FinishedTrack> {
+        let track = |rendition: &Rendition| {
+            let format = rendition.format.clone()?;
+            Some(FinishedTrack {
+                name: rendition.name.clone(),
+                format,
+                timescale: rendition.timescale,
+                segments: rendition.segments.clone(),
+                rates: rendition.rates(target, Growth::Finished),
+                sound: self.plan.audio.iter().find(|audio| audio.name == rendition.name).cloned(),
+            })
+        };
+        self.renditions.iter().filter_map(track).collect()
     }
 
     fn write(&self, path: &str, content: &[u8], text: Option<Bytes>) -> Result<(), PackageError> {
@@ -207,10 +251,11 @@ impl<'a> Packager<'a> {
     fn write_multivariant(&mut self, growth: Growth) -> Result<(), PackageError> {
         let target = self.plan.timing.target_duration_seconds();
         let planned = &self.plan.renditions;
-        let common = planned.iter().find(|rendition| rendition.codec == VideoCodec::H264).unwrap_or(&planned[0]).codec;
+        let h264 = planned.iter().find(|rendition| rendition.codec == VideoCodec::H264);
+        let common = h264.or(planned.first()).map(|rendition| rendition.codec);
         let videos = self.renditions.iter().zip(planned).filter_map(|(rendition, planned)| {
             let variant = rendition.variant(target, growth)?;
-            Some(VideoVariant { range: planned.range, is_common: planned.codec == common, ..variant })
+            Some(VideoVariant { range: planned.range, is_common: Some(planned.codec) == common, ..variant })
         });
         let videos: Vec<VideoVariant> = videos.collect();
         let audio = self.audio_groups(target, growth);

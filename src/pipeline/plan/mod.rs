@@ -6,6 +6,7 @@ mod language;
 mod operations;
 mod pictures;
 mod renditions;
+mod storyboard;
 mod subtitles;
 mod target_size;
 mod timing;
@@ -24,12 +25,13 @@ pub use language::{language_name, language_tag};
 pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
 pub use pictures::{PicturePlan, PlannedPicture};
 pub use renditions::VideoRendition;
+pub use storyboard::StoryboardPlan;
 pub use subtitles::{SubtitleOrigin, SubtitleRendition};
 pub use timing::Timing;
 
 use crate::{
     failure::{Failure, FailureKind},
-    job::{CropArea, Deinterlace, JobSpec, LoudnessTarget, Operations},
+    job::{CropArea, JobSpec, LoudnessTarget, Operations},
     media::{Chapter, DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
     preset::{BitRate, EncoderSpeed, HardwareFamily, RateControl},
 };
@@ -73,6 +75,8 @@ pub struct EncodePlan {
     pub chapters: Vec<Chapter>,
     /// Poster and thumbnails; for a source of sound alone, the picture of its waveform.
     pub pictures: PicturePlan,
+    /// Small pictures for the seek bar, if they are asked for.
+    pub storyboard: Option<StoryboardPlan>,
     /// Expected length.
     pub duration: Option<Duration>,
     /// The most frames that the source gives, where its container tells its length exactly.
@@ -178,8 +182,8 @@ impl EncodePlan {
         warn_of_hold(source, &mut warnings);
         let hold_last_picture = timing::time_after_picture(source);
         let asked = &spec.operations;
-        conversion.deinterlace = deinterlaces(asked.deinterlace, conversion.deinterlace);
-        let timing = Timing::for_rate(timing::output_frame_rate(video, &conversion));
+        conversion.deinterlace = asked.deinterlace.applies_to(conversion.deinterlace);
+        let timing = Timing::new(timing::output_frame_rate(video, &conversion), spec.preset.keyframes);
         let picture_duration = source.picture_duration().filter(|duration| !duration.is_zero());
         let source_duration = picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default());
         let operations::Trimmed { trim, duration } =
@@ -198,6 +202,7 @@ impl EncodePlan {
             source: spec.source.clone(),
             video_stream: Some(video.index),
             pictures: PicturePlan::new(&spec.thumbnails, pictured, timing.frame_rate),
+            storyboard: StoryboardPlan::asked_for(spec, renditions[0].size, (timing.frame_rate, duration)),
             timing,
             warnings,
             conversion,
@@ -258,6 +263,7 @@ impl EncodePlan {
             subtitles,
             chapters: source.chapters.clone(),
             pictures: PicturePlan::waveform(),
+            storyboard: None,
             duration: source.duration.filter(|duration| !duration.is_zero()),
             most_frames: None,
             warnings,
@@ -327,13 +333,6 @@ impl EncodePlan {
                 .map(|duration| self.timing.frame_rate.frames_in(duration).div_ceil(self.timing.segment_frames)),
             warnings: self.warnings.clone(),
         }
-    }
-}
-
-fn deinterlaces(asked: Deinterlace, is_interlaced: bool) -> bool {
-    match asked {
-        Deinterlace::Automatic => is_interlaced,
-        choice => choice == Deinterlace::Always,
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    job::{Destination, ThumbnailTimes},
+    job::{Destination, Outputs, ThumbnailTimes},
     media::{AudioStream, Colour, ScanType},
     pipeline::encode::argv,
     preset::built_in_presets,
@@ -101,6 +101,7 @@ proptest! {
             preset,
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),
+            outputs: Outputs::default(),
             operations: crate::job::Operations::default(),
         };
         let shown = source.video[0].display_size();

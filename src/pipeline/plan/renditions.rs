@@ -61,6 +61,8 @@ impl VideoRendition {
         let bits = bits_per_second.max(LOWEST_BITS_PER_SECOND);
         let (max_factor, buffer_seconds) = match rate_control {
             RateControl::ConstantBitrate => (1.0, CONSTANT_BITRATE_BUFFER_SECONDS),
+            // The rung's bit rate is the cap.
+            RateControl::CappedCrf { .. } => (1.0, BUFFER_SECONDS),
             _ => (MAX_BITRATE_FACTOR, BUFFER_SECONDS),
         };
         self.bitrate = BitRate::from_bits(bits.round() as u64);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    job::{Destination, Operations, ThumbnailTimes},
+    job::{Destination, Operations, Outputs, ThumbnailTimes},
     media::{AudioStream, Colour, ScanType},
     preset::{SurroundCodec, find_preset},
 };
@@ -54,6 +54,7 @@ fn spec() -> JobSpec {
         preset: find_preset("web-hls").expect("a built-in preset"),
         destination: Destination::Folder("out".into()),
         thumbnails: ThumbnailTimes::default(),
+        outputs: Outputs::default(),
         operations: Operations::default(),
     }
 }

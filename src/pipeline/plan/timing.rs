@@ -5,12 +5,11 @@ use std::time::Duration;
 use super::PictureConversion;
 use crate::{
     media::{Chapter, FrameRate, SourceMedia, VideoStream},
-    preset::InterlacedOutput,
+    preset::{InterlacedOutput, KeyframeInterval},
 };
 
-const GOP_SECONDS: u64 = 2;
-/// Segments of 6 s hold three GOPs of 2 s (Apple HLS Authoring Specification 1.13, 7.6).
-const GOPS_IN_SEGMENT: u64 = 3;
+/// Segments of 6 s hold three GOPs of 2 s, or six of 1 s (Apple HLS Authoring Specification 1.13, 7.6).
+const SEGMENT_SECONDS: u64 = 6;
 /// A track's time scale is doubled until it has at least this many ticks a second.
 const LOWEST_TIMESCALE: u32 = 10_000;
 
@@ -52,15 +51,20 @@ pub struct Timing {
     pub timescale: u32,
     /// Ticks that one frame takes.
     pub frame_ticks: u32,
-    /// Frames between two keyframes: the first whole number that takes 2 s or more.
+    /// Frames between two keyframes: the first whole number that takes as long as asked or more.
     pub gop_frames: u64,
-    /// Frames in a segment: three GOPs.
+    /// Frames in a segment: whole GOPs.
     pub segment_frames: u64,
 }
 
 impl Timing {
-    /// The timing for a frame rate.
+    /// The timing for a frame rate, with a keyframe every two seconds.
     pub fn for_rate(frame_rate: FrameRate) -> Self {
+        Self::new(frame_rate, KeyframeInterval::TwoSeconds)
+    }
+
+    /// The timing for a frame rate and a time between keyframes.
+    pub fn new(frame_rate: FrameRate, keyframes: KeyframeInterval) -> Self {
         let mut factor = 1;
         while let Some(doubled) = frame_rate
             .numerator()
@@ -73,13 +77,13 @@ impl Timing {
             factor *= 2;
         }
         let gop_frames =
-            (GOP_SECONDS * u64::from(frame_rate.numerator())).div_ceil(u64::from(frame_rate.denominator()));
+            (keyframes.seconds() * u64::from(frame_rate.numerator())).div_ceil(u64::from(frame_rate.denominator()));
         Self {
             frame_rate,
             timescale: frame_rate.numerator() * factor,
             frame_ticks: frame_rate.denominator() * factor,
             gop_frames,
-            segment_frames: gop_frames * GOPS_IN_SEGMENT,
+            segment_frames: gop_frames * (SEGMENT_SECONDS / keyframes.seconds()),
         }
     }
 
@@ -179,6 +183,16 @@ mod tests {
                 u64::from(timing.timescale) * u64::from(denominator),
                 u64::from(timing.frame_ticks) * u64::from(numerator)
             );
+        }
+    }
+
+    #[test]
+    fn keyframes_each_second_leave_segments_as_long_as_they_are() {
+        for (numerator, denominator) in [(24000, 1001), (25, 1), (30000, 1001), (60, 1)] {
+            let rate = FrameRate::new(numerator, denominator).unwrap();
+            let dense = Timing::new(rate, KeyframeInterval::OneSecond);
+            assert_eq!(dense.gop_frames * 2, Timing::for_rate(rate).gop_frames);
+            assert_eq!(dense.segment_frames, Timing::for_rate(rate).segment_frames);
         }
     }
 

@@ -59,7 +59,8 @@ pub struct FinishedFile {
 pub enum FileContent {
     /// The file as it lies in the stream's folder; it must not change any more.
     OnDisk,
-    /// A playlist at this moment; the file on the disk may be newer.
+    /// A playlist, or another text that names files, at this moment; the file on the disk may be newer. It goes up
+    /// after what it names.
     Text(Bytes),
 }
 

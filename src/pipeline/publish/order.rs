@@ -187,8 +187,10 @@ impl Order {
         self.multivariant_paths.contains(path)
     }
 
+    /// What was finished and is not up; but for multivariant playlists, which go up last of all.
     fn not_up(&self) -> Vec<String> {
-        self.finished.iter().filter(|path| !self.up.contains(*path)).cloned().collect()
+        let is_missing = |path: &&String| !self.up.contains(*path) && !self.multivariant_paths.contains(*path);
+        self.finished.iter().filter(is_missing).cloned().collect()
     }
 
     fn next_playlist(&mut self) -> Option<Upload> {
@@ -325,6 +327,22 @@ mod tests {
         assert_eq!(next_path(&mut order).as_deref(), Some("2.m4s"));
         order.went_up("1.m4s");
         assert_eq!(next_path(&mut order).as_deref(), Some("main.mpd"));
+    }
+
+    #[test]
+    fn a_manifest_that_is_not_hls_does_not_wait_for_a_multivariant_playlist() {
+        let mut order = Order::default();
+        file(&mut order, "1.m4s");
+        media(&mut order, "v.m3u8", "1", &["1.m4s"], false);
+        multivariant(&mut order, &["v.m3u8"]);
+        let text = Bytes::from_static(b"<MPD/>");
+        order.playlist_finished("main.mpd".to_owned(), text, PlaylistFacts::Other { growing: false });
+        order.finish();
+        for expected in ["1.m4s", "v.m3u8", "main.mpd", "main.m3u8"] {
+            assert_eq!(next_path(&mut order).as_deref(), Some(expected));
+            order.went_up(expected);
+        }
+        assert!(order.is_done());
     }
 
     #[test]

@@ -158,7 +158,11 @@ impl Uploader {
             return Ok(());
         }
         let body = match file.content {
-            FileContent::Text(text) => Body::Text(text),
+            // Another text that names files, such as the index of a storyboard.
+            FileContent::Text(text) => {
+                self.order.playlist_finished(file.path, text, PlaylistFacts::Other { growing: false });
+                return Ok(());
+            }
             FileContent::OnDisk => {
                 let size = size_of(&on_disk).await?;
                 Body::File { size, sound_only: self.is_sound_only(&file.path, kind, on_disk).await }
@@ -230,8 +234,7 @@ impl Target {
                 let size = text.len() as u64;
                 let put = || self.bucket.put_text(&key, text.clone(), headers);
                 self.unless_stopped(until_answered(&self.board, put)).await?;
-                let was_queued = !matches!(kind, FileKind::Playlist | FileKind::Manifest);
-                self.board.arrived(size, if was_queued { size } else { 0 });
+                self.board.arrived(size, 0);
                 Ok(())
             }
             Body::File { size, .. } => {

@@ -62,6 +62,58 @@ pub struct NativePlayback {
     pub shown: [u64; 2],
 }
 
+/// What playing a DASH presentation came to.
+#[derive(Debug, Deserialize)]
+pub struct DashPlayback {
+    /// With Shaka Player.
+    pub shaka: DashPlayer,
+    /// With dash.js.
+    pub dashjs: DashPlayer,
+    /// Requests that were answered with an error.
+    pub refused: Vec<String>,
+}
+
+/// What one DASH player said.
+#[derive(Debug, Deserialize)]
+pub struct DashPlayer {
+    /// Errors, gaps that were jumped, and standstills.
+    pub errors: Vec<String>,
+    /// Each video representation, played from the first frame to the last.
+    pub representations: Vec<PlayedRepresentation>,
+    /// Length of the presentation in seconds.
+    pub duration: f64,
+    /// Bytes of sound that were decoded.
+    pub audio_bytes: u64,
+}
+
+/// One video representation.
+#[derive(Debug, Deserialize)]
+pub struct PlayedRepresentation {
+    /// Width and height that the manifest says.
+    pub declared: [u64; 2],
+    /// Width and height of the picture.
+    pub shown: [u64; 2],
+    /// Where playing stopped, in seconds.
+    pub played_to: f64,
+}
+
+/// What playing a file without a script came to.
+#[derive(Debug, Deserialize)]
+pub struct FilePlayback {
+    /// The browser's complaint; empty when it had none.
+    pub error: String,
+    /// Where playing stopped, in seconds.
+    pub played_to: f64,
+    /// Length of the file in seconds.
+    pub duration: f64,
+    /// Width and height of the picture.
+    pub shown: [u64; 2],
+    /// Bytes of sound that were decoded.
+    pub audio_bytes: u64,
+    /// Requests that were answered with an error.
+    pub refused: Vec<String>,
+}
+
 /// Plays the stream in this folder.
 pub fn play_folder(folder: &Path) -> Playback {
     play(folder.as_os_str())
@@ -72,8 +124,23 @@ pub fn play_url(url: &str) -> Playback {
     play(OsStr::new(url))
 }
 
+/// Plays the DASH presentation in this folder.
+pub fn play_dash(folder: &Path) -> DashPlayback {
+    told_by("play_dash.mjs", folder.as_os_str())
+}
+
+/// Plays a media file.
+pub fn play_file(file: &Path) -> FilePlayback {
+    told_by("play_file.mjs", file.as_os_str())
+}
+
 fn play(target: &OsStr) -> Playback {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour/support/play_hls.mjs");
+    told_by("play_hls.mjs", target)
+}
+
+/// What one of the scripts beside this file prints of what it plays.
+fn told_by<T: serde::de::DeserializeOwned>(script: &str, target: &OsStr) -> T {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour/support").join(script);
     let mut command = Command::new(system_tool("node"));
     command.arg(script).arg(tools_folder()).arg(system_tool("chromium")).arg(target);
     serde_json::from_slice(&output_of(command)).expect("the player's script prints JSON")
@@ -98,6 +165,23 @@ impl Playback {
         assert_eq!(self.native.error, "");
         assert!(self.native.played_to >= 1.0 && self.native.shown[0] > 0, "{:?}", self.native);
         assert!((self.native.duration - duration).abs() < 0.1, "{:?}, expected {duration} s", self.native);
+    }
+}
+
+impl DashPlayback {
+    /// Panics unless every representation plays whole in its declared size, without an error, in both players.
+    #[track_caller]
+    pub fn assert_flawless(&self, representations: usize, duration: f64) {
+        assert!(self.refused.is_empty(), "{:?}", self.refused);
+        for player in [&self.shaka, &self.dashjs] {
+            assert!(player.errors.is_empty(), "{player:?}");
+            assert_eq!(player.representations.len(), representations);
+            for played in &player.representations {
+                assert_eq!(played.shown, played.declared, "{played:?}");
+                assert!((played.played_to - duration).abs() < 0.1, "{played:?}, expected {duration} s");
+            }
+            assert!((player.duration - duration).abs() < 0.1, "{player:?}, expected {duration} s");
+        }
     }
 }
 
@@ -140,8 +224,5 @@ pub struct ShownCue {
 
 /// Loads every subtitle track of the stream in this folder.
 pub fn read_subtitles(folder: &Path) -> ShownSubtitles {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour/support/read_cues.mjs");
-    let mut command = Command::new(system_tool("node"));
-    command.arg(script).arg(tools_folder()).arg(system_tool("chromium")).arg(folder);
-    serde_json::from_slice(&output_of(command)).expect("the player's script prints JSON")
+    told_by("read_cues.mjs", folder.as_os_str())
 }

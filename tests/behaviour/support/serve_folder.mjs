@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 
-const TYPES = { '.m3u8': 'application/vnd.apple.mpegurl', '.m4s': 'video/mp4', '.mp4': 'video/mp4', '.jpg': 'image/jpeg' };
+const TYPES = { '.mpd': 'application/dash+xml', '.ts': 'video/mp2t', '.m3u8': 'application/vnd.apple.mpegurl', '.m4s': 'video/mp4', '.mp4': 'video/mp4', '.jpg': 'image/jpeg' };
 
 export async function serveFolder(folder) {
   const root = path.resolve(folder);

@@ -3,11 +3,10 @@
 //! The sample entries are copied byte for byte; only what belongs to other tracks, edit lists and metadata are left out
 //! and the track becomes number 1. Our timeline starts at 0 without an edit list.
 
-use mp4_atom::{
-    Atom, Codec, Decode, Edts, Encode, FourCC, Ftyp, Header, Moov, Mvex, Mvhd, Tkhd, Trak, Trex, Udta, Visual,
-};
+use mp4_atom::{Atom, Codec, Decode, Edts, Encode, Ftyp, Moov, Mvex, Mvhd, Tkhd, Trak, Trex, Udta, Visual};
 
 use super::{SegmenterError, codec_string};
+use crate::pipeline::package::boxes::{BoxBytes, boxed, boxes};
 
 /// The init segment of one track and what it says of the format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,40 +86,6 @@ fn format_of(track: &Trak) -> Result<TrackFormat, SegmenterError> {
     }
 }
 
-/// A box in a slice: its kind, its header's length and all its bytes.
-struct BoxBytes<'a> {
-    kind: FourCC,
-    header_bytes: usize,
-    bytes: &'a [u8],
-}
-
-impl<'a> BoxBytes<'a> {
-    fn body(&self) -> &'a [u8] {
-        &self.bytes[self.header_bytes..]
-    }
-}
-
-fn boxes(mut slice: &[u8]) -> Result<Vec<BoxBytes<'_>>, SegmenterError> {
-    let mut found = Vec::new();
-    while !slice.is_empty() {
-        let mut rest = slice;
-        let header = Header::decode(&mut rest)?;
-        let header_bytes = slice.len() - rest.len();
-        let length = header_bytes + header.size.unwrap_or(rest.len());
-        let bytes = slice.get(..length).ok_or(mp4_atom::Error::UnexpectedEof)?;
-        found.push(BoxBytes { kind: header.kind, header_bytes, bytes });
-        slice = &slice[length..];
-    }
-    Ok(found)
-}
-
-fn boxed(kind: FourCC, body: &[u8]) -> Result<Vec<u8>, SegmenterError> {
-    let mut bytes = Vec::with_capacity(body.len() + 8);
-    Header { kind, size: Some(body.len()) }.encode(&mut bytes)?;
-    bytes.extend_from_slice(body);
-    Ok(bytes)
-}
-
 /// The `moov` with this track alone, as track 1.
 fn movie_of_track(movie: &[u8], track_id: u32) -> Result<Vec<u8>, SegmenterError> {
     let whole = boxes(movie)?;
@@ -144,7 +109,7 @@ fn movie_of_track(movie: &[u8], track_id: u32) -> Result<Vec<u8>, SegmenterError
             _ => body.extend_from_slice(part.bytes),
         }
     }
-    boxed(Moov::KIND, &body)
+    Ok(boxed(Moov::KIND, &body)?)
 }
 
 /// The `trak` box as track 1, without edit list; `None` if it is another track.
@@ -166,7 +131,7 @@ fn track_as_first(track: &BoxBytes<'_>, track_id: u32) -> Result<Option<Vec<u8>>
             _ => body.extend_from_slice(part.bytes),
         }
     }
-    boxed(Trak::KIND, &body).map(Some)
+    Ok(Some(boxed(Trak::KIND, &body)?))
 }
 
 /// The `mvex` box with the defaults of this track alone, as track 1.
@@ -183,7 +148,7 @@ fn defaults_as_first(defaults: &BoxBytes<'_>, track_id: u32) -> Result<Vec<u8>, 
             body.extend_from_slice(part.bytes);
         }
     }
-    boxed(Mvex::KIND, &body)
+    Ok(boxed(Mvex::KIND, &body)?)
 }
 
 fn replace_number(bytes: &mut [u8], offset: usize, number: u32) -> Result<(), SegmenterError> {

@@ -1,0 +1,143 @@
+//! What is made of a finished stream beside HLS with fMP4: nothing is encoded again.
+
+use std::path::Path;
+
+use bytes::Bytes;
+
+use super::{
+    FileListener, FinishedStream, FinishedTrack, PackageError,
+    captions::{self, Cue},
+    dash::{self, DASH_MANIFEST, DashSubtitles},
+    progressive,
+    segmenter::TrackFormat,
+};
+use crate::{
+    job::{FileReport, Outputs},
+    pipeline::plan::{EncodePlan, SubtitleRendition},
+    tools::{atomic_file, cancel::CancelToken, ffmpeg::Toolbox},
+};
+
+/// Folder of the MP4 files, in the stream's folder.
+pub const MP4_FOLDER: &str = "mp4";
+
+/// File name of a subtitle rendition as one file, in the rendition's folder.
+const WHOLE_SUBTITLES: &str = "subtitles.vtt";
+
+/// Makes other forms of a finished stream.
+pub struct OutputMaker<'a> {
+    /// What was planned.
+    pub plan: &'a EncodePlan,
+    /// What was made.
+    pub stream: &'a FinishedStream,
+    /// Its subtitles.
+    pub subtitles: &'a [(&'a SubtitleRendition, Vec<Cue>)],
+    /// Where it lies.
+    pub folder: &'a Path,
+    /// Where the encode has set pictures aside.
+    pub work_folder: &'a Path,
+    /// The programs to drive.
+    pub toolbox: &'a Toolbox,
+    /// Ends it.
+    pub cancel: &'a CancelToken,
+    /// Is told of finished files.
+    pub listener: &'a dyn FileListener,
+}
+
+impl OutputMaker<'_> {
+    /// Makes what is asked. Returns what the user should know of what could not be.
+    ///
+    /// # Errors
+    /// When a file can't be read or written, ffmpeg fails, or the job is cancelled.
+    pub fn make(&self, outputs: &Outputs) -> Result<Vec<String>, PackageError> {
+        let mut left_out = Vec::new();
+        if let Some(storyboard) = &self.plan.storyboard {
+            self.write_storyboard(storyboard)?;
+        }
+        if outputs.dash {
+            self.write_dash()?;
+        }
+        if outputs.mp4 {
+            self.write_mp4_files()?;
+        }
+        if outputs.transport_stream && self.plan.video_stream.is_some() {
+            self.write_transport_stream()?;
+        } else if outputs.transport_stream {
+            left_out.push("MPEG-TS is left out: the source is sound alone".to_owned());
+        }
+        if outputs.storyboard && self.plan.storyboard.is_none() {
+            left_out.push("The storyboard is left out: the source is sound alone".to_owned());
+        }
+        Ok(left_out)
+    }
+
+    /// The manifest, after the subtitles as whole files: in DASH, WebVTT is not cut into segments.
+    fn write_dash(&self) -> Result<(), PackageError> {
+        let mut subtitles = Vec::new();
+        for (rendition, cues) in self.subtitles {
+            let path = format!("{}/{WHOLE_SUBTITLES}", rendition.name);
+            let text = captions::whole(cues);
+            self.write_file(&path, text.as_bytes())?;
+            subtitles.push(DashSubtitles { rendition, path, bytes: text.len() as u64 });
+        }
+        let (tracks, timing) = (&self.stream.tracks, &self.plan.timing);
+        self.write_text(DASH_MANIFEST, dash::manifest(tracks, &subtitles, timing, self.stream.duration))
+    }
+
+    /// One file for each video rendition, with all sound; of several the default first, which players play. One file
+    /// where there is sound alone.
+    fn write_mp4_files(&self) -> Result<(), PackageError> {
+        let is_video = |track: &&FinishedTrack| matches!(track.format, TrackFormat::Video { .. });
+        let mut sound: Vec<&FinishedTrack> = self.stream.tracks.iter().filter(|track| track.sound.is_some()).collect();
+        sound.sort_by_key(|track| track.sound.as_ref().is_none_or(|sound| !sound.is_default));
+        if let Some(first) = sound.first().filter(|_| self.plan.video_stream.is_none()) {
+            let path = format!("{MP4_FOLDER}/{}.m4a", first.name);
+            let bytes = progressive::write(&sound, self.folder, &self.folder.join(&path), self.cancel)?;
+            self.listener.file_finished(FileReport { path, bytes }, None);
+        }
+        for track in self.stream.tracks.iter().filter(is_video) {
+            let path = format!("{MP4_FOLDER}/{}.mp4", track.name);
+            let tracks: Vec<&FinishedTrack> = std::iter::once(track).chain(sound.iter().copied()).collect();
+            let bytes = progressive::write(&tracks, self.folder, &self.folder.join(&path), self.cancel)?;
+            self.listener.file_finished(FileReport { path, bytes }, None);
+        }
+        Ok(())
+    }
+
+    /// Writes a playlist, a manifest or another text that names files of the stream.
+    pub(super) fn write_text(&self, path: &str, text: String) -> Result<(), PackageError> {
+        let text = Bytes::from(text);
+        self.write(path, &text)?;
+        self.listener.file_finished(FileReport { path: path.to_owned(), bytes: text.len() as u64 }, Some(text));
+        Ok(())
+    }
+
+    /// Writes a file that names no other.
+    pub(super) fn write_file(&self, path: &str, content: &[u8]) -> Result<(), PackageError> {
+        self.write(path, content)?;
+        self.listener.file_finished(FileReport { path: path.to_owned(), bytes: content.len() as u64 }, None);
+        Ok(())
+    }
+
+    fn write(&self, path: &str, content: &[u8]) -> Result<(), PackageError> {
+        if self.cancel.is_cancelled() {
+            return Err(PackageError::Cancelled);
+        }
+        let full = self.folder.join(path);
+        atomic_file::write(&full, content).map_err(|source| PackageError::Write { path: full, source })
+    }
+
+    /// Gives a file that lies finished under a temporary name its final one.
+    pub(super) fn take_finished(&self, finished: &Path, path: &str) -> Result<(), PackageError> {
+        if self.cancel.is_cancelled() {
+            return Err(PackageError::Cancelled);
+        }
+        let full = self.folder.join(path);
+        let moved = std::fs::metadata(finished).and_then(|metadata| {
+            atomic_file::move_to(finished, &full)?;
+            Ok(metadata.len())
+        });
+        let bytes = moved.map_err(|source| PackageError::Write { path: full, source })?;
+        self.listener.file_finished(FileReport { path: path.to_owned(), bytes }, None);
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! Sheets of small pictures with an index in WebVTT, which players show over the seek bar. ffmpeg lays the pictures out
+//! in the one encode.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use image::{DynamicImage, ImageReader, codecs::jpeg::JpegEncoder};
+
+use super::{OutputMaker, PackageError};
+use crate::pipeline::plan::StoryboardPlan;
+
+/// Folder of sheets and index, in the stream's folder.
+pub const STORYBOARD_FOLDER: &str = "storyboard";
+/// File name of the index.
+pub const STORYBOARD_INDEX: &str = "storyboard.vtt";
+/// File name pattern of the sheets in the work folder, for ffmpeg's image2 muxer.
+pub const SHEET_PATTERN: &str = "sheet_%05d.jpg";
+const JPEG_QUALITY: u8 = 85;
+
+fn set_aside_sheet(work_folder: &Path, index: u64) -> PathBuf {
+    work_folder.join(format!("sheet_{:05}.jpg", index + 1))
+}
+
+fn sheet_file_name(index: u64) -> String {
+    format!("sheet_{}.jpg", index + 1)
+}
+
+impl OutputMaker<'_> {
+    /// Writes the sheets that the encode has set aside in the work folder, then their index.
+    pub(super) fn write_storyboard(&self, plan: &StoryboardPlan) -> Result<(), PackageError> {
+        let frame_rate = self.plan.timing.frame_rate;
+        let tiles = plan.tiles_in(frame_rate.frames_in(self.stream.duration));
+        let sheets = tiles.div_ceil(plan.tiles_on_sheet());
+        for index in 0..sheets {
+            let made = set_aside_sheet(self.work_folder, index);
+            let on_this = (tiles - index * plan.tiles_on_sheet()).min(plan.tiles_on_sheet());
+            let content = std::fs::read(&made).map_err(|error| PackageError::unreadable(&made, &error))?;
+            let content = if on_this < plan.tiles_on_sheet() {
+                let cropped = cropped(&made, plan, on_this);
+                cropped.map_err(|error| PackageError::unreadable(&made, &error))?
+            } else {
+                content
+            };
+            self.write_file(&format!("{STORYBOARD_FOLDER}/{}", sheet_file_name(index)), &content)?;
+        }
+        let text = index(plan, tiles, self.stream.duration, |frame| frame_rate.duration_of(frame));
+        self.write_text(&format!("{STORYBOARD_FOLDER}/{STORYBOARD_INDEX}"), text)
+    }
+}
+
+/// The last sheet without its empty lines.
+fn cropped(sheet: &Path, plan: &StoryboardPlan, tiles: u64) -> Result<Vec<u8>, image::ImageError> {
+    let picture: DynamicImage = ImageReader::open(sheet)?.with_guessed_format()?.decode()?;
+    let tiles = u32::try_from(tiles).unwrap_or(u32::MAX);
+    let width = tiles.min(plan.columns) * plan.tile.width;
+    let height = tiles.div_ceil(plan.columns) * plan.tile.height;
+    let mut content = Vec::new();
+    let encoder = JpegEncoder::new_with_quality(&mut content, JPEG_QUALITY);
+    picture.crop_imm(0, 0, width, height).to_rgb8().write_with_encoder(encoder)?;
+    Ok(content)
+}
+
+/// The index: which part of which sheet belongs to which time (W3C Media Fragments, 4.2.2).
+fn index(plan: &StoryboardPlan, tiles: u64, end: Duration, time_of: impl Fn(u64) -> Duration) -> String {
+    let mut text = "WEBVTT\n".to_owned();
+    for tile in 0..tiles {
+        let on_sheet = u32::try_from(tile % plan.tiles_on_sheet()).unwrap_or(0);
+        let (x, y) = (on_sheet % plan.columns * plan.tile.width, on_sheet / plan.columns * plan.tile.height);
+        let next = if tile + 1 == tiles { end } else { time_of((tile + 1) * plan.interval_frames) };
+        text.push_str(&format!(
+            "\n{} --> {}\n{}#xywh={x},{y},{},{}\n",
+            vtt_time(time_of(tile * plan.interval_frames)),
+            vtt_time(next),
+            sheet_file_name(tile / plan.tiles_on_sheet()),
+            plan.tile.width,
+            plan.tile.height
+        ));
+    }
+    text
+}
+
+fn vtt_time(time: Duration) -> String {
+    let milliseconds = (time.as_secs_f64() * 1000.0).round() as u64;
+    let (seconds, milliseconds) = (milliseconds / 1000, milliseconds % 1000);
+    format!("{:02}:{:02}:{:02}.{milliseconds:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::PictureSize;
+
+    #[test]
+    fn the_index_names_each_picture_once_and_leaves_no_gap() {
+        let tile = PictureSize { width: 240, height: 136 };
+        let plan = StoryboardPlan { interval_frames: 50, tile, columns: 2, rows: 2 };
+        let text = index(&plan, 6, Duration::from_millis(10_400), |frame| Duration::from_millis(frame * 40));
+        assert!(
+            text.starts_with("WEBVTT\n\n00:00:00.000 --> 00:00:02.000\nsheet_1.jpg#xywh=0,0,240,136\n\n"),
+            "{text}"
+        );
+        assert!(text.contains("00:00:06.000 --> 00:00:08.000\nsheet_1.jpg#xywh=240,136,240,136\n"), "{text}");
+        assert!(text.ends_with("\n00:00:10.000 --> 00:00:10.400\nsheet_2.jpg#xywh=240,0,240,136\n"), "{text}");
+        assert_eq!(vtt_time(Duration::from_secs(36_061)), "10:01:01.000");
+    }
+}

@@ -1,0 +1,217 @@
+//! HLS with MPEG-TS segments, for devices that know no fMP4: the same frames, cut at the same borders, with the sound in
+//! every segment. In a folder of its own with its own multivariant playlist.
+
+mod packets;
+mod playlists;
+
+use std::{ffi::OsString, path::Path, process::Command, time::Duration};
+
+use super::{
+    FinishedTrack, I_FRAME_PLAYLIST, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError,
+    hls::{self, SegmentEntry, VideoVariant},
+    segmenter::{KeyframeRange, TrackFormat},
+};
+use crate::{
+    media::{DynamicRange, PictureSize},
+    tools::{
+        atomic_file,
+        child::{self, ChildError},
+    },
+};
+use playlists::MuxedVariant;
+
+/// Folder of all MPEG-TS files, in the stream's folder.
+pub const TRANSPORT_STREAM_FOLDER: &str = "ts";
+const OUTPUT_NAME: &str = "The stream in MPEG-TS";
+/// The first frame is shown at 10 s, so that no time stamp or clock reference is below zero, whatever the delay between
+/// decoding and showing: this, and twice ffmpeg's `-muxdelay`.
+const START_OFFSET_SECONDS: &str = "8.6";
+const MUX_DELAY_SECONDS: &str = "0.7";
+/// Time for ffmpeg to copy a rendition: a start, and a rate that any disk reaches.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(600);
+const SLOWEST_BYTES_PER_SECOND: u64 = 1_000_000;
+
+/// File name of a segment.
+pub(super) fn segment_file_name(number: usize) -> String {
+    format!("segment_{number:05}.ts")
+}
+
+/// Whether a rendition can be offered in MPEG-TS: old devices know H.264 and AAC.
+fn is_offered(track: &FinishedTrack) -> bool {
+    match &track.format {
+        TrackFormat::Video { codecs, .. } => codecs.starts_with("avc1."),
+        TrackFormat::Audio { codecs, .. } => codecs.starts_with("mp4a.40."),
+    }
+}
+
+/// A rendition that is written.
+struct WrittenRendition {
+    segments: Vec<SegmentEntry>,
+    tables_bytes: u64,
+}
+
+impl OutputMaker<'_> {
+    /// Writes the MPEG-TS form of all H.264 renditions, their playlists after them, the multivariant playlist last.
+    pub(super) fn write_transport_stream(&self) -> Result<(), PackageError> {
+        let is_sound = |track: &&FinishedTrack| matches!(track.format, TrackFormat::Audio { .. });
+        let mut sounds: Vec<&FinishedTrack> =
+            self.stream.tracks.iter().filter(|track| is_offered(track) && is_sound(track)).collect();
+        sounds.sort_by_key(|track| track.sound.as_ref().is_none_or(|sound| !sound.is_default));
+        let sound = sounds.first().copied();
+        let pictures: Vec<&FinishedTrack> =
+            self.stream.tracks.iter().filter(|track| is_offered(track) && !is_sound(track)).collect();
+        if pictures.is_empty() {
+            let detail = "No rendition is in H.264, which is all that MPEG-TS players know";
+            return Err(PackageError::Remux { output: OUTPUT_NAME, detail: detail.to_owned() });
+        }
+        let target_duration = self.plan.timing.target_duration_seconds();
+        let mut variants = Vec::new();
+        for track in pictures {
+            let written = self.write_rendition(track, sound)?;
+            let folder = format!("{TRANSPORT_STREAM_FOLDER}/{}", track.name);
+            let text = playlists::media_playlist(&written.segments, track.timescale, target_duration);
+            self.write_text(&format!("{folder}/{MEDIA_PLAYLIST}"), text)?;
+            let text =
+                playlists::i_frame_playlist(&written.segments, track.timescale, target_duration, written.tables_bytes);
+            self.write_text(&format!("{folder}/{I_FRAME_PLAYLIST}"), text)?;
+            variants.extend(muxed_variant(track, sound, &written, target_duration));
+        }
+        let text = playlists::multivariant_playlist(&variants, self.plan.timing.frame_rate);
+        self.write_text(&format!("{TRANSPORT_STREAM_FOLDER}/{MULTIVARIANT_PLAYLIST}"), text)
+    }
+
+    fn write_rendition(
+        &self,
+        track: &FinishedTrack,
+        sound: Option<&FinishedTrack>,
+    ) -> Result<WrittenRendition, PackageError> {
+        let parent = self.folder.join(TRANSPORT_STREAM_FOLDER);
+        let workplace = atomic_file::temporary_folder(&parent)
+            .map_err(|source| PackageError::Write { path: parent.clone(), source })?;
+        let film = workplace.path().join("film.mp4");
+        let tracks: Vec<&FinishedTrack> = std::iter::once(track).chain(sound).collect();
+        let bytes = super::progressive::write(&tracks, self.folder, &film, self.cancel)?;
+        self.cut(track, sound.is_some(), &film, bytes)?;
+
+        let mut written = WrittenRendition { segments: Vec::new(), tables_bytes: 0 };
+        for (number, planned) in track.segments.iter().enumerate() {
+            let name = segment_file_name(number);
+            let finished = workplace.path().join(&name);
+            let content = std::fs::read(&finished).map_err(|error| PackageError::unreadable(&finished, &error))?;
+            let (entry, tables_bytes) =
+                segment_entry(planned, &content).map_err(|what| wrong(&format!("{name} of {}: {what}", track.name)))?;
+            if number == 0 {
+                written.tables_bytes = tables_bytes;
+            }
+            written.segments.push(entry);
+            self.take_finished(&finished, &format!("{TRANSPORT_STREAM_FOLDER}/{}/{name}", track.name))?;
+        }
+        Ok(written)
+    }
+
+    /// Lets ffmpeg copy the film into segments beside it.
+    fn cut(&self, track: &FinishedTrack, has_sound: bool, film: &Path, bytes: u64) -> Result<(), PackageError> {
+        let mut command = Command::new(&self.toolbox.ffmpeg);
+        // The names of the segments are a pattern, which the path of a folder must not become a part of.
+        command.current_dir(film.parent().unwrap_or(self.folder));
+        command.args(arguments(film, has_sound, &borders(track, self.plan.timing.frame_ticks)));
+        let line = format!("{command:?}");
+        let limit = SHORTEST_LIMIT + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND);
+        let output = child::run_to_end(command, limit, self.cancel).map_err(|error| match error {
+            ChildError::Cancelled => PackageError::Cancelled,
+            other => PackageError::Remux { output: OUTPUT_NAME, detail: other.to_string() },
+        })?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() {
+            let surplus = film.with_file_name(segment_file_name(track.segments.len()));
+            return if surplus.exists() { Err(wrong("more segments than planned")) } else { Ok(()) };
+        }
+        if said.contains("No space left on device") {
+            let source = std::io::ErrorKind::StorageFull.into();
+            return Err(PackageError::Write { path: film.to_owned(), source });
+        }
+        let tail: Vec<&str> = said.lines().rev().take(20).collect();
+        let tail: Vec<&str> = tail.into_iter().rev().collect();
+        let detail = format!("ffmpeg ended with {}\n{}\n\n{line}", output.status, tail.join("\n"));
+        Err(PackageError::Remux { output: OUTPUT_NAME, detail })
+    }
+}
+
+fn wrong(what: &str) -> PackageError {
+    PackageError::Remux { output: OUTPUT_NAME, detail: format!("ffmpeg has made something else than asked: {what}") }
+}
+
+/// Numbers of the frames that begin segments, but for the first; the number of all frames if there is only one segment.
+fn borders(track: &FinishedTrack, frame_ticks: u32) -> Vec<u64> {
+    let mut ticks = 0;
+    let ends = track.segments.iter().map(|segment| {
+        ticks += segment.duration_ticks;
+        ticks / u64::from(frame_ticks.max(1))
+    });
+    let mut ends: Vec<u64> = ends.collect();
+    if ends.len() > 1 {
+        ends.pop();
+    }
+    ends
+}
+
+fn arguments(film: &Path, has_sound: bool, borders: &[u64]) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
+    push(&["-hide_banner", "-nostdin", "-v", "warning", "-y", "-protocol_whitelist", "file", "-i"]);
+    let mut url = OsString::from("file:");
+    url.push(film);
+    arguments.push(url);
+    let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
+    push(&["-map", "0:v:0"]);
+    if has_sound {
+        push(&["-map", "0:a:0"]);
+    }
+    let borders: Vec<String> = borders.iter().map(ToString::to_string).collect();
+    push(&["-c", "copy", "-avoid_negative_ts", "disabled", "-output_ts_offset", START_OFFSET_SECONDS]);
+    push(&["-muxdelay", MUX_DELAY_SECONDS, "-f", "segment", "-segment_format", "mpegts"]);
+    // One multiplex over all segments, so that continuity counters run on.
+    push(&["-individual_header_trailer", "0", "-segment_frames", &borders.join(","), "segment_%05d.ts"]);
+    arguments
+}
+
+/// The entry of a segment that was planned so, and the length of the tables at its start.
+fn segment_entry(planned: &SegmentEntry, content: &[u8]) -> Result<(SegmentEntry, u64), String> {
+    let layout = packets::layout(content)?;
+    if layout.keyframes.len() != planned.keyframes.len() {
+        return Err(format!("{} keyframes in place of {}", layout.keyframes.len(), planned.keyframes.len()));
+    }
+    let keyframes = layout.keyframes.iter().zip(&planned.keyframes).map(|(bytes, planned)| KeyframeRange {
+        offset: bytes.start,
+        length: bytes.end - bytes.start,
+        duration_ticks: planned.duration_ticks,
+    });
+    let entry = SegmentEntry { bytes: content.len() as u64, keyframes: keyframes.collect(), ..planned.clone() };
+    Ok((entry, layout.tables_bytes))
+}
+
+fn muxed_variant(
+    track: &FinishedTrack,
+    sound: Option<&FinishedTrack>,
+    written: &WrittenRendition,
+    target_duration: u64,
+) -> Option<MuxedVariant> {
+    let TrackFormat::Video { codecs, width, height } = &track.format else { return None };
+    let segments: Vec<(f64, u64)> = written
+        .segments
+        .iter()
+        .map(|segment| (hls::seconds(segment.duration_ticks, track.timescale), segment.bytes))
+        .collect();
+    Some(MuxedVariant {
+        video: VideoVariant {
+            name: track.name.clone(),
+            codecs: codecs.clone(),
+            size: PictureSize { width: *width, height: *height },
+            range: DynamicRange::Sdr,
+            is_common: true,
+            rates: hls::measure(&segments, target_duration),
+            i_frame_rates: Some(hls::measure_i_frames(&written.segments, track.timescale, target_duration)),
+        },
+        sound_codecs: sound.map(|sound| sound.format.codecs().to_owned()),
+    })
+}
