@@ -171,8 +171,10 @@ pub struct QueueCounts {
     pub waiting: usize,
     /// With a stream.
     pub done: usize,
-    /// Failed or cancelled.
+    /// Without a stream by a failure.
     pub failed: usize,
+    /// Stopped by the user.
+    pub cancelled: usize,
 }
 
 impl QueueCounts {
@@ -183,7 +185,7 @@ impl QueueCounts {
             JobFilter::Active => self.encoding + self.publishing,
             JobFilter::Waiting => self.waiting,
             JobFilter::Done => self.done,
-            JobFilter::Failed => self.failed,
+            JobFilter::Failed => self.failed + self.cancelled,
         }
     }
 }
@@ -251,7 +253,8 @@ impl Snapshot {
                 JobState::Running { progress, .. } if progress.stage == Stage::Publish => counts.publishing += 1,
                 JobState::Running { .. } => counts.encoding += 1,
                 JobState::Done { .. } => counts.done += 1,
-                JobState::Failed { .. } | JobState::Cancelled => counts.failed += 1,
+                JobState::Failed { .. } => counts.failed += 1,
+                JobState::Cancelled => counts.cancelled += 1,
             }
         }
         counts

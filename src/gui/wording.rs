@@ -328,8 +328,10 @@ pub fn queue_status(counts: &QueueCounts, time_left: Option<std::time::Duration>
     if !running.is_empty() {
         parts.push(running.join(BETWEEN_FACTS));
     }
-    if counts.failed > 0 {
-        parts.push(format!("{} failed", counts.failed));
+    for (number, word) in [(counts.failed, "failed"), (counts.cancelled, "cancelled")] {
+        if number > 0 {
+            parts.push(format!("{number} {word}"));
+        }
     }
     if queue_paused {
         parts.push("Queue paused".to_owned());
@@ -415,7 +417,7 @@ mod tests {
 
     #[test]
     fn the_status_line_counts() {
-        let counts = QueueCounts { all: 12, encoding: 2, publishing: 1, waiting: 4, done: 3, failed: 0 };
+        let counts = QueueCounts { all: 12, encoding: 2, publishing: 1, waiting: 4, done: 3, failed: 0, cancelled: 0 };
         let left = Some(Duration::from_secs(5050));
         assert_eq!(
             queue_status(&counts, left, false).join(" | "),
