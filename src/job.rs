@@ -2,6 +2,7 @@
 
 mod operations;
 mod outputs;
+pub mod path_text;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -44,6 +45,7 @@ impl std::fmt::Display for JobId {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobSpec {
     /// The file to encode.
+    #[serde(with = "crate::job::path_text")]
     pub source: PathBuf,
     /// The settings to encode it with, whole, so that a later change of a preset does not touch queued jobs.
     pub preset: Preset,
@@ -62,7 +64,9 @@ pub struct JobSpec {
 impl JobSpec {
     /// File name of the source, for people.
     pub fn source_name(&self) -> String {
-        self.source.file_name().unwrap_or(self.source.as_os_str()).to_string_lossy().into_owned()
+        let name = self.source.file_name().unwrap_or(self.source.as_os_str()).to_string_lossy();
+        // Control characters would move the cursor of a terminal, or worse.
+        name.replace(char::is_control, "\u{fffd}")
     }
 }
 
@@ -87,12 +91,13 @@ impl Default for ThumbnailTimes {
 #[serde(rename_all = "snake_case")]
 pub enum Destination {
     /// A folder of its own under this folder.
-    Folder(PathBuf),
+    Folder(#[serde(with = "crate::job::path_text")] PathBuf),
     /// A bucket; the stream is made in `local_folder` and uploaded from there.
     S3 {
         /// Bucket, prefix and how to reach them.
         location: S3Location,
         /// Where the local stream is made.
+        #[serde(with = "crate::job::path_text")]
         local_folder: PathBuf,
         /// Whether the local stream stays after it was published.
         keep_local: bool,
@@ -310,8 +315,10 @@ impl JobState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The folder of the local stream; `None` when it was removed after publishing.
+    #[serde(default, with = "crate::job::path_text::optional")]
     pub folder: Option<PathBuf>,
     /// Path of the multivariant playlist on this machine, if it is still there.
+    #[serde(default, with = "crate::job::path_text::optional")]
     pub multivariant_playlist: Option<PathBuf>,
     /// URLs of the published stream, the multivariant playlist first; empty for a folder.
     pub urls: Vec<String>,

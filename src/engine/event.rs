@@ -42,6 +42,7 @@ pub enum Event {
         /// Which job.
         id: JobId,
         /// JPEG file.
+        #[serde(with = "crate::job::path_text")]
         path: PathBuf,
     },
     /// The job began.

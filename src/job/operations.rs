@@ -134,6 +134,7 @@ pub enum Strength {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Watermark {
     /// The image file; its transparency counts.
+    #[serde(with = "crate::job::path_text")]
     pub image: PathBuf,
     /// Where it lies.
     pub position: WatermarkPosition,

@@ -135,7 +135,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     let folder = StreamFolder::create(spec.destination.local_folder(), &spec.source)
         .map_err(|failure| failure.at(Stage::Package))?;
     observer.notice(Notice::Planned(Box::new(plan.summary(folder.path().to_owned()))));
-    let mut publisher = start_publisher(request, &folder)?;
+    let publisher = start_publisher(request, &folder)?;
 
     let software = plan.in_software();
     let listeners = (observer, publisher.as_ref());
@@ -143,6 +143,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     let Attempt { plan, reporter, made } = encode_somehow(request, (&plan, software.as_ref()), places, listeners);
     let made = made.and_then(|(stream, mut warnings)| {
         warnings.extend(check_length(plan, &stream, spec, fingerprint.as_ref())?);
+        verify::all_there(folder.path(), &reporter.finished_files())?;
         // The final multivariant playlist goes up only after this.
         verify::verify(request, plan, folder.path(), observer)?;
         Ok((stream, warnings))
@@ -167,11 +168,25 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     observer.notice(Notice::StreamMade(Box::new(unpublished)));
     wait_for_uploads(uploads, &reporter);
     drop(reporter);
-    match publisher.as_mut().map_or(Ok(Vec::new()), |publisher| finish_publishing(publisher, &folder)) {
+    if let Some(publisher) = publisher {
+        report = finish_in_bucket(request, publisher, folder, report)?;
+    }
+    report.wall_time = started.elapsed();
+    Ok(report)
+}
+
+/// The report of a stream whose uploads have ended.
+fn finish_in_bucket(
+    request: &JobRequest,
+    mut publisher: Publisher,
+    folder: StreamFolder,
+    mut report: Report,
+) -> Result<Report, Failure> {
+    match finish_publishing(&mut publisher, &folder) {
         Ok(urls) => report.urls = urls,
         Err(failure) => {
             if request.cancel.is_cancelled() {
-                withdraw(publisher);
+                publisher.withdraw();
             } else {
                 // The finished stream is not lost because it could not be sent, nor is what was sent of it.
                 folder.keep();
@@ -179,13 +194,12 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
             return Err(failure);
         }
     }
-    if matches!(spec.destination, Destination::S3 { keep_local: true, .. }) {
+    if matches!(request.spec.destination, Destination::S3 { keep_local: true, .. }) {
         folder.keep();
     } else {
         report.folder = None;
         report.multivariant_playlist = None;
     }
-    report.wall_time = started.elapsed();
     Ok(report)
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, FailureKind},
-    job::Stage,
+    job::{FileReport, Stage},
 };
 
 /// Reads the stream in `folder` again and judges it, in all its forms of HLS. It is measured by its boxes, of each segment
@@ -25,8 +25,10 @@ pub(super) fn verify(
     observer: &dyn Observer,
 ) -> Result<(), Failure> {
     verify_playlist(request, plan, folder, observer)?;
-    if request.spec.outputs.transport_stream && plan.video_stream.is_some() {
-        verify_playlist(request, plan, &folder.join(TRANSPORT_STREAM_FOLDER), observer)?;
+    let transport_stream = folder.join(TRANSPORT_STREAM_FOLDER);
+    // It is left out where it can't be right.
+    if transport_stream.is_dir() {
+        verify_playlist(request, plan, &transport_stream, observer)?;
     }
     Ok(())
 }
@@ -47,6 +49,18 @@ fn verify_playlist(
         observer.notice(Notice::Logged(line("could be better", judgement)));
     }
     failure(&request.spec.source_name(), &verdict).map_or(Ok(()), Err)
+}
+
+/// Makes sure that nobody has removed files of the stream while it was made.
+///
+/// # Errors
+/// When one is missing.
+pub(super) fn all_there(folder: &Path, files: &[FileReport]) -> Result<(), Failure> {
+    let Some(missing) = files.iter().find(|file| !folder.join(&file.path).is_file()) else { return Ok(()) };
+    let headline = format!("Files were removed from {} while the stream was made", folder.display());
+    let hint = "Leave the output folder alone until the job is done, then retry the job";
+    let failure = Failure::new(FailureKind::OutputNotWritable, headline, hint);
+    Err(failure.with_detail(format!("{} is missing", missing.path)).at(Stage::Package))
 }
 
 fn line(what: &str, judgement: &Judgement) -> String {

@@ -105,16 +105,16 @@ impl VideoCodec {
     }
 }
 
-/// A constant rate factor on x264's scale: 0 is lossless, 51 the worst; some 17 looks like the source, 23 is x264's
+/// A constant rate factor on x264's scale from 1, nearly lossless, to 51, the worst; some 17 looks like the source, 23 is x264's
 /// default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Crf(u8);
 
 impl Crf {
-    /// The factor; `None` above 51.
+    /// The factor; `None` above 51, and for 0: lossless H.264 needs a profile that no player of streams knows.
     pub const fn new(factor: u8) -> Option<Self> {
-        if factor <= 51 { Some(Self(factor)) } else { None }
+        if factor >= 1 && factor <= 51 { Some(Self(factor)) } else { None }
     }
 
     /// The number.
@@ -135,7 +135,7 @@ impl TryFrom<u8> for Crf {
     type Error = String;
 
     fn try_from(factor: u8) -> Result<Self, String> {
-        Self::new(factor).ok_or_else(|| format!("a CRF is from 0 to 51, not {factor}"))
+        Self::new(factor).ok_or_else(|| format!("a CRF is from 1 to 51, not {factor}"))
     }
 }
 

@@ -14,6 +14,7 @@ mod preview;
 mod probe;
 mod publish;
 mod queue_survives;
+mod regressions;
 mod sources;
 mod support;
 mod terminal;

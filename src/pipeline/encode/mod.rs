@@ -92,8 +92,14 @@ impl EncodeError {
             .with_detail(detail),
             Self::Failed { status, command, tail } => {
                 let is_memory = tail.iter().any(|line| line.contains("Cannot allocate memory"));
+                let is_killed = status.contains("signal: 9");
                 let is_damage = tail.iter().any(|line| line.contains("Invalid data found"));
-                let (kind, hint) = if is_memory {
+                let (kind, hint) = if is_killed {
+                    (
+                        FailureKind::EncoderFailed,
+                        "ffmpeg was killed, maybe because memory ran out: close other programs, then retry the job",
+                    )
+                } else if is_memory {
                     (
                         FailureKind::EncoderFailed,
                         "Close other programs or run fewer jobs side by side, then retry the job",

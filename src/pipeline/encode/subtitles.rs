@@ -18,6 +18,9 @@ use crate::{
 /// Time for one run: as long as reading a large file from a slow share takes.
 const LIMIT: Duration = Duration::from_secs(3600);
 
+/// Nothing is shown for longer, but what has no sensible end.
+const LONGEST_CUE: Duration = Duration::from_secs(24 * 3600);
+
 /// What came of the subtitles of a plan.
 #[derive(Debug)]
 pub struct ReadSubtitles<'a> {
@@ -67,6 +70,7 @@ pub fn read_subtitles<'a>(
     let (mut read, mut warnings) = (Vec::new(), Vec::new());
     for (index, rendition) in plan.subtitles.iter().enumerate() {
         let cues = std::fs::read_to_string(file_of(index)).map(|text| captions::cues(&text)).unwrap_or_default();
+        let cues = within(cues, plan);
         let has_text = !cues.is_empty();
         let cues = trimmed(cues, plan);
         if !has_text {
@@ -77,6 +81,17 @@ pub fn read_subtitles<'a>(
         }
     }
     Ok(ReadSubtitles { read, warnings })
+}
+
+/// What is shown while the source lasts. A cue that ends before it begins comes out of ffmpeg with an end that nobody
+/// can wait for.
+fn within(cues: Vec<Cue>, plan: &EncodePlan) -> Vec<Cue> {
+    let end = match plan.operations.trim {
+        Some(_) => None,
+        None => plan.duration,
+    };
+    let possible = |cue: &Cue| cue.end.saturating_sub(cue.start) <= LONGEST_CUE;
+    cues.into_iter().filter(|cue| possible(cue) && end.is_none_or(|end| cue.start < end)).collect()
 }
 
 /// What is shown in the trimmed part, on its timeline.

@@ -23,6 +23,9 @@ pub const MP4_FOLDER: &str = "mp4";
 /// File name of a subtitle rendition as one file, in the rendition's folder.
 const WHOLE_SUBTITLES: &str = "subtitles.vtt";
 
+/// Below it, the pictures of a transport stream come too seldom to carry its clock.
+const LOWEST_TS_FRAME_RATE: f64 = 10.0;
+
 /// Makes other forms of a finished stream.
 pub struct OutputMaker<'a> {
     /// What was planned.
@@ -59,15 +62,30 @@ impl OutputMaker<'_> {
         if outputs.mp4 {
             self.write_mp4_files()?;
         }
-        if outputs.transport_stream && self.plan.video_stream.is_some() {
-            self.write_transport_stream()?;
-        } else if outputs.transport_stream {
-            left_out.push("MPEG-TS is left out: the source is sound alone".to_owned());
+        if outputs.transport_stream {
+            match self.no_transport_stream() {
+                None => self.write_transport_stream()?,
+                Some(reason) => left_out.push(format!("MPEG-TS is left out: {reason}")),
+            }
         }
         if outputs.storyboard && self.plan.storyboard.is_none() {
             left_out.push("The storyboard is left out: the source is sound alone".to_owned());
         }
         Ok(left_out)
+    }
+
+    /// Why there can't be a transport stream, if so.
+    fn no_transport_stream(&self) -> Option<&'static str> {
+        if self.plan.video_stream.is_none() {
+            return Some("the source is sound alone");
+        }
+        // The clock goes with the pictures, and comes at least every 100 ms (ISO/IEC 13818-1, D.0.3).
+        if self.plan.timing.frame_rate.per_second() < LOWEST_TS_FRAME_RATE {
+            return Some("the source has fewer than 10 frames a second");
+        }
+        // Its packets carry no durations: the length of the last picture is that from the one before it.
+        let one_and_a_half = self.plan.timing.frame_rate.duration_of(3) / 2;
+        (self.stream.duration < one_and_a_half).then_some("the source has a single frame")
     }
 
     /// The manifest, after the subtitles as whole files: in DASH, WebVTT is not cut into segments.

@@ -383,6 +383,7 @@ fn warn_of_picture(
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanSummary {
     /// The folder of the stream.
+    #[serde(with = "crate::job::path_text")]
     pub folder: PathBuf,
     /// Video renditions, codec by codec from the largest to the smallest, then sound.
     pub renditions: Vec<RenditionSummary>,

@@ -161,7 +161,7 @@ pub enum PublishError {
         detail: String,
     },
     /// There is no such folder.
-    #[error("{} does not exist", folder.display())]
+    #[error("there is no folder {}", folder.display())]
     NoFolder {
         /// The folder.
         folder: PathBuf,

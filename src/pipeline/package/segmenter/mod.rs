@@ -32,6 +32,9 @@ pub enum SegmenterError {
     /// Boxes that are right each, but not together.
     #[error("the encoder's output is not what was planned: {0}")]
     Unplanned(String),
+    /// The end came before all was there: a consequence of how the encoder ended.
+    #[error("the encoder's output ends too early: {0}")]
+    Incomplete(String),
     /// Whoever takes the segments gave up.
     #[error(transparent)]
     Sink(#[from] super::PackageError),
@@ -123,7 +126,7 @@ pub fn cut(pipe: impl Read, layout: &TrackLayout, sink: &mut dyn SegmentSink) ->
         }
     }
     let mut cutters =
-        cutters.ok_or_else(|| SegmenterError::Unplanned("the encoder wrote no stream at all".to_owned()))?;
+        cutters.ok_or_else(|| SegmenterError::Incomplete("the encoder wrote no stream at all".to_owned()))?;
     cutters.finish(sink)
 }
 
@@ -201,7 +204,7 @@ impl Cutters {
             }
         }
         if frames == 0 {
-            return Err(SegmenterError::Unplanned("no sound came out of the source".to_owned()));
+            return Err(SegmenterError::Incomplete("no sound came out of the source".to_owned()));
         }
         Ok(frames)
     }
@@ -214,10 +217,10 @@ impl Cutters {
         let frames = self.video.first().map_or(0, VideoCutter::frames_taken);
         if let Some(uneven) = self.video.iter().find(|video| video.frames_taken() != frames) {
             let other = uneven.frames_taken();
-            return Err(SegmenterError::Unplanned(format!("renditions of {frames} and {other} frames")));
+            return Err(SegmenterError::Incomplete(format!("renditions of {frames} and {other} frames")));
         }
         if frames == 0 {
-            return Err(SegmenterError::Unplanned("not one frame came out of the source".to_owned()));
+            return Err(SegmenterError::Incomplete("not one frame came out of the source".to_owned()));
         }
         for video in &mut self.video {
             if let Some(segment) = video.last_segment()? {

@@ -1,0 +1,66 @@
+//! One test for each defect that was found in use.
+
+use std::{ffi::OsString, os::unix::ffi::OsStringExt};
+
+use crate::support::{
+    clips::{self, Clip},
+    user::{Ended, User},
+};
+
+/// Slides, at five pictures a second.
+const SLOW: Clip = Clip {
+    name: "slow.mp4",
+    frames: 20,
+    frame_rate: (5, 1),
+    recipe: "-f lavfi -i testsrc2=size=320x180:rate=5 -frames:v 20 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+};
+
+#[test]
+fn a_name_that_is_not_unicode_costs_nothing() {
+    let user = User::new();
+    let source = user.path("").join(OsString::from_vec(b"bad\xff\x1b[31m.mp4".to_vec()));
+    std::fs::copy(SLOW.path(), &source).expect("the user's folder can be written");
+    let ended = user.encode(&[&source], "quick");
+    ended.assert_all_done();
+    assert!(ended.events_named("noticed").is_empty(), "{ended:?}");
+    assert!(!ended.stderr.contains('\u{1b}'), "{:?}", ended.stderr);
+}
+
+#[test]
+fn transport_streams_that_can_not_be_right_are_left_out_with_a_warning() {
+    let user = User::new();
+    let options: [OsString; 1] = ["--ts".into()];
+    let command = user.encode_command_to(user.output().as_os_str(), &options, &[&SLOW.path()], "quick");
+    let ended = Ended::of(command);
+    ended.assert_all_done();
+    let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
+    assert!(warnings.contains("MPEG-TS is left out"), "{warnings}");
+    assert!(user.output_files().iter().all(|file| !file.contains("/ts/")), "{:?}", user.output_files());
+}
+
+#[test]
+fn cues_without_a_sensible_end_are_not_published() {
+    let user = User::new();
+    let source = user.path("side.mp4");
+    std::fs::copy(SLOW.path(), &source).expect("the user's folder can be written");
+    let cues = "WEBVTT\n\n00:00:00.500 --> 00:00:01.500\ngood\n\n00:00:03.000 --> 00:00:01.000\nback\n";
+    user.file("side.de.vtt", cues.as_bytes());
+    user.encode(&[&source], "quick").assert_all_done();
+    let stream = user.stream_of(&source);
+    let text = stream.text("subtitles-de/segment_00000.vtt");
+    assert!(text.contains("good") && !text.contains("back"), "{text}");
+}
+
+#[test]
+fn an_output_folder_that_is_taken_away_is_said_as_such() {
+    let user = User::new();
+    let mut command = user.encode_command(&[&clips::MINUTE.path()], "web-hls");
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("the program starts");
+    let folder = user.stream_of(&clips::MINUTE.path()).folder;
+    crate::support::wait_for("a first segment", || folder.join("audio/segment_00000.m4s").is_file().then_some(()));
+    std::fs::remove_dir_all(&folder).expect("the stream can be removed");
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().expect("it is piped"), &mut said).expect("JSON");
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+    assert!(said.contains("output_not_writable"), "{said}");
+}
