@@ -109,7 +109,7 @@ fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     let outputs = &snapshot.settings.outputs;
     let others = OutputKind::ALL.into_iter().filter(|kind| outputs.includes(*kind)).count();
     let label = if others == 0 { "HLS".to_owned() } else { format!("HLS + {others}") };
-    let response = Button::new(&label).picker("Outputs").max_width(120.0).show(ui);
+    let response = Button::new(&label).picker("Outputs").max_width(160.0).show(ui);
     let response = response.on_hover_text(format!("Outputs: {}", outputs.summary()));
     let popup = Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Outputs");
     // Several can be chosen in one go.
