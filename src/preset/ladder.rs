@@ -5,6 +5,8 @@ use crate::media::PictureSize;
 
 /// A neighbour with more than this part of the own size's pixels is too close to be a rung of its own.
 const TOO_CLOSE: f64 = 0.8;
+/// A rung has at least this many pixels on its short side, the width of a macroblock of H.264.
+const SMALLEST_SIDE: u32 = 16;
 /// Bit rates of neighbours are at least this far apart.
 const SMALLEST_STEP: f64 = 1.3;
 /// The rate that 1920×1080 gets when no rung says otherwise.
@@ -46,6 +48,8 @@ impl Ladder {
         let mut needs_own_size = false;
         for rung in rungs {
             match fit(source, rung.short_side) {
+                // Rounding would bend it beyond recognition; the larger rungs, or the own size, are left.
+                Some(size) if size.short_side() < SMALLEST_SIDE => {}
                 Some(size) => {
                     planned_rungs.push(PlannedRung { name: rung_name(rung.short_side), size, bitrate: rung.bitrate });
                 }
@@ -77,6 +81,7 @@ impl Ladder {
         if let [lone] = rungs.as_slice()
             && box_short_side(lone.size) > LARGEST_ALONE
             && let Some(size) = fit(source, (box_short_side(lone.size) * COMPANION_SCALE).round() as u32)
+            && size.short_side() >= SMALLEST_SIDE
         {
             let bits = lone.bitrate.bits_per_second() as f64;
             let bits = bits * (size.pixels() as f64 / lone.size.pixels() as f64).powf(BITS_BY_PIXELS_EXPONENT);
@@ -256,7 +261,7 @@ mod tests {
                 let shape = |width: u32, height: u32| f64::from(width) / f64::from(height);
                 let smallest_side = f64::from(rung.size.short_side());
                 let bend = (shape(rung.size.width, rung.size.height) / shape(width, height) - 1.0).abs();
-                prop_assert!(bend <= 3.0 / smallest_side, "{rung:?} bends {width}x{height} by {bend}");
+                prop_assert!(bend <= 2.5 / smallest_side, "{rung:?} bends {width}x{height} by {bend}");
             }
         }
     }
