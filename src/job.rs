@@ -1,5 +1,6 @@
 //! What was asked for, and how far it has come.
 
+mod conversion;
 mod operations;
 mod outputs;
 pub mod path_text;
@@ -9,6 +10,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use conversion::{Conversion, FileAudioCodec, FileFormat, FileVideoCodec, JobKind, StreamTreatment, VideoRate};
 pub use operations::{
     Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
 };
@@ -47,6 +49,12 @@ pub struct JobSpec {
     /// The file to encode.
     #[serde(with = "crate::job::path_text")]
     pub source: PathBuf,
+    /// Files that follow it, one after the other, in its shape.
+    #[serde(default, with = "crate::job::path_text::list")]
+    pub joined: Vec<PathBuf>,
+    /// What is made of it.
+    #[serde(default)]
+    pub kind: JobKind,
     /// The settings to encode it with, whole, so that a later change of a preset does not touch queued jobs.
     pub preset: Preset,
     /// Where the stream goes.
@@ -317,6 +325,9 @@ pub struct Report {
     /// The folder of the local stream; `None` when it was removed after publishing.
     #[serde(default, with = "crate::job::path_text::optional")]
     pub folder: Option<PathBuf>,
+    /// The file that was made, where that is one file.
+    #[serde(default, with = "crate::job::path_text::optional")]
+    pub file: Option<PathBuf>,
     /// Path of the multivariant playlist on this machine, if it is still there.
     #[serde(default, with = "crate::job::path_text::optional")]
     pub multivariant_playlist: Option<PathBuf>,

@@ -1,11 +1,13 @@
 //! What can be typed, and what it means.
 
+mod convert;
 mod outputs;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub use convert::ConvertArguments;
 pub use outputs::OutputArguments;
 
 use super::{operation_args::OperationArguments, output::Verbosity, video_args::VideoArguments, wire};
@@ -70,6 +72,9 @@ impl GeneralArguments {
 pub enum CommandArguments {
     /// Encode videos into adaptive streams
     Encode(Box<EncodeArguments>),
+    /// Make one file of each video: another container or codec, a smaller one, a part, several joined
+    #[command(visible_alias = "compress")]
+    Convert(Box<ConvertArguments>),
     /// Upload a finished stream, or any folder, to an S3 bucket: playlists last
     Publish(PublishArguments),
     /// Tell what a file is

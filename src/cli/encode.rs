@@ -61,12 +61,12 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
 }
 
 /// What one call asks of the engine.
-struct Call {
-    specs: Vec<JobSpec>,
+pub(super) struct Call {
+    pub(super) specs: Vec<JobSpec>,
     /// What was named and gives no job.
-    without_job: Vec<Failure>,
-    settings: Settings,
-    json: bool,
+    pub(super) without_job: Vec<Failure>,
+    pub(super) settings: Settings,
+    pub(super) json: bool,
 }
 
 fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure> {
@@ -94,6 +94,8 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     let outputs = arguments.outputs.resolve(&settings.outputs);
     let spec = |source| JobSpec {
         source,
+        joined: Vec::new(),
+        kind: crate::job::JobKind::Stream,
         preset: preset.clone(),
         destination: destination.clone(),
         thumbnails: thumbnails.clone(),
@@ -154,12 +156,13 @@ fn destination(context: &Context, arguments: &EncodeArguments) -> Result<Destina
 }
 
 /// The engine's threads and reports know no current folder.
-fn absolute(path: &Path) -> PathBuf {
+pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 impl Call {
-    fn run(self, context: &Context, interrupt: &CancelToken) -> Outcome {
+    /// Runs its jobs and waits until every one is at rest.
+    pub(super) fn run(self, context: &Context, interrupt: &CancelToken) -> Outcome {
         let mut reporter = reporter(&context.output, self.json);
         let mut outcome = Outcome::AllDone;
         for failure in self.without_job {

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod probe;
 pub mod publish;
 
+mod convert;
 mod prepare;
 mod progress;
 mod publish_again;
@@ -37,7 +38,9 @@ use stream_folder::StreamFolder;
 
 use crate::{
     failure::{Failure, FailureKind},
-    job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream},
+    job::{
+        Destination, FileReport, JobId, JobKind, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream,
+    },
     media::SourceMedia,
     preset::OnDamage,
     tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
@@ -113,7 +116,10 @@ pub fn run(request: &JobRequest, observer: &dyn Observer) -> Result<Report, JobE
     let unpublished = request.unpublished.as_ref();
     let result = match unpublished.and_then(|stream| Some((stream, stream.whole_folder()?))) {
         Some((stream, folder)) => publish_again::run(request, stream, folder, observer),
-        None => WorkFolder::create(&request.work_folder).and_then(|work| run_stages(request, &work.0, observer)),
+        None => WorkFolder::create(&request.work_folder).and_then(|work| match &request.spec.kind {
+            JobKind::Stream => run_stages(request, &work.0, observer),
+            JobKind::File(conversion) => convert::run(request, conversion, &work.0, observer),
+        }),
     };
     if request.cancel.is_cancelled() && result.is_err() {
         return Err(JobEnd::Cancelled);
@@ -353,11 +359,20 @@ fn check_length(
     fingerprint: Option<&SourceFingerprint>,
 ) -> Result<Option<String>, Failure> {
     let Some(expected) = plan.duration else { return Ok(None) };
-    let missing = expected.saturating_sub(stream.duration);
+    check_made((stream.duration, expected), spec, fingerprint)
+}
+
+/// The same for what was made and what was expected.
+fn check_made(
+    (made, expected): (Duration, Duration),
+    spec: &JobSpec,
+    fingerprint: Option<&SourceFingerprint>,
+) -> Result<Option<String>, Failure> {
+    let missing = expected.saturating_sub(made);
     if missing <= MISSING_TIME.max(expected.mul_f64(MISSING_PART)) {
         return Ok(None);
     }
-    let made = crate::format::clock(stream.duration);
+    let made = crate::format::clock(made);
     let of = crate::format::clock(expected);
     if SourceFingerprint::of(&spec.source).as_ref() != fingerprint {
         let name = spec.source_name();
@@ -385,6 +400,7 @@ fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder) -> Result
 fn report(folder: &StreamFolder, stream: FinishedStream, files: Vec<FileReport>) -> Report {
     Report {
         folder: Some(folder.path().to_owned()),
+        file: None,
         multivariant_playlist: Some(folder.path().join(MULTIVARIANT_PLAYLIST)),
         urls: Vec::new(),
         renditions: stream.renditions,

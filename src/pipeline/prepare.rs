@@ -7,7 +7,7 @@ use super::{
     JobRequest, Notice, Observer,
     encode::trial,
     hardware, measure,
-    plan::{EncodePlan, Findings},
+    plan::{EncodePlan, Findings, PlanError},
     probe::{PROTOCOL_WHITELIST, input_url},
 };
 use crate::{
@@ -27,6 +27,20 @@ const IMAGE_LIMIT: Duration = Duration::from_secs(30);
 /// Whatever would fail the job later: a source that can't be planned, an encoder that is missing, a parameter that is
 /// refused, an image that can't be read.
 pub(super) fn plan(request: &JobRequest, source: &SourceMedia, observer: &dyn Observer) -> Result<EncodePlan, Failure> {
+    let resolve = |findings: &Findings| EncodePlan::resolve_with(&request.spec, source, findings);
+    plan_with((request, source), observer, &resolve, |plan| Some(plan))
+}
+
+/// The same for a plan that has another one for what it encodes, if it encodes anything.
+///
+/// # Errors
+/// As [`plan`].
+pub(super) fn plan_with<P>(
+    (request, source): (&JobRequest, &SourceMedia),
+    observer: &dyn Observer,
+    resolve: &dyn Fn(&Findings) -> Result<P, PlanError>,
+    encode: fn(&mut P) -> Option<&mut EncodePlan>,
+) -> Result<P, Failure> {
     let JobRequest { spec, toolbox, cancel, .. } = request;
     let tell = |what: &str| observer.notice(Notice::Logged(what.to_owned()));
     let mut findings = Findings { can_tone_map: toolbox.can_tone_map, ..Findings::default() };
@@ -38,8 +52,9 @@ pub(super) fn plan(request: &JobRequest, source: &SourceMedia, observer: &dyn Ob
         tell("Looking for black bars");
         findings.picture_without_bars = measure::picture_without_bars(&spec.source, source, toolbox, cancel)?;
     }
-    let mut plan = resolve(request, source, &findings)?;
-    if let Err(log) = trial::check_hardware(&plan, toolbox, cancel) {
+    let mut resolved = resolve(&findings).map_err(PlanError::into_failure)?;
+    let refusal = encode(&mut resolved).and_then(|plan| trial::check_hardware(plan, toolbox, cancel).err());
+    if let Some(log) = refusal {
         if spec.preset.video.encoder != EncoderChoice::Automatic {
             let hint = "Choose the automatic or the software encoder, or other settings";
             return Err(Failure::new(FailureKind::EncoderFailed, "The hardware encoder refuses this job", hint)
@@ -47,21 +62,18 @@ pub(super) fn plan(request: &JobRequest, source: &SourceMedia, observer: &dyn Ob
         }
         tell("The hardware encoder refuses this job, so it is encoded in software");
         findings.hardware_encoders = BTreeSet::new();
-        plan = resolve(request, source, &findings)?;
+        resolved = resolve(&findings).map_err(PlanError::into_failure)?;
     }
-    trial::check(&plan, toolbox, cancel)?;
+    let Some(plan) = encode(&mut resolved) else { return Ok(resolved) };
+    trial::check(plan, toolbox, cancel)?;
     if let Some(watermark) = &plan.operations.watermark {
         check_image(request, &watermark.image)?;
     }
     if plan.loudness_target.is_some() {
         tell("Measuring the loudness");
-        measure::loudness(&mut plan, toolbox, cancel)?;
+        measure::loudness(plan, toolbox, cancel)?;
     }
-    Ok(plan)
-}
-
-fn resolve(request: &JobRequest, source: &SourceMedia, findings: &Findings) -> Result<EncodePlan, Failure> {
-    EncodePlan::resolve_with(&request.spec, source, findings).map_err(super::plan::PlanError::into_failure)
+    Ok(resolved)
 }
 
 fn check_image(request: &JobRequest, image: &Path) -> Result<(), Failure> {

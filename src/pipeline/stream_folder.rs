@@ -72,7 +72,7 @@ impl Drop for StreamFolder {
 }
 
 /// The name of a source's stream: a folder name on every system and a part of a key, nothing more.
-fn stream_name(source: &Path) -> String {
+pub(super) fn stream_name(source: &Path) -> String {
     let stem = source.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let mut name: String = stem
         .chars()

@@ -16,15 +16,15 @@ use crate::{
 /// Silence after the end of the sound. The segmenter cuts it off, or repeats it to the end of the picture.
 const SILENCE_SECONDS: u32 = 1;
 /// Pictures beyond four times 8K are no video but an attempt to fill the memory.
-const MOST_PIXELS: &str = "134217728";
+pub(in crate::pipeline) const MOST_PIXELS: &str = "134217728";
 /// The picture of a sound.
 const WAVEFORM_SIZE: &str = "1280x720";
 /// Steps in which ffmpeg hands over what it has encoded, in microseconds.
 const FRAGMENT_MICROSECONDS: u32 = 100_000;
 /// Time between two progress lines of ffmpeg, in seconds.
-const PROGRESS_SECONDS: &str = "0.1";
+pub(in crate::pipeline) const PROGRESS_SECONDS: &str = "0.1";
 /// What a source may be read through.
-const PROTOCOLS: &str = "file,pipe,crypto,data";
+pub(in crate::pipeline) const PROTOCOLS: &str = "file,pipe,crypto,data";
 /// Begin of the names of the files that the first of two passes leaves for the second.
 const PASS_LOG: &str = "pass";
 
@@ -99,7 +99,7 @@ fn pass(number: &str, work_folder: &Path) -> [OsString; 4] {
 }
 
 /// What is read, and how.
-fn inputs(plan: &EncodePlan) -> Vec<OsString> {
+pub(in crate::pipeline) fn inputs(plan: &EncodePlan) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
     push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
@@ -117,6 +117,11 @@ fn inputs(plan: &EncodePlan) -> Vec<OsString> {
     arguments
 }
 
+/// How many inputs there are.
+pub(in crate::pipeline) fn input_count(plan: &EncodePlan) -> usize {
+    1 + usize::from(plan.operations.watermark.is_some())
+}
+
 /// Where the source is opened, and how much of it is read.
 pub fn trim_options(plan: &EncodePlan) -> Vec<String> {
     let Some(trim) = plan.operations.trim else { return Vec::new() };
@@ -132,7 +137,7 @@ pub fn trim_options(plan: &EncodePlan) -> Vec<String> {
 }
 
 /// A path as ffmpeg takes it without finding an option, a protocol or a device in it.
-pub(super) fn file_url(path: &Path) -> OsString {
+pub(in crate::pipeline) fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
     url.push(path);
     url
@@ -326,6 +331,8 @@ mod tests {
         };
         let spec = JobSpec {
             source: source_path.into(),
+            joined: Vec::new(),
+            kind: crate::job::JobKind::Stream,
             preset: find_preset("quick").expect("a built-in preset"),
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),

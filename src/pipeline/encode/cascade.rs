@@ -16,7 +16,7 @@ struct Step {
 
 /// The chains that end in `[v0]`, `[v1]` and so on, in `[p]` if pictures are taken, and in `[board]`
 /// if there is a storyboard.
-pub(super) fn chains(plan: &EncodePlan) -> Vec<String> {
+pub(in crate::pipeline) fn chains(plan: &EncodePlan) -> Vec<String> {
     let Some(stream) = plan.video_stream else { return Vec::new() };
     let ranges = ranges(plan);
     let source = format!("[0:{stream}]");

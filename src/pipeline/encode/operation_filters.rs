@@ -119,7 +119,7 @@ pub(super) fn sound_trim(plan: &EncodePlan) -> Option<String> {
 }
 
 /// Loudness and fades of the sound rendition of this index, after it was trimmed.
-pub(super) fn on_sound(plan: &EncodePlan, index: usize, sample_rate_hz: u32) -> Vec<String> {
+pub(in crate::pipeline) fn on_sound(plan: &EncodePlan, index: usize, sample_rate_hz: u32) -> Vec<String> {
     let mut filters = Vec::new();
     if let Some(correction) = plan.loudness.get(&index) {
         filters.push(loudness(correction, sample_rate_hz));
@@ -144,6 +144,6 @@ pub fn loudness(correction: &LoudnessCorrection, sample_rate_hz: u32) -> String 
 }
 
 /// A time as filters take it.
-pub(super) fn seconds(time: Duration) -> String {
+pub(in crate::pipeline) fn seconds(time: Duration) -> String {
     format!("{:.6}", time.as_secs_f64())
 }

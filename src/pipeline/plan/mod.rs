@@ -6,6 +6,7 @@ mod language;
 mod operations;
 mod pictures;
 mod renditions;
+mod sound_alone;
 mod storyboard;
 mod subtitles;
 mod target_size;
@@ -31,7 +32,7 @@ pub use timing::Timing;
 
 use crate::{
     failure::{Failure, FailureKind},
-    job::{CropArea, JobSpec, LoudnessTarget, Operations},
+    job::{CropArea, JobSpec, LoudnessTarget},
     media::{Chapter, DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
     preset::{BitRate, EncoderSpeed, HardwareFamily, RateControl},
 };
@@ -183,7 +184,10 @@ impl EncodePlan {
         let hold_last_picture = timing::time_after_picture(source);
         let asked = &spec.operations;
         conversion.deinterlace = asked.deinterlace.applies_to(conversion.deinterlace);
-        let timing = Timing::new(timing::output_frame_rate(video, &conversion), spec.preset.keyframes);
+        let timing = Timing::new(
+            timing::output_frame_rate(video, &conversion, timing::highest_frame_rate(&spec.kind)),
+            spec.preset.keyframes,
+        );
         let picture_duration = source.picture_duration().filter(|duration| !duration.is_zero());
         let source_duration = picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default());
         let operations::Trimmed { trim, duration } =
@@ -225,49 +229,6 @@ impl EncodePlan {
             Some(bytes) => plan.fit_into(bytes),
             None => Ok(plan),
         }
-    }
-
-    /// The plan for a source of sound alone.
-    fn of_sound(
-        spec: &JobSpec,
-        source: &SourceMedia,
-        (audio, subtitles): (Vec<AudioRendition>, Vec<SubtitleRendition>),
-        warnings: Vec<String>,
-    ) -> Result<Self, PlanError> {
-        if audio.is_empty() {
-            return Err(PlanError::Nothing(spec.source_name()));
-        }
-        if (Operations { loudness: None, ..spec.operations.clone() }) != Operations::default() {
-            return Err(PlanError::NotPossible {
-                what: format!("“{}” has sound alone: only its loudness can be changed", spec.source_name()),
-                hint: "Leave out what trims or changes the picture".to_owned(),
-            });
-        }
-        Ok(Self {
-            source: spec.source.clone(),
-            video_stream: None,
-            // Segments are as long as if there were pictures at this rate.
-            timing: Timing::for_rate(FrameRate::FALLBACK),
-            conversion: PictureConversion::none(),
-            hold_last_picture: None,
-            operations: PlannedOperations::default(),
-            renditions: Vec::new(),
-            encoder_speed: spec.preset.encoder_speed,
-            rate_control: spec.preset.video.rate_control,
-            x264_parameters: String::new(),
-            x265_parameters: String::new(),
-            hdr: None,
-            loudness_target: spec.operations.loudness,
-            loudness: BTreeMap::new(),
-            audio,
-            subtitles,
-            chapters: source.chapters.clone(),
-            pictures: PicturePlan::waveform(),
-            storyboard: None,
-            duration: source.duration.filter(|duration| !duration.is_zero()),
-            most_frames: None,
-            warnings,
-        })
     }
 
     /// Images and fades are made for standard range.

@@ -240,7 +240,7 @@ fn watermark(operations: &Operations, size: PictureSize) -> Result<Option<Planne
 }
 
 /// The fades within `duration`.
-fn fade(operations: &Operations, duration: Option<Duration>) -> Result<PlannedFade, PlanError> {
+pub(super) fn fade(operations: &Operations, duration: Option<Duration>) -> Result<PlannedFade, PlanError> {
     let asked = |length: Duration| (!length.is_zero()).then_some(length);
     let (at_start, at_end) = (asked(operations.fade_in), asked(operations.fade_out));
     if at_end.is_some() && duration.is_none() {

@@ -15,7 +15,7 @@ const SOUND_HEADERS: f64 = 0.06;
 
 impl EncodePlan {
     /// Chooses bit rates so that all renditions and the sound together have this size.
-    pub(super) fn fit_into(mut self, bytes: u64) -> Result<Self, PlanError> {
+    pub(in crate::pipeline) fn fit_into(mut self, bytes: u64) -> Result<Self, PlanError> {
         let Some(seconds) = self.duration.map(|duration| duration.as_secs_f64()) else {
             return Err(PlanError::NotPossible {
                 what: "The source does not say how long it is, so its size can't be chosen".to_owned(),
