@@ -132,11 +132,11 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     let spec = &request.spec;
     let fingerprint = SourceFingerprint::of(&spec.source);
 
-    let source = probe::probe(&spec.source, &request.toolbox, &request.cancel)
-        .map_err(|error| error.into_failure().at(Stage::Probe))?;
+    let (source, join) = prepare::read_sources(request).map_err(|failure| failure.at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
     check_tools(request)?;
-    let plan = prepare::plan(request, &source, observer).map_err(|failure| failure.at(Stage::Probe))?;
+    let plan =
+        prepare::plan(request, (&source, join.as_ref()), observer).map_err(|failure| failure.at(Stage::Probe))?;
 
     let folder = StreamFolder::create(spec.destination.local_folder(), &spec.source)
         .map_err(|failure| failure.at(Stage::Package))?;

@@ -7,8 +7,8 @@ use super::{
     JobRequest, Notice, Observer,
     encode::trial,
     hardware, measure,
-    plan::{EncodePlan, Findings, PlanError},
-    probe::{PROTOCOL_WHITELIST, input_url},
+    plan::{self, EncodePlan, Findings, JoinPlan, PlanError},
+    probe::{self, PROTOCOL_WHITELIST, ProbeError, input_url},
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -26,9 +26,32 @@ const IMAGE_LIMIT: Duration = Duration::from_secs(30);
 /// # Errors
 /// Whatever would fail the job later: a source that can't be planned, an encoder that is missing, a parameter that is
 /// refused, an image that can't be read.
-pub(super) fn plan(request: &JobRequest, source: &SourceMedia, observer: &dyn Observer) -> Result<EncodePlan, Failure> {
+pub(super) fn plan(
+    request: &JobRequest,
+    (source, join): (&SourceMedia, Option<&JoinPlan>),
+    observer: &dyn Observer,
+) -> Result<EncodePlan, Failure> {
     let resolve = |findings: &Findings| EncodePlan::resolve_with(&request.spec, source, findings);
-    plan_with((request, source), observer, &resolve, |plan| Some(plan))
+    plan_with((request, source, join), observer, &resolve, |plan| Some(plan))
+}
+
+/// Reads the source, and those that follow it, as one.
+///
+/// # Errors
+/// When one of them can't be read or can't be joined.
+pub(super) fn read_sources(request: &JobRequest) -> Result<(SourceMedia, Option<JoinPlan>), Failure> {
+    let JobRequest { spec, toolbox, cancel, .. } = request;
+    let read = |file: &Path| probe::probe(file, toolbox, cancel).map_err(ProbeError::into_failure);
+    let first = read(&spec.source)?;
+    if spec.joined.is_empty() {
+        return Ok((first, None));
+    }
+    let mut sources = vec![first];
+    for file in &spec.joined {
+        sources.push(read(file)?);
+    }
+    let (media, join) = plan::join(spec, &sources, toolbox.can_tone_map).map_err(PlanError::into_failure)?;
+    Ok((media, Some(join)))
 }
 
 /// The same for a plan that has another one for what it encodes, if it encodes anything.
@@ -36,14 +59,14 @@ pub(super) fn plan(request: &JobRequest, source: &SourceMedia, observer: &dyn Ob
 /// # Errors
 /// As [`plan`].
 pub(super) fn plan_with<P>(
-    (request, source): (&JobRequest, &SourceMedia),
+    (request, source, join): (&JobRequest, &SourceMedia, Option<&JoinPlan>),
     observer: &dyn Observer,
     resolve: &dyn Fn(&Findings) -> Result<P, PlanError>,
     encode: fn(&mut P) -> Option<&mut EncodePlan>,
 ) -> Result<P, Failure> {
     let JobRequest { spec, toolbox, cancel, .. } = request;
     let tell = |what: &str| observer.notice(Notice::Logged(what.to_owned()));
-    let mut findings = Findings { can_tone_map: toolbox.can_tone_map, ..Findings::default() };
+    let mut findings = Findings { can_tone_map: toolbox.can_tone_map, join: join.cloned(), ..Findings::default() };
     if spec.preset.video.encoder != EncoderChoice::Software {
         tell("Trying the hardware encoders");
         findings.hardware_encoders = hardware::working(&hardware::detect(toolbox, &request.hardware_file, cancel));

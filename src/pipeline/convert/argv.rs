@@ -1,6 +1,6 @@
 //! The command lines of a conversion. Pure.
 
-use std::{ffi::OsString, path::Path};
+use std::{ffi::OsString, path::Path, time::Duration};
 
 use super::{
     container,
@@ -23,6 +23,12 @@ use crate::{
 
 /// Begin of the names of the files that the first of two passes leaves for the second.
 const PASS_LOG: &str = "pass";
+/// Less than the time of a frame, and more than containers round by.
+const SEEK_MARGIN: Duration = Duration::from_micros(500);
+/// Samples by which MP3 comes late out of a decoder that nobody tells of it: that of the encoder, and of the decoder.
+const MP3_DELAY_SAMPLES: u32 = 1105;
+/// The bit rates of MP3 in kilobits (ISO/IEC 11172-3); others are averages.
+const MP3_KILOBITS: [u64; 14] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
 /// The colours of a GIF.
 const PALETTE: &str = "palette.png";
 
@@ -50,6 +56,9 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
         list.push(&["-filter_complex", &graph]);
     }
     map_streams(&mut list, plan);
+    if plan.trim.start.is_some() && plan.encode.is_none() {
+        list.push(&["-copypriorss", "0"]);
+    }
     if let Some((encode, codec)) = plan.encoded_picture() {
         list.0.extend(picture_options(encode, codec).into_iter().map(OsString::from));
         if encode.has_first_pass() {
@@ -125,7 +134,8 @@ fn inputs(plan: &ConvertPlan) -> Vec<OsString> {
     let mut list = ArgumentList(Vec::new());
     list.push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
     if let Some(start) = plan.trim.start {
-        list.push(&["-ss", &seconds(start)]);
+        // A little before the keyframe, so that no rounding loses it; what comes before that is not copied.
+        list.push(&["-ss", &seconds(start.saturating_sub(SEEK_MARGIN))]);
     }
     if let Some(end) = plan.trim.end {
         list.push(&["-t", &seconds(end.saturating_sub(plan.trim.start.unwrap_or_default()))]);
@@ -143,16 +153,19 @@ fn graph(plan: &ConvertPlan, is_gif: bool) -> String {
         let palette = argv::input_count(encode);
         chains.push(format!("[v0][{palette}:v]paletteuse=dither=sierra2_4a:diff_mode=rectangle[gif]"));
     }
+    chains.extend(argv::joined_sound(encode));
     for track in &plan.sound {
-        if let PlannedSound::Encoded { index, .. } = track {
-            chains.push(sound_chain(encode, *index));
+        if let PlannedSound::Encoded { index, codec, .. } = track {
+            // AVI has no place for the delay of an encoder.
+            let is_late = plan.format == FileFormat::Avi && *codec == FileAudioCodec::Mp3;
+            chains.push(sound_chain(encode, *index, if is_late { MP3_DELAY_SAMPLES } else { 0 }));
         }
     }
     chains.join(";")
 }
 
 /// The sound that will be heard, to its exact end where one was asked for.
-fn sound_chain(encode: &EncodePlan, index: usize) -> String {
+fn sound_chain(encode: &EncodePlan, index: usize, delay_samples: u32) -> String {
     let audio = &encode.audio[index];
     let mut chain = argv::heard_sound(encode, audio);
     if encode.operations.trim.is_some_and(|trim| trim.frames.is_some())
@@ -162,6 +175,9 @@ fn sound_chain(encode: &EncodePlan, index: usize) -> String {
     }
     for filter in operation_filters::on_sound(encode, index, audio.sample_rate_hz) {
         chain.push_str(&format!(",{filter}"));
+    }
+    if delay_samples > 0 {
+        chain.push_str(&format!(",atrim=start_sample={delay_samples},asetpts=PTS-STARTPTS"));
     }
     chain + &format!("[a{index}]")
 }
@@ -231,7 +247,13 @@ fn sound_options(list: &mut ArgumentList, plan: &ConvertPlan, (place, track): (u
             list.push(&[&option("sample_fmt"), "s32", &option("bits_per_raw_sample"), "24"]);
         }
         FileAudioCodec::Flac => list.push(&[&option("sample_fmt"), "s16"]),
-        _ => list.push(&[&option("b"), &planned.bitrate.bits_per_second().to_string()]),
+        _ => {
+            list.push(&[&option("b"), &planned.bitrate.bits_per_second().to_string()]);
+            let is_average = !MP3_KILOBITS.iter().any(|rate| rate * 1000 == planned.bitrate.bits_per_second());
+            if *codec == FileAudioCodec::Mp3 && is_average {
+                list.push(&[&option("abr"), "1"]);
+            }
+        }
     }
     if planned.language != "und" {
         list.push(&[&format!("-metadata:s:a:{place}"), &format!("language={}", planned.language)]);
@@ -247,6 +269,8 @@ fn muxer_options(list: &mut ArgumentList, format: FileFormat) {
     }
     match format {
         FileFormat::Gif => list.push(&["-loop", "0"]),
+        // The sound begins before 0 by its delay, which must not move the picture.
+        FileFormat::Avi => list.push(&["-avoid_negative_ts", "disabled"]),
         // Version 4 of its tags is not known to all.
         FileFormat::Mp3 => list.push(&["-id3v2_version", "3"]),
         _ => {}

@@ -3,6 +3,7 @@
 
 mod argv;
 mod container;
+mod cut;
 mod output;
 mod plan;
 mod sound;
@@ -23,13 +24,13 @@ use verify::Measured;
 use super::{
     JobRequest, Notice, Observer, SourceFingerprint,
     encode::{self, EncodeError, EncodeSession},
-    plan::Findings,
-    prepare, probe,
+    plan::{Findings, JoinPlan},
+    prepare,
 };
 use crate::{
     failure::{Failure, FailureKind},
     format,
-    job::{Conversion, FileReport, RenditionReport, Report, Stage, StreamTreatment},
+    job::{Conversion, FileReport, RenditionReport, Report, Stage, StreamTreatment, Trim},
     media::SourceMedia,
 };
 
@@ -52,10 +53,9 @@ pub(super) fn run(
 ) -> Result<Report, Failure> {
     let started = Instant::now();
     let fingerprint = SourceFingerprint::of(&request.spec.source);
-    let source = probe::probe(&request.spec.source, &request.toolbox, &request.cancel)
-        .map_err(|error| error.into_failure().at(Stage::Probe))?;
+    let (source, join) = prepare::read_sources(request).map_err(|failure| failure.at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
-    let job = Job { request, observer, source: &source, work_folder };
+    let job = Job { request, observer, source: &source, join: join.as_ref(), work_folder };
     let made = match job.make(conversion) {
         Err(Unmade { failure, copied: true })
             if conversion.streams == StreamTreatment::Automatic && !request.cancel.is_cancelled() =>
@@ -83,6 +83,7 @@ struct Job<'a> {
     request: &'a JobRequest,
     observer: &'a dyn Observer,
     source: &'a SourceMedia,
+    join: Option<&'a JoinPlan>,
     work_folder: &'a Path,
 }
 
@@ -109,11 +110,16 @@ impl From<Failure> for Unmade {
 
 impl Job<'_> {
     fn make(&self, conversion: &Conversion) -> Result<Made, Unmade> {
-        let Self { request, observer, source, .. } = *self;
+        let Self { request, observer, source, join, .. } = *self;
         let resolve = |findings: &Findings| ConvertPlan::resolve(&request.spec, conversion, source, findings);
-        let mut plan = prepare::plan_with((request, source), observer, &resolve, |plan| plan.encode.as_mut())
+        let mut plan = prepare::plan_with((request, source, join), observer, &resolve, |plan| plan.encode.as_mut())
             .map_err(|failure| failure.at(Stage::Probe))?;
         check_encoders(request, &plan)?;
+        let is_cut = plan.encode.is_none() && plan.trim != Trim::default();
+        if is_cut {
+            cut::begin_at_keyframe(&mut plan, source, &request.toolbox, &request.cancel)
+                .map_err(|failure| failure.at(Stage::Probe))?;
+        }
         let file =
             OutputFile::begin(request.id, &request.spec, conversion).map_err(|failure| failure.at(Stage::Package))?;
         observer.notice(Notice::Planned(Box::new(plan.summary(file.folder().to_owned()))));
@@ -122,7 +128,10 @@ impl Job<'_> {
         let (measured, damage) = made.map_err(|failure| Unmade { failure, copied })?;
         let mut warnings = plan.warnings.clone();
         warnings.extend(damage);
-        if copied {
+        if is_cut {
+            let asked = request.spec.operations.trim.start.unwrap_or_default();
+            warnings.push(cut::said_of(&plan, asked, measured.duration()));
+        } else if copied {
             warnings.push(said_of_copies(&plan));
         }
         Ok(Made { file, plan, measured, warnings })

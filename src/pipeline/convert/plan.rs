@@ -238,6 +238,8 @@ impl<'a> Request<'a> {
         let copies = self.conversion.streams == StreamTreatment::Copy;
         if self.conversion.streams == StreamTreatment::Encode {
             Some("it is to be encoded".to_owned())
+        } else if self.source.is_still() {
+            Some("it is a still picture".to_owned())
         } else if !self.spec.joined.is_empty() {
             Some("several sources are joined".to_owned())
         } else if operations.trim != Trim::default() && !copies {

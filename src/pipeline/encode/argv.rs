@@ -1,8 +1,12 @@
 //! The command line of the one ffmpeg process of a plan. Pure.
 
-use std::{ffi::OsString, path::Path, time::Duration};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use super::{cascade, operation_filters, video_encoder};
+use super::{cascade, joining, operation_filters, video_encoder};
 use crate::{
     media::PictureSize,
     pipeline::{
@@ -106,10 +110,7 @@ pub(in crate::pipeline) fn inputs(plan: &EncodePlan) -> Vec<OsString> {
     if plan.renditions.iter().any(|rendition| rendition.hardware == Some(HardwareFamily::VaApi)) {
         push(&["-vaapi_device", VAAPI_DEVICE]);
     }
-    push(&trim_options(plan).iter().map(String::as_str).collect::<Vec<_>>());
-    // The source is not trusted: nothing but files is opened, whatever it names.
-    push(&["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"]);
-    arguments.push(file_url(&plan.source));
+    arguments.extend(source_inputs(plan));
     if let Some(watermark) = &plan.operations.watermark {
         arguments.extend(["-protocol_whitelist", PROTOCOLS, "-i"].map(OsString::from));
         arguments.push(file_url(&watermark.image));
@@ -117,14 +118,36 @@ pub(in crate::pipeline) fn inputs(plan: &EncodePlan) -> Vec<OsString> {
     arguments
 }
 
+/// The source, or the sources that are joined, as inputs.
+pub(in crate::pipeline) fn source_inputs(plan: &EncodePlan) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = trim_options(plan).into_iter().map(OsString::from).collect();
+    let own = (plan.demuxer.as_deref(), &plan.source);
+    let all = plan.join.as_ref().map(|join| join.parts.iter().map(|part| (part.demuxer.as_deref(), &part.source)));
+    let sources: Vec<(Option<&str>, &PathBuf)> = all.map_or_else(|| vec![own], Iterator::collect);
+    for (demuxer, source) in sources {
+        arguments.extend(demuxer.iter().flat_map(|demuxer| ["-f", demuxer]).map(OsString::from));
+        // Sources are not trusted: nothing but files is opened, whatever they name.
+        arguments.extend(["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"].map(OsString::from));
+        arguments.push(file_url(source));
+    }
+    arguments
+}
+
+/// How many of the inputs are sources.
+pub(super) fn source_count(plan: &EncodePlan) -> usize {
+    plan.join.as_ref().map_or(1, |join| join.parts.len())
+}
+
 /// How many inputs there are.
 pub(in crate::pipeline) fn input_count(plan: &EncodePlan) -> usize {
-    1 + usize::from(plan.operations.watermark.is_some())
+    source_count(plan) + usize::from(plan.operations.watermark.is_some())
 }
 
 /// Where the source is opened, and how much of it is read.
 pub fn trim_options(plan: &EncodePlan) -> Vec<String> {
-    let Some(trim) = plan.operations.trim else { return Vec::new() };
+    let Some(trim) = plan.operations.trim.filter(|_| plan.join.is_none() && plan.demuxer.is_none()) else {
+        return Vec::new();
+    };
     let mut options = Vec::new();
     if !trim.seek.is_zero() {
         options.extend(["-ss".to_owned(), operation_filters::seconds(trim.seek)]);
@@ -146,8 +169,15 @@ pub(in crate::pipeline) fn file_url(path: &Path) -> OsString {
 /// The graph: one decode, cascades of scalers, the pictures from the largest rendition, the sound.
 fn filter_graph(plan: &EncodePlan) -> String {
     let mut chains = if plan.video_stream.is_some() { picture_chains(plan) } else { waveform_chains(plan) };
+    chains.extend(joined_sound(plan));
     chains.extend(plan.audio.iter().enumerate().map(|(index, audio)| sound_chain(plan, audio, index)));
     chains.join(";")
+}
+
+/// What makes one sound of several, if anything listens to it.
+pub(in crate::pipeline) fn joined_sound(plan: &EncodePlan) -> Vec<String> {
+    let join = plan.join.as_ref().filter(|_| !plan.audio.is_empty());
+    join.map(joining::sound_chains).unwrap_or_default()
 }
 
 /// The pictures of all renditions, and those that are set aside.
@@ -201,7 +231,12 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
 
 /// The way to standard range, scaled to `size`.
 pub(super) fn range_filters(plan: &EncodePlan, size: PictureSize) -> Vec<String> {
-    let PictureConversion { tone_map, convert_gamut, .. } = &plan.conversion;
+    range_filters_of(&plan.conversion, size)
+}
+
+/// The same for a picture that needs this.
+pub(super) fn range_filters_of(conversion: &PictureConversion, size: PictureSize) -> Vec<String> {
+    let PictureConversion { tone_map, convert_gamut, .. } = conversion;
     let mut filters = Vec::new();
     if *tone_map || *convert_gamut {
         // Scaled first: linear light is worked in 32-bit floats, so every pixel less counts.
@@ -253,9 +288,9 @@ fn pictures_chain(plan: &EncodePlan) -> String {
 pub fn heard_sound(plan: &EncodePlan, audio: &AudioRendition) -> String {
     // Gaps are filled and the start is drawn to 0; a downmix (by the coefficients of ITU-R BS.775) is normalised so that
     // it can't clip.
+    let source = if plan.join.is_some() { joining::SOUND.to_owned() } else { format!("[0:{}]", audio.stream) };
     let mut chain = format!(
-        "[0:{}]aresample=async=1:first_pts=0:rematrix_maxval=1,aformat=sample_rates={}:channel_layouts={}",
-        audio.stream,
+        "{source}aresample=async=1:first_pts=0:rematrix_maxval=1,aformat=sample_rates={}:channel_layouts={}",
         audio.sample_rate_hz,
         audio.layout.ffmpeg_name()
     );

@@ -85,8 +85,9 @@ pub(super) fn on_picture(
 /// The image in the colours of the picture.
 fn watermark_chain(plan: &EncodePlan, watermark: &PlannedWatermark) -> String {
     let matrix = super::argv::swscale_matrix(&plan.conversion.label);
+    let image = super::argv::source_count(plan);
     format!(
-        "[1:v:0]format=rgba,colorchannelmixer=aa={:.4},scale={}:-2:flags=bicubic:out_range=tv:out_color_matrix={matrix},\
+        "[{image}:v:0]format=rgba,colorchannelmixer=aa={:.4},scale={}:-2:flags=bicubic:out_range=tv:out_color_matrix={matrix},\
          format=yuva420p[mark]",
         watermark.opacity, watermark.width
     )

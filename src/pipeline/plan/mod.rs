@@ -2,6 +2,7 @@
 
 mod audio;
 mod colour;
+mod join;
 mod language;
 mod operations;
 mod pictures;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use audio::{AudioCodec, AudioLayout, AudioRendition};
 pub use colour::{ColourLabel, PictureConversion};
+pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
 pub use language::{language_name, language_tag};
 pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
 pub use pictures::{PicturePlan, PlannedPicture};
@@ -42,6 +44,10 @@ use crate::{
 pub struct EncodePlan {
     /// The file to read.
     pub source: PathBuf,
+    /// Demuxer to open it with, where ffmpeg must not choose.
+    pub demuxer: Option<String>,
+    /// The sources that are one after the other, if there are several.
+    pub join: Option<JoinPlan>,
     /// Index of the picture's stream in the file; `None` for a source of sound alone.
     pub video_stream: Option<usize>,
     /// Frame rate, GOPs, segments.
@@ -104,6 +110,8 @@ pub struct Findings {
     pub hardware_encoders: BTreeSet<String>,
     /// The picture without black bars, if there are some and they were looked for.
     pub picture_without_bars: Option<CropArea>,
+    /// How several sources become the one that is planned for.
+    pub join: Option<JoinPlan>,
 }
 
 /// Why nothing can be planned.
@@ -166,11 +174,11 @@ impl EncodePlan {
     /// When the source has no picture that can be encoded, or what was asked does not fit it.
     pub fn resolve_with(spec: &JobSpec, source: &SourceMedia, findings: &Findings) -> Result<Self, PlanError> {
         let name = spec.source_name();
-        let mut warnings = Vec::new();
+        let mut warnings = findings.join.as_ref().map(|join| join.warnings.clone()).unwrap_or_default();
         let audio = audio::renditions(source, &spec.preset, &mut warnings);
         let subtitles = subtitles::renditions(source, &mut warnings);
         let Some(video) = source.main_video() else {
-            return Self::of_sound(spec, source, (audio, subtitles), warnings);
+            return Self::of_sound(spec, source, (audio, subtitles), (findings, warnings));
         };
         let display_size = video.display_size();
         if video.coded_size.pixels() == 0 || display_size.short_side() < 2 {
@@ -181,14 +189,13 @@ impl EncodePlan {
             return Err(PlanError::CannotToneMap(name));
         }
         warn_of_hold(source, &mut warnings);
-        let hold_last_picture = timing::time_after_picture(source);
         let asked = &spec.operations;
         conversion.deinterlace = asked.deinterlace.applies_to(conversion.deinterlace);
         let timing = Timing::new(
             timing::output_frame_rate(video, &conversion, timing::highest_frame_rate(&spec.kind)),
             spec.preset.keyframes,
         );
-        let picture_duration = source.picture_duration().filter(|duration| !duration.is_zero());
+        let (picture_duration, hold_last_picture) = timing::picture_and_hold(source, asked, timing.frame_rate);
         let source_duration = picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default());
         let operations::Trimmed { trim, duration } =
             operations::trim(asked, (&source.container, source_duration), timing.frame_rate)?;
@@ -204,6 +211,8 @@ impl EncodePlan {
             most_frames: most_frames(source, video, timing.frame_rate, (hold_last_picture, operations.trim)),
             chapters: timing::chapters_from(&source.chapters, operations.start(timing.frame_rate), duration),
             source: spec.source.clone(),
+            demuxer: source.demuxer().map(str::to_owned),
+            join: findings.join.clone(),
             video_stream: Some(video.index),
             pictures: PicturePlan::new(&spec.thumbnails, pictured, timing.frame_rate),
             storyboard: StoryboardPlan::asked_for(spec, renditions[0].size, (timing.frame_rate, duration)),

@@ -159,7 +159,9 @@ pub(super) fn trim(
         });
     }
     let kept = end.map(|end| end - first);
-    let lead = if WITHOUT_TIMESTAMPS.contains(&container) { first } else { rate.frames_in(LEAD).min(first) };
+    let has_no_timestamps =
+        WITHOUT_TIMESTAMPS.contains(&container) || container == super::join::CONTAINER || container.ends_with("_pipe");
+    let lead = if has_no_timestamps { first } else { rate.frames_in(LEAD).min(first) };
     let trim = PlannedTrim {
         seek: rate.duration_of(first - lead),
         lead_frames: lead,

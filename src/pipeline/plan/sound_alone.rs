@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AudioRendition, EncodePlan, PictureConversion, PicturePlan, PlanError, PlannedOperations, SubtitleRendition,
-    Timing,
+    AudioRendition, EncodePlan, Findings, PictureConversion, PicturePlan, PlanError, PlannedOperations,
+    SubtitleRendition, Timing,
     operations::{self, Trimmed},
     timing,
 };
@@ -22,7 +22,7 @@ impl EncodePlan {
         spec: &JobSpec,
         source: &SourceMedia,
         (audio, subtitles): (Vec<AudioRendition>, Vec<SubtitleRendition>),
-        warnings: Vec<String>,
+        (findings, warnings): (&Findings, Vec<String>),
     ) -> Result<Self, PlanError> {
         if audio.is_empty() {
             return Err(PlanError::Nothing(spec.source_name()));
@@ -37,6 +37,8 @@ impl EncodePlan {
         let operations = PlannedOperations { trim, fade: operations::fade(asked, duration)?, ..Default::default() };
         Ok(Self {
             source: spec.source.clone(),
+            demuxer: None,
+            join: findings.join.clone(),
             video_stream: None,
             timing: Timing::for_rate(rate),
             conversion: PictureConversion::none(),

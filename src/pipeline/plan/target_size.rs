@@ -37,11 +37,11 @@ impl EncodePlan {
             let least = ((least_bits + sound_bits) / 8.0 / (1.0 - RESERVE)).ceil();
             PlanError::NotPossible {
                 what: format!(
-                    "{} are too few for {} of this ladder",
+                    "{} are too few for {} of pictures of this size",
                     format::bytes(bytes),
                     format::clock(Duration::from_secs_f64(seconds))
                 ),
-                hint: format!("Give at least {}, or a preset of fewer rungs", format::bytes(least as u64)),
+                hint: format!("Give at least {}, or make smaller or fewer pictures", format::bytes(least as u64)),
             }
         })?;
         Ok(self)

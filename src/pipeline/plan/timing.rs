@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::PictureConversion;
 use crate::{
-    job::{FileFormat, JobKind},
+    job::{FileFormat, JobKind, Operations},
     media::{Chapter, FrameRate, SourceMedia, VideoStream},
     preset::{InterlacedOutput, KeyframeInterval},
 };
@@ -31,6 +31,27 @@ pub(super) fn time_after_picture(source: &SourceMedia) -> Option<Duration> {
     let picture_end = end(video.start_time_seconds, video.duration)?;
     let sound_end = end(audio.start_time_seconds, audio.duration)?;
     Some(sound_end.saturating_sub(picture_end)).filter(|time| *time >= SHORTEST_HOLD)
+}
+
+/// A still picture is shown this long if nothing else is asked.
+const STILL_DURATION: Duration = Duration::from_secs(10);
+
+/// For how long a still picture is shown.
+pub(super) fn still_duration(operations: &Operations) -> Duration {
+    operations.still_duration.filter(|duration| !duration.is_zero()).unwrap_or(STILL_DURATION)
+}
+
+/// How long there are new pictures, where that is known, and how long the last one stays after that.
+pub(super) fn picture_and_hold(
+    source: &SourceMedia,
+    operations: &Operations,
+    rate: FrameRate,
+) -> (Option<Duration>, Option<Duration>) {
+    if source.is_still() {
+        let one = rate.duration_of(1);
+        return (Some(one), Some(still_duration(operations).saturating_sub(one)));
+    }
+    (source.picture_duration().filter(|duration| !duration.is_zero()), time_after_picture(source))
 }
 
 /// The chapters on a timeline that begins at `start` of the source's and has this length, where it is known.
