@@ -116,6 +116,9 @@ pub struct EncodeArguments {
     /// What is made of each video, and how thumbnails look.
     #[command(flatten)]
     pub outputs: OutputArguments,
+    /// Join all files to one stream, in the shape of the first: size, frame rate, sound
+    #[arg(long)]
+    pub join: bool,
     /// Number of videos that are encoded side by side
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: Option<u8>,

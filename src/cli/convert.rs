@@ -41,6 +41,9 @@ fn plan(context: &Context, arguments: &ConvertArguments) -> Result<Call, Failure
         let hint = "Name the files in it, such as FOLDER/*.mov";
         return Err(bad_usage(format!("{} is a folder", folder.display()), hint));
     }
+    if arguments.join && files.len() < 2 {
+        return Err(bad_usage("One file is nothing to join", "Name the files in their order, or leave --join out"));
+    }
     let groups: Vec<&[PathBuf]> = if arguments.join { vec![files.as_slice()] } else { files.chunks(1).collect() };
     let target = Target::of(arguments, groups.len(), &operations)?;
     let mut specs = Vec::new();

@@ -49,6 +49,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         keep: None,
         thumbnails: None,
         outputs: super::args::OutputArguments::default(),
+        join: false,
         jobs: None,
         surround: None,
         on_damage: None,
@@ -103,6 +104,10 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         operations: operations.clone(),
     };
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());
+    if arguments.join {
+        specs.push(joined(arguments, &spec)?);
+        return Ok(Call { specs, without_job, settings, json: arguments.json });
+    }
     for file in &arguments.files {
         let file = absolute(file);
         if file.is_dir() {
@@ -116,6 +121,19 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         }
     }
     Ok(Call { specs, without_job, settings, json: arguments.json })
+}
+
+/// One job of all files.
+fn joined(arguments: &EncodeArguments, spec: &dyn Fn(PathBuf) -> JobSpec) -> Result<JobSpec, Failure> {
+    let files: Vec<PathBuf> = arguments.files.iter().map(|file| absolute(file)).collect();
+    if let Some(folder) = files.iter().find(|file| file.is_dir()) {
+        let headline = format!("{} is a folder, which can't be joined", folder.display());
+        return Err(bad_usage(headline, "Name the files in it in their order"));
+    }
+    match files.as_slice() {
+        [first, joined @ ..] if !joined.is_empty() => Ok(JobSpec { joined: joined.to_vec(), ..spec(first.clone()) }),
+        _ => Err(bad_usage("One file is nothing to join", "Name the files in their order, or leave --join out")),
+    }
 }
 
 fn preset(name: &str) -> Result<Preset, Failure> {

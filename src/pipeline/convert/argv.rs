@@ -59,6 +59,9 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
     if plan.trim.start.is_some() && plan.encode.is_none() {
         list.push(&["-copypriorss", "0"]);
     }
+    if let Some(frames) = plan.frames {
+        list.push(&["-frames:v", &frames.to_string()]);
+    }
     if let Some((encode, codec)) = plan.encoded_picture() {
         list.0.extend(picture_options(encode, codec).into_iter().map(OsString::from));
         if encode.has_first_pass() {

@@ -46,6 +46,8 @@ pub(super) struct ConvertPlan {
     pub(super) encode: Option<EncodePlan>,
     /// The part that is copied, if not all.
     pub(super) trim: Trim,
+    /// How many pictures are copied, if not all.
+    pub(super) frames: Option<u64>,
     /// Expected length.
     pub(super) duration: Option<Duration>,
     /// What the user should know.
@@ -125,6 +127,7 @@ impl ConvertPlan {
             keeps_chapters: is_whole,
             encode,
             trim: spec.operations.trim,
+            frames: None,
             duration,
             warnings,
         })
