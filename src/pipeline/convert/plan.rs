@@ -77,6 +77,7 @@ impl ConvertPlan {
         let request = Request { spec, conversion, source };
         let format = conversion.format;
         let mut warnings = Vec::new();
+        request.check_picture_is_held()?;
         if spec.operations.target_size_bytes.is_some()
             && matches!(format, FileFormat::Gif | FileFormat::Wav | FileFormat::Flac)
         {
@@ -264,6 +265,22 @@ impl<'a> Request<'a> {
                 what: format!("{} does not hold pictures in that codec", format.label()),
                 hint: format!("Choose one of {}, or another format", names.join(", ")),
             }
+        })
+    }
+
+    /// What is asked of a picture is not for files of sound.
+    fn check_picture_is_held(&self) -> Result<(), PlanError> {
+        let Conversion { format, video_codec, video_rate, short_side, .. } = self.conversion;
+        // Sound fades too.
+        let operations =
+            Operations { fade_in: Duration::ZERO, fade_out: Duration::ZERO, ..self.spec.operations.clone() };
+        let is_asked = video_codec.is_some() || video_rate.is_some() || short_side.is_some();
+        if format.has_picture() || !(is_asked || changes_picture(&operations).is_some()) {
+            return Ok(());
+        }
+        Err(PlanError::NotPossible {
+            what: format!("{} holds sound alone: it has no picture to change", format.label()),
+            hint: "Leave out what changes the picture, or choose a format with pictures, such as MP4".to_owned(),
         })
     }
 

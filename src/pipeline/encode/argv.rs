@@ -214,14 +214,20 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
     if let Some(matrix) = assumed_matrix {
         filters.push(format!("setparams=colorspace={matrix}"));
     }
-    if *deinterlace {
+    if *deinterlace && plan.join.is_none() {
         let mode = match interlaced {
             InterlacedOutput::Frames => "send_frame",
             InterlacedOutput::Fields => "send_field",
         };
         filters.push(format!("bwdif=mode={mode}"));
     }
-    filters.push(format!("fps={}:start_time=0", plan.timing.frame_rate));
+    let rate = plan.timing.frame_rate;
+    if plan.join.is_some() {
+        // The parts have this rate already; a rate filter would add a frame at their end.
+        filters.push(format!("settb={}/{},setpts=N", rate.denominator(), rate.numerator()));
+    } else {
+        filters.push(format!("fps={rate}:start_time=0"));
+    }
     if let Some(time) = plan.hold_last_picture {
         filters.push(format!("tpad=stop_mode=clone:stop_duration={:.3}", time.as_secs_f64()));
     }
