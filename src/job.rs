@@ -3,6 +3,7 @@
 mod operations;
 mod outputs;
 pub mod path_text;
+pub mod typed;
 
 use std::{path::PathBuf, time::Duration};
 
