@@ -72,9 +72,7 @@ pub fn pick(purpose: PathPurpose, answers: Sender<PickedPaths>, ctx: Context) ->
             PathPurpose::AddFolder | PathPurpose::OutputFolder | PathPurpose::SettingsOutputFolder => {
                 dialog.pick_folder().map(|folder| vec![folder])
             }
-            PathPurpose::Watermark => {
-                dialog.add_filter("Images", IMAGE_EXTENSIONS).pick_file().map(|file| vec![file])
-            }
+            PathPurpose::Watermark => dialog.add_filter("Images", IMAGE_EXTENSIONS).pick_file().map(|file| vec![file]),
             PathPurpose::Ffmpeg | PathPurpose::SettingsFfmpeg | PathPurpose::SettingsFfprobe => {
                 dialog.pick_file().map(|file| vec![file])
             }

@@ -9,7 +9,9 @@ use super::{
     app::ReelpressApp,
     dialogs::{
         adjust::{AdjustForm, AdjustTarget},
-        paste_path::PathForm, settings::SettingsForm},
+        paste_path::PathForm,
+        settings::SettingsForm,
+    },
     file_dialog::{self, PathPurpose, PickedPaths},
     view_state::{Dialog, NoticeMessage},
 };

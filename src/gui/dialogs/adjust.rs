@@ -18,7 +18,7 @@ use crate::{
     job::{Deinterlace, Flip, OutputKind, Strength, Turn, WatermarkPosition},
 };
 
-const BODY_HEIGHT: f32 = 360.0;
+const BODY_HEIGHT: f32 = 420.0;
 
 /// Shows the form; true when it was applied or left.
 pub fn adjust_ui(ui: &Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions: &mut Vec<Action>) -> bool {
@@ -53,15 +53,15 @@ pub fn adjust_ui(ui: &Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions
 
 fn buttons(ui: &mut Ui, form: &mut AdjustForm, actions: &mut Vec<Action>) -> bool {
     let (verb, action) = match &form.target {
-        AdjustTarget::NewFiles => ("Apply to new files", form.operations().map(|operations| {
-            Action::AdjustNewFiles(Box::new(operations))
-        })),
-        AdjustTarget::Job { id, spec } => ("Apply", form.spec(spec).map(|spec| {
-            Action::Send(Command::ChangeJob { id: *id, spec: Box::new(spec) })
-        })),
-        AdjustTarget::Again { spec } => ("Add to the queue", form.spec(spec).map(|spec| {
-            Action::Send(Command::AddJobs { specs: vec![spec] })
-        })),
+        AdjustTarget::NewFiles => {
+            ("Apply to new files", form.operations().map(|operations| Action::AdjustNewFiles(Box::new(operations))))
+        }
+        AdjustTarget::Job { id, spec } => {
+            ("Apply", form.spec(spec).map(|spec| Action::Send(Command::ChangeJob { id: *id, spec: Box::new(spec) })))
+        }
+        AdjustTarget::Again { spec } => {
+            ("Add to the queue", form.spec(spec).map(|spec| Action::Send(Command::AddJobs { specs: vec![spec] })))
+        }
     };
     if let Err((_, words)) = &action {
         ui.label(RichText::new(words).font(theme::facts()).color(theme::palette(ui).bad));
@@ -134,12 +134,16 @@ fn picture(ui: &mut Ui, form: &mut AdjustForm) {
         });
     }
     ui.add_space(theme::SPACE[1]);
-    named_segmented(ui, "Rotate", &mut form.turn, &[None, Some(Turn::Clockwise), Some(Turn::Half), Some(Turn::CounterClockwise)], |turn| {
-        turn.map_or("Not at all".to_owned(), |turn| format!("{}°", turn.degrees()))
-    });
+    named_segmented(
+        ui,
+        "Rotate",
+        &mut form.turn,
+        &[None, Some(Turn::Clockwise), Some(Turn::Half), Some(Turn::CounterClockwise)],
+        |turn| turn.map_or("None".to_owned(), |turn| format!("{}°", turn.degrees())),
+    );
     ui.add_space(theme::SPACE[1]);
     named_segmented(ui, "Flip", &mut form.flip, &[None, Some(Flip::Horizontal), Some(Flip::Vertical)], |flip| {
-        flip.map_or("Not", Flip::label).to_owned()
+        flip.map_or("None", Flip::label).to_owned()
     });
     let deinterlace = [Deinterlace::Automatic, Deinterlace::Always, Deinterlace::Never];
     ui.add_space(theme::SPACE[1]);
@@ -173,6 +177,7 @@ fn watermark(ui: &mut Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions
         percent(margin, "Margin", &mut form.margin_percent, 0.0..=50.0);
         percent(opacity, "Opacity", &mut form.opacity_percent, 0.0..=100.0);
     });
+    ui.add_space(theme::SPACE[1]);
     ui.columns(2, |columns| {
         text_field(&mut columns[0], "Appears", &mut form.appears, "At the beginning");
         text_field(&mut columns[1], "Goes", &mut form.goes, "At the end");

@@ -116,7 +116,7 @@ fn the_details_tell_what_is_adjusted() {
     window.harness.get_by_label("Rotate: 180° clockwise");
     window.press("Change settings…");
     window.press("Picture");
-    window.press("Rotate: Not at all");
+    window.press("Rotate: None");
     window.press("Apply");
     assert!(changed(&window).1.operations.is_empty());
 }
