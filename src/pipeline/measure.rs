@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     encode::{
-        argv,
+        argv, inputs,
         operation_filters::{self, HIGHEST_TRUE_PEAK},
     },
     plan::{EncodePlan, LoudnessCorrection},
@@ -80,7 +80,7 @@ fn measure_loudness(
     cancel: &CancelToken,
 ) -> Result<Option<MeasuredLoudness>, Failure> {
     let mut command = Command::new(&toolbox.ffmpeg);
-    command.args(["-hide_banner", "-v", "info", "-nostats", "-nostdin"]).args(argv::source_inputs(plan));
+    command.args(["-hide_banner", "-v", "info", "-nostats", "-nostdin"]).args(inputs::source_inputs(plan));
     let measured = format!("{chain},loudnorm=print_format=json[measured]");
     let graph = argv::joined_sound(plan).into_iter().chain([measured]).collect::<Vec<_>>().join(";");
     command.args(["-filter_complex", &graph, "-map", "[measured]", "-f", "null", "-"]);

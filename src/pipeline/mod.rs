@@ -16,6 +16,7 @@ mod convert;
 mod prepare;
 mod progress;
 mod publish_again;
+mod source_length;
 mod stream_folder;
 mod verify;
 
@@ -29,11 +30,12 @@ use encode::{
     subtitles::{ReadSubtitles, read_subtitles},
 };
 use package::{
-    FinishedStream, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError, Packager, ReportedJob, images::ImageMaker,
+    FinishedStream, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError, Packager, ReportedJob, Room, images::ImageMaker,
 };
 use plan::EncodePlan;
 use progress::Reporter;
 use publish::{Place, Publisher};
+use source_length::{SourceFingerprint, check_length};
 use stream_folder::StreamFolder;
 
 use crate::{
@@ -103,10 +105,6 @@ pub struct JobRequest {
 
 /// How often the end of an upload is looked for, and told of.
 const PUBLISH_POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// A stream that is shorter than its source by more than this part and this time is worth a warning.
-const MISSING_PART: f64 = 0.02;
-const MISSING_TIME: Duration = Duration::from_secs(1);
-
 /// Runs a job from its source to its report, on the calling thread.
 ///
 /// # Errors
@@ -140,11 +138,13 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
 
     let folder = StreamFolder::create(spec.destination.local_folder(), &spec.source)
         .map_err(|failure| failure.at(Stage::Package))?;
+    let expected_bytes = package::expected_bytes(&plan, &spec.outputs);
+    let room = Room::for_stream(spec.destination.local_folder(), expected_bytes)?;
     observer.notice(Notice::Planned(Box::new(plan.summary(folder.path().to_owned()))));
     let publisher = start_publisher(request, &folder)?;
 
     let software = plan.in_software();
-    let listeners = (observer, publisher.as_ref());
+    let listeners = (observer, &room, publisher.as_ref());
     let places = (work_folder, &folder);
     let Attempt { plan, reporter, made } = encode_somehow(request, (&plan, software.as_ref()), places, listeners);
     let made = made.and_then(|(stream, mut warnings)| {
@@ -227,13 +227,16 @@ struct Attempt<'a> {
     made: Result<(FinishedStream, Vec<String>), Failure>,
 }
 
+/// Who is told, where it is written, and who sends it.
+type Listeners<'a> = (&'a dyn Observer, &'a Room, Option<&'a Publisher>);
+
 fn attempt<'a>(
     request: &JobRequest,
     plan: &'a EncodePlan,
     (work_folder, folder): (&Path, &StreamFolder),
-    (observer, publisher): (&'a dyn Observer, Option<&'a Publisher>),
+    (observer, room, publisher): Listeners<'a>,
 ) -> Attempt<'a> {
-    let reporter = Reporter::new(observer, plan, publisher);
+    let reporter = Reporter::new(observer, plan, room, publisher);
     let made = encode_and_package(request, plan, work_folder, folder, &reporter);
     Attempt { plan, reporter, made }
 }
@@ -243,7 +246,7 @@ fn encode_somehow<'a>(
     request: &JobRequest,
     (plan, software): (&'a EncodePlan, Option<&'a EncodePlan>),
     places: (&Path, &StreamFolder),
-    listeners: (&'a dyn Observer, Option<&'a Publisher>),
+    listeners: Listeners<'a>,
 ) -> Attempt<'a> {
     let first = attempt(request, plan, places, listeners);
     match (&first.made, software) {
@@ -350,40 +353,6 @@ fn weigh_damage(damage: &Damage, spec: &JobSpec) -> Result<Option<String>, Failu
     }
 }
 
-/// Compares the stream's length with the source's: a warning when the source ended early, a failure when it was taken
-/// away or changed meanwhile.
-fn check_length(
-    plan: &EncodePlan,
-    stream: &FinishedStream,
-    spec: &JobSpec,
-    fingerprint: Option<&SourceFingerprint>,
-) -> Result<Option<String>, Failure> {
-    let Some(expected) = plan.duration else { return Ok(None) };
-    check_made((stream.duration, expected), spec, fingerprint)
-}
-
-/// The same for what was made and what was expected.
-fn check_made(
-    (made, expected): (Duration, Duration),
-    spec: &JobSpec,
-    fingerprint: Option<&SourceFingerprint>,
-) -> Result<Option<String>, Failure> {
-    let missing = expected.saturating_sub(made);
-    if missing <= MISSING_TIME.max(expected.mul_f64(MISSING_PART)) {
-        return Ok(None);
-    }
-    let made = crate::format::clock(made);
-    let of = crate::format::clock(expected);
-    if SourceFingerprint::of(&spec.source).as_ref() != fingerprint {
-        let name = spec.source_name();
-        let headline = format!("“{name}” was removed or changed while it was encoded");
-        let hint = "Put the file back, leave it in place until the job is done, and retry the job";
-        let failure = Failure::new(FailureKind::SourceVanished, headline, hint);
-        return Err(failure.with_detail(format!("{made} of {of} could be read")).at(Stage::Encode));
-    }
-    Ok(Some(format!("The source ends early: {made} of {of} could be read")))
-}
-
 /// The URLs of a stream that is up, or why it is not.
 fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder) -> Result<Vec<String>, Failure> {
     let location = publisher.finish().map_err(|error| {
@@ -427,19 +396,5 @@ impl Drop for WorkFolder {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
             tracing::info!(%error, path = %self.0.display(), "passing files could not be removed");
         }
-    }
-}
-
-/// By what a file is known again.
-#[derive(Debug, PartialEq)]
-struct SourceFingerprint {
-    bytes: u64,
-    modified: Option<std::time::SystemTime>,
-}
-
-impl SourceFingerprint {
-    fn of(source: &Path) -> Option<Self> {
-        let metadata = std::fs::metadata(source).ok()?;
-        Some(Self { bytes: metadata.len(), modified: metadata.modified().ok() })
     }
 }

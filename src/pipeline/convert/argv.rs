@@ -11,8 +11,8 @@ use crate::{
     job::{FileAudioCodec, FileFormat, FileVideoCodec},
     pipeline::{
         encode::{
-            argv::{self, MOST_PIXELS, PROGRESS_SECONDS, PROTOCOLS, file_url},
-            cascade,
+            argv, cascade,
+            inputs::{self, MOST_PIXELS, PROGRESS_SECONDS, PROTOCOLS, file_url},
             operation_filters::{self, seconds},
             video_encoder,
         },
@@ -132,7 +132,7 @@ impl ArgumentList {
 
 fn inputs(plan: &ConvertPlan) -> Vec<OsString> {
     if let Some(encode) = &plan.encode {
-        return argv::inputs(encode);
+        return inputs::inputs(encode);
     }
     let mut list = ArgumentList(Vec::new());
     list.push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
@@ -153,7 +153,7 @@ fn graph(plan: &ConvertPlan, is_gif: bool) -> String {
     let Some(encode) = &plan.encode else { return String::new() };
     let mut chains = if plan.encoded_picture().is_some() { cascade::chains(encode) } else { Vec::new() };
     if is_gif {
-        let palette = argv::input_count(encode);
+        let palette = inputs::input_count(encode);
         chains.push(format!("[v0][{palette}:v]paletteuse=dither=sierra2_4a:diff_mode=rectangle[gif]"));
     }
     chains.extend(argv::joined_sound(encode));

@@ -22,10 +22,12 @@ use teller::{Run, Teller};
 use verify::Measured;
 
 use super::{
-    JobRequest, Notice, Observer, SourceFingerprint,
+    JobRequest, Notice, Observer,
     encode::{self, EncodeError, EncodeSession},
+    package::write_failure,
     plan::{Findings, JoinPlan},
     prepare,
+    source_length::{SourceFingerprint, check_made},
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -145,7 +147,7 @@ impl Job<'_> {
         let notes = self.work_folder.join("notes");
         let places = Places { work_folder: self.work_folder, file: file.unfinished(), notes: &notes };
         let name = request.spec.source_name();
-        let failed = |error: EncodeError| error.into_failure(&name).at(Stage::Encode);
+        let failed = |error: EncodeError| failure_of(error, &name, file.unfinished()).at(Stage::Encode);
         let progressed = |told: &_| teller.progressed(told);
         if let Some(arguments) = argv::first_pass_arguments(plan, places) {
             teller.begin(Run::FirstPass);
@@ -219,6 +221,17 @@ impl Job<'_> {
     }
 }
 
+/// A full disk has its own words.
+fn failure_of(error: EncodeError, source_name: &str, file: &Path) -> Failure {
+    if let EncodeError::Failed { tail, .. } = &error
+        && tail.iter().any(|line| line.contains("No space left on device"))
+    {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        return write_failure(file, &full).with_detail(tail.join("\n"));
+    }
+    error.into_failure(source_name)
+}
+
 /// Every encoder that is needed is there.
 fn check_encoders(request: &JobRequest, plan: &ConvertPlan) -> Result<(), Failure> {
     for track in plan.sound.iter() {
@@ -254,7 +267,7 @@ fn check_length(
     fingerprint: Option<&SourceFingerprint>,
 ) -> Result<Option<String>, Failure> {
     let Some(expected) = plan.duration else { return Ok(None) };
-    super::check_made((measured.duration(), expected), &request.spec, fingerprint)
+    check_made((measured.duration(), expected), &request.spec, fingerprint)
 }
 
 fn report(plan: &ConvertPlan, measured: &Measured, file: PathBuf) -> Report {

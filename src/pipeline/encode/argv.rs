@@ -1,39 +1,29 @@
 //! The command line of the one ffmpeg process of a plan. Pure.
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{ffi::OsString, path::Path};
 
-use super::{cascade, joining, operation_filters, video_encoder};
+use super::{
+    cascade,
+    inputs::{file_url, inputs},
+    joining, operation_filters, video_encoder,
+};
 use crate::{
     media::PictureSize,
     pipeline::{
-        hardware::VAAPI_DEVICE,
         package::{SHEET_PATTERN, images::PICTURE_PATTERN},
         plan::{AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan, StoryboardPlan},
     },
-    preset::{HardwareFamily, InterlacedOutput},
+    preset::InterlacedOutput,
 };
 
 /// Silence after the end of the sound. The segmenter cuts it off, or repeats it to the end of the picture.
 const SILENCE_SECONDS: u32 = 1;
-/// Pictures beyond four times 8K are no video but an attempt to fill the memory.
-pub(in crate::pipeline) const MOST_PIXELS: &str = "134217728";
 /// The picture of a sound.
 const WAVEFORM_SIZE: &str = "1280x720";
 /// Steps in which ffmpeg hands over what it has encoded, in microseconds.
 const FRAGMENT_MICROSECONDS: u32 = 100_000;
-/// Time between two progress lines of ffmpeg, in seconds.
-pub(in crate::pipeline) const PROGRESS_SECONDS: &str = "0.1";
-/// What a source may be read through.
-pub(in crate::pipeline) const PROTOCOLS: &str = "file,pipe,crypto,data";
 /// Begin of the names of the files that the first of two passes leaves for the second.
 const PASS_LOG: &str = "pass";
-
-/// What is not read of a trimmed source ends this much after what is needed of it.
-const READ_MARGIN: Duration = Duration::from_secs(5);
 
 /// All arguments: one input, all renditions and the sound as tracks of one fragmented MP4 on standard output, the
 /// pictures as JPEG files in `work_folder`.
@@ -100,70 +90,6 @@ fn without_pictures(plan: &EncodePlan) -> EncodePlan {
 
 fn pass(number: &str, work_folder: &Path) -> [OsString; 4] {
     ["-pass".into(), number.into(), "-passlogfile".into(), work_folder.join(PASS_LOG).into_os_string()]
-}
-
-/// What is read, and how.
-pub(in crate::pipeline) fn inputs(plan: &EncodePlan) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = Vec::new();
-    let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
-    push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
-    if plan.renditions.iter().any(|rendition| rendition.hardware == Some(HardwareFamily::VaApi)) {
-        push(&["-vaapi_device", VAAPI_DEVICE]);
-    }
-    arguments.extend(source_inputs(plan));
-    if let Some(watermark) = &plan.operations.watermark {
-        arguments.extend(["-protocol_whitelist", PROTOCOLS, "-i"].map(OsString::from));
-        arguments.push(file_url(&watermark.image));
-    }
-    arguments
-}
-
-/// The source, or the sources that are joined, as inputs.
-pub(in crate::pipeline) fn source_inputs(plan: &EncodePlan) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = trim_options(plan).into_iter().map(OsString::from).collect();
-    let own = (plan.demuxer.as_deref(), &plan.source);
-    let all = plan.join.as_ref().map(|join| join.parts.iter().map(|part| (part.demuxer.as_deref(), &part.source)));
-    let sources: Vec<(Option<&str>, &PathBuf)> = all.map_or_else(|| vec![own], Iterator::collect);
-    for (demuxer, source) in sources {
-        arguments.extend(demuxer.iter().flat_map(|demuxer| ["-f", demuxer]).map(OsString::from));
-        // Sources are not trusted: nothing but files is opened, whatever they name.
-        arguments.extend(["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"].map(OsString::from));
-        arguments.push(file_url(source));
-    }
-    arguments
-}
-
-/// How many of the inputs are sources.
-pub(super) fn source_count(plan: &EncodePlan) -> usize {
-    plan.join.as_ref().map_or(1, |join| join.parts.len())
-}
-
-/// How many inputs there are.
-pub(in crate::pipeline) fn input_count(plan: &EncodePlan) -> usize {
-    source_count(plan) + usize::from(plan.operations.watermark.is_some())
-}
-
-/// Where the source is opened, and how much of it is read.
-pub fn trim_options(plan: &EncodePlan) -> Vec<String> {
-    let Some(trim) = plan.operations.trim.filter(|_| plan.join.is_none() && plan.demuxer.is_none()) else {
-        return Vec::new();
-    };
-    let mut options = Vec::new();
-    if !trim.seek.is_zero() {
-        options.extend(["-ss".to_owned(), operation_filters::seconds(trim.seek)]);
-    }
-    if let Some(frames) = trim.frames {
-        let length = plan.timing.frame_rate.duration_of(trim.lead_frames + frames).saturating_add(READ_MARGIN);
-        options.extend(["-t".to_owned(), operation_filters::seconds(length)]);
-    }
-    options
-}
-
-/// A path as ffmpeg takes it without finding an option, a protocol or a device in it.
-pub(in crate::pipeline) fn file_url(path: &Path) -> OsString {
-    let mut url = OsString::from("file:");
-    url.push(path);
-    url
 }
 
 /// The graph: one decode, cascades of scalers, the pictures from the largest rendition, the sound.

@@ -2,6 +2,7 @@
 
 pub mod argv;
 mod damage;
+pub(super) mod inputs;
 pub(super) mod joining;
 pub mod operation_filters;
 pub mod subtitles;

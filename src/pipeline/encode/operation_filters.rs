@@ -85,7 +85,7 @@ pub(super) fn on_picture(
 /// The image in the colours of the picture.
 fn watermark_chain(plan: &EncodePlan, watermark: &PlannedWatermark) -> String {
     let matrix = super::argv::swscale_matrix(&plan.conversion.label);
-    let image = super::argv::source_count(plan);
+    let image = super::inputs::source_count(plan);
     format!(
         "[{image}:v:0]format=rgba,colorchannelmixer=aa={:.4},scale={}:-2:flags=bicubic:out_range=tv:out_color_matrix={matrix},\
          format=yuva420p[mark]",

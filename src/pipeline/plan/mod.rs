@@ -173,24 +173,15 @@ impl EncodePlan {
     /// # Errors
     /// When the source has no picture that can be encoded, or what was asked does not fit it.
     pub fn resolve_with(spec: &JobSpec, source: &SourceMedia, findings: &Findings) -> Result<Self, PlanError> {
-        let name = spec.source_name();
         let mut warnings = findings.join.as_ref().map(|join| join.warnings.clone()).unwrap_or_default();
         let audio = audio::renditions(source, &spec.preset, &mut warnings);
         let subtitles = subtitles::renditions(source, &mut warnings);
         let Some(video) = source.main_video() else {
             return Self::of_sound(spec, source, (audio, subtitles), (findings, warnings));
         };
-        let display_size = video.display_size();
-        if video.coded_size.pixels() == 0 || display_size.short_side() < 2 {
-            return Err(PlanError::UnreadablePicture(name));
-        }
-        let mut conversion = PictureConversion::for_stream(video, spec.preset.interlaced);
-        if conversion.tone_map && !findings.can_tone_map {
-            return Err(PlanError::CannotToneMap(name));
-        }
+        let conversion = picture_conversion(spec, video, findings)?;
         warn_of_hold(source, &mut warnings);
         let asked = &spec.operations;
-        conversion.deinterlace = asked.deinterlace.applies_to(conversion.deinterlace);
         let timing = Timing::new(
             timing::output_frame_rate(video, &conversion, timing::highest_frame_rate(&spec.kind)),
             spec.preset.keyframes,
@@ -199,8 +190,8 @@ impl EncodePlan {
         let source_duration = picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default());
         let operations::Trimmed { trim, duration } =
             operations::trim(asked, (&source.container, source_duration), timing.frame_rate)?;
-        let crop = operations::crop(asked, display_size, findings)?;
-        let size = operations::size_after(display_size, crop.as_ref(), asked.rotate);
+        let crop = operations::crop(asked, video.display_size(), findings)?;
+        let size = operations::size_after(video.display_size(), crop.as_ref(), asked.rotate);
         let range = video.colour.dynamic_range();
         let renditions = renditions::video_renditions(&spec.preset, size, range, findings)?;
         let operations = PlannedOperations::resolve(asked, (trim, crop), renditions[0].size, duration)?;
@@ -304,6 +295,23 @@ impl EncodePlan {
             warnings: self.warnings.clone(),
         }
     }
+}
+
+/// What the picture needs, if it can be had.
+fn picture_conversion(
+    spec: &JobSpec,
+    video: &VideoStream,
+    findings: &Findings,
+) -> Result<PictureConversion, PlanError> {
+    if video.coded_size.pixels() == 0 || video.display_size().short_side() < 2 {
+        return Err(PlanError::UnreadablePicture(spec.source_name()));
+    }
+    let mut conversion = PictureConversion::for_stream(video, spec.preset.interlaced);
+    if conversion.tone_map && !findings.can_tone_map {
+        return Err(PlanError::CannotToneMap(spec.source_name()));
+    }
+    conversion.deinterlace = spec.operations.deinterlace.applies_to(conversion.deinterlace);
+    Ok(conversion)
 }
 
 /// MP4 and MOV tell the length of each track exactly; other containers round it, or tell that of the longest track. A
