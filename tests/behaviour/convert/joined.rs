@@ -43,7 +43,7 @@ on_both_ffmpeg_versions! {
         let picture = still(&user);
         let files = [FLASHES.path(), RED_SQUARE.path(), picture, TONE.path()];
         let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-        let flags = ["-o", &output.to_string_lossy().into_owned(), "--join", "--still-duration", "1"];
+        let flags = ["-o", &output.to_string_lossy(), "--join", "--still-duration", "1"];
         convert(&user, &files, &flags).assert_all_done();
         // 4 s, 2 s, 1 s and 1.5 s, at 25 frames a second.
         assert_eq!(decode(&output), (100 + 50 + 25 + 38, String::new()));
@@ -69,7 +69,7 @@ on_both_ffmpeg_versions! {
     fn the_sound_of_a_later_source_is_heard_when_the_first_has_none(version) {
         let user = User::with(version);
         let output = user.path("both.mkv");
-        let flags = ["-o", &output.to_string_lossy().into_owned(), "--join", "--start", "1", "--end", "5.6"];
+        let flags = ["-o", &output.to_string_lossy(), "--join", "--start", "1", "--end", "5.6"];
         convert(&user, &[&RED_SQUARE.path(), &FLASHES.path()], &flags).assert_all_done();
         // Trimmed to what lies between 1 and 5.6 s of both together, at 30 frames a second.
         assert_eq!(decode(&output), (138, String::new()));
