@@ -98,6 +98,7 @@ impl ReelpressApp {
                 thumbnails: ThumbnailTimes::default(),
                 outputs: settings.outputs.clone(),
                 operations: Operations::default(),
+                layout: settings.layout.clone(),
             })
             .collect();
         if !specs.is_empty() {
