@@ -16,7 +16,7 @@ use crate::{
     media::PictureSize,
 };
 
-use names::is_unsafe;
+use names::{is_unreserved, is_unsafe, unreserved_name};
 use reading::{parts, shown};
 
 /// All placeholders, for people.
@@ -132,6 +132,7 @@ impl std::str::FromStr for FolderTemplate {
         let rendition = parts.split_off(first);
         let template = Self { text: text.to_owned(), stream: parts, rendition };
         template.check_meetings()?;
+        template.check_uris()?;
         template.check_dates()?;
         Ok(template)
     }
@@ -185,14 +186,14 @@ impl FolderTemplate {
         }
         let needs_picture = has(&self.rendition, &Placeholder::Width) || has(&self.rendition, &Placeholder::Height);
         if needs_picture && rendition.size.is_none() {
-            return Ok(Some(safe_name(rendition.rung)));
+            return Ok(Some(unreserved_name(rendition.rung)));
         }
         filled(&self.rendition, |value| match (value, rendition.size) {
-            (Placeholder::Rung, _) => Ok(safe_name(rendition.rung)),
-            (Placeholder::Codec, _) => Ok(safe_name(rendition.codec)),
+            (Placeholder::Rung, _) => Ok(unreserved_name(rendition.rung)),
+            (Placeholder::Codec, _) => Ok(unreserved_name(rendition.codec)),
             (Placeholder::Width, Some(size)) => Ok(size.width.to_string()),
             (Placeholder::Height, Some(size)) => Ok(size.height.to_string()),
-            (value, _) => value_of_job(value, job),
+            (value, _) => value_of_job(value, job).map(|value| unreserved_name(&value)),
         })
         .map(Some)
     }
@@ -215,6 +216,21 @@ impl FolderTemplate {
             let what = "names folders of renditions without {rung}: variants would overwrite each other";
             let hint = "Add {rung}, or leave {width}, {height} and {codec} out";
             return Err(TemplateError::new(format!("The template “{}” {what}", self.text), hint));
+        }
+        Ok(())
+    }
+
+    /// Names of renditions stand in playlists: some players, ffmpeg among them, take escaped names in a folder for what
+    /// they are, so that nothing may need to be escaped.
+    fn check_uris(&self) -> Result<(), TemplateError> {
+        for piece in self.rendition.iter().flatten() {
+            let Piece::Text(text) = piece else { continue };
+            if let Some(character) = text.chars().find(|character| !is_unreserved(*character)) {
+                let what = format!("The template “{}” has “{character}” in the folder of a rendition", self.text);
+                let hint = "Use letters from a to z, digits and - _ . ~ after the first part with {rung}, {width}, \
+                            {height} or {codec}";
+                return Err(TemplateError::new(what, hint));
+            }
         }
         Ok(())
     }

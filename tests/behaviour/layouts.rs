@@ -14,15 +14,16 @@ use reelpress::preview::PreviewServer;
 use serde_json::Value;
 
 use crate::support::{
-    browser, clips, object_store, run, system_tool,
+    browser,
+    clips::{self, Clip},
+    object_store, run, system_tool,
     user::{Ended, User, files_under},
 };
 
-/// Frames of the source that are encoded: two segments.
-const FRAMES: usize = 200;
-const SECONDS: f64 = 8.0;
-const EVERYTHING: [&str; 9] =
-    ["--dash", "--mp4", "--ts", "--storyboard", "--report", "--duration", "8", "--speed", "ultrafast"];
+/// Two segments in two rungs, with sound.
+const CLIP: Clip = clips::FILM;
+const SECONDS: f64 = 200.0 * 1001.0 / 24000.0;
+const EVERYTHING: [&str; 7] = ["--dash", "--mp4", "--ts", "--storyboard", "--report", "--speed", "ultrafast"];
 
 /// What a layout is asked with, and where its files have to lie.
 struct Layout {
@@ -61,13 +62,13 @@ const PROCESSED: Layout = Layout {
 
 const OF_A_TEMPLATE: Layout = Layout { flags: &["--template", "videos/{id}/hls"], folder: "videos/ID/hls", ..OWN };
 
-/// Names that have to be escaped in URIs, and playlists that are not in one folder.
+/// A folder whose name has to be escaped in URLs, and playlists that are not in one folder.
 const OF_RENDITIONS: Layout = Layout {
-    flags: &["--layout", "processed", "--template", "{name} 100% #1/{codec}/{rung} & more"],
+    flags: &["--layout", "processed", "--template", "{name} 100% #1/{codec}/{rung}~{name}"],
     folder: "a film 100% #1",
-    media_playlist: "hls/CODEC/RUNG & more.m3u8",
-    segments: "hls/segments/CODEC/RUNG & more",
-    transport_segments: "ts/segments/CODEC/RUNG & more",
+    media_playlist: "hls/CODEC/RUNG~a_film.m3u8",
+    segments: "hls/segments/CODEC/RUNG~a_film",
+    transport_segments: "ts/segments/CODEC/RUNG~a_film",
     ..PROCESSED
 };
 
@@ -81,8 +82,8 @@ struct Made {
 impl Layout {
     fn encode(&self) -> Made {
         let user = User::new();
-        let source = user.path("a film.mp4");
-        std::fs::copy(clips::NUMBERED.path(), &source).expect("the user's folder can be written");
+        let source = user.path("a film.mkv");
+        std::fs::copy(CLIP.path(), &source).expect("the user's folder can be written");
         user.file("a film.en.srt", b"1\n00:00:01,000 --> 00:00:07,000\nOver the border\n");
         let flags: Vec<OsString> = EVERYTHING.iter().chain(self.flags).map(OsString::from).collect();
         let ended = Ended::of(user.encode_command_to(user.output().as_os_str(), &flags, &[&source], "quick"));
@@ -109,7 +110,7 @@ impl Layout {
 
         for playlist in [multivariant.clone(), made.folder.join("ts/master.m3u8")] {
             for variant in 0..2 {
-                assert_eq!(frames_of(playlist.as_os_str(), variant), (FRAMES, String::new()), "{playlist:?}");
+                assert_eq!(frames_of(playlist.as_os_str(), variant), (CLIP.frames, String::new()), "{playlist:?}");
             }
         }
         assert_correct(&made.user, made.folder.as_os_str());
@@ -160,10 +161,17 @@ impl Layout {
     }
 }
 
-/// Number of pictures of a variant that ffmpeg decodes by a multivariant playlist, and its complaints.
+/// Number of pictures of a variant that ffmpeg decodes by a multivariant playlist, and its complaints. In a folder it gets
+/// the name of the playlist alone: it takes a `#` in a path for the start of a fragment.
 fn frames_of(playlist: &OsStr, variant: usize) -> (usize, String) {
     let mut command = Command::new(system_tool("ffmpeg"));
-    command.args(["-v", "error", "-nostdin", "-i"]).arg(playlist);
+    command.args(["-v", "error", "-nostdin", "-i"]);
+    let path = Path::new(playlist);
+    if let (true, Some(folder), Some(name)) = (path.is_file(), path.parent(), path.file_name()) {
+        command.arg(name).current_dir(folder);
+    } else {
+        command.arg(playlist);
+    }
     command.args(["-map", &format!("0:v:{variant}"), "-fps_mode", "passthrough"]);
     command.args(["-f", "framehash", "-hash", "crc32", "-"]);
     let output = run(command);
@@ -242,8 +250,8 @@ fn the_processed_layout_also_in_dash_players_and_in_the_preview() {
     let stream: Value = serde_json::from_str(&get("stream.json")).expect("JSON");
     assert_eq!((&stream["playlist"], &stream["poster"]), (&"hls/master.m3u8".into(), &"thumbnails/poster.jpg".into()));
     assert_eq!((&stream["growing"], stream["variants"].as_array().map(Vec::len)), (&false.into(), Some(3)));
-    assert_eq!(frames_of(OsStr::new(&format!("{url}files/hls/master.m3u8")), 0), (FRAMES, String::new()));
-    assert_eq!(frames_of(OsStr::new(&format!("{url}only/1.m3u8")), 0), (FRAMES, String::new()));
+    assert_eq!(frames_of(OsStr::new(&format!("{url}files/hls/master.m3u8")), 0), (CLIP.frames, String::new()));
+    assert_eq!(frames_of(OsStr::new(&format!("{url}only/1.m3u8")), 0), (CLIP.frames, String::new()));
 }
 
 #[test]
@@ -265,8 +273,8 @@ fn layouts_in_a_bucket_with_odd_names() {
     let bucket = object_store::new_bucket(&runtime, &endpoint).bucket;
     let client = object_store::client(&endpoint);
     let user = User::new();
-    let source = user.path("b.. 🎬 #1+ü%.mp4");
-    std::fs::copy(clips::NUMBERED.path(), &source).expect("the user's folder can be written");
+    let source = user.path("b.. 🎬 #1+ü%.mkv");
+    std::fs::copy(CLIP.path(), &source).expect("the user's folder can be written");
     let destination = OsString::from(format!("s3://{bucket}/films"));
     for (layout, folder) in [
         (&OWN, "b.. 🎬 #1+ü%".to_owned()),
@@ -288,11 +296,12 @@ fn layouts_in_a_bucket_with_odd_names() {
         let url = finished["urls"][0].as_str().expect("a URL");
         assert!(url.ends_with(layout.multivariant), "{url}");
         for variant in 0..2 {
-            assert_eq!(frames_of(OsStr::new(url), variant), (FRAMES, String::new()), "{url}");
+            assert_eq!(frames_of(OsStr::new(url), variant), (CLIP.frames, String::new()), "{url}");
         }
         assert_correct_on_the_web(&user, url);
         let sound = finished["renditions"].as_array().expect("renditions").last().expect("sound");
-        let key = format!("{prefix}{}/segment_00000.m4s", layout.of(layout.segments, sound));
+        let segments = layout.of(layout.segments, sound).replace("a_film", "b..____1___");
+        let key = format!("{prefix}{segments}/segment_00000.m4s");
         let head = runtime.block_on(client.head_object().bucket(&bucket).key(&key).send()).expect(&key);
         assert_eq!(head.content_type(), Some("audio/mp4"), "{key}");
     }

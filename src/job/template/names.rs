@@ -23,6 +23,16 @@ pub fn safe_name(text: &str) -> String {
     }
 }
 
+/// As [`safe_name`], and such that it stands in a URI as it is.
+pub(super) fn unreserved_name(text: &str) -> String {
+    safe_name(text).replace(|character| !is_unreserved(character), "_")
+}
+
+/// What is never escaped in a URI (RFC 3986, 2.3).
+pub(super) fn is_unreserved(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-._~".contains(character)
+}
+
 /// Names that mean a device on Windows, whatever follows their first point.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();

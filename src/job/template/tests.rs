@@ -33,6 +33,10 @@ fn what_has_no_picture_lies_under_its_own_name_where_the_template_needs_a_size()
     assert_eq!(of("{id}/{width}x{height}/{rung}").as_deref(), Some("audio-de"));
     assert_eq!(of("{id}/{codec}/{rung}").as_deref(), Some("aac/audio-de"));
     assert_eq!(of("videos/{id}/hls"), None);
+    let odd = RenditionValues { rung: "a b/ü..", ..sound };
+    let folder =
+        template("{id}/{user}-{rung}").rendition_folder(&JobValues { user: Some("é é"), ..JOB }, &odd).unwrap();
+    assert_eq!(folder.as_deref(), Some("___-a_b__"));
 }
 
 #[test]
@@ -62,6 +66,7 @@ fn what_can_not_be_used_is_refused_with_its_name_and_what_to_do() {
         ("{date:%Y}/{user}/{preset}", "neither {id} nor {name}"),
         ("{rung}/{id}", "only after a placeholder of renditions"),
         ("{id}/{height}p", "without {rung}"),
+        ("{id}/{codec} ü/{rung}", "“ ” in the folder of a rendition"),
     ] {
         let error = text.parse::<FolderTemplate>().expect_err(text);
         assert!(text.is_empty() || error.to_string().contains(says), "{text}: {error}");
