@@ -5,6 +5,7 @@ mod operations;
 mod outputs;
 pub mod path_text;
 mod template;
+pub mod typed;
 
 use std::{path::PathBuf, time::Duration};
 

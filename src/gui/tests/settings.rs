@@ -16,22 +16,14 @@ fn saved(window: &Window) -> Settings {
     (**settings).clone()
 }
 
-fn type_into(window: &mut Window, label: &str, text: &str) {
-    window.harness.get_by_role_and_label(Role::TextInput, label).focus();
-    window.draw();
-    window.key(Modifiers::COMMAND, Key::A);
-    window.harness.get_by_role_and_label(Role::TextInput, label).type_text(text);
-    window.draw();
-}
-
 #[test]
 fn what_is_typed_is_saved() {
     let mut window = Window::open(states::Story::begin().snapshot);
     window.press("Settings…");
     window.press("Dark");
     window.press("S3 destination");
-    type_into(&mut window, "Bucket", "other");
-    type_into(&mut window, "Endpoint", "http://127.0.0.1:9000");
+    window.type_into("Bucket", "other");
+    window.type_into("Endpoint", "http://127.0.0.1:9000");
     window.press("In the path");
     window.press("Save");
     let settings = saved(&window);
@@ -47,7 +39,7 @@ fn wrong_settings_are_not_saved_and_say_why() {
     let mut window = Window::open(states::Story::begin().snapshot);
     window.press("Settings…");
     window.press("S3 destination");
-    type_into(&mut window, "Endpoint", "localhost");
+    window.type_into("Endpoint", "localhost");
     assert!(window.shows("The endpoint begins with http:// or https://"));
     window.press("Save");
     assert!(window.asked().is_empty());
@@ -64,12 +56,12 @@ fn a_layout_is_shown_with_what_it_comes_to_and_a_wrong_template_says_what_to_do(
     assert!(window.shows("film.mp4 becomes film/master.m3u8"));
     window.press("Processed");
     assert!(window.shows("film.mp4 becomes film_processed/hls/master.m3u8"));
-    type_into(&mut window, "Template of the folder", "videos/hls");
+    window.type_into("Template of the folder", "videos/hls");
     let says = "The template “videos/hls” has neither {id} nor {name}: jobs would overwrite each other's files. Put {id} or {name} into it";
     assert!(window.shows(says));
     window.press("Save");
     assert!(window.asked().is_empty());
-    type_into(&mut window, "Template of the folder", "videos/{name}");
+    window.type_into("Template of the folder", "videos/{name}");
     assert!(window.shows("film.mp4 becomes videos/film/hls/master.m3u8"));
     window.press("Save");
     let layout = saved(&window).layout;
