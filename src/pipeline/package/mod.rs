@@ -11,6 +11,7 @@ mod packager;
 mod progressive;
 mod rendition;
 mod report;
+mod room;
 pub mod segmenter;
 mod storyboard;
 mod transport_stream;
@@ -21,6 +22,7 @@ pub use outputs::OutputMaker;
 pub use packager::{FileListener, FinishedStream, FinishedTrack, PackageProgress, Packager};
 
 pub use report::ReportedJob;
+pub use room::{Room, expected_bytes};
 pub use storyboard::SHEET_PATTERN;
 
 use crate::failure::{Failure, FailureKind};

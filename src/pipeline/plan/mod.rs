@@ -193,8 +193,7 @@ impl EncodePlan {
             operations::trim(asked, (&source.container, source_duration), timing.frame_rate)?;
         let crop = operations::crop(asked, display_size, findings)?;
         let size = operations::size_after(display_size, crop.as_ref(), asked.rotate);
-        let range = video.colour.dynamic_range();
-        let renditions = renditions::video_renditions(&spec.preset, size, range, findings)?;
+        let renditions = renditions::video_renditions(&spec.preset, size, video.colour.dynamic_range(), findings)?;
         let operations = PlannedOperations::resolve(asked, (trim, crop), renditions[0].size, duration)?;
         warn_of_picture(video, &conversion, (&renditions, spec.preset.video.rate_control), &mut warnings);
         // A held picture is worth no thumbnail of its own.
