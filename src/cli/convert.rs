@@ -9,8 +9,8 @@ use super::{
 use crate::{
     failure::Failure,
     job::{
-        Conversion, Destination, FileFormat, JobKind, JobSpec, Operations, Outputs, StreamTreatment, ThumbnailTimes,
-        VideoRate,
+        Conversion, Destination, FileFormat, JobKind, JobSpec, Operations, Outputs, StreamLayout, StreamTreatment,
+        ThumbnailTimes, VideoRate,
     },
     preset::{Crf, Preset, find_preset},
     tools::cancel::CancelToken,
@@ -60,6 +60,7 @@ fn plan(context: &Context, arguments: &ConvertArguments) -> Result<Call, Failure
             destination: Destination::Folder(folder),
             thumbnails: ThumbnailTimes::default(),
             outputs: Outputs::default(),
+            layout: StreamLayout::default(),
             operations: operations.clone(),
         });
     }

@@ -50,6 +50,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         thumbnails: None,
         outputs: super::args::OutputArguments::default(),
         join: false,
+        layout: super::args::LayoutArguments::default(),
         jobs: None,
         surround: None,
         on_damage: None,
@@ -93,6 +94,8 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
     let outputs = arguments.outputs.resolve(&settings.outputs);
+    let layout =
+        arguments.layout.resolve(&settings.layout).map_err(|error| bad_usage(error.to_string(), error.hint()))?;
     let spec = |source| JobSpec {
         source,
         joined: Vec::new(),
@@ -102,6 +105,7 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         thumbnails: thumbnails.clone(),
         outputs: outputs.clone(),
         operations: operations.clone(),
+        layout: layout.clone(),
     };
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());
     if arguments.join {

@@ -6,7 +6,9 @@ use std::{collections::BTreeSet, path::Path, process::Command, time::Duration};
 use super::{
     JobRequest, Notice, Observer,
     encode::trial,
-    hardware, measure,
+    hardware,
+    layout::StreamFiles,
+    measure,
     plan::{self, EncodePlan, Findings, JoinPlan, PlanError},
     probe::{self, PROTOCOL_WHITELIST, ProbeError, input_url},
 };
@@ -31,7 +33,11 @@ pub(super) fn plan(
     (source, join): (&SourceMedia, Option<&JoinPlan>),
     observer: &dyn Observer,
 ) -> Result<EncodePlan, Failure> {
-    let resolve = |findings: &Findings| EncodePlan::resolve_with(&request.spec, source, findings);
+    let resolve = |findings: &Findings| {
+        let plan = EncodePlan::resolve_with(&request.spec, source, findings)?;
+        let files = StreamFiles::of(&request.spec, request.id, &plan)?;
+        Ok(EncodePlan { files, ..plan })
+    };
     plan_with((request, source, join), observer, &resolve, |plan| Some(plan))
 }
 

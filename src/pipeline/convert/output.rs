@@ -9,7 +9,7 @@ use std::{
 use crate::{
     failure::{Failure, FailureKind},
     job::{Conversion, JobId, JobSpec},
-    pipeline::{package::write_failure, stream_folder::stream_name},
+    pipeline::package::write_failure,
     tools::atomic_file::TEMPORARY_PREFIX,
 };
 
@@ -37,7 +37,7 @@ impl OutputFile {
         let extension = conversion.format.extension();
         let wanted = match &conversion.output {
             Some(file) => file.clone(),
-            None => spec.destination.local_folder().join(format!("{}.{extension}", stream_name(&spec.source))),
+            None => spec.destination.local_folder().join(format!("{}.{extension}", spec.stream_name())),
         };
         let folder = wanted.parent().unwrap_or(Path::new(".")).to_owned();
         std::fs::create_dir_all(&folder).map_err(|error| write_failure(&wanted, &error))?;
@@ -169,7 +169,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::{Destination, FileFormat, JobKind, Operations, Outputs, ThumbnailTimes};
+    use crate::job::{Destination, FileFormat, JobKind, Operations, Outputs, StreamLayout, ThumbnailTimes};
 
     fn spec(source: &Path, conversion: &Conversion) -> JobSpec {
         JobSpec {
@@ -180,6 +180,7 @@ mod tests {
             destination: Destination::Folder(source.parent().unwrap().to_owned()),
             thumbnails: ThumbnailTimes::default(),
             outputs: Outputs::default(),
+            layout: StreamLayout::default(),
             operations: Operations::default(),
         }
     }

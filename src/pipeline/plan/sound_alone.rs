@@ -11,6 +11,7 @@ use super::{
 use crate::{
     job::{JobKind, JobSpec, Operations},
     media::{FrameRate, SourceMedia},
+    pipeline::layout::StreamFiles,
 };
 
 /// The steps in which files of sound are cut.
@@ -57,6 +58,7 @@ impl EncodePlan {
             subtitles,
             pictures: PicturePlan::waveform(),
             storyboard: None,
+            files: StreamFiles::default(),
             duration,
             most_frames: None,
             warnings,
