@@ -55,6 +55,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         interlaced: None,
         video: super::VideoArguments::default(),
         operations: super::OperationArguments::default(),
+        fresh: false,
         json: false,
     };
     run(context, &arguments, interrupt)
@@ -66,6 +67,7 @@ struct Call {
     /// What was named and gives no job.
     without_job: Vec<Failure>,
     settings: Settings,
+    queue: QueueLife,
     json: bool,
 }
 
@@ -113,7 +115,8 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
             specs.push(spec(file));
         }
     }
-    Ok(Call { specs, without_job, settings, json: arguments.json })
+    let queue = if arguments.fresh { QueueLife::ThisRunAfresh } else { QueueLife::ThisRun };
+    Ok(Call { specs, without_job, settings, queue, json: arguments.json })
 }
 
 fn preset(name: &str) -> Result<Preset, Failure> {
@@ -169,8 +172,7 @@ impl Call {
         if self.specs.is_empty() {
             return outcome;
         }
-        let config =
-            EngineConfig { folders: context.folders.clone(), settings: self.settings, queue: QueueLife::ThisRun };
+        let config = EngineConfig { folders: context.folders.clone(), settings: self.settings, queue: self.queue };
         let engine = match Engine::start(config) {
             Ok(engine) => engine,
             Err(error) => {

@@ -12,34 +12,32 @@ pub mod plan;
 pub mod probe;
 pub mod publish;
 
+mod attempts;
 mod prepare;
 mod progress;
 mod publish_again;
 mod stream_folder;
+mod unfinished;
 mod verify;
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
-use encode::{
-    Damage, EncodeSession,
-    subtitles::{ReadSubtitles, read_subtitles},
-};
-use package::{
-    FinishedStream, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError, Packager, ReportedJob, images::ImageMaker,
-};
-use plan::EncodePlan;
+use attempts::{Attempt, Making};
+use package::{FinishedStream, MULTIVARIANT_PLAYLIST};
+use plan::{EncodePlan, PlanSummary};
 use progress::Reporter;
 use publish::{Place, Publisher};
 use stream_folder::StreamFolder;
+pub use unfinished::{Beginning, reached, remove_stream};
+use unfinished::{Begun, SourceIdentity, Unfinished};
 
 use crate::{
     failure::{Failure, FailureKind},
     job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream},
     media::SourceMedia,
-    preset::OnDamage,
     tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
@@ -92,8 +90,10 @@ pub struct JobRequest {
     pub pause: PauseSwitch,
     /// Where uploads run.
     pub runtime: tokio::runtime::Handle,
-    /// A folder for passing files; made and removed by the job.
-    pub work_folder: PathBuf,
+    /// From where it begins.
+    pub beginning: Beginning,
+    /// Belongs to a queue that begins it again by itself when it was interrupted.
+    pub is_queued: bool,
     /// Where it is kept which hardware encoders work.
     pub hardware_file: PathBuf,
 }
@@ -113,7 +113,7 @@ pub fn run(request: &JobRequest, observer: &dyn Observer) -> Result<Report, JobE
     let unpublished = request.unpublished.as_ref();
     let result = match unpublished.and_then(|stream| Some((stream, stream.whole_folder()?))) {
         Some((stream, folder)) => publish_again::run(request, stream, folder, observer),
-        None => WorkFolder::create(&request.work_folder).and_then(|work| run_stages(request, &work.0, observer)),
+        None => run_stages(request, observer),
     };
     if request.cancel.is_cancelled() && result.is_err() {
         return Err(JobEnd::Cancelled);
@@ -121,28 +121,39 @@ pub fn run(request: &JobRequest, observer: &dyn Observer) -> Result<Report, JobE
     result.map_err(JobEnd::Failed)
 }
 
-fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer) -> Result<Report, Failure> {
+fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, Failure> {
     let started = Instant::now();
     let spec = &request.spec;
-    let fingerprint = SourceFingerprint::of(&spec.source);
+    let identity = SourceIdentity::of(&spec.source);
 
     let source = probe::probe(&spec.source, &request.toolbox, &request.cancel)
         .map_err(|error| error.into_failure().at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
     check_tools(request)?;
-    let plan = prepare::plan(request, &source, observer).map_err(|failure| failure.at(Stage::Probe))?;
+    let mut plan = prepare::plan(request, &source, observer).map_err(|failure| failure.at(Stage::Probe))?;
 
-    let folder = StreamFolder::create(spec.destination.local_folder(), &spec.source)
-        .map_err(|failure| failure.at(Stage::Package))?;
-    observer.notice(Notice::Planned(Box::new(plan.summary(folder.path().to_owned()))));
-    let publisher = start_publisher(request, &folder)?;
+    let begun = Unfinished::begin(request, &plan).map_err(|failure| failure.at(Stage::Package))?;
+    let Begun { folder, mut unfinished, goes_on, lost } = begun;
+    plan.warnings.extend(lost.map(|reason| format!("The interrupted encode began again: {reason}")));
+    let finished = if goes_on { unfinished.finished_segments(&plan) } else { None };
+    let goes_on_at = finished.as_ref().map(|finished| plan.from_segment(finished.first_segment).start());
+    let summary = PlanSummary { goes_on_at, ..plan.summary(folder.path().to_owned()) };
+    observer.notice(Notice::Planned(Box::new(summary)));
+    let publisher = match start_publisher(request, &folder, &mut unfinished) {
+        Err(failure) if goes_on && (request.cancel.is_suspended() || !request.cancel.is_cancelled()) => {
+            // What is finished is not lost because the store can't be reached.
+            folder.keep();
+            return Err(failure);
+        }
+        started => started?,
+    };
 
     let software = plan.in_software();
     let listeners = (observer, publisher.as_ref());
-    let places = (work_folder, &folder);
-    let Attempt { plan, reporter, made } = encode_somehow(request, (&plan, software.as_ref()), places, listeners);
+    let making = Making { request, folder: &folder, listeners };
+    let Attempt { plan, reporter, made } = making.make((&plan, software.as_ref()), &mut unfinished, finished);
     let made = made.and_then(|(stream, mut warnings)| {
-        warnings.extend(check_length(plan, &stream, spec, fingerprint.as_ref())?);
+        warnings.extend(check_length(plan, &stream, spec, identity.as_ref())?);
         verify::all_there(folder.path(), &reporter.finished_files())?;
         // The final multivariant playlist goes up only after this.
         verify::verify(request, plan, folder.path(), observer)?;
@@ -152,7 +163,11 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
         Ok(made) => made,
         Err(failure) => {
             drop(reporter);
-            withdraw(publisher);
+            if request.cancel.is_suspended() {
+                folder.keep();
+            } else {
+                withdraw(publisher);
+            }
             return Err(failure);
         }
     };
@@ -161,6 +176,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     report.warnings = plan.warnings.iter().cloned().chain(warnings).collect();
     report.wall_time = started.elapsed();
     let Some(uploads) = &publisher else {
+        unfinished.remove();
         folder.keep();
         return Ok(report);
     };
@@ -169,7 +185,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     wait_for_uploads(uploads, &reporter);
     drop(reporter);
     if let Some(publisher) = publisher {
-        report = finish_in_bucket(request, publisher, folder, report)?;
+        report = finish_in_bucket(request, publisher, (folder, unfinished), report)?;
     }
     report.wall_time = started.elapsed();
     Ok(report)
@@ -179,21 +195,25 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
 fn finish_in_bucket(
     request: &JobRequest,
     mut publisher: Publisher,
-    folder: StreamFolder,
+    (folder, unfinished): (StreamFolder, Unfinished),
     mut report: Report,
 ) -> Result<Report, Failure> {
     match finish_publishing(&mut publisher, &folder) {
         Ok(urls) => report.urls = urls,
         Err(failure) => {
-            if request.cancel.is_cancelled() {
+            if request.cancel.is_suspended() {
+                folder.keep();
+            } else if request.cancel.is_cancelled() {
                 publisher.withdraw();
             } else {
                 // The finished stream is not lost because it could not be sent, nor is what was sent of it.
+                unfinished.remove();
                 folder.keep();
             }
             return Err(failure);
         }
     }
+    unfinished.remove();
     if matches!(request.spec.destination, Destination::S3 { keep_local: true, .. }) {
         folder.keep();
     } else {
@@ -214,44 +234,6 @@ fn check_tools(request: &JobRequest) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What came of encoding a plan.
-struct Attempt<'a> {
-    plan: &'a EncodePlan,
-    reporter: Reporter<'a>,
-    made: Result<(FinishedStream, Vec<String>), Failure>,
-}
-
-fn attempt<'a>(
-    request: &JobRequest,
-    plan: &'a EncodePlan,
-    (work_folder, folder): (&Path, &StreamFolder),
-    (observer, publisher): (&'a dyn Observer, Option<&'a Publisher>),
-) -> Attempt<'a> {
-    let reporter = Reporter::new(observer, plan, publisher);
-    let made = encode_and_package(request, plan, work_folder, folder, &reporter);
-    Attempt { plan, reporter, made }
-}
-
-/// Encodes a plan, and once more in software when hardware fails.
-fn encode_somehow<'a>(
-    request: &JobRequest,
-    (plan, software): (&'a EncodePlan, Option<&'a EncodePlan>),
-    places: (&Path, &StreamFolder),
-    listeners: (&'a dyn Observer, Option<&'a Publisher>),
-) -> Attempt<'a> {
-    let first = attempt(request, plan, places, listeners);
-    match (&first.made, software) {
-        (Err(failure), Some(software))
-            if failure.kind == FailureKind::EncoderFailed && !request.cancel.is_cancelled() =>
-        {
-            let notice = format!("{}: the encode begins again in software", failure.headline);
-            listeners.0.notice(Notice::Logged(notice));
-            attempt(request, software, places, listeners)
-        }
-        _ => first,
-    }
-}
-
 fn wait_for_uploads(uploads: &Publisher, reporter: &Reporter<'_>) {
     uploads.seal();
     while !uploads.has_ended() {
@@ -268,80 +250,20 @@ fn withdraw(publisher: Option<Publisher>) {
     }
 }
 
-fn start_publisher(request: &JobRequest, folder: &StreamFolder) -> Result<Option<Publisher>, Failure> {
-    let Destination::S3 { location, .. } = &request.spec.destination else { return Ok(None) };
-    let place = Place::New { stream_name: folder.name() };
-    Publisher::start(&request.runtime, location, folder.path(), place, &request.cancel)
-        .map(Some)
-        .map_err(|error| error.into_failure().at(Stage::Publish))
-}
-
-fn encode_and_package(
+fn start_publisher(
     request: &JobRequest,
-    plan: &EncodePlan,
-    work_folder: &Path,
     folder: &StreamFolder,
-    reporter: &Reporter<'_>,
-) -> Result<(FinishedStream, Vec<String>), Failure> {
-    let name = request.spec.source_name();
-    let mut packager = Packager::new(plan, folder.path(), reporter, request.cancel.clone());
-    reporter.package_through(packager.progress());
-    let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: reporter };
-    if plan.has_first_pass() {
-        encode::first_pass(plan, &request.toolbox, work_folder, &session)
-            .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;
-    }
-    let encoded = encode::encode(plan, &request.toolbox, work_folder, &mut packager, &session)
-        .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;
-    let damage = weigh_damage(&encoded.damage, &request.spec)?;
-    reporter.finished(Stage::Encode);
-    let failed = |error: PackageError| error.into_failure().at(Stage::Package);
-    let images = ImageMaker {
-        work_folder,
-        stream_folder: folder.path(),
-        style: request.spec.outputs.thumbnails,
-        toolbox: &request.toolbox,
-        cancel: &request.cancel,
-        listener: reporter,
+    unfinished: &mut Unfinished,
+) -> Result<Option<Publisher>, Failure> {
+    let Destination::S3 { location, .. } = &request.spec.destination else { return Ok(None) };
+    let place = match unfinished.bucket_prefix() {
+        Some(prefix) => Place::GoOn { prefix },
+        None => Place::New { stream_name: folder.name() },
     };
-    images.write(&plan.pictures).map_err(failed)?;
-    let ReadSubtitles { read: subtitles, warnings } =
-        read_subtitles(plan, &request.toolbox, work_folder, &request.cancel)
-            .map_err(|_| failed(PackageError::Cancelled))?;
-    for (rendition, cues) in &subtitles {
-        packager.add_subtitles(rendition, cues).map_err(failed)?;
-    }
-    packager.add_chapters().map_err(failed)?;
-    let stream = packager.finish().map_err(failed)?;
-    let maker = OutputMaker {
-        plan,
-        stream: &stream,
-        subtitles: &subtitles,
-        folder: folder.path(),
-        work_folder,
-        toolbox: &request.toolbox,
-        cancel: &request.cancel,
-        listener: reporter,
-    };
-    let left_out = maker.make(&request.spec.outputs).map_err(failed)?;
-    if request.spec.outputs.report {
-        let job = ReportedJob { source: &name, preset: &request.spec.preset.id };
-        maker.write_report(job, &reporter.finished_files()).map_err(failed)?;
-    }
-    Ok((stream, damage.into_iter().chain(warnings).chain(left_out).collect()))
-}
-
-/// A warning that says how much of a damaged source is lost, or the failure of the job where its preset wants that.
-fn weigh_damage(damage: &Damage, spec: &JobSpec) -> Result<Option<String>, Failure> {
-    let Some(lost) = damage.description() else { return Ok(None) };
-    match spec.preset.on_damage {
-        OnDamage::Warn => Ok(Some(format!("The source is damaged: {lost}"))),
-        OnDamage::Fail => {
-            let headline = format!("“{}” is damaged: {lost}", spec.source_name());
-            let hint = "Copy the file again from where it came from, or let damaged sources pass with a warning";
-            Err(Failure::new(FailureKind::SourceInvalid, headline, hint).at(Stage::Encode))
-        }
-    }
+    let publisher = Publisher::start(&request.runtime, location, folder.path(), place, &request.cancel)
+        .map_err(|error| error.into_failure().at(Stage::Publish))?;
+    unfinished.lies_in_bucket(publisher.prefix())?;
+    Ok(Some(publisher))
 }
 
 /// Compares the stream's length with the source's: a warning when the source ended early, a failure when it was taken
@@ -350,7 +272,7 @@ fn check_length(
     plan: &EncodePlan,
     stream: &FinishedStream,
     spec: &JobSpec,
-    fingerprint: Option<&SourceFingerprint>,
+    identity: Option<&SourceIdentity>,
 ) -> Result<Option<String>, Failure> {
     let Some(expected) = plan.duration else { return Ok(None) };
     let missing = expected.saturating_sub(stream.duration);
@@ -359,7 +281,7 @@ fn check_length(
     }
     let made = crate::format::clock(stream.duration);
     let of = crate::format::clock(expected);
-    if SourceFingerprint::of(&spec.source).as_ref() != fingerprint {
+    if SourceIdentity::of(&spec.source).as_ref() != identity {
         let name = spec.source_name();
         let headline = format!("“{name}” was removed or changed while it was encoded");
         let hint = "Put the file back, leave it in place until the job is done, and retry the job";
@@ -393,37 +315,5 @@ fn report(folder: &StreamFolder, stream: FinishedStream, files: Vec<FileReport>)
         duration: stream.duration,
         wall_time: Duration::ZERO,
         warnings: Vec::new(),
-    }
-}
-
-/// The folder for passing files; removed with all it holds.
-struct WorkFolder(PathBuf);
-
-impl WorkFolder {
-    fn create(path: &Path) -> Result<Self, Failure> {
-        std::fs::create_dir_all(path).map_err(|error| package::write_failure(&path.join("."), &error))?;
-        Ok(Self(path.to_owned()))
-    }
-}
-
-impl Drop for WorkFolder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::info!(%error, path = %self.0.display(), "passing files could not be removed");
-        }
-    }
-}
-
-/// By what a file is known again.
-#[derive(Debug, PartialEq)]
-struct SourceFingerprint {
-    bytes: u64,
-    modified: Option<std::time::SystemTime>,
-}
-
-impl SourceFingerprint {
-    fn of(source: &Path) -> Option<Self> {
-        let metadata = std::fs::metadata(source).ok()?;
-        Some(Self { bytes: metadata.len(), modified: metadata.modified().ok() })
     }
 }

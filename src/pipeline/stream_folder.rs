@@ -27,7 +27,7 @@ impl StreamFolder {
         let failed = |error: &std::io::Error| write_failure(&parent.join(&base), error);
         std::fs::create_dir_all(parent).map_err(|error| failed(&error))?;
         for number in 1..MOST_SUFFIXES {
-            let name = if number == 1 { base.clone() } else { format!("{base}-{number}") };
+            let name = numbered(&base, number);
             let path = parent.join(&name);
             match std::fs::create_dir(&path) {
                 Ok(()) => return Ok(Self { path, name, is_kept: false }),
@@ -37,6 +37,13 @@ impl StreamFolder {
         }
         let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
         Err(PackageError::Write { path: parent.join(base), source }.into_failure())
+    }
+
+    /// The folders that streams of `source` have under `parent` already.
+    pub fn taken(parent: &Path, source: &Path) -> Vec<PathBuf> {
+        let base = stream_name(source);
+        let names = (1..MOST_SUFFIXES).map(|number| numbered(&base, number));
+        names.map(|name| parent.join(name)).take_while(|path| path.exists()).collect()
     }
 
     /// A folder that an earlier run has made.
@@ -69,6 +76,10 @@ impl Drop for StreamFolder {
             tracing::warn!(%error, path = %self.path.display(), "an unfinished stream could not be removed");
         }
     }
+}
+
+fn numbered(base: &str, number: u32) -> String {
+    if number == 1 { base.to_owned() } else { format!("{base}-{number}") }
 }
 
 /// The name of a source's stream: a folder name on every system and a part of a key, nothing more.

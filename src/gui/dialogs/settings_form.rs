@@ -25,6 +25,8 @@ pub struct SettingsForm {
     pub appearance: Appearance,
     /// Jobs that run side by side.
     pub running_jobs: usize,
+    /// Interrupted jobs go on at the next start.
+    pub goes_on_by_itself: bool,
     /// New files go to the bucket.
     pub publish_to_s3: bool,
     /// Name of the bucket.
@@ -122,6 +124,7 @@ impl SettingsForm {
             output_folder: settings.output_folder.display().to_string(),
             appearance: settings.appearance,
             running_jobs: settings.running_jobs,
+            goes_on_by_itself: settings.goes_on_by_itself,
             publish_to_s3: settings.publish_to_s3,
             bucket: s3.bucket.clone(),
             prefix: s3.prefix.clone(),
@@ -160,6 +163,7 @@ impl SettingsForm {
             outputs: base.outputs.clone(),
             running_jobs: self.running_jobs.clamp(1, MOST_JOBS),
             appearance: self.appearance,
+            goes_on_by_itself: self.goes_on_by_itself,
         })
     }
 
@@ -223,6 +227,7 @@ mod tests {
             outputs: Outputs { dash: true, ..Outputs::default() },
             running_jobs: 3,
             appearance: Appearance::Dark,
+            goes_on_by_itself: false,
             ffmpeg: Some(PathBuf::from("/opt/ffmpeg")),
             ffprobe: None,
         }

@@ -50,6 +50,9 @@ fn actions_for(job: &Job) -> Vec<JobAction> {
         JobState::Waiting if job.retry.is_some() => {
             vec![Some(send(icon::RETRY, "Try now", Command::Retry { id })), Some(remove())]
         }
+        JobState::Interrupted { .. } => {
+            vec![Some(send(icon::START, "Go on", Command::Retry { id })), Some(cancel()), preview, open_folder]
+        }
         JobState::Waiting => {
             vec![Some(send(icon::MOVE_TO_TOP, "Move to top", Command::MoveToTop { id })), Some(remove())]
         }

@@ -7,7 +7,9 @@ pub mod subtitles;
 pub mod trial;
 
 mod cascade;
+mod missed_pictures;
 mod parameters;
+mod span;
 mod video_encoder;
 
 use std::{collections::VecDeque, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle};
@@ -18,6 +20,7 @@ use ffmpeg_sidecar::{
     command::FfmpegCommand,
     event::{FfmpegEvent, LogLevel},
 };
+pub use missed_pictures::take_missed;
 
 use super::{
     package::{
@@ -80,6 +83,23 @@ pub enum EncodeError {
 }
 
 impl EncodeError {
+    /// Whether ffmpeg was killed or has crashed.
+    pub fn was_ended_by_signal(&self) -> bool {
+        matches!(self, Self::Failed { status, .. } if status.contains("signal:"))
+    }
+
+    /// Whether what came does not fit to what was there, so that it can't be gone on with.
+    pub fn is_misfit(&self) -> bool {
+        match self {
+            Self::Segmenter { source: SegmenterError::Sink(error), .. } => {
+                matches!(error, PackageError::InitDiffers { .. })
+            }
+            Self::Segmenter { source, .. } => !matches!(source, SegmenterError::Read(_)),
+            Self::Failed { .. } => !self.was_ended_by_signal(),
+            Self::Cancelled | Self::NotStarted(_) => false,
+        }
+    }
+
     /// The failure as the user sees it.
     pub fn into_failure(self, source_name: &str) -> Failure {
         match self {
@@ -250,9 +270,12 @@ fn outcome(
     let tail: Vec<String> = tail.lines.into();
     let cut = match cut {
         // What the segmenter refuses is the cause of ffmpeg's end, not its consequence. A broken or empty pipe is.
-        Err(source @ (SegmenterError::Sink(_) | SegmenterError::Box(_) | SegmenterError::Unplanned(_)))
-            if status.as_ref().is_ok_and(was_killed) =>
-        {
+        Err(
+            source @ (SegmenterError::Sink(_)
+            | SegmenterError::Box(_)
+            | SegmenterError::Unplanned(_)
+            | SegmenterError::Misplaced { .. }),
+        ) if status.as_ref().is_ok_and(was_killed) => {
             return Err(EncodeError::Segmenter { source, tail });
         }
         Err(source @ SegmenterError::Sink(_)) => return Err(EncodeError::Segmenter { source, tail }),

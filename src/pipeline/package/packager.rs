@@ -1,5 +1,7 @@
 //! Writes a stream while it is cut: segments first, then the playlists that name them.
 
+mod going_on;
+
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -7,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use going_on::Earlier;
 
 use super::{
     CHAPTERS, I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, PackageError,
@@ -87,6 +90,7 @@ struct Rendition {
     format: Option<TrackFormat>,
     timescale: u32,
     segments: Vec<SegmentEntry>,
+    earlier: Earlier,
 }
 
 /// Takes segments and makes a stream of them in its folder.
@@ -98,6 +102,8 @@ pub struct Packager<'a> {
     progress: Arc<Mutex<PackageProgress>>,
     cancel: CancelToken,
     has_multivariant: bool,
+    /// Number of the first segment of the pictures that is to be made.
+    first_segment: u64,
     /// Subtitle renditions that are written.
     subtitles: Vec<SubtitleTrack<'a>>,
 }
@@ -128,6 +134,7 @@ impl<'a> Packager<'a> {
             progress: Arc::new(Mutex::new(progress)),
             cancel,
             has_multivariant: false,
+            first_segment: 0,
             subtitles: Vec::new(),
         }
     }
@@ -149,6 +156,7 @@ impl<'a> Packager<'a> {
             audio_tracks: audio.collect(),
             timing: self.plan.timing,
             expected_frames: self.plan.duration.map(|duration| self.plan.timing.frame_rate.frames_in(duration)),
+            first_segment: self.first_segment,
         }
     }
 
@@ -314,6 +322,9 @@ impl<'a> Packager<'a> {
 
 impl SegmentSink for Packager<'_> {
     fn init_segment(&mut self, track: usize, init: InitSegment) -> Result<(), PackageError> {
+        if self.has_init_segment(track, &init)? {
+            return Ok(());
+        }
         let path = format!("{}/{INIT_SEGMENT}", self.renditions[track].name);
         self.write(&path, &init.data, None)?;
         self.renditions[track].format = Some(init.format);
@@ -321,6 +332,9 @@ impl SegmentSink for Packager<'_> {
     }
 
     fn segment(&mut self, segment: Segment) -> Result<(), PackageError> {
+        if self.has_segment(&segment)? {
+            return Ok(());
+        }
         let rendition = &self.renditions[segment.track];
         let path = format!("{}/{}", rendition.name, segment_file_name(segment.number));
         self.write(&path, &segment.data, None)?;
@@ -347,7 +361,8 @@ impl SegmentSink for Packager<'_> {
 impl Rendition {
     fn new(name: &str, expected: MeasuredRates, timescale: u32) -> Self {
         let (name, segments) = (name.to_owned(), Vec::new());
-        Self { name, target_bps: expected.average_bps, expected, format: None, timescale, segments }
+        let earlier = Earlier::default();
+        Self { name, target_bps: expected.average_bps, expected, format: None, timescale, segments, earlier }
     }
 
     fn seconds(&self) -> f64 {

@@ -31,7 +31,7 @@ fn layout(audio: bool) -> TrackLayout {
     let timing = Timing::for_rate(FrameRate::new(25, 1).unwrap());
     let sound = AudioTrackLayout { sample_rate_hz: 48_000, packet_samples: 1024, priming_packets: 1 };
     let audio_tracks = audio.then_some(sound).into_iter().collect();
-    TrackLayout { video_tracks: 2, audio_tracks, timing, expected_frames: None }
+    TrackLayout { video_tracks: 2, audio_tracks, timing, expected_frames: None, first_segment: 0 }
 }
 
 /// Frames in decode order I P B, with presentation times that begin two frames late, as an encoder's do.
