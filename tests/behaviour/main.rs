@@ -15,6 +15,7 @@ mod probe;
 mod publish;
 mod queue_survives;
 mod regressions;
+mod resume;
 mod sources;
 mod support;
 mod terminal;
