@@ -3,6 +3,7 @@
 mod operations;
 mod outputs;
 pub mod path_text;
+pub mod typed;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -234,6 +235,9 @@ pub struct Progress {
     /// Why nothing goes up at this moment, in one line; the upload goes on by itself.
     #[serde(default)]
     pub upload_interruption: Option<String>,
+    /// Why nothing is written at this moment, in one line; the work goes on by itself when the disk has room.
+    #[serde(default)]
+    pub disk_shortage: Option<String>,
     /// Bytes a second of the upload, measured over the last seconds.
     pub upload_bytes_per_second: Option<f64>,
     /// What each rendition has come to, in the order of the plan.
@@ -270,6 +274,7 @@ impl Default for Progress {
             published_files: 0,
             finished_files: 0,
             upload_interruption: None,
+            disk_shortage: None,
             upload_bytes_per_second: None,
             renditions: Vec::new(),
         }

@@ -8,7 +8,9 @@ use super::{
         self, Damage, EncodeError, EncodeSession,
         subtitles::{ReadSubtitles, read_subtitles},
     },
-    package::{FinishedSegments, FinishedStream, OutputMaker, PackageError, Packager, ReportedJob, images::ImageMaker},
+    package::{
+        FinishedSegments, FinishedStream, OutputMaker, PackageError, Packager, ReportedJob, Room, images::ImageMaker,
+    },
     plan::EncodePlan,
     progress::Reporter,
     publish::Publisher,
@@ -36,7 +38,7 @@ pub(super) struct Attempt<'a> {
 pub(super) struct Making<'a> {
     pub(super) request: &'a JobRequest,
     pub(super) folder: &'a StreamFolder,
-    pub(super) listeners: (&'a dyn Observer, Option<&'a Publisher>),
+    pub(super) listeners: (&'a dyn Observer, &'a Room, Option<&'a Publisher>),
 }
 
 /// Why an attempt has ended without a stream.
@@ -87,7 +89,7 @@ impl<'a> Making<'a> {
         let mut course = Course { plan, software, finished, lost_encoders: 0 };
         loop {
             let plan = course.plan;
-            let reporter = Reporter::new(self.listeners.0, plan, self.listeners.1);
+            let reporter = Reporter::new(self.listeners.0, plan, self.listeners.1, self.listeners.2);
             let made = match self.encode_and_package(&course, unfinished, &reporter) {
                 Ok(made) => Ok(made),
                 Err(Stop::Failed(failure)) => Err(failure),

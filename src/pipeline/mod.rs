@@ -26,7 +26,7 @@ use std::{
 };
 
 use attempts::{Attempt, Making};
-use package::{FinishedStream, MULTIVARIANT_PLAYLIST};
+use package::{FinishedStream, MULTIVARIANT_PLAYLIST, Room};
 use plan::{EncodePlan, PlanSummary};
 use progress::Reporter;
 use publish::{Place, Publisher};
@@ -139,17 +139,18 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let goes_on_at = finished.as_ref().map(|finished| plan.from_segment(finished.first_segment).start());
     let summary = PlanSummary { goes_on_at, ..plan.summary(folder.path().to_owned()) };
     observer.notice(Notice::Planned(Box::new(summary)));
-    let publisher = match start_publisher(request, &folder, &mut unfinished) {
+    let places = (&folder, goes_on_at);
+    let (room, publisher) = match open_places(request, &plan, places, &mut unfinished) {
         Err(failure) if goes_on && (request.cancel.is_suspended() || !request.cancel.is_cancelled()) => {
-            // What is finished is not lost because the store can't be reached.
+            // What is finished is not lost because there is no room, or the store can't be reached.
             folder.keep();
             return Err(failure);
         }
-        started => started?,
+        opened => opened?,
     };
 
     let software = plan.in_software();
-    let listeners = (observer, publisher.as_ref());
+    let listeners = (observer, &room, publisher.as_ref());
     let making = Making { request, folder: &folder, listeners };
     let Attempt { plan, reporter, made } = making.make((&plan, software.as_ref()), &mut unfinished, finished);
     let made = made.and_then(|(stream, mut warnings)| {
@@ -189,6 +190,21 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     }
     report.wall_time = started.elapsed();
     Ok(report)
+}
+
+/// The disk and the bucket for what is left to be made.
+fn open_places(
+    request: &JobRequest,
+    plan: &EncodePlan,
+    (folder, goes_on_at): (&StreamFolder, Option<Duration>),
+    unfinished: &mut Unfinished,
+) -> Result<(Room, Option<Publisher>), Failure> {
+    let there =
+        goes_on_at.zip(plan.duration).map_or(0.0, |(at, whole)| at.as_secs_f64() / whole.as_secs_f64().max(1.0));
+    let expected_bytes = package::expected_bytes(plan, &request.spec.outputs);
+    let left_bytes = expected_bytes.map(|bytes| (bytes as f64 * (1.0 - there.min(1.0))) as u64);
+    let room = Room::for_stream(request.spec.destination.local_folder(), left_bytes)?;
+    Ok((room, start_publisher(request, folder, unfinished)?))
 }
 
 /// The report of a stream whose uploads have ended.

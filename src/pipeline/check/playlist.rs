@@ -4,43 +4,40 @@
 //! at the first segment that it applies to. So the lines are counted here, and a playlist of which the crate has less
 //! than the text has can't be read.
 
+use std::sync::Arc;
+
 use m3u8_rs::{MasterPlaylist, MediaPlaylistType, Playlist};
 
 use super::files::ByteRange;
 
-/// The lines of a playlist.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Lines {
-    /// Tags that begin with `#EXT`, with the name without `#` and what follows the colon.
-    tags: Vec<(String, String)>,
-    /// Number of lines that are URIs.
-    uris: usize,
-}
+/// The lines of a playlist. The text is held once, since a film of ten hours has a hundred thousand of them.
+#[derive(Debug, Clone)]
+pub(super) struct Lines(Arc<str>);
 
 impl Lines {
     pub(super) fn of(text: &str) -> Self {
-        let mut lines = Self::default();
-        for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
-            if let Some(tag) = line.strip_prefix('#') {
-                if tag.starts_with("EXT") {
-                    let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
-                    lines.tags.push((name.to_owned(), value.to_owned()));
-                }
-            } else {
-                lines.uris += 1;
-            }
-        }
-        lines
+        Self(text.into())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &str> {
+        self.0.lines().map(str::trim_end).filter(|line| !line.is_empty())
     }
 
     /// What follows the colon of each tag of this name.
     pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.tags.iter().filter(move |tag| tag.0 == name).map(|tag| tag.1.as_str())
+        let tags = self.all().filter_map(|line| line.strip_prefix('#'));
+        let tags = tags.map(|tag| tag.split_once(':').unwrap_or((tag, "")));
+        tags.filter(move |(tag, _)| *tag == name).map(|(_, value)| value)
     }
 
     /// How often a tag is there.
     pub(super) fn count(&self, name: &str) -> usize {
         self.values(name).count()
+    }
+
+    /// Number of lines that are URIs.
+    fn uris(&self) -> usize {
+        self.all().filter(|line| !line.starts_with('#')).count()
     }
 }
 
@@ -130,7 +127,7 @@ fn all_read(what: &str, read: usize, written: usize) -> Result<(), String> {
 }
 
 fn media_text(media: m3u8_rs::MediaPlaylist, lines: Lines) -> Result<MediaText, String> {
-    all_read("segments", media.segments.len(), lines.uris)?;
+    all_read("segments", media.segments.len(), lines.uris())?;
     all_read("EXTINF tags", media.segments.len(), lines.count("EXTINF"))?;
     let seconds: Vec<f64> = lines.values("EXTINF").filter_map(extinf).collect();
     all_read("EXTINF tags", seconds.len(), media.segments.len())?;

@@ -35,6 +35,7 @@ use crate::{
         cancel::CancelToken,
         child::{self, KillOnCancel},
         ffmpeg::Toolbox,
+        memory,
         pause::PauseSwitch,
     },
 };
@@ -174,6 +175,9 @@ pub fn encode(
     tracing::debug!(command = command_line, "encode");
     let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let process_id = process.as_inner().id();
+    if let Some(bytes) = memory::whole_machine_bytes() {
+        memory::limit(process_id, bytes);
+    }
     let guard = KillOnCancel::guard(process_id, session.cancel);
     let held = session.pause.guard(process_id);
     let layout = packager.layout();
@@ -224,6 +228,9 @@ pub fn first_pass(
     tracing::debug!(command = command_line, "first pass");
     let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let process_id = process.as_inner().id();
+    if let Some(bytes) = memory::whole_machine_bytes() {
+        memory::limit(process_id, bytes);
+    }
     let guard = KillOnCancel::guard(process_id, session.cancel);
     let held = session.pause.guard(process_id);
     let mut tail = Tail::default();

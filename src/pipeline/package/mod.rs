@@ -11,6 +11,7 @@ mod outputs;
 mod packager;
 mod progressive;
 mod report;
+mod room;
 pub mod segmenter;
 mod storyboard;
 mod transport_stream;
@@ -22,6 +23,7 @@ pub use packager::{FileListener, FinishedStream, FinishedTrack, PackageProgress,
 
 pub use finished::FinishedSegments;
 pub use report::{REPORT, ReportedJob};
+pub use room::{Room, expected_bytes};
 pub use storyboard::{STORYBOARD_FOLDER, STORYBOARD_INDEX, TILE_PATTERN, tile_path};
 pub use transport_stream::TRANSPORT_STREAM_FOLDER;
 
