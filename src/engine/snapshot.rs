@@ -327,6 +327,13 @@ impl Job {
                 self.unpublished = None;
                 self.end(JobState::Cancelled, *at);
             }
+            _ => self.wait(event),
+        }
+    }
+
+    /// Takes an event after which the job is in the queue again.
+    fn wait(&mut self, event: &Event) {
+        match event {
             Event::JobRetryPlanned { retry, .. } => {
                 self.begin_again();
                 self.state = JobState::Waiting;

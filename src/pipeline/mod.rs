@@ -132,8 +132,8 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     check_tools(request)?;
     let mut plan = prepare::plan(request, &source, observer).map_err(|failure| failure.at(Stage::Probe))?;
 
-    let begun = Unfinished::begin(request, &plan).map_err(|failure| failure.at(Stage::Package))?;
-    let Begun { folder, mut unfinished, goes_on, lost } = begun;
+    let Begun { folder, mut unfinished, goes_on, lost } =
+        Unfinished::begin(request, &plan).map_err(|failure| failure.at(Stage::Package))?;
     plan.warnings.extend(lost.map(|reason| format!("The interrupted encode began again: {reason}")));
     let finished = if goes_on { unfinished.finished_segments(&plan) } else { None };
     let goes_on_at = finished.as_ref().map(|finished| plan.from_segment(finished.first_segment).start());
@@ -164,11 +164,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
         Ok(made) => made,
         Err(failure) => {
             drop(reporter);
-            if request.cancel.is_suspended() {
-                folder.keep();
-            } else {
-                withdraw(publisher);
-            }
+            leave(request, folder, publisher);
             return Err(failure);
         }
     };
@@ -259,9 +255,11 @@ fn wait_for_uploads(uploads: &Publisher, reporter: &Reporter<'_>) {
     reporter.finished(Stage::Publish);
 }
 
-/// Leaves nothing of an unfinished stream in the bucket.
-fn withdraw(publisher: Option<Publisher>) {
-    if let Some(publisher) = publisher {
+/// Leaves nothing of an unfinished stream here or in the bucket, unless the job goes on later.
+fn leave(request: &JobRequest, folder: StreamFolder, publisher: Option<Publisher>) {
+    if request.cancel.is_suspended() {
+        folder.keep();
+    } else if let Some(publisher) = publisher {
         publisher.withdraw();
     }
 }

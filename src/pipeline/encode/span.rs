@@ -3,7 +3,7 @@
 //! The part keeps the time stamps of the whole: `-itsoffset` gives back what `-ss` takes away, to the microsecond.
 
 use super::{argv, operation_filters};
-use crate::pipeline::plan::EncodePlan;
+use crate::pipeline::plan::{EncodePlan, PlannedSpan};
 
 /// The source as the picture of a part is read from it; the sound is read from its start beside it.
 pub(super) fn has_own_input(plan: &EncodePlan) -> bool {
@@ -21,7 +21,7 @@ pub(super) fn video_input(plan: &EncodePlan) -> usize {
 
 /// Where the source is opened for the picture.
 pub(super) fn input_options(plan: &EncodePlan) -> Vec<String> {
-    let Some(span) = plan.span.filter(|span| span.is_sought()) else { return argv::trim_options(plan) };
+    let Some(span) = plan.span.filter(PlannedSpan::is_sought) else { return argv::trim_options(plan) };
     let seek = plan.operations.trim.map(|trim| trim.seek).unwrap_or_default();
     let skipped = operation_filters::seconds(span.skipped);
     vec!["-itsoffset".to_owned(), skipped, "-ss".to_owned(), operation_filters::seconds(seek + span.skipped)]

@@ -55,7 +55,7 @@ impl OutputMaker<'_> {
             let opened = ImageReader::open(&path).map_err(|error| unreadable(&error))?;
             let read = opened.with_guessed_format().map_err(|error| unreadable(&error))?;
             let tile = read.decode().map_err(|error| unreadable(&error))?.to_rgb8();
-            let (number, columns) = (number as i64, i64::from(plan.columns));
+            let (number, columns) = (i64::try_from(number).unwrap_or(0), i64::from(plan.columns));
             let (left, top) = (number % columns, number / columns);
             let (width, height) = (i64::from(plan.tile.width), i64::from(plan.tile.height));
             image::imageops::replace(&mut sheet, &tile, left * width, top * height);

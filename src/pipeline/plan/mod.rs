@@ -229,10 +229,8 @@ impl EncodePlan {
             span: None,
         };
         plan.check_hdr_operations()?;
-        match asked.target_size_bytes {
-            Some(bytes) => plan.fit_into(bytes),
-            None => Ok(plan),
-        }
+        let Some(bytes) = asked.target_size_bytes else { return Ok(plan) };
+        plan.fit_into(bytes)
     }
 
     /// The plan for a source of sound alone.

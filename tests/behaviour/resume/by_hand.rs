@@ -90,7 +90,7 @@ fn trim_fades_and_a_watermark_keep_their_times_when_an_encode_goes_on() {
     draw.args(["-v", "error", "-f", "lavfi", "-i", "color=red:s=40x40", "-frames:v", "1"]).arg(&mark);
     crate::support::output_of(draw);
     let mark = mark.to_str().expect("a temporary folder");
-    let flags = ["--start", "2.2", "--end", "17", "--fade-in", "8", "--fade-out", "5", "--denoise", "medium"];
+    let flags = ["--start", "2.2", "--end", "17", "--fade-in", "8", "--fade-out", "5", "--denoise=medium"];
     let flags: Vec<&str> =
         flags.into_iter().chain(["--watermark", mark, "--watermark-from", "5", "--watermark-until", "8"]).collect();
     Ended::of(command(&user, "whole", &clips::NUMBERED, &flags)).assert_all_done();

@@ -172,7 +172,7 @@ impl Cutters {
     fn new(layout: &TrackLayout) -> Self {
         let TrackLayout { video_tracks, timing, expected_frames, first_segment, .. } = *layout;
         let audio = layout.audio_tracks.iter().enumerate();
-        let cutter = |track| VideoCutter::new(track, timing, expected_frames).from_segment(first_segment);
+        let cutter = |track| VideoCutter::new(track, timing, expected_frames).after(first_segment);
         Self {
             video: (0..video_tracks).map(cutter).collect(),
             audio: audio.map(|(index, track)| AudioCutter::new(video_tracks + index, *track, timing)).collect(),

@@ -39,8 +39,8 @@ impl VideoCutter {
         }
     }
 
-    /// The same for a track whose first segments are there already.
-    pub(super) fn from_segment(self, number: u64) -> Self {
+    /// The same for a track whose first segments, so many, are there already.
+    pub(super) fn after(self, number: u64) -> Self {
         let frames = number * self.timing.segment_frames;
         let fragments = u32::try_from(frames / self.timing.gop_frames.max(1)).unwrap_or(u32::MAX);
         Self {
