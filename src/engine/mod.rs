@@ -6,6 +6,7 @@ mod event;
 mod intake_thread;
 mod job_thread;
 mod journal;
+mod places;
 mod retry;
 mod services;
 mod snapshot;
@@ -125,15 +126,13 @@ impl Engine {
 fn interruption_of(job: &Job) -> Event {
     let id = job.id;
     let folder = job.plan.as_ref().map(|plan| plan.folder.clone()).or(job.unfinished.clone());
-    // Such a folder was made by the job itself, directly under its destination.
-    let folder = folder.filter(|folder| folder.parent() == Some(job.spec.destination.local_folder()));
     let Some(folder) = folder else { return Event::JobInterrupted { id, reached: Duration::ZERO, folder: None } };
     match pipeline::reached(&folder) {
         Some(reached) => Event::JobInterrupted { id, reached, folder: Some(folder) },
         None => {
             // A stream that was finished and is to be published stays.
             if job.unpublished.is_none() {
-                pipeline::remove_stream(&folder);
+                pipeline::remove_interrupted(&job.spec, id, &folder);
             }
             Event::JobInterrupted { id, reached: Duration::ZERO, folder: None }
         }

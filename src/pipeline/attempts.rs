@@ -173,6 +173,7 @@ impl<'a> Making<'a> {
         let images = ImageMaker {
             work_folder,
             stream_folder: folder,
+            files: &plan.files,
             style: request.spec.outputs.thumbnails,
             toolbox: &request.toolbox,
             cancel: &request.cancel,

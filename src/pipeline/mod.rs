@@ -6,6 +6,7 @@ pub mod check;
 pub mod encode;
 pub mod hardware;
 pub mod intake;
+pub mod layout;
 pub mod measure;
 pub mod package;
 pub mod plan;
@@ -18,6 +19,7 @@ mod progress;
 mod publish_again;
 mod stream_folder;
 mod unfinished;
+mod uploads;
 mod verify;
 
 use std::{
@@ -26,17 +28,17 @@ use std::{
 };
 
 use attempts::{Attempt, Making};
-use package::{FinishedStream, MULTIVARIANT_PLAYLIST, Room};
+use package::{FinishedStream, Room};
 use plan::{EncodePlan, PlanSummary};
-use progress::Reporter;
-use publish::{Place, Publisher};
+use publish::Publisher;
 use stream_folder::StreamFolder;
-pub use unfinished::{Beginning, reached, remove_stream};
+pub use stream_folder::remove_interrupted;
+pub use unfinished::{Beginning, reached};
 use unfinished::{Begun, SourceIdentity, Unfinished};
 
 use crate::{
     failure::{Failure, FailureKind},
-    job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream},
+    job::{FileReport, JobId, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream},
     media::SourceMedia,
     tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
@@ -98,8 +100,6 @@ pub struct JobRequest {
     pub hardware_file: PathBuf,
 }
 
-/// How often the end of an upload is looked for, and told of.
-const PUBLISH_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// A stream that is shorter than its source by more than this part and this time is worth a warning.
 const MISSING_PART: f64 = 0.02;
 const MISSING_TIME: Duration = Duration::from_secs(1);
@@ -169,20 +169,20 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
         }
     };
     reporter.finished(Stage::Package);
-    let mut report = report(&folder, stream, reporter.finished_files());
+    let mut report = report(&folder, plan, stream, reporter.finished_files());
     report.warnings = plan.warnings.iter().cloned().chain(warnings).collect();
     report.wall_time = started.elapsed();
-    let Some(uploads) = &publisher else {
+    let Some(running) = &publisher else {
         unfinished.remove();
         folder.keep();
         return Ok(report);
     };
-    let unpublished = UnpublishedStream { report: report.clone(), prefix: uploads.prefix().to_owned() };
+    let unpublished = UnpublishedStream { report: report.clone(), prefix: running.prefix().to_owned() };
     observer.notice(Notice::StreamMade(Box::new(unpublished)));
-    wait_for_uploads(uploads, &reporter);
+    uploads::wait(running, &reporter);
     drop(reporter);
     if let Some(publisher) = publisher {
-        report = finish_in_bucket(request, publisher, (folder, unfinished), report)?;
+        report = uploads::finish(request, publisher, (folder, unfinished), report)?;
     }
     report.wall_time = started.elapsed();
     Ok(report)
@@ -200,39 +200,7 @@ fn open_places(
     let expected_bytes = package::expected_bytes(plan, &request.spec.outputs);
     let left_bytes = expected_bytes.map(|bytes| (bytes as f64 * (1.0 - there.min(1.0))) as u64);
     let room = Room::for_stream(request.spec.destination.local_folder(), left_bytes)?;
-    Ok((room, start_publisher(request, folder, unfinished)?))
-}
-
-/// The report of a stream whose uploads have ended.
-fn finish_in_bucket(
-    request: &JobRequest,
-    mut publisher: Publisher,
-    (folder, unfinished): (StreamFolder, Unfinished),
-    mut report: Report,
-) -> Result<Report, Failure> {
-    match finish_publishing(&mut publisher, &folder) {
-        Ok(urls) => report.urls = urls,
-        Err(failure) => {
-            if request.cancel.is_suspended() {
-                folder.keep();
-            } else if request.cancel.is_cancelled() {
-                publisher.withdraw();
-            } else {
-                // The finished stream is not lost because it could not be sent, nor is what was sent of it.
-                unfinished.remove();
-                folder.keep();
-            }
-            return Err(failure);
-        }
-    }
-    unfinished.remove();
-    if matches!(request.spec.destination, Destination::S3 { keep_local: true, .. }) {
-        folder.keep();
-    } else {
-        report.folder = None;
-        report.multivariant_playlist = None;
-    }
-    Ok(report)
+    Ok((room, uploads::start(request, folder, unfinished)?))
 }
 
 /// What was asked for and this ffmpeg can't do is said before anything is made.
@@ -246,15 +214,6 @@ fn check_tools(request: &JobRequest) -> Result<(), Failure> {
     Ok(())
 }
 
-fn wait_for_uploads(uploads: &Publisher, reporter: &Reporter<'_>) {
-    uploads.seal();
-    while !uploads.has_ended() {
-        reporter.tell();
-        std::thread::sleep(PUBLISH_POLL_INTERVAL);
-    }
-    reporter.finished(Stage::Publish);
-}
-
 /// Leaves nothing of an unfinished stream here or in the bucket, unless the job goes on later.
 fn leave(request: &JobRequest, folder: StreamFolder, publisher: Option<Publisher>) {
     if request.cancel.is_suspended() {
@@ -262,22 +221,6 @@ fn leave(request: &JobRequest, folder: StreamFolder, publisher: Option<Publisher
     } else if let Some(publisher) = publisher {
         publisher.withdraw();
     }
-}
-
-fn start_publisher(
-    request: &JobRequest,
-    folder: &StreamFolder,
-    unfinished: &mut Unfinished,
-) -> Result<Option<Publisher>, Failure> {
-    let Destination::S3 { location, .. } = &request.spec.destination else { return Ok(None) };
-    let place = match unfinished.bucket_prefix() {
-        Some(prefix) => Place::GoOn { prefix },
-        None => Place::New { stream_name: folder.name() },
-    };
-    let publisher = Publisher::start(&request.runtime, location, folder.path(), place, &request.cancel)
-        .map_err(|error| error.into_failure().at(Stage::Publish))?;
-    unfinished.lies_in_bucket(publisher.prefix())?;
-    Ok(Some(publisher))
 }
 
 /// Compares the stream's length with the source's: a warning when the source ended early, a failure when it was taken
@@ -305,23 +248,10 @@ fn check_length(
     Ok(Some(format!("The source ends early: {made} of {of} could be read")))
 }
 
-/// The URLs of a stream that is up, or why it is not.
-fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder) -> Result<Vec<String>, Failure> {
-    let location = publisher.finish().map_err(|error| {
-        let mut failure = error.into_failure().at(Stage::Publish);
-        let kept = folder.path().display();
-        failure.hint.push_str(&format!(
-            "; the finished stream is kept in {kept}: retry the job or use “reelpress publish” to send the rest"
-        ));
-        failure
-    })?;
-    Ok(location.urls)
-}
-
-fn report(folder: &StreamFolder, stream: FinishedStream, files: Vec<FileReport>) -> Report {
+fn report(folder: &StreamFolder, plan: &EncodePlan, stream: FinishedStream, files: Vec<FileReport>) -> Report {
     Report {
         folder: Some(folder.path().to_owned()),
-        multivariant_playlist: Some(folder.path().join(MULTIVARIANT_PLAYLIST)),
+        multivariant_playlist: Some(folder.path().join(plan.files.multivariant_playlist())),
         urls: Vec::new(),
         renditions: stream.renditions,
         total_bytes: files.iter().map(|file| file.bytes).sum(),

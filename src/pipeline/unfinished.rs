@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     JobRequest,
-    package::{FinishedSegments, segment_file_name, write_failure},
+    package::{FinishedSegments, write_failure},
     plan::EncodePlan,
     publish::{Place, Publisher},
     stream_folder::StreamFolder,
@@ -93,7 +93,8 @@ struct State {
     /// All segments are written.
     is_encoded: bool,
     segment_duration: Duration,
-    video_renditions: Vec<String>,
+    /// Folders of the segments of pictures, in the stream's.
+    segments_folders: Vec<String>,
 }
 
 impl State {
@@ -110,7 +111,11 @@ impl State {
             bucket_prefix: None,
             is_encoded: false,
             segment_duration: plan.timing.frame_rate.duration_of(plan.timing.segment_frames),
-            video_renditions: plan.renditions.iter().map(|rendition| rendition.name.clone()).collect(),
+            segments_folders: plan
+                .renditions
+                .iter()
+                .map(|rendition| plan.files.segments_folder(&rendition.name))
+                .collect(),
         }
     }
 
@@ -169,6 +174,7 @@ impl Unfinished {
     /// # Errors
     /// When the folder can't be made or written to.
     pub(super) fn begin(request: &JobRequest, plan: &EncodePlan) -> Result<Begun, Failure> {
+        let local = request.spec.destination.local_folder();
         let state = State::of(request, plan);
         let mut lost = None;
         let mut useless = Vec::new();
@@ -184,7 +190,7 @@ impl Unfinished {
             };
             match reason {
                 None => {
-                    let folder = StreamFolder::at(&stream_folder);
+                    let folder = StreamFolder::at(local, &stream_folder);
                     let state = State { is_queued: request.is_queued, ..earlier };
                     let unfinished = Self { stream_folder, state, _lock: Some(lock) };
                     unfinished.save()?;
@@ -198,9 +204,9 @@ impl Unfinished {
         }
         for (stream_folder, earlier) in useless {
             withdraw(request, &earlier, &stream_folder);
-            drop(StreamFolder::at(&stream_folder));
+            drop(StreamFolder::at(local, &stream_folder));
         }
-        let folder = StreamFolder::create(request.spec.destination.local_folder(), &request.spec.source)?;
+        let folder = StreamFolder::of_job(request)?;
         let stream_folder = folder.path().to_owned();
         let mut unfinished = Self { stream_folder, state, _lock: None };
         unfinished.save()?;
@@ -307,26 +313,21 @@ fn remove_passing_files(folder: &Path) -> std::io::Result<()> {
 /// could be gone on with.
 pub fn reached(stream_folder: &Path) -> Option<Duration> {
     let state = State::read(stream_folder)?;
-    let segments = |rendition: &String| {
-        let folder = stream_folder.join(rendition);
-        (0_u32..).take_while(|number| folder.join(segment_file_name(u64::from(*number))).is_file()).count()
+    let segments = |folder: &String| {
+        let files = std::fs::read_dir(stream_folder.join(folder)).into_iter().flatten().flatten();
+        files.filter(|file| file.file_name().to_string_lossy().starts_with("segment_")).count()
     };
-    let fewest = state.video_renditions.iter().map(segments).min().unwrap_or(0);
+    let fewest = state.segments_folders.iter().map(segments).min().unwrap_or(0);
     Some(state.segment_duration * u32::try_from(fewest).unwrap_or(u32::MAX))
-}
-
-/// Removes what an interrupted run has left in this folder.
-pub fn remove_stream(stream_folder: &Path) {
-    drop(StreamFolder::at(stream_folder));
 }
 
 /// Folders that may hold what an earlier run has left.
 fn candidates(request: &JobRequest) -> Vec<PathBuf> {
     let local = request.spec.destination.local_folder();
     match &request.beginning {
-        Beginning::From(folder) if folder.parent() == Some(local) => vec![folder.clone()],
+        Beginning::From(folder) if folder.starts_with(local) => vec![folder.clone()],
         Beginning::From(_) => Vec::new(),
-        Beginning::WhereItWas | Beginning::Fresh => StreamFolder::taken(local, &request.spec.source),
+        Beginning::WhereItWas | Beginning::Fresh => StreamFolder::that_are_there(request),
     }
 }
 

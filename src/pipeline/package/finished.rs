@@ -9,9 +9,7 @@ use std::{
 use mp4_atom::{Atom, Header, Mdat, Moof, ReadFrom};
 
 use super::{
-    INIT_SEGMENT,
     hls::SegmentEntry,
-    segment_file_name,
     segmenter::{KeyframeRange, TrackFormat, format_in},
 };
 use crate::{pipeline::plan::EncodePlan, tools::atomic_file::TEMPORARY_PREFIX};
@@ -57,13 +55,14 @@ impl FinishedSegments {
         let names: Vec<&String> = names.chain(plan.audio.iter().map(|audio| &audio.name)).collect();
         let mut renditions = Vec::new();
         for (track, name) in names.into_iter().enumerate() {
-            let place = folder.join(name);
-            let init = std::fs::read(place.join(INIT_SEGMENT)).ok()?;
+            let place = folder.join(plan.files.segments_folder(name));
+            let path = |number: usize| folder.join(plan.files.segment(name, number as u64));
+            let init = std::fs::read(folder.join(plan.files.init_segment(name))).ok()?;
             let format = format_in(&init)?;
             let is_video = track < plan.renditions.len();
             let mut segments: Vec<SegmentEntry> = Vec::new();
             let (mut start_ticks, mut sequence_number) = (0, 1);
-            while let Some(read) = read_segment(&place.join(segment_file_name(segments.len() as u64))) {
+            while let Some(read) = read_segment(&path(segments.len())) {
                 let fits = read.start_ticks == start_ticks && read.first_sequence_number == sequence_number;
                 let is_full = !is_video || is_whole || read.entry.duration_ticks == timing.segment_ticks();
                 if !fits || !is_full {

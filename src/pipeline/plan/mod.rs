@@ -31,6 +31,7 @@ pub use subtitles::{SubtitleOrigin, SubtitleRendition};
 pub use summary::{PlanSummary, RenditionSummary};
 pub use timing::Timing;
 
+use super::layout::StreamFiles;
 use crate::{
     failure::{Failure, FailureKind},
     job::{CropArea, JobSpec, LoudnessTarget, Operations},
@@ -79,6 +80,8 @@ pub struct EncodePlan {
     pub pictures: PicturePlan,
     /// Small pictures for the seek bar, if they are asked for.
     pub storyboard: Option<StoryboardPlan>,
+    /// Where each file of the stream lies.
+    pub files: StreamFiles,
     /// Expected length.
     pub duration: Option<Duration>,
     /// The most frames that the source gives, where its container tells its length exactly.
@@ -196,8 +199,7 @@ impl EncodePlan {
             operations::trim(asked, (&source.container, source_duration), timing.frame_rate)?;
         let crop = operations::crop(asked, display_size, findings)?;
         let size = operations::size_after(display_size, crop.as_ref(), asked.rotate);
-        let range = video.colour.dynamic_range();
-        let renditions = renditions::video_renditions(&spec.preset, size, range, findings)?;
+        let renditions = renditions::video_renditions(&spec.preset, size, video.colour.dynamic_range(), findings)?;
         let operations = PlannedOperations::resolve(asked, (trim, crop), renditions[0].size, duration)?;
         warn_of_picture(video, &conversion, (&renditions, spec.preset.video.rate_control), &mut warnings);
         // A held picture is worth no thumbnail of its own.
@@ -224,6 +226,7 @@ impl EncodePlan {
             loudness: BTreeMap::new(),
             audio,
             subtitles,
+            files: StreamFiles::default(),
             duration,
             can_be_sought: span::can_be_sought(&source.container),
             span: None,
@@ -270,6 +273,7 @@ impl EncodePlan {
             chapters: source.chapters.clone(),
             pictures: PicturePlan::waveform(),
             storyboard: None,
+            files: StreamFiles::default(),
             duration: source.duration.filter(|duration| !duration.is_zero()),
             most_frames: None,
             can_be_sought: false,

@@ -1,19 +1,7 @@
 //! Going on with a stream of which an earlier run has finished some segments.
 
-use super::{
-    FileReport, Growth, INIT_SEGMENT, InitSegment, PackageError, Packager, PoisonError, Rendition, Segment, hls,
-    segment_file_name,
-};
-use crate::pipeline::package::FinishedSegments;
-
-/// What an earlier run has finished of a rendition.
-#[derive(Debug, Default)]
-pub(super) struct Earlier {
-    /// Its init segment; `None` when there is nothing.
-    init: Option<Vec<u8>>,
-    /// Number of its segments.
-    segments: u64,
-}
+use super::{FileReport, Growth, InitSegment, PackageError, Packager, PoisonError, Rendition, Segment, hls};
+use crate::pipeline::package::{FinishedSegments, rendition::Earlier};
 
 impl Packager<'_> {
     /// Takes what an earlier run has finished as if it had been written now. With all segments there, only
@@ -25,9 +13,9 @@ impl Packager<'_> {
         self.first_segment = finished.first_segment;
         for (track, earlier) in finished.renditions.iter().enumerate() {
             let tell = |path: String, bytes: u64| self.listener.file_finished(FileReport { path, bytes }, None);
-            tell(format!("{}/{INIT_SEGMENT}", earlier.name), earlier.init.len() as u64);
+            tell(self.plan.files.init_segment(&earlier.name), earlier.init.len() as u64);
             for (number, segment) in earlier.segments.iter().enumerate() {
-                tell(format!("{}/{}", earlier.name, segment_file_name(number as u64)), segment.bytes);
+                tell(self.plan.files.segment(&earlier.name, number as u64), segment.bytes);
             }
             let rendition = &mut self.renditions[track];
             rendition.format = Some(earlier.format.clone());
@@ -79,7 +67,7 @@ impl Packager<'_> {
         if segment.track < self.plan.renditions.len() {
             return Ok(true);
         }
-        let path = format!("{}/{}", rendition.name, segment_file_name(segment.number));
+        let path = self.plan.files.segment(&rendition.name, segment.number);
         if std::fs::read(self.folder.join(&path)).is_ok_and(|earlier| earlier == segment.data) {
             return Ok(true);
         }
