@@ -1,5 +1,6 @@
 //! What was asked for, and how far it has come.
 
+mod encryption;
 mod operations;
 mod outputs;
 pub mod path_text;
@@ -9,6 +10,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use encryption::{Encryption, EncryptionError, KEYS_FOLDER, KeyRotation, Keys, key_uri};
 pub use operations::{
     Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
 };
@@ -332,6 +334,9 @@ pub struct Report {
     pub total_bytes: u64,
     /// Wall time of the job.
     pub wall_time: Duration,
+    /// The folder, or the file, of the keys that its segments are encrypted with, if they are not in the stream's folder.
+    #[serde(default, with = "crate::job::path_text::optional")]
+    pub keys: Option<PathBuf>,
     /// What the user should know although the job is done.
     pub warnings: Vec<String>,
 }

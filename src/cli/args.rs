@@ -1,11 +1,13 @@
 //! What can be typed, and what it means.
 
+mod encryption;
 mod outputs;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub use encryption::EncryptionArguments;
 pub use outputs::OutputArguments;
 
 use super::{operation_args::OperationArguments, output::Verbosity, video_args::VideoArguments, wire};
@@ -111,6 +113,9 @@ pub struct EncodeArguments {
     /// What is made of each video, and how thumbnails look.
     #[command(flatten)]
     pub outputs: OutputArguments,
+    /// How the segments are encrypted.
+    #[command(flatten)]
+    pub encryption: EncryptionArguments,
     /// Number of videos that are encoded side by side
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: Option<u8>,
@@ -270,6 +275,9 @@ pub struct PreviewArguments {
     /// Only print the address of the player
     #[arg(long)]
     pub no_open: bool,
+    /// The key of an encrypted stream, or the folder with its keys: 1.key, 2.key …
+    #[arg(long, value_name = "FILE|DIR")]
+    pub key: Option<PathBuf>,
 }
 
 /// Judge a stream
@@ -279,6 +287,9 @@ pub struct CheckArguments {
     /// A folder with a stream in it, a playlist, or the URL of a playlist
     #[arg(value_name = "DIR|FILE|URL")]
     pub stream: PathBuf,
+    /// The key of an encrypted stream, or the folder with its keys (1.key, 2.key …) [default: from its key URIs]
+    #[arg(long, value_name = "FILE|DIR")]
+    pub key: Option<PathBuf>,
     /// As JSON; --help documents it
     #[arg(long)]
     pub json: bool,

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{CheckArguments, Context, Outcome, Verbosity, bad_usage, toolbox};
 use crate::{
     pipeline::check::{CheckError, CheckOptions, Judgement, Level, Ruling, StreamPlace, Verdict, check},
-    tools::cancel::CancelToken,
+    tools::{cancel::CancelToken, content_key::KeyFiles},
 };
 
 /// What `--json` prints.
@@ -26,7 +26,7 @@ With --json, one object is printed:
             findings  the first 20 of these: place (a file) and message
 
 Exit codes: 0 no rule of level must is broken, 1 some is, or there is no stream, 2 bad usage, 3 ffprobe is missing, 130
-interrupted. Nothing outside of a stream's folder is read; from the web only what its playlists name.";
+interrupted. Nothing outside of a stream's folder is read; from the web only what its playlists name, such as keys.";
 
 pub(super) fn run(context: &Context, arguments: &CheckArguments, interrupt: &CancelToken) -> Outcome {
     let Some(place) = place(&arguments.stream) else {
@@ -39,7 +39,9 @@ pub(super) fn run(context: &Context, arguments: &CheckArguments, interrupt: &Can
         Ok(toolbox) => toolbox,
         Err(outcome) => return outcome,
     };
-    match check(&place, Some(&toolbox), CheckOptions::default(), interrupt) {
+    let keys = arguments.key.as_deref().map(KeyFiles::at);
+    let options = CheckOptions { keys: keys.as_ref(), ..CheckOptions::default() };
+    match check(&place, Some(&toolbox), options, interrupt) {
         Ok(verdict) => {
             tell(context, &verdict, arguments.json);
             if verdict.correct { Outcome::AllDone } else { Outcome::SomeFailed }

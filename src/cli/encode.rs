@@ -49,6 +49,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         keep: None,
         thumbnails: None,
         outputs: super::args::OutputArguments::default(),
+        encryption: super::args::EncryptionArguments::default(),
         jobs: None,
         surround: None,
         on_damage: None,
@@ -91,7 +92,10 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     }
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
-    let outputs = arguments.outputs.resolve(&settings.outputs);
+    let mut outputs = arguments.outputs.resolve(&settings.outputs);
+    if let Some(encryption) = arguments.encryption.resolve().map_err(|reason| bad_usage(reason, ENCODE_HELP))? {
+        outputs.encryption = Some(encryption);
+    }
     let spec = |source| JobSpec {
         source,
         preset: preset.clone(),

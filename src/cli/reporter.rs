@@ -114,6 +114,9 @@ fn tell_end(output: &Output, event: &Event, spec: Option<&JobSpec>) {
             for warning in &report.warnings {
                 output.say(&format!("reelpress: {}: {warning}", name.as_deref().unwrap_or_default()));
             }
+            if let Some(keys) = &report.keys {
+                output.say(&format!("reelpress: {}: keys: {}", name.as_deref().unwrap_or_default(), keys.display()));
+            }
             if let Some(address) = address(report) {
                 output.data(&address);
             }

@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod encode;
+pub mod encryption;
 pub mod hardware;
 pub mod intake;
 pub mod measure;
@@ -27,6 +28,7 @@ use encode::{
     Damage, EncodeSession,
     subtitles::{ReadSubtitles, read_subtitles},
 };
+use encryption::Encryptor;
 use package::{
     FinishedStream, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError, Packager, ReportedJob, images::ImageMaker,
 };
@@ -40,7 +42,7 @@ use crate::{
     job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream},
     media::SourceMedia,
     preset::OnDamage,
-    tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
+    tools::{cancel::CancelToken, content_key::KeyFiles, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
 /// What a running job tells.
@@ -125,6 +127,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     let started = Instant::now();
     let spec = &request.spec;
     let fingerprint = SourceFingerprint::of(&spec.source);
+    encryption::check(spec).map_err(|failure| failure.at(Stage::Probe))?;
 
     let source = probe::probe(&spec.source, &request.toolbox, &request.cancel)
         .map_err(|error| error.into_failure().at(Stage::Probe))?;
@@ -158,6 +161,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     };
     reporter.finished(Stage::Package);
     let mut report = report(&folder, stream, reporter.finished_files());
+    report.keys = encryption::key_files(spec.outputs.encryption.as_ref(), request.id).map(KeyFiles::into_path);
     report.warnings = plan.warnings.iter().cloned().chain(warnings).collect();
     report.wall_time = started.elapsed();
     let Some(uploads) = &publisher else {
@@ -284,7 +288,12 @@ fn encode_and_package(
     reporter: &Reporter<'_>,
 ) -> Result<(FinishedStream, Vec<String>), Failure> {
     let name = request.spec.source_name();
-    let mut packager = Packager::new(plan, folder.path(), reporter, request.cancel.clone());
+    let job = (&request.spec, request.id);
+    let encryptor = Encryptor::begin(job, folder.path(), &plan.timing, reporter)
+        .map_err(|error| error.into_failure().at(Stage::Package))?;
+    let encryptor = encryptor.as_ref();
+    let packager = Packager::new(plan, folder.path(), reporter, request.cancel.clone());
+    let mut packager = packager.encrypted_by(encryptor);
     reporter.package_through(packager.progress());
     let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: reporter };
     if plan.has_first_pass() {
@@ -320,6 +329,7 @@ fn encode_and_package(
         folder: folder.path(),
         work_folder,
         toolbox: &request.toolbox,
+        encryptor,
         cancel: &request.cancel,
         listener: reporter,
     };
@@ -393,6 +403,7 @@ fn report(folder: &StreamFolder, stream: FinishedStream, files: Vec<FileReport>)
         duration: stream.duration,
         wall_time: Duration::ZERO,
         warnings: Vec::new(),
+        keys: None,
     }
 }
 

@@ -5,7 +5,7 @@
 use std::{collections::HashMap, sync::atomic::Ordering};
 
 use m3u8_rs::{
-    AlternativeMedia, AlternativeMediaType, ByteRange, ClosedCaptionGroupId, Map, MasterPlaylist, MediaPlaylist,
+    AlternativeMedia, AlternativeMediaType, ByteRange, ClosedCaptionGroupId, Key, Map, MasterPlaylist, MediaPlaylist,
     MediaPlaylistType, MediaSegment, QuotedOrUnquoted, Resolution, VariantStream,
 };
 
@@ -36,6 +36,16 @@ pub struct SegmentEntry {
     pub bytes: u64,
     /// Its keyframes; empty for sound.
     pub keyframes: Vec<KeyframeRange>,
+    /// The EXT-X-KEY that applies to it alone; none when it is clear.
+    pub key: Option<Key>,
+}
+
+impl SegmentEntry {
+    /// Each keyframe; the first with the EXT-X-KEY that applies to all of them.
+    pub(super) fn keyframes_with_keys(&self) -> impl Iterator<Item = (&KeyframeRange, Option<Key>)> {
+        let key = |index: usize| self.key.clone().filter(|_| index == 0);
+        self.keyframes.iter().enumerate().map(move |(index, keyframe)| (keyframe, key(index)))
+    }
 }
 
 /// Whether a playlist may still be appended to.
@@ -83,6 +93,13 @@ pub fn measure(segments: &[(f64, u64)], target_duration_seconds: u64) -> Measure
     MeasuredRates { peak_bps: peak.ceil() as u64, average_bps: average.round() as u64 }
 }
 
+/// Measures a rendition by the entries of its segments.
+pub fn measure_segments(segments: &[SegmentEntry], timescale: u32, target_duration_seconds: u64) -> MeasuredRates {
+    let sizes: Vec<(f64, u64)> =
+        segments.iter().map(|segment| (seconds(segment.duration_ticks, timescale), segment.bytes)).collect();
+    measure(&sizes, target_duration_seconds)
+}
+
 /// The media playlist of a rendition.
 pub fn media_playlist(
     segments: &[SegmentEntry],
@@ -94,6 +111,7 @@ pub fn media_playlist(
         uri: segment_file_name(number as u64),
         duration: seconds(segment.duration_ticks, timescale) as f32,
         map: (number == 0).then(init_map),
+        key: segment.key.clone(),
         ..MediaSegment::default()
     });
     write_media(&MediaPlaylist { segments: entries.collect(), ..media_frame(target_duration_seconds, growth) })
@@ -104,6 +122,7 @@ pub fn subtitle_playlist(segments: &[SegmentEntry], timescale: u32, target_durat
     let entries = segments.iter().enumerate().map(|(number, segment)| MediaSegment {
         uri: subtitle_file_name(number as u64),
         duration: seconds(segment.duration_ticks, timescale) as f32,
+        key: segment.key.clone(),
         ..MediaSegment::default()
     });
     let frame = media_frame(target_duration_seconds, Growth::Finished);
@@ -115,12 +134,13 @@ pub fn i_frame_playlist(segments: &[SegmentEntry], timescale: u32, target_durati
     let keyframes = segments
         .iter()
         .enumerate()
-        .flat_map(|(number, segment)| segment.keyframes.iter().map(move |keyframe| (number, keyframe)));
-    let entries = keyframes.enumerate().map(|(index, (number, keyframe))| MediaSegment {
+        .flat_map(|(number, segment)| segment.keyframes_with_keys().map(move |keyframe| (number, keyframe)));
+    let entries = keyframes.enumerate().map(|(index, (number, (keyframe, key)))| MediaSegment {
         uri: segment_file_name(number as u64),
         duration: seconds(keyframe.duration_ticks, timescale) as f32,
         byte_range: Some(ByteRange { length: keyframe.length, offset: Some(keyframe.offset) }),
         map: (index == 0).then(init_map),
+        key,
         ..MediaSegment::default()
     });
     write_media(&MediaPlaylist {

@@ -23,7 +23,10 @@ pub use report::{REPORT, ReportedJob};
 pub use storyboard::{SHEET_PATTERN, STORYBOARD_FOLDER, STORYBOARD_INDEX};
 pub use transport_stream::TRANSPORT_STREAM_FOLDER;
 
-use crate::failure::{Failure, FailureKind};
+use crate::{
+    failure::{Failure, FailureKind},
+    tools::content_key::KeyError,
+};
 
 /// File name of the multivariant playlist, in the stream's folder.
 pub const MULTIVARIANT_PLAYLIST: &str = "master.m3u8";
@@ -75,6 +78,9 @@ pub enum PackageError {
         /// Command line and last lines of ffmpeg, or what is wrong with its result.
         detail: String,
     },
+    /// There is no key to encrypt with.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The job was stopped by the user.
     #[error("cancelled")]
     Cancelled,
@@ -100,6 +106,7 @@ impl PackageError {
                 Failure::new(FailureKind::EncoderFailed, format!("{output} could not be made"), hint)
                     .with_detail(detail)
             }
+            Self::Key(error) => error.into_failure(),
             Self::Cancelled => Failure::new(FailureKind::Internal, "The job was cancelled", "Retry the job"),
         }
     }

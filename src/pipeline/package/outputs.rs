@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     job::{FileReport, Outputs},
-    pipeline::plan::{EncodePlan, SubtitleRendition},
+    pipeline::{
+        encryption::Encryptor,
+        plan::{EncodePlan, SubtitleRendition},
+    },
     tools::{atomic_file, cancel::CancelToken, ffmpeg::Toolbox},
 };
 
@@ -40,6 +43,8 @@ pub struct OutputMaker<'a> {
     pub work_folder: &'a Path,
     /// The programs to drive.
     pub toolbox: &'a Toolbox,
+    /// What has encrypted its segments, if they are encrypted.
+    pub encryptor: Option<&'a Encryptor<'a>>,
     /// Ends it.
     pub cancel: &'a CancelToken,
     /// Is told of finished files.

@@ -19,7 +19,10 @@ use super::{
 use crate::{
     job::{FileReport, RenditionProgress, RenditionReport},
     media::{DynamicRange, PictureSize},
-    pipeline::plan::{AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
+    pipeline::{
+        encryption::{self, Encryptor, Sealed},
+        plan::{AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
+    },
     preset::VideoCodec,
     tools::{atomic_file, cancel::CancelToken},
 };
@@ -100,6 +103,8 @@ pub struct Packager<'a> {
     has_multivariant: bool,
     /// Subtitle renditions that are written.
     subtitles: Vec<SubtitleTrack<'a>>,
+    /// Encrypts segments, if they are encrypted.
+    encryptor: Option<&'a Encryptor<'a>>,
 }
 
 impl<'a> Packager<'a> {
@@ -129,7 +134,14 @@ impl<'a> Packager<'a> {
             cancel,
             has_multivariant: false,
             subtitles: Vec::new(),
+            encryptor: None,
         }
+    }
+
+    /// The same, with segments that are encrypted.
+    #[must_use]
+    pub fn encrypted_by(self, encryptor: Option<&'a Encryptor<'a>>) -> Self {
+        Self { encryptor, ..self }
     }
 
     /// Where the progress can be read while the packager is at work.
@@ -161,18 +173,21 @@ impl<'a> Packager<'a> {
         let first = &self.renditions[0];
         let time_of = |ticks: u64| Duration::from_secs_f64(hls::seconds(ticks, first.timescale));
         let mut end = 0;
-        let mut sizes = Vec::with_capacity(first.segments.len());
-        for (number, segment) in first.segments.iter().enumerate() {
+        let mut entries = Vec::with_capacity(first.segments.len());
+        for (number, segment) in (0..).zip(&first.segments) {
             let start = end;
             end += segment.duration_ticks;
             let text = captions::segment(cues, time_of(start), time_of(end));
-            self.write(&format!("{}/{}", planned.name, subtitle_file_name(number as u64)), text.as_bytes(), None)?;
-            sizes.push((hls::seconds(segment.duration_ticks, first.timescale), text.len() as u64));
+            let Sealed { data, key } = encryption::seal(self.encryptor, &planned.name, number, text.into_bytes())?;
+            self.write(&format!("{}/{}", planned.name, subtitle_file_name(number)), &data, None)?;
+            let (duration_ticks, bytes) = (segment.duration_ticks, data.len() as u64);
+            entries.push(SegmentEntry { duration_ticks, bytes, keyframes: Vec::new(), key });
         }
         let target = self.plan.timing.target_duration_seconds();
-        let text = hls::subtitle_playlist(&first.segments, first.timescale, target);
+        let text = hls::subtitle_playlist(&entries, first.timescale, target);
+        let rates = hls::measure_segments(&entries, first.timescale, target);
         self.write_text(&format!("{}/{MEDIA_PLAYLIST}", planned.name), text)?;
-        self.subtitles.push(SubtitleTrack { rendition: planned, rates: hls::measure(&sizes, target) });
+        self.subtitles.push(SubtitleTrack { rendition: planned, rates });
         Ok(())
     }
 
@@ -323,12 +338,14 @@ impl SegmentSink for Packager<'_> {
     fn segment(&mut self, segment: Segment) -> Result<(), PackageError> {
         let rendition = &self.renditions[segment.track];
         let path = format!("{}/{}", rendition.name, segment_file_name(segment.number));
-        self.write(&path, &segment.data, None)?;
-        let bytes = segment.data.len() as u64;
+        let Sealed { data, key } = encryption::seal(self.encryptor, &rendition.name, segment.number, segment.data)?;
+        self.write(&path, &data, None)?;
+        let bytes = data.len() as u64;
         self.renditions[segment.track].segments.push(SegmentEntry {
             duration_ticks: segment.duration_ticks,
             bytes,
             keyframes: segment.keyframes,
+            key,
         });
         self.write_media_playlist(segment.track, Growth::Growing)?;
         if !self.has_multivariant && self.renditions.iter().all(|rendition| !rendition.segments.is_empty()) {
@@ -362,12 +379,7 @@ impl Rendition {
         if growth == Growth::Growing {
             return self.expected;
         }
-        let segments: Vec<(f64, u64)> = self
-            .segments
-            .iter()
-            .map(|segment| (hls::seconds(segment.duration_ticks, self.timescale), segment.bytes))
-            .collect();
-        hls::measure(&segments, target_duration_seconds)
+        hls::measure_segments(&self.segments, self.timescale, target_duration_seconds)
     }
 
     fn variant(&self, target_duration_seconds: u64, growth: Growth) -> Option<VideoVariant> {

@@ -1,6 +1,7 @@
 //! HLS with MPEG-TS segments, for devices that know no fMP4: the same frames, cut at the same borders, with the sound in
 //! every segment. In a folder of its own with its own multivariant playlist.
 
+mod clear;
 mod packets;
 mod playlists;
 
@@ -13,11 +14,13 @@ use super::{
 };
 use crate::{
     media::{DynamicRange, PictureSize},
+    pipeline::encryption::{self, Sealed},
     tools::{
         atomic_file,
         child::{self, ChildError},
     },
 };
+use clear::ClearMedia;
 use playlists::MuxedVariant;
 
 /// Folder of all MPEG-TS files, in the stream's folder.
@@ -65,9 +68,15 @@ impl OutputMaker<'_> {
             return Err(PackageError::Remux { output: OUTPUT_NAME, detail: detail.to_owned() });
         }
         let target_duration = self.plan.timing.target_duration_seconds();
+        let media = self.clear_media()?;
+        if let Some(sound) = sound {
+            media.add(sound)?;
+        }
         let mut variants = Vec::new();
         for track in pictures {
-            let written = self.write_rendition(track, sound)?;
+            media.add(track)?;
+            let written = self.write_rendition(track, sound, &media)?;
+            media.remove(track)?;
             let folder = format!("{TRANSPORT_STREAM_FOLDER}/{}", track.name);
             let text = playlists::media_playlist(&written.segments, track.timescale, target_duration);
             self.write_text(&format!("{folder}/{MEDIA_PLAYLIST}"), text)?;
@@ -84,13 +93,18 @@ impl OutputMaker<'_> {
         &self,
         track: &FinishedTrack,
         sound: Option<&FinishedTrack>,
+        media: &ClearMedia<'_>,
     ) -> Result<WrittenRendition, PackageError> {
-        let parent = self.folder.join(TRANSPORT_STREAM_FOLDER);
+        // What is clear does not even pass through the folder of an encrypted stream.
+        let parent = match self.encryptor {
+            None => self.folder.join(TRANSPORT_STREAM_FOLDER),
+            Some(_) => self.work_folder.to_owned(),
+        };
         let workplace = atomic_file::temporary_folder(&parent)
             .map_err(|source| PackageError::Write { path: parent.clone(), source })?;
         let film = workplace.path().join("film.mp4");
         let tracks: Vec<&FinishedTrack> = std::iter::once(track).chain(sound).collect();
-        let bytes = super::progressive::write(&tracks, self.folder, &film, self.cancel)?;
+        let bytes = super::progressive::write(&tracks, media.folder(), &film, self.cancel)?;
         self.cut(track, sound.is_some(), &film, bytes)?;
 
         let mut written = WrittenRendition { segments: Vec::new(), tables_bytes: 0 };
@@ -98,13 +112,20 @@ impl OutputMaker<'_> {
             let name = segment_file_name(number);
             let finished = workplace.path().join(&name);
             let content = std::fs::read(&finished).map_err(|error| PackageError::unreadable(&finished, &error))?;
-            let (entry, tables_bytes) =
+            let (mut entry, tables_bytes) =
                 segment_entry(planned, &content).map_err(|what| wrong(&format!("{name} of {}: {what}", track.name)))?;
             if number == 0 {
                 written.tables_bytes = tables_bytes;
             }
+            let folder = format!("{TRANSPORT_STREAM_FOLDER}/{}", track.name);
+            if self.encryptor.is_some() {
+                let Sealed { data, key } = encryption::seal(self.encryptor, &folder, number as u64, content)?;
+                entry = SegmentEntry { bytes: data.len() as u64, key, ..entry };
+                self.write_file(&format!("{folder}/{name}"), &data)?;
+            } else {
+                self.take_finished(&finished, &format!("{folder}/{name}"))?;
+            }
             written.segments.push(entry);
-            self.take_finished(&finished, &format!("{TRANSPORT_STREAM_FOLDER}/{}/{name}", track.name))?;
         }
         Ok(written)
     }
@@ -186,7 +207,12 @@ fn segment_entry(planned: &SegmentEntry, content: &[u8]) -> Result<(SegmentEntry
         length: bytes.end - bytes.start,
         duration_ticks: planned.duration_ticks,
     });
-    let entry = SegmentEntry { bytes: content.len() as u64, keyframes: keyframes.collect(), ..planned.clone() };
+    let entry = SegmentEntry {
+        duration_ticks: planned.duration_ticks,
+        bytes: content.len() as u64,
+        keyframes: keyframes.collect(),
+        key: None,
+    };
     Ok((entry, layout.tables_bytes))
 }
 
@@ -197,11 +223,6 @@ fn muxed_variant(
     target_duration: u64,
 ) -> Option<MuxedVariant> {
     let TrackFormat::Video { codecs, width, height } = &track.format else { return None };
-    let segments: Vec<(f64, u64)> = written
-        .segments
-        .iter()
-        .map(|segment| (hls::seconds(segment.duration_ticks, track.timescale), segment.bytes))
-        .collect();
     Some(MuxedVariant {
         video: VideoVariant {
             name: track.name.clone(),
@@ -209,7 +230,7 @@ fn muxed_variant(
             size: PictureSize { width: *width, height: *height },
             range: DynamicRange::Sdr,
             is_common: true,
-            rates: hls::measure(&segments, target_duration),
+            rates: hls::measure_segments(&written.segments, track.timescale, target_duration),
             i_frame_rates: Some(hls::measure_i_frames(&written.segments, track.timescale, target_duration)),
         },
         sound_codecs: sound.map(|sound| sound.format.codecs().to_owned()),
