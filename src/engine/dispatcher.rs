@@ -15,7 +15,7 @@ use super::{
 use crate::{
     failure::{Failure, FailureKind},
     job::{JobId, JobSpec, JobState},
-    pipeline::{JobEnd, JobRequest, Notice},
+    pipeline::{JobEnd, JobRequest, Notice, encryption},
     tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
@@ -141,8 +141,10 @@ impl Dispatcher {
             Command::DownloadTools => self.services.download_tools(&self.snapshot.settings),
             Command::TestDestination { location } => self.services.test_destination(location),
             Command::Preview { id } => {
-                let folder = self.snapshot.job(id).and_then(|job| Some(job.plan.as_ref()?.folder.clone()));
-                self.services.preview(id, folder);
+                let job = self.snapshot.job(id);
+                let folder = job.and_then(|job| Some(job.plan.as_ref()?.folder.clone()));
+                let keys = job.and_then(|job| encryption::key_files(job.spec.outputs.encryption.as_ref(), id));
+                self.services.preview(id, folder, keys);
             }
             Command::Stop => {}
         }

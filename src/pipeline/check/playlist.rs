@@ -207,7 +207,7 @@ fn media_text(media: m3u8_rs::MediaPlaylist, lines: Lines) -> Result<MediaText, 
     let mut last: Option<(String, u64)> = None;
     for (index, (segment, seconds)) in media.segments.into_iter().zip(seconds).enumerate() {
         let key_before = key;
-        if let Some(found) = segment.key {
+        if let Some(found) = segment.key.or_else(|| unread_key(&segment.unknown_tags)) {
             key = text.take_key(found);
         }
         if let Some(map) = segment.map {
@@ -233,6 +233,17 @@ fn media_text(media: m3u8_rs::MediaPlaylist, lines: Lines) -> Result<MediaText, 
         });
     }
     Ok(text)
+}
+
+/// An EXT-X-KEY that the crate takes for an unknown tag: METHOD=NONE without an IV, and what has no METHOD.
+fn unread_key(unknown: &[m3u8_rs::ExtTag]) -> Option<m3u8_rs::Key> {
+    let attributes = unknown.iter().rev().find(|tag| tag.tag == "X-KEY")?.rest.clone().unwrap_or_default();
+    let method = match attributes.trim().strip_prefix("METHOD=NONE") {
+        Some("") => return Some(m3u8_rs::Key::default()),
+        Some(_) => m3u8_rs::KeyMethod::None,
+        None => m3u8_rs::KeyMethod::Other(String::new()),
+    };
+    Some(m3u8_rs::Key { method, uri: Some(attributes), ..m3u8_rs::Key::default() })
 }
 
 /// The length in an EXTINF: the part before the comma.
