@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{CheckArguments, Context, Outcome, Verbosity, bad_usage, toolbox};
 use crate::{
-    pipeline::check::{CheckError, CheckOptions, Judgement, Level, Ruling, StreamPlace, Verdict, check},
+    pipeline::check::{CheckError, CheckOptions, Judgement, Level, Rule, Ruling, StreamPlace, Verdict, check},
     tools::{cancel::CancelToken, content_key::KeyFiles},
 };
 
@@ -74,7 +74,10 @@ fn tell(context: &Context, verdict: &Verdict, json: bool) {
         return;
     }
     let shows_all = context.output.verbosity >= Verbosity::Verbose;
-    let rows = verdict.rules.iter().filter(|rule| shows_all || rule.result != Ruling::NotJudged);
+    let is_locked = verdict.broken(Level::Should).any(|rule| rule.rule == Rule::KeyAvailable);
+    // What could not be judged for want of a key is not passed over.
+    let shows_unjudged = shows_all || is_locked;
+    let rows = verdict.rules.iter().filter(|rule| shows_unjudged || rule.result != Ruling::NotJudged);
     let width = verdict.rules.iter().map(|rule| rule.rule.name().len()).max().unwrap_or(0);
     context.output.data(&format!("{:>4}  {:width$}  {:6}  {:10}  detail", "no.", "rule", "level", "result"));
     for rule in rows {
@@ -88,6 +91,7 @@ fn tell(context: &Context, verdict: &Verdict, json: bool) {
     let (must, should) = (broken(Level::Must), broken(Level::Should));
     let count = |number| crate::format::count(number, "rule", "rules");
     context.output.say(&match (must, should) {
+        (0, _) if is_locked => "Not judged whole: the media is encrypted, and its keys can't be had".to_owned(),
         (0, 0) => "Correct: every rule is kept".to_owned(),
         (0, should) => format!("Correct; {} of level SHOULD could be kept better", count(should)),
         (must, _) => format!("Not correct: {} of level MUST broken", count(must)),

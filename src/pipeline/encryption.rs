@@ -3,7 +3,7 @@
 //! Every segment of a job has an initialisation vector of its own, which its playlist names. Vectors follow from the key, the
 //! job and the place of the segment, so that a segment that is made again is the same bytes again. EXT-X-KEY comes after
 //! EXT-X-MAP, which leaves the init segment clear: "Any Media Segment or Media Initialization Section that precedes the
-//! first EXT-X-KEY tag is unencrypted" (rfc8216bis 4.4.4.4); hls.js, ffmpeg and Chromium read it so. Byte ranges of I-frame
+//! first EXT-X-KEY tag is unencrypted" (rfc8216bis 4.4.4.4); hls.js and ffmpeg read it so. Byte ranges of I-frame
 //! playlists stay those of the clear segment: players widen them to whole blocks (rfc8216bis 6.3.6).
 
 use std::{

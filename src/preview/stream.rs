@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use m3u8_rs::{AlternativeMediaType, KeyMethod, MasterPlaylist, MediaPlaylist, Playlist, VariantStream};
+use m3u8_rs::{AlternativeMediaType, Key, KeyMethod, MasterPlaylist, MediaPlaylist, Playlist, VariantStream};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use walkdir::WalkDir;
@@ -18,7 +18,9 @@ pub(super) struct StreamDescription {
     pub(super) poster: Option<String>,
     /// True until the playlists say that they are complete.
     pub(super) growing: bool,
-    /// True when its segments are encrypted and their keys are not known here.
+    /// True when its segments are encrypted: then a script plays them better than most browsers do.
+    pub(super) encrypted: bool,
+    /// True when they are, and their keys are not known here.
     pub(super) locked: bool,
     /// What the multivariant playlist offers, in its order.
     pub(super) variants: Vec<Variant>,
@@ -85,6 +87,7 @@ impl StreamDescription {
             playlist: None,
             poster,
             growing: true,
+            encrypted: false,
             locked: false,
             variants: Vec::new(),
             sounds: Vec::new(),
@@ -94,12 +97,14 @@ impl StreamDescription {
             match &found.playlist {
                 Playlist::MediaPlaylist(media) => {
                     description.growing = !media.end_list;
+                    description.encrypted = keys(media).next().is_some();
                     description.locked = !has_keys && names_keys_elsewhere(media);
                 }
                 Playlist::MasterPlaylist(multivariant) => {
                     let first = first_variant(folder, &found.path, multivariant);
                     let is_here = playable(multivariant).any(|variant| is_relative(&variant.uri));
                     description.growing = first.as_ref().map_or(is_here, |media| !media.end_list);
+                    description.encrypted = first.as_ref().is_some_and(|media| keys(media).next().is_some());
                     description.locked = !has_keys && first.as_ref().is_some_and(names_keys_elsewhere);
                     description.variants = playable(multivariant).map(Variant::of).collect();
                     description.sounds = sounds(multivariant);
@@ -209,10 +214,14 @@ fn first_variant(folder: &Path, path: &str, multivariant: &MasterPlaylist) -> Op
     }
 }
 
-/// Whether segments are encrypted with keys that do not lie beside them.
+/// The keys that segments are encrypted with.
+fn keys(media: &MediaPlaylist) -> impl Iterator<Item = &Key> {
+    media.segments.iter().filter_map(|segment| segment.key.as_ref()).filter(|key| key.method != KeyMethod::None)
+}
+
+/// Whether keys do not lie beside the segments.
 fn names_keys_elsewhere(media: &MediaPlaylist) -> bool {
-    let mut keys = media.segments.iter().filter_map(|segment| segment.key.as_ref());
-    keys.any(|key| key.method != KeyMethod::None && key.uri.as_deref().is_none_or(|uri| !is_relative(uri)))
+    keys(media).any(|key| key.uri.as_deref().is_none_or(|uri| !is_relative(uri)))
 }
 
 /// The regular file that a path leads to, if it lies in the folder.

@@ -71,7 +71,9 @@ impl Made {
 
 /// Encodes with "Quick", MPEG-TS and these flags into a folder of the user's.
 fn encode(user: &User, source: &Path, folder: &str, flags: &[&str]) -> Ended {
-    let all: Vec<OsString> = ["--ts", "--speed", "ultrafast"].iter().chain(flags).map(OsString::from).collect();
+    // Without a buffer to keep to, x264 makes the same bytes each time.
+    let standard = ["--ts", "--speed", "ultrafast", "--rate-control", "crf", "--crf", "30"];
+    let all: Vec<OsString> = standard.iter().chain(flags).map(OsString::from).collect();
     Ended::of(user.encode_command_to(user.path(folder).as_os_str(), &all, &[source], "quick"))
 }
 

@@ -145,6 +145,6 @@ async function playNatively(url) {
     await new Promise((done) => { setTimeout(done, 25); });
   }
   if (video.error) result.error = video.error.message;
-  Object.assign(result, { played_to: video.currentTime, duration: video.duration, shown: [video.videoWidth, video.videoHeight] });
+  Object.assign(result, { played_to: video.currentTime, duration: video.duration || 0, shown: [video.videoWidth, video.videoHeight] });
   return result;
 }
