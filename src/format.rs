@@ -33,6 +33,13 @@ pub fn clock(duration: Duration) -> String {
     if days > 0 { format!("{days} d {text}") } else { text }
 }
 
+/// `00:05:12.25`: as [`clock`], with the part of a second where there is one.
+pub fn precise_clock(duration: Duration) -> String {
+    let milliseconds = format!(".{:03}", duration.subsec_millis());
+    let part = milliseconds.trim_end_matches('0').trim_end_matches('.');
+    format!("{}{part}", clock(duration))
+}
+
 /// `5 000 k` for tables: kilobits a second with a narrow space between thousands.
 pub fn kilobits(rate: BitRate) -> String {
     format!("{} k", grouped(rate.kilobits_per_second()))
@@ -93,6 +100,8 @@ mod tests {
     fn times_show_days_only_when_there_are_some() {
         assert_eq!(clock(Duration::from_secs(312)), "00:05:12");
         assert_eq!(clock(Duration::from_secs(2 * 86_400 + 10_800)), "2 d 03:00:00");
+        assert_eq!(precise_clock(Duration::from_millis(90_250)), "00:01:30.25");
+        assert_eq!(precise_clock(Duration::from_secs(100)), "00:01:40");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod encryption;
 mod operations;
 mod outputs;
 pub mod path_text;
+pub mod typed;
 
 use std::{path::PathBuf, time::Duration};
 

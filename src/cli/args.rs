@@ -12,7 +12,7 @@ pub use outputs::OutputArguments;
 
 use super::{operation_args::OperationArguments, output::Verbosity, video_args::VideoArguments, wire};
 use crate::{
-    job::ThumbnailTimes,
+    job::{ThumbnailTimes, typed},
     preset::{InterlacedOutput, OnDamage, SurroundCodec},
 };
 
@@ -328,24 +328,10 @@ fn thumbnail_times(text: &str) -> Result<ThumbnailTimes, String> {
         let percents: Option<Vec<f64>> = parts.iter().map(|part| percent(part)).collect();
         return percents.map(ThumbnailTimes::Percents).ok_or_else(|| "a part is from 0% to 100%".to_owned());
     }
-    let times: Option<Vec<Duration>> = parts.iter().map(|part| clock_time(part)).collect();
+    let times: Option<Vec<Duration>> = parts.iter().map(|part| typed::time(part).ok()).collect();
     times
         .map(ThumbnailTimes::Times)
         .ok_or_else(|| "give parts (10%,30%) or times (5, 01:30, 00:00:05.5), not both".to_owned())
-}
-
-/// Seconds, `MM:SS` or `HH:MM:SS`, each with decimals if wanted.
-pub(super) fn clock_time(text: &str) -> Option<Duration> {
-    let parts: Vec<&str> = text.split(':').collect();
-    if parts.len() > 3 {
-        return None;
-    }
-    let mut seconds = 0.0;
-    for part in parts {
-        let number: f64 = part.parse().ok().filter(|number: &f64| *number >= 0.0)?;
-        seconds = seconds * 60.0 + number;
-    }
-    Duration::try_from_secs_f64(seconds).ok()
 }
 
 #[cfg(test)]

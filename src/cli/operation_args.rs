@@ -4,28 +4,27 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-use super::args::clock_time;
 use crate::job::{
-    Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
+    Crop, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition, typed,
 };
 
 /// What is done to the source before it is encoded.
 #[derive(Debug, Clone, Default, Args)]
 pub struct OperationArguments {
     /// Begin at this time of the source: seconds, MM:SS or HH:MM:SS, with decimals
-    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Operations")]
+    #[arg(long, value_name = "TIME", value_parser = typed::time, help_heading = "Operations")]
     pub start: Option<Duration>,
     /// End at this time of the source
-    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "duration", help_heading = "Operations")]
+    #[arg(long, value_name = "TIME", value_parser = typed::time, conflicts_with = "duration", help_heading = "Operations")]
     pub end: Option<Duration>,
     /// Encode this much of the source
-    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Operations")]
+    #[arg(long, value_name = "TIME", value_parser = typed::time, help_heading = "Operations")]
     pub duration: Option<Duration>,
     /// Keep this part of the picture: WIDTH:HEIGHT:LEFT:TOP, or auto to cut black bars off
-    #[arg(long, value_name = "AREA|auto", value_parser = crop, help_heading = "Operations")]
+    #[arg(long, value_name = "AREA|auto", value_parser = typed::crop, help_heading = "Operations")]
     pub crop: Option<Crop>,
     /// Turn the picture clockwise by this many degrees
-    #[arg(long, value_name = "90|180|270", value_parser = turn, help_heading = "Operations")]
+    #[arg(long, value_name = "90|180|270", value_parser = typed::turn, help_heading = "Operations")]
     pub rotate: Option<Turn>,
     /// Mirror the picture
     #[arg(long, value_name = "DIRECTION", help_heading = "Operations")]
@@ -55,28 +54,24 @@ pub struct OperationArguments {
     #[arg(long, value_name = "PERCENT", requires = "watermark", help_heading = "Operations")]
     pub watermark_opacity: Option<f64>,
     /// When the watermark appears
-    #[arg(long, value_name = "TIME", value_parser = time, requires = "watermark", help_heading = "Operations")]
+    #[arg(long, value_name = "TIME", value_parser = typed::time, requires = "watermark", help_heading = "Operations")]
     pub watermark_from: Option<Duration>,
     /// When the watermark goes
-    #[arg(long, value_name = "TIME", value_parser = time, requires = "watermark", help_heading = "Operations")]
+    #[arg(long, value_name = "TIME", value_parser = typed::time, requires = "watermark", help_heading = "Operations")]
     pub watermark_until: Option<Duration>,
     /// Fade picture and sound in for this long
-    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Operations")]
+    #[arg(long, value_name = "TIME", value_parser = typed::time, help_heading = "Operations")]
     pub fade_in: Option<Duration>,
     /// Fade picture and sound out for this long
-    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Operations")]
+    #[arg(long, value_name = "TIME", value_parser = typed::time, help_heading = "Operations")]
     pub fade_out: Option<Duration>,
     /// Bring the sound to this loudness in LUFS; without a number to EBU R 128's -23
-    #[arg(long, value_name = "LUFS", num_args = 0..=1, require_equals = true, default_missing_value = "-23", allow_hyphen_values = true, value_parser = loudness, help_heading = "Operations")]
+    #[arg(long, value_name = "LUFS", num_args = 0..=1, require_equals = true, default_missing_value = "-23", allow_hyphen_values = true, value_parser = typed::loudness, help_heading = "Operations")]
     pub loudness: Option<LoudnessTarget>,
     /// Choose bit rates so that all renditions and the sound together have this size, such as 25M
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Operations")]
+    #[arg(long, value_name = "SIZE", value_parser = typed::byte_size, help_heading = "Operations")]
     pub target_size: Option<u64>,
 }
-
-/// What a watermark is when nothing else is asked.
-const WATERMARK_WIDTH_PERCENT: f64 = 15.0;
-const WATERMARK_MARGIN_PERCENT: f64 = 3.0;
 
 impl OperationArguments {
     /// The operations that were asked for.
@@ -96,8 +91,8 @@ impl OperationArguments {
         let watermark = self.watermark.as_ref().map(|image| Watermark {
             image: std::path::absolute(image).unwrap_or_else(|_| image.clone()),
             position: self.watermark_position.map_or_else(WatermarkPosition::default, Into::into),
-            width_percent: self.watermark_width.unwrap_or(WATERMARK_WIDTH_PERCENT),
-            margin_percent: self.watermark_margin.unwrap_or(WATERMARK_MARGIN_PERCENT),
+            width_percent: self.watermark_width.unwrap_or(Watermark::WIDTH_PERCENT),
+            margin_percent: self.watermark_margin.unwrap_or(Watermark::MARGIN_PERCENT),
             opacity_percent: self.watermark_opacity.unwrap_or(100.0),
             from: self.watermark_from,
             until: self.watermark_until,
@@ -206,67 +201,9 @@ impl From<PositionName> for WatermarkPosition {
     }
 }
 
-fn time(text: &str) -> Result<Duration, String> {
-    clock_time(text).ok_or_else(|| "give a time such as 5.5, 01:30 or 00:01:30.25".to_owned())
-}
-
-fn crop(text: &str) -> Result<Crop, String> {
-    if text.eq_ignore_ascii_case("auto") {
-        return Ok(Crop::BlackBars);
-    }
-    let numbers: Option<Vec<u32>> = text.split(':').map(|number| number.trim().parse().ok()).collect();
-    match numbers.as_deref() {
-        Some(&[width, height, left, top]) => Ok(Crop::Area(CropArea { width, height, left, top })),
-        _ => Err("give WIDTH:HEIGHT:LEFT:TOP in pixels, or auto".to_owned()),
-    }
-}
-
-fn turn(text: &str) -> Result<Turn, String> {
-    match text {
-        "90" => Ok(Turn::Clockwise),
-        "180" => Ok(Turn::Half),
-        "270" | "-90" => Ok(Turn::CounterClockwise),
-        _ => Err("give 90, 180 or 270".to_owned()),
-    }
-}
-
-fn loudness(text: &str) -> Result<LoudnessTarget, String> {
-    let target = text.trim().parse().ok().and_then(LoudnessTarget::new);
-    target.ok_or_else(|| "give a loudness from -70 to -5 LUFS".to_owned())
-}
-
-/// Bytes, with k, M or G for thousands, millions and thousand millions.
-fn size(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let unit = match text[digits.len()..].to_ascii_lowercase().trim_end_matches('b') {
-        "" => 1.0,
-        "k" => 1e3,
-        "m" => 1e6,
-        "g" => 1e9,
-        _ => return Err("give a size such as 900k, 25M or 1.5G".to_owned()),
-    };
-    let number: Option<f64> = digits.trim().parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite());
-    number.map(|number| (number * unit) as u64).ok_or_else(|| "give a size such as 900k, 25M or 1.5G".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn areas_sizes_and_loudness_are_read() {
-        assert_eq!(crop("auto"), Ok(Crop::BlackBars));
-        assert_eq!(crop("640:272:0:44"), Ok(Crop::Area(CropArea { width: 640, height: 272, left: 0, top: 44 })));
-        assert!(crop("640:272").is_err() && crop("-1:2:3:4").is_err());
-        assert_eq!(
-            (size("25M"), size("1.5GB"), size("900 k"), size("12")),
-            (Ok(25_000_000), Ok(1_500_000_000), Ok(900_000), Ok(12))
-        );
-        assert!(size("M").is_err() && size("-5").is_err() && size("3T").is_err());
-        assert_eq!(loudness("-16"), Ok(LoudnessTarget::new(-16.0).unwrap()));
-        assert!(loudness("0").is_err());
-    }
 
     #[test]
     fn a_duration_counts_from_the_start() {

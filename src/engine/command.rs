@@ -36,6 +36,13 @@ pub enum Command {
         /// Which job.
         id: JobId,
     },
+    /// Give a waiting, failed or cancelled job other settings; one that had ended waits again.
+    ChangeJob {
+        /// Which job.
+        id: JobId,
+        /// What to make instead, of the same source.
+        spec: Box<JobSpec>,
+    },
     /// Take a job at rest or waiting off the list; its files stay.
     Remove {
         /// Which job.

@@ -116,6 +116,7 @@ impl Dispatcher {
             Command::Pause { id } => self.hold(id, true),
             Command::Resume { id } => self.hold(id, false),
             Command::Retry { id } => self.retry(id),
+            Command::ChangeJob { id, spec } => self.change(id, spec),
             Command::Remove { id } => self.remove(|job_id, _| job_id == id),
             Command::RemoveFinished => self.remove(|_, state| matches!(state, JobState::Done { .. })),
             Command::UndoRemove => self.emit(vec![Event::RemovalUndone]),
@@ -178,6 +179,22 @@ impl Dispatcher {
             self.emit(vec![Event::JobRequeued { id }]);
             if let Some(request) = request {
                 self.services.intake(request);
+            }
+        }
+    }
+
+    fn change(&mut self, id: JobId, spec: Box<JobSpec>) {
+        let Some(job) = self.snapshot.job(id) else { return };
+        match job.state {
+            JobState::Waiting => self.emit(vec![Event::JobChanged { id, spec }]),
+            JobState::Failed { .. } | JobState::Cancelled => {
+                self.emit(vec![Event::JobChanged { id, spec }]);
+                self.retry(id);
+            }
+            JobState::Running { .. } | JobState::Done { .. } => {
+                let headline = format!("“{}” has begun with its old settings", job.spec.source_name());
+                let hint = "Cancel it and change its settings then, or encode it again when it is done";
+                self.emit(vec![Event::Noticed { failure: Failure::new(FailureKind::InvalidRequest, headline, hint) }]);
             }
         }
     }

@@ -45,6 +45,13 @@ pub enum Event {
         #[serde(with = "crate::job::path_text")]
         path: PathBuf,
     },
+    /// The job has other settings; what was made with the old ones no longer counts.
+    JobChanged {
+        /// Which job.
+        id: JobId,
+        /// What is asked now.
+        spec: Box<JobSpec>,
+    },
     /// The job began.
     JobStarted {
         /// Which job.
@@ -214,6 +221,7 @@ impl Event {
             Self::JobAdded { id, .. }
             | Self::SourceProbed { id, .. }
             | Self::ThumbnailReady { id, .. }
+            | Self::JobChanged { id, .. }
             | Self::JobStarted { id, .. }
             | Self::JobPlanned { id, .. }
             | Self::JobPaused { id }

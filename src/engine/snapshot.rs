@@ -346,6 +346,12 @@ impl Job {
         match event {
             Event::SourceProbed { source, .. } => self.source = Some(Arc::new((**source).clone())),
             Event::ThumbnailReady { path, .. } => self.thumbnail = Some(path.clone()),
+            Event::JobChanged { spec, .. } => {
+                self.spec = (**spec).clone();
+                self.unpublished = None;
+                self.plan = None;
+                self.retry = None;
+            }
             Event::JobStarted { at, .. } => {
                 self.begin_again();
                 self.started_at = Some(*at);

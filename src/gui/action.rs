@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use crate::{
     engine::Command,
     gui::{
-        dialogs::settings::SettingsSection,
+        dialogs::{adjust::AdjustTarget, settings::SettingsSection},
         file_dialog::{PathPurpose, PickedPaths},
     },
-    job::{JobId, OutputKind},
+    job::{JobId, Operations, OutputKind},
 };
 
 /// What a person did in the window.
@@ -35,6 +35,10 @@ pub enum Action {
     },
     /// New files go to the bucket, or only to the output folder.
     ChoosePublishToS3(bool),
+    /// Open the form of adjustments.
+    OpenAdjust(AdjustTarget),
+    /// Do this to files that are added from now on.
+    AdjustNewFiles(Box<Operations>),
     /// Open the settings at this place.
     OpenSettings(SettingsSection),
     /// Open the dialog about ffmpeg.

@@ -11,6 +11,9 @@ const VIDEO_EXTENSIONS: &[&str] = &[
     "vob",
 ];
 
+/// Images that can be laid over a picture.
+const IMAGE_EXTENSIONS: &[&str] = &["png", "webp", "jpg", "jpeg", "gif", "bmp", "tif", "tiff"];
+
 /// What a path is picked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathPurpose {
@@ -28,6 +31,8 @@ pub enum PathPurpose {
     SettingsFfmpeg,
     /// ffprobe in the settings dialog.
     SettingsFfprobe,
+    /// The image in the dialog of adjustments.
+    Watermark,
 }
 
 impl PathPurpose {
@@ -39,6 +44,7 @@ impl PathPurpose {
             Self::OutputFolder | Self::SettingsOutputFolder => "Choose the output folder",
             Self::Ffmpeg | Self::SettingsFfmpeg => "Choose ffmpeg",
             Self::SettingsFfprobe => "Choose ffprobe",
+            Self::Watermark => "Choose an image",
         }
     }
 }
@@ -66,6 +72,7 @@ pub fn pick(purpose: PathPurpose, answers: Sender<PickedPaths>, ctx: Context) ->
             PathPurpose::AddFolder | PathPurpose::OutputFolder | PathPurpose::SettingsOutputFolder => {
                 dialog.pick_folder().map(|folder| vec![folder])
             }
+            PathPurpose::Watermark => dialog.add_filter("Images", IMAGE_EXTENSIONS).pick_file().map(|file| vec![file]),
             PathPurpose::Ffmpeg | PathPurpose::SettingsFfmpeg | PathPurpose::SettingsFfprobe => {
                 dialog.pick_file().map(|file| vec![file])
             }

@@ -7,13 +7,17 @@ use eframe::egui::{self, ViewportCommand};
 use super::{
     action::{Action, CloseAnswer},
     app::ReelpressApp,
-    dialogs::{paste_path::PathForm, settings::SettingsForm},
+    dialogs::{
+        adjust::{AdjustForm, AdjustTarget},
+        paste_path::PathForm,
+        settings::SettingsForm,
+    },
     file_dialog::{self, PathPurpose, PickedPaths},
     view_state::{Dialog, NoticeMessage},
 };
 use crate::{
     engine::Command,
-    job::{JobSpec, Operations, ThumbnailTimes},
+    job::{JobSpec, ThumbnailTimes},
     preset::{built_in_presets, find_preset},
     settings::Settings,
 };
@@ -35,6 +39,14 @@ impl ReelpressApp {
                 let form = SettingsForm::new(&self.snapshot.settings, section);
                 self.view.dialog = Some(Dialog::Settings(Box::new(form)));
             }
+            Action::OpenAdjust(target) => {
+                let form = match target {
+                    AdjustTarget::NewFiles => AdjustForm::for_new_files(&self.view.operations),
+                    of_a_job => AdjustForm::for_job(of_a_job),
+                };
+                self.view.dialog = Some(Dialog::Adjust(Box::new(form)));
+            }
+            Action::AdjustNewFiles(operations) => self.view.operations = *operations,
             Action::OpenTools => self.view.dialog = Some(Dialog::Tools { asks_for_download: false }),
             Action::OpenFolder(folder) => self.desktop.open(folder),
             Action::Copy { text, what } => {
@@ -97,7 +109,7 @@ impl ReelpressApp {
                 destination: destination.clone(),
                 thumbnails: ThumbnailTimes::default(),
                 outputs: settings.outputs.clone(),
-                operations: Operations::default(),
+                operations: self.view.operations.clone(),
             })
             .collect();
         if !specs.is_empty() {
@@ -128,6 +140,7 @@ impl ReelpressApp {
             (PathPurpose::SettingsOutputFolder, Some(Dialog::Settings(form))) => form.output_folder = text,
             (PathPurpose::SettingsFfmpeg, Some(Dialog::Settings(form))) => form.ffmpeg = text,
             (PathPurpose::SettingsFfprobe, Some(Dialog::Settings(form))) => form.ffprobe = text,
+            (PathPurpose::Watermark, Some(Dialog::Adjust(form))) => form.image = text,
             _ => {}
         }
     }

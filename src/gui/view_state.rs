@@ -7,14 +7,14 @@ use std::{
 };
 
 use super::{
-    dialogs::{paste_path::PathForm, settings::SettingsForm},
+    dialogs::{adjust::AdjustForm, paste_path::PathForm, settings::SettingsForm},
     queue_view::QueueView,
     thumbnails::ThumbnailCache,
 };
 use crate::{
     engine::{JobFilter, Snapshot},
     failure::Failure,
-    job::JobId,
+    job::{JobId, Operations},
 };
 
 /// How long a notice stays that asks for nothing.
@@ -44,6 +44,8 @@ pub struct ViewState {
     pub is_wide: bool,
     /// Which part of the selected job is shown.
     pub tab: DetailsTab,
+    /// What is done to files that are added from now on.
+    pub operations: Operations,
     /// The dialog that is open.
     pub dialog: Option<Dialog>,
     /// Small messages at the bottom.
@@ -92,6 +94,8 @@ impl DetailsTab {
 pub enum Dialog {
     /// All settings.
     Settings(Box<SettingsForm>),
+    /// What is done to a source before it is encoded.
+    Adjust(Box<AdjustForm>),
     /// ffmpeg is missing, on its way, or found.
     Tools {
         /// True after "Download ffmpeg…", until it is confirmed or withdrawn.
@@ -136,6 +140,7 @@ impl ViewState {
             details_cover_queue: false,
             is_wide: true,
             tab: DetailsTab::Overview,
+            operations: Operations::default(),
             dialog: None,
             notices: Vec::new(),
             tools_dialog_dismissed: false,

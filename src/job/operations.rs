@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use crate::format;
+
 /// What is done to a source before it is scaled and encoded; by default nothing but what it needs.
 ///
 /// Places and sizes are in pixels of the picture as it is seen: upright, with square pixels. Times count from the
@@ -38,6 +40,38 @@ pub struct Operations {
     pub target_size_bytes: Option<u64>,
 }
 
+impl Operations {
+    /// True when nothing is asked but what each source needs.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What is asked, in the user's words: what it is, and how.
+    pub fn summary(&self) -> Vec<(&'static str, String)> {
+        let fade = |length: Duration| (!length.is_zero()).then(|| format!("{} s", length.as_secs_f64()));
+        let deinterlace = match self.deinterlace {
+            Deinterlace::Automatic => None,
+            Deinterlace::Always => Some("Always".to_owned()),
+            Deinterlace::Never => Some("Never".to_owned()),
+        };
+        let lines = [
+            ("Trim", self.trim.summary()),
+            ("Crop", self.crop.map(Crop::summary)),
+            ("Rotate", self.rotate.map(|turn| format!("{}° clockwise", turn.degrees()))),
+            ("Flip", self.flip.map(|flip| flip.label().to_owned())),
+            ("Deinterlace", deinterlace),
+            ("Denoise", self.denoise.map(|strength| strength.label().to_owned())),
+            ("Sharpen", self.sharpen.map(|strength| strength.label().to_owned())),
+            ("Watermark", self.watermark.as_ref().map(Watermark::summary)),
+            ("Fade in", fade(self.fade_in)),
+            ("Fade out", fade(self.fade_out)),
+            ("Loudness", self.loudness.map(|target| format!("{} LUFS", target.lufs()))),
+            ("Target size", self.target_size_bytes.map(format::bytes)),
+        ];
+        lines.into_iter().filter_map(|(what, how)| Some((what, how?))).collect()
+    }
+}
+
 /// The part of a source that is kept, to the frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -48,6 +82,18 @@ pub struct Trim {
     pub end: Option<Duration>,
 }
 
+impl Trim {
+    fn summary(self) -> Option<String> {
+        let clock = format::precise_clock;
+        match (self.start, self.end) {
+            (None, None) => None,
+            (Some(start), None) => Some(format!("From {}", clock(start))),
+            (None, Some(end)) => Some(format!("Until {}", clock(end))),
+            (Some(start), Some(end)) => Some(format!("{} to {}", clock(start), clock(end))),
+        }
+    }
+}
+
 /// Which part of a picture is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,6 +102,15 @@ pub enum Crop {
     BlackBars,
     /// This part.
     Area(CropArea),
+}
+
+impl Crop {
+    fn summary(self) -> String {
+        match self {
+            Self::BlackBars => "Black bars".to_owned(),
+            Self::Area(CropArea { width, height, left, top }) => format!("{width}×{height} at {left}, {top}"),
+        }
+    }
 }
 
 /// A part of a picture, in pixels.
@@ -83,6 +138,17 @@ pub enum Turn {
     CounterClockwise,
 }
 
+impl Turn {
+    /// Degrees clockwise.
+    pub fn degrees(self) -> u16 {
+        match self {
+            Self::Clockwise => 90,
+            Self::Half => 180,
+            Self::CounterClockwise => 270,
+        }
+    }
+}
+
 /// A reflection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,6 +157,16 @@ pub enum Flip {
     Horizontal,
     /// Top and bottom change places.
     Vertical,
+}
+
+impl Flip {
+    /// Name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Horizontal => "Left and right",
+            Self::Vertical => "Top and bottom",
+        }
+    }
 }
 
 /// Whether fields are joined to frames.
@@ -130,6 +206,17 @@ pub enum Strength {
     Strong,
 }
 
+impl Strength {
+    /// Name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Light => "Light",
+            Self::Medium => "Medium",
+            Self::Strong => "Strong",
+        }
+    }
+}
+
 /// A picture that is laid over the picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Watermark {
@@ -150,6 +237,18 @@ pub struct Watermark {
     pub until: Option<Duration>,
 }
 
+impl Watermark {
+    /// Width when nothing else is asked.
+    pub const WIDTH_PERCENT: f64 = 15.0;
+    /// Distance from the edges when nothing else is asked.
+    pub const MARGIN_PERCENT: f64 = 3.0;
+
+    fn summary(&self) -> String {
+        let name = self.image.file_name().unwrap_or(self.image.as_os_str()).to_string_lossy();
+        format!("{name}, {}", self.position.label().to_lowercase())
+    }
+}
+
 /// Where a watermark lies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -165,6 +264,22 @@ pub enum WatermarkPosition {
     BottomRight,
     /// In the middle.
     Centre,
+}
+
+impl WatermarkPosition {
+    /// All places.
+    pub const ALL: [Self; 5] = [Self::TopLeft, Self::TopRight, Self::BottomLeft, Self::BottomRight, Self::Centre];
+
+    /// Name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::TopLeft => "Top left",
+            Self::TopRight => "Top right",
+            Self::BottomLeft => "Bottom left",
+            Self::BottomRight => "Bottom right",
+            Self::Centre => "Centre",
+        }
+    }
 }
 
 /// Loudness in LUFS (ITU-R BS.1770), such as −23.
@@ -184,5 +299,32 @@ impl LoudnessTarget {
     /// In LUFS.
     pub fn lufs(self) -> f64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_is_told_in_words() {
+        assert!(Operations::default().is_empty() && Operations::default().summary().is_empty());
+        let operations = Operations {
+            trim: Trim { start: Some(Duration::from_millis(1500)), end: Some(Duration::from_secs(90)) },
+            crop: Some(Crop::BlackBars),
+            rotate: Some(Turn::CounterClockwise),
+            fade_in: Duration::from_millis(500),
+            loudness: Some(LoudnessTarget::EBU_R128),
+            ..Operations::default()
+        };
+        let told = operations.summary();
+        let expected = [
+            ("Trim", "00:00:01.5 to 00:01:30"),
+            ("Crop", "Black bars"),
+            ("Rotate", "270° clockwise"),
+            ("Fade in", "0.5 s"),
+            ("Loudness", "-23 LUFS"),
+        ];
+        assert_eq!(told, expected.map(|(what, how)| (what, how.to_owned())));
     }
 }

@@ -207,3 +207,23 @@ fn the_time_left_counts_running_and_waiting_jobs() {
     snapshot.apply(&Event::JobProgressed { id: ids[0], progress: progress(0.5, 2.0, 10) });
     assert_eq!(snapshot.time_left(), Some(Duration::from_secs(40)));
 }
+
+#[test]
+fn other_settings_undo_what_was_made_with_the_old_ones() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
+    let id = ids[0];
+    let stream = UnpublishedStream { report: *report(), prefix: "a".to_owned() };
+    snapshot.apply(&Event::JobStarted { id, at: at(2) });
+    snapshot.apply(&Event::StreamMade { id, stream: Box::new(stream) });
+    snapshot.apply(&Event::JobCancelled { id, at: at(3) });
+    let mut spec = snapshot.job(id).unwrap().spec.clone();
+    spec.outputs.dash = true;
+    snapshot.apply(&Event::JobChanged { id, spec: Box::new(spec) });
+    snapshot.apply(&Event::JobRequeued { id });
+    let job = snapshot.job(id).unwrap();
+    assert!(job.spec.outputs.dash && job.unpublished.is_none() && job.plan.is_none());
+    assert_eq!(job.state, JobState::Waiting);
+    let mut rebuilt = Snapshot::default();
+    snapshot.as_events().iter().for_each(|event| rebuilt.apply(event));
+    assert_eq!(rebuilt.job(id).unwrap().spec, job.spec);
+}

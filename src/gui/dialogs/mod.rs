@@ -1,5 +1,7 @@
 //! Questions and forms over the window.
 
+pub mod adjust;
+mod adjust_form;
 pub mod close;
 pub mod paste_path;
 pub mod settings;
@@ -22,6 +24,7 @@ pub fn dialogs_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
     let is_done = match &mut dialog {
         Dialog::Settings(form) => settings::settings_ui(ui, snapshot, (form, has_file_dialogs), actions),
         Dialog::Tools { asks_for_download } => tools::tools_ui(ui, snapshot, asks_for_download, actions),
+        Dialog::Adjust(form) => adjust::adjust_ui(ui, form, has_file_dialogs, actions),
         Dialog::Path(form) => paste_path::path_ui(ui, form, actions),
         Dialog::Close => close::close_ui(ui, &view.queue.counts, actions),
     };

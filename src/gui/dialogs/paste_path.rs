@@ -37,12 +37,14 @@ pub fn path_ui(ui: &Ui, form: &mut PathForm, actions: &mut Vec<Action>) -> bool 
         PathPurpose::AddFolder | PathPurpose::OutputFolder | PathPurpose::SettingsOutputFolder => "Path of a folder",
         PathPurpose::Ffmpeg | PathPurpose::SettingsFfmpeg => "Path of ffmpeg",
         PathPurpose::SettingsFfprobe => "Path of ffprobe",
+        PathPurpose::Watermark => "Path of an image",
     };
     let example = match form.purpose {
         PathPurpose::AddFiles => "/home/anna/Videos/film.mp4",
         PathPurpose::AddFolder | PathPurpose::OutputFolder | PathPurpose::SettingsOutputFolder => "/home/anna/Videos",
         PathPurpose::Ffmpeg | PathPurpose::SettingsFfmpeg => "/usr/bin/ffmpeg",
         PathPurpose::SettingsFfprobe => "/usr/bin/ffprobe",
+        PathPurpose::Watermark => "/home/anna/Pictures/logo.png",
     };
     dialog(ui, (form.purpose.title(), 520.0), |ui| {
         let response = text_field(ui, label, &mut form.text, example);

@@ -13,7 +13,7 @@ use crate::{
         action::Action,
         file_dialog::PathPurpose,
         theme::{self, icon},
-        widgets::{Button, check_box, path_field, segmented, text, text_field},
+        widgets::{Button, check_box, field_label, path_field, segmented, text, text_field},
         wording,
     },
     settings::Appearance,
@@ -70,7 +70,7 @@ fn general(ui: &mut Ui, form: &mut SettingsForm, has_file_dialogs: bool, actions
     }
     paragraph(ui, "Each stream gets a folder of its own in it.");
     ui.add_space(theme::SPACE[2]);
-    label(ui, "Appearance");
+    field_label(ui, "Appearance");
     let appearances = [Appearance::System, Appearance::Light, Appearance::Dark];
     segmented(ui, &mut form.appearance, &appearances, |appearance| {
         let word = match appearance {
@@ -81,7 +81,7 @@ fn general(ui: &mut Ui, form: &mut SettingsForm, has_file_dialogs: bool, actions
         word.to_owned()
     });
     ui.add_space(theme::SPACE[2]);
-    let name = label(ui, "Jobs side by side");
+    let name = field_label(ui, "Jobs side by side");
     let number = DragValue::new(&mut form.running_jobs).range(1..=MOST_JOBS).speed(0.1);
     ui.scope(|ui| {
         let palette = theme::palette(ui);
@@ -134,7 +134,7 @@ fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut V
         text_field(&mut columns[0], "Region", &mut form.region, "From the AWS settings when empty");
         text_field(&mut columns[1], "Profile", &mut form.profile, "The default profile when empty");
     });
-    label(ui, "Bucket in the URL");
+    field_label(ui, "Bucket in the URL");
     segmented(ui, &mut form.path_style, &PathStyle::ALL, |style| style.label().to_owned());
     paragraph(ui, "Keys come from the environment, ~/.aws or the machine’s role; Reelpress never saves them.");
     ui.horizontal(|ui| {
@@ -174,8 +174,4 @@ fn test_result(ui: &mut Ui, test: &DestinationTest) {
             }
         });
     });
-}
-
-fn label(ui: &mut Ui, words: &str) -> egui::Response {
-    ui.label(RichText::new(words).font(theme::facts()).color(theme::palette(ui).weak))
 }

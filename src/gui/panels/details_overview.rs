@@ -2,7 +2,10 @@
 
 use eframe::egui::{self, Align2, Frame, Label, Margin, Rect, RichText, ScrollArea, Sense, Ui, pos2, vec2};
 
-use super::row::{paint_picture, state_icon};
+use super::{
+    row::{paint_picture, state_icon},
+    row_actions::adjusting,
+};
 use crate::{
     engine::{Command, Job},
     failure::Failure,
@@ -53,6 +56,13 @@ pub fn overview_ui(ui: &mut Ui, job: &Job, view: &mut ViewState, actions: &mut V
     } else {
         heading(ui, "Renditions");
         table(ui, &renditions);
+    }
+    let adjustments = job.spec.operations.summary();
+    if !adjustments.is_empty() {
+        heading(ui, "Adjustments");
+        for (what, how) in &adjustments {
+            fact(ui, what, how);
+        }
     }
     heading(ui, "Stream");
     stream(ui, job, view);
@@ -209,6 +219,11 @@ fn buttons(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
         let can_retry = matches!(job.state, JobState::Failed { .. } | JobState::Cancelled);
         if can_retry && Button::primary("Retry").icon(icon::RETRY).show(ui).clicked() {
             actions.push(Action::Send(Command::Retry { id: job.id }));
+        }
+        if let Some((words, target)) = adjusting(job)
+            && Button::new(words).icon(icon::ADJUST).show(ui).clicked()
+        {
+            actions.push(Action::OpenAdjust(target));
         }
     });
 }

@@ -4,6 +4,7 @@ use eframe::egui::{self, CornerRadius, LayerId, Order, Rect, Sense, Stroke, Ui, 
 
 use crate::{
     engine::Snapshot,
+    format,
     gui::{panels::preset_name, theme, view_state::ViewState, widgets::text, wording},
 };
 
@@ -29,7 +30,11 @@ pub fn drop_overlay_ui(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, names
 
     let headline = wording::drop_headline(names);
     let destination = wording::short_destination(&snapshot.settings.destination(), view.home.as_deref());
-    let explanation = format!("as {} to {destination}", preset_name(snapshot));
+    let preset = preset_name(snapshot);
+    let explanation = match view.operations.summary().len() as u64 {
+        0 => format!("as {preset} to {destination}"),
+        count => format!("as {preset} with {} to {destination}", format::count(count, "adjustment", "adjustments")),
+    };
     let widest = area.width() - 2.0 * theme::SPACE[4] - 56.0;
     let first = text::elided(ui, &headline, theme::display(), palette.text, widest);
     let second = text::elided(ui, &explanation, theme::body(), palette.weak, widest);

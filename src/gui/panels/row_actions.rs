@@ -7,6 +7,7 @@ use crate::{
     engine::{Command, Job},
     gui::{
         action::Action,
+        dialogs::adjust::AdjustTarget,
         theme::{self, icon, icon::Icon},
         widgets::icon_button_at,
         wording,
@@ -96,12 +97,29 @@ pub fn row_menu_ui(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
         actions.push(Action::Select(job.id));
         actions.push(Action::ShowDetails);
     }
+    if let Some((words, target)) = adjusting(job)
+        && menu_entry(ui, words).clicked()
+    {
+        actions.push(Action::OpenAdjust(target));
+    }
     if menu_entry(ui, "Copy path of the source").clicked() {
         let text = job.spec.source.display().to_string();
         actions.push(Action::Copy { text, what: "Path" });
     }
     if job.state.is_at_rest() && menu_entry(ui, "Remove all finished").clicked() {
         actions.push(Action::Send(Command::RemoveFinished));
+    }
+}
+
+/// How a job's settings can be changed, if they can.
+pub fn adjusting(job: &Job) -> Option<(&'static str, AdjustTarget)> {
+    let spec = Box::new(job.spec.clone());
+    match job.state {
+        JobState::Running { .. } => None,
+        JobState::Done { .. } => Some(("Encode again…", AdjustTarget::Again { spec })),
+        JobState::Waiting | JobState::Failed { .. } | JobState::Cancelled => {
+            Some(("Change settings…", AdjustTarget::Job { id: job.id, spec }))
+        }
     }
 }
 

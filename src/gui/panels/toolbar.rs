@@ -6,7 +6,7 @@ use crate::{
     engine::{Command, Snapshot},
     gui::{
         action::Action,
-        dialogs::settings::SettingsSection,
+        dialogs::{adjust::AdjustTarget, settings::SettingsSection},
         file_dialog::PathPurpose,
         theme::{self, icon},
         view_state::ViewState,
@@ -81,6 +81,7 @@ fn left_part(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, (has_room, acti
     divider(ui);
     preset_picker(ui, snapshot, actions);
     outputs_picker(ui, snapshot, actions);
+    adjust_button(ui, view, actions);
     destination_picker(ui, snapshot, view, actions);
 }
 
@@ -123,6 +124,23 @@ fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
             }
         }
     });
+}
+
+/// Only an icon while nothing is adjusted; what is adjusted holds for every new file and must be seen.
+fn adjust_button(ui: &mut Ui, view: &ViewState, actions: &mut Vec<Action>) {
+    let adjustments = view.operations.summary();
+    let is_pressed = if adjustments.is_empty() {
+        icon_button(ui, icon::ADJUST, "Adjust new files…", "Trim, crop, watermark and more for new files…").clicked()
+    } else {
+        let lines: Vec<String> = adjustments.iter().map(|(what, how)| format!("{what}: {how}")).collect();
+        let label = adjustments.len().to_string();
+        let spoken = format!("Adjust new files… ({label})");
+        let button = Button::new(&label).icon(icon::ADJUST).named(&spoken).show(ui);
+        button.on_hover_text(format!("New files are adjusted:\n{}", lines.join("\n"))).clicked()
+    };
+    if is_pressed {
+        actions.push(Action::OpenAdjust(AdjustTarget::NewFiles));
+    }
 }
 
 fn destination_picker(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &mut Vec<Action>) {

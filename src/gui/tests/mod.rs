@@ -1,6 +1,7 @@
 //! The window driven by its labels, without a display and without an engine behind it: the test plays the dispatcher.
 
 mod adding;
+mod adjusting;
 mod closing;
 mod ffmpeg;
 mod names;
@@ -66,6 +67,15 @@ impl Window {
 
     pub fn key(&mut self, modifiers: egui::Modifiers, key: egui::Key) {
         self.harness.key_press_modifiers(modifiers, key);
+        self.draw();
+    }
+
+    /// Replaces what is in this field.
+    pub fn type_into(&mut self, label: &str, text: &str) {
+        self.harness.get_by_role_and_label(egui::Role::TextInput, label).focus();
+        self.draw();
+        self.key(egui::Modifiers::COMMAND, egui::Key::A);
+        self.harness.get_by_role_and_label(egui::Role::TextInput, label).type_text(text);
         self.draw();
     }
 

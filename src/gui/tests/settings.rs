@@ -15,22 +15,14 @@ fn saved(window: &Window) -> Settings {
     (**settings).clone()
 }
 
-fn type_into(window: &mut Window, label: &str, text: &str) {
-    window.harness.get_by_role_and_label(Role::TextInput, label).focus();
-    window.draw();
-    window.key(Modifiers::COMMAND, Key::A);
-    window.harness.get_by_role_and_label(Role::TextInput, label).type_text(text);
-    window.draw();
-}
-
 #[test]
 fn what_is_typed_is_saved() {
     let mut window = Window::open(states::Story::begin().snapshot);
     window.press("Settings…");
     window.press("Dark");
     window.press("S3 destination");
-    type_into(&mut window, "Bucket", "other");
-    type_into(&mut window, "Endpoint", "http://127.0.0.1:9000");
+    window.type_into("Bucket", "other");
+    window.type_into("Endpoint", "http://127.0.0.1:9000");
     window.press("In the path");
     window.press("Save");
     let settings = saved(&window);
@@ -46,7 +38,7 @@ fn wrong_settings_are_not_saved_and_say_why() {
     let mut window = Window::open(states::Story::begin().snapshot);
     window.press("Settings…");
     window.press("S3 destination");
-    type_into(&mut window, "Endpoint", "localhost");
+    window.type_into("Endpoint", "localhost");
     assert!(window.shows("The endpoint begins with http:// or https://"));
     window.press("Save");
     assert!(window.asked().is_empty());

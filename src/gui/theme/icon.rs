@@ -30,6 +30,7 @@ icons! {
     OPEN_MENU = plain '\u{e136}';
     BACK = plain '\u{e138}';
     SEARCH = plain '\u{e30c}';
+    ADJUST = plain '\u{e434}';
     SETTINGS = plain '\u{e272}';
     START = filled '\u{e3d0}';
     PAUSE = filled '\u{e39e}';

@@ -5,9 +5,14 @@ use eframe::egui::{self, Frame, Margin, Response, Stroke, TextEdit, Ui};
 use super::Button;
 use crate::gui::theme;
 
+/// The weak words above a field.
+pub fn field_label(ui: &mut Ui, words: &str) -> Response {
+    ui.label(egui::RichText::new(words).font(theme::facts()).color(theme::palette(ui).weak))
+}
+
 /// A label above a line of text to edit.
 pub fn text_field(ui: &mut Ui, label: &str, text: &mut String, hint: &str) -> Response {
-    let name = ui.label(egui::RichText::new(label).font(theme::facts()).color(theme::palette(ui).weak));
+    let name = field_label(ui, label);
     ui.add_space(-theme::SPACE[0]);
     edit(ui, text, hint, ui.available_width()).labelled_by(name.id)
 }
@@ -15,7 +20,7 @@ pub fn text_field(ui: &mut Ui, label: &str, text: &mut String, hint: &str) -> Re
 /// A label above a path to edit, with "Choose…" beside it where the system has file dialogs. The second value is true
 /// when that was pressed.
 pub fn path_field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, has_dialogs: bool) -> (Response, bool) {
-    let name = ui.label(egui::RichText::new(label).font(theme::facts()).color(theme::palette(ui).weak));
+    let name = field_label(ui, label);
     ui.add_space(-theme::SPACE[0]);
     ui.horizontal(|ui| {
         let button_width = if has_dialogs { 84.0 + theme::SPACE[1] } else { 0.0 };

@@ -2,23 +2,46 @@
 
 use eframe::egui::{self, CornerRadius, CursorIcon, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
-use super::text;
+use super::{field_label, text};
 use crate::gui::theme;
 
 /// Words beside each other, the chosen one on a raised ground; `label` words a choice.
 pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, chosen: &mut T, choices: &[T], label: impl Fn(T) -> String) -> bool {
+    segments(ui, chosen, choices, (label, str::to_owned))
+}
+
+/// The same below a name, which is read aloud with each choice.
+pub fn named_segmented<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    name: &str,
+    chosen: &mut T,
+    choices: &[T],
+    label: impl Fn(T) -> String,
+) -> bool {
+    field_label(ui, name);
+    segments(ui, chosen, choices, (label, |word| format!("{name}: {word}")))
+}
+
+fn segments<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    chosen: &mut T,
+    choices: &[T],
+    (label, spoken): (impl Fn(T) -> String, impl Fn(&str) -> String),
+) -> bool {
     let mut has_changed = false;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = theme::SPACE[0];
         for choice in choices {
             let is_chosen = choice == chosen;
-            let (rect, response) = choice_cell(ui, &label(*choice), is_chosen, theme::ICON_HIT, Role::RadioButton);
+            let word = label(*choice);
+            let (rect, response) = choice_cell(ui, &word, theme::ICON_HIT);
+            response.widget_info(|| WidgetInfo::selected(Role::RadioButton, ui.is_enabled(), is_chosen, spoken(&word)));
             let palette = theme::palette(ui);
             if is_chosen || response.hovered() || response.has_focus() {
                 let ground = if response.hovered() && !is_chosen { palette.hover } else { palette.raised };
                 ui.painter().rect_filled(rect, CornerRadius::same(theme::RADIUS), ground);
             }
-            paint_cell(ui, rect, &response, (&label(*choice), theme::body()), is_chosen);
+            paint_cell(ui, rect, &response, (&word, theme::body()), is_chosen);
             if response.clicked() && !is_chosen {
                 *chosen = *choice;
                 has_changed = true;
@@ -49,11 +72,10 @@ pub fn tabs<T: Copy + PartialEq>(ui: &mut Ui, chosen: &mut T, choices: &[T], lab
     }
 }
 
-fn choice_cell(ui: &mut Ui, word: &str, is_chosen: bool, height: f32, role: Role) -> (Rect, Response) {
+fn choice_cell(ui: &mut Ui, word: &str, height: f32) -> (Rect, Response) {
     let width = text::elided(ui, word, theme::body(), egui::Color32::WHITE, f32::INFINITY).size().x;
     let size = vec2((width + 2.0 * (theme::SPACE[1] + 2.0)).ceil(), height);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-    response.widget_info(|| WidgetInfo::selected(role, ui.is_enabled(), is_chosen, word));
     (rect, response.on_hover_cursor(CursorIcon::PointingHand))
 }
 

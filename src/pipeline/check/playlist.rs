@@ -4,64 +4,58 @@
 //! at the first segment that it applies to. So the lines are counted here, and a playlist of which the crate has less
 //! than the text has can't be read.
 
+use std::sync::Arc;
+
 use m3u8_rs::{MasterPlaylist, MediaPlaylistType, Playlist};
 
 use super::files::ByteRange;
 use crate::tools::content_key::InitialisationVector;
 
-/// The lines of a playlist.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Lines {
-    /// Tags that begin with `#EXT`.
-    tags: Vec<Tag>,
-    /// Number of lines that are URIs.
-    uris: usize,
-}
-
-/// A tag.
+/// The lines of a playlist. The text is held once, since a film of ten hours has a hundred thousand of them.
 #[derive(Debug, Clone)]
-struct Tag {
-    /// Without `#`.
-    name: String,
-    /// What follows the colon.
-    value: String,
-    /// Number of URIs before it.
-    uris_before: usize,
-}
+pub(super) struct Lines(Arc<str>);
 
 impl Lines {
     pub(super) fn of(text: &str) -> Self {
-        let mut lines = Self::default();
-        for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
-            if let Some(tag) = line.strip_prefix('#') {
-                if tag.starts_with("EXT") {
-                    let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
-                    let (name, value, uris_before) = (name.to_owned(), value.to_owned(), lines.uris);
-                    lines.tags.push(Tag { name, value, uris_before });
-                }
-            } else {
-                lines.uris += 1;
-            }
-        }
-        lines
+        Self(text.into())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &str> {
+        self.0.lines().map(str::trim_end).filter(|line| !line.is_empty())
     }
 
     /// What follows the colon of each tag of this name.
     pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.tags.iter().filter(move |tag| tag.name == name).map(|tag| tag.value.as_str())
+        let tags = self.all().filter_map(|line| line.strip_prefix('#'));
+        let tags = tags.map(|tag| tag.split_once(':').unwrap_or((tag, "")));
+        tags.filter(move |(tag, _)| *tag == name).map(|(_, value)| value)
     }
 
-    /// Whether EXT-X-KEY stands before EXT-X-MAP of the segment of this index: only then it applies to the init segment
-    /// (rfc8216bis 4.4.4.4).
-    fn has_key_before_map(&self, segment: usize) -> bool {
-        let tags = || self.tags.iter().filter(move |tag| tag.uris_before == segment).map(|tag| tag.name.as_str());
-        let place = |name: &str| tags().position(|tag| tag == name);
-        matches!((place("EXT-X-KEY"), place("EXT-X-MAP")), (Some(key), Some(map)) if key < map)
+    /// For each EXT-X-MAP whether EXT-X-KEY stands before it in the lines of the same segment: only then that key applies to
+    /// the init segment (rfc8216bis 4.4.4.4).
+    fn keys_before_maps(&self) -> Vec<bool> {
+        let mut has_key = false;
+        let mut found = Vec::new();
+        for line in self.all() {
+            if line.starts_with("#EXT-X-KEY:") {
+                has_key = true;
+            } else if line.starts_with("#EXT-X-MAP:") {
+                found.push(has_key);
+            } else if !line.starts_with('#') {
+                has_key = false;
+            }
+        }
+        found
     }
 
     /// How often a tag is there.
     pub(super) fn count(&self, name: &str) -> usize {
         self.values(name).count()
+    }
+
+    /// Number of lines that are URIs.
+    fn uris(&self) -> usize {
+        self.all().filter(|line| !line.starts_with('#')).count()
     }
 }
 
@@ -184,7 +178,7 @@ fn all_read(what: &str, read: usize, written: usize) -> Result<(), String> {
 }
 
 fn media_text(media: m3u8_rs::MediaPlaylist, lines: Lines) -> Result<MediaText, String> {
-    all_read("segments", media.segments.len(), lines.uris)?;
+    all_read("segments", media.segments.len(), lines.uris())?;
     all_read("EXTINF tags", media.segments.len(), lines.count("EXTINF"))?;
     let seconds: Vec<f64> = lines.values("EXTINF").filter_map(extinf).collect();
     all_read("EXTINF tags", seconds.len(), media.segments.len())?;
@@ -203,6 +197,7 @@ fn media_text(media: m3u8_rs::MediaPlaylist, lines: Lines) -> Result<MediaText, 
         keys: Vec::new(),
         lines,
     };
+    let keys_before_maps = text.lines.keys_before_maps();
     let mut key = None;
     let mut last: Option<(String, u64)> = None;
     for (index, (segment, seconds)) in media.segments.into_iter().zip(seconds).enumerate() {
@@ -213,7 +208,8 @@ fn media_text(media: m3u8_rs::MediaPlaylist, lines: Lines) -> Result<MediaText, 
         if let Some(map) = segment.map {
             let byte_range =
                 map.byte_range.map(|range| ByteRange { offset: range.offset.unwrap_or(0), length: range.length });
-            let key = if text.lines.has_key_before_map(index) { key } else { key_before };
+            let has_key = keys_before_maps.get(text.maps.len()).copied().unwrap_or(false);
+            let key = if has_key { key } else { key_before };
             text.maps.push(MapText { uri: map.uri, byte_range, key });
         }
         let byte_range = segment.byte_range.map(|range| {

@@ -96,8 +96,8 @@ pub(super) struct Span {
     pub(super) first_picture: FirstPicture,
     /// Keyframes at which fragments begin.
     pub(super) keyframes: Vec<Keyframe>,
-    /// Presentation times of all frames that are flagged as keyframes.
-    pub(super) sync_ticks: Vec<i64>,
+    /// Longest time from a keyframe to the next, or to the end; 0 without a keyframe.
+    pub(super) keyframe_interval_ticks: i64,
     /// What is wrong with the times within the segment, in words.
     pub(super) decode_order_problem: Option<String>,
     pub(super) gap_problem: Option<String>,
@@ -160,7 +160,7 @@ pub(super) fn span_of(kind: Kind, timescale: u32, frames: &[Frame]) -> Option<Sp
         frame_ticks,
         first_picture: FirstPicture::Unknown,
         keyframes: Vec::new(),
-        sync_ticks: frames.iter().filter(|frame| frame.is_sync).map(|frame| frame.presentation).collect(),
+        keyframe_interval_ticks: longest_keyframe_interval(frames, end_ticks),
         decode_order_problem: not_rising.map(|pair| {
             format!("decode time {:.3} s follows {:.3} s", seconds(pair[1].decode), seconds(pair[0].decode))
         }),
@@ -169,6 +169,12 @@ pub(super) fn span_of(kind: Kind, timescale: u32, frames: &[Frame]) -> Option<Sp
             format!("{:.3} s between two frames at {:.3} s", seconds(pair[1].0 - pair[0].0), seconds(pair[0].0))
         }),
     })
+}
+
+fn longest_keyframe_interval(frames: &[Frame], end_ticks: i64) -> i64 {
+    let keyframes = frames.iter().filter(|frame| frame.is_sync).map(|frame| frame.presentation);
+    let ends = keyframes.clone().skip(1).chain([end_ticks]);
+    keyframes.zip(ends).map(|(start, end)| end - start).max().unwrap_or(0)
 }
 
 /// Whether a step from frame to frame is off by more than rounding to ticks or milliseconds explains.
@@ -190,7 +196,7 @@ mod tests {
             span_of(Kind::Picture, 12_800, &[frame(0, 0), frame(512, 1536), frame(1024, 512), frame(1536, 1024)]);
         let span = span.unwrap();
         assert_eq!((span.start_ticks, span.end_ticks, span.decode_end), (0, 2048, 2048));
-        assert_eq!((span.frames, span.frame_ticks, span.sync_ticks.as_slice()), (4, 512, [0].as_slice()));
+        assert_eq!((span.frames, span.frame_ticks, span.keyframe_interval_ticks), (4, 512, 2048));
         assert!(span.decode_order_problem.is_none() && span.gap_problem.is_none() && span.uneven.is_none());
         assert!(span_of(Kind::Sound, 1, &[]).is_none());
     }

@@ -42,9 +42,7 @@ fn lengths(rendition: &Rendition, ledger: &mut Ledger) {
 
 fn keyframe_interval(rendition: &Rendition, ledger: &mut Ledger) {
     for (_, segment, span) in rendition.spans(Kind::Picture) {
-        let ends = span.sync_ticks.iter().skip(1).copied().chain([span.end_ticks]);
-        let longest =
-            span.sync_ticks.iter().zip(ends).map(|(start, end)| span.seconds(end - start)).fold(0.0, f64::max);
+        let longest = span.seconds(span.keyframe_interval_ticks);
         let kept = longest < KEYFRAME_SECONDS + 1.5 * span.frame_seconds();
         ledger.judge(Rule::KeyframeInterval, &segment.address, kept, || format!("{longest:.3} s without a keyframe"));
     }

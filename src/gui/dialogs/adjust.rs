@@ -1,0 +1,205 @@
+//! What is done to a source before it is encoded; for a job of the queue its preset and outputs too.
+
+use eframe::egui::{self, DragValue, RichText, ScrollArea, Ui};
+
+pub use super::adjust_form::{AdjustForm, AdjustTarget};
+use super::{
+    adjust_form::{AdjustSection, CropChoice},
+    button_line, dialog, paragraph,
+};
+use crate::{
+    engine::Command,
+    gui::{
+        action::Action,
+        file_dialog::PathPurpose,
+        theme,
+        widgets::{Button, check_box, field_label, named_segmented, path_field, segmented, text_field},
+    },
+    job::{Deinterlace, Flip, OutputKind, Strength, Turn, WatermarkPosition},
+};
+
+const BODY_HEIGHT: f32 = 420.0;
+
+/// Shows the form; true when it was applied or left.
+pub fn adjust_ui(ui: &Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions: &mut Vec<Action>) -> bool {
+    let title = match &form.target {
+        AdjustTarget::NewFiles => "Adjust new files".to_owned(),
+        AdjustTarget::Job { spec, .. } => format!("Settings of {}", spec.source_name()),
+        AdjustTarget::Again { spec } => format!("Encode {} again", spec.source_name()),
+    };
+    let room = ui.ctx().content_rect().height() - 240.0;
+    dialog(ui, (&title, 560.0), |ui| {
+        let sections = form.sections();
+        segmented(ui, &mut form.section, sections, |section| section.label().to_owned());
+        ui.add_space(theme::SPACE[1]);
+        let height = BODY_HEIGHT.min(room);
+        ScrollArea::vertical().id_salt(form.section.label()).max_height(height).min_scrolled_height(height).show(
+            ui,
+            |ui| {
+                ui.set_min_size(egui::vec2(ui.available_width() - theme::SPACE[2], height));
+                ui.set_max_width(ui.available_width() - theme::SPACE[3]);
+                match form.section {
+                    AdjustSection::Preset => preset(ui, form),
+                    AdjustSection::Time => time(ui, form),
+                    AdjustSection::Picture => picture(ui, form),
+                    AdjustSection::Watermark => watermark(ui, form, has_file_dialogs, actions),
+                    AdjustSection::SoundAndSize => sound_and_size(ui, form),
+                }
+            },
+        );
+        buttons(ui, form, actions)
+    })
+}
+
+fn buttons(ui: &mut Ui, form: &mut AdjustForm, actions: &mut Vec<Action>) -> bool {
+    let (verb, action) = match &form.target {
+        AdjustTarget::NewFiles => {
+            ("Apply to new files", form.operations().map(|operations| Action::AdjustNewFiles(Box::new(operations))))
+        }
+        AdjustTarget::Job { id, spec } => {
+            ("Apply", form.spec(spec).map(|spec| Action::Send(Command::ChangeJob { id: *id, spec: Box::new(spec) })))
+        }
+        AdjustTarget::Again { spec } => {
+            ("Add to the queue", form.spec(spec).map(|spec| Action::Send(Command::AddJobs { specs: vec![spec] })))
+        }
+    };
+    if let Err((_, words)) = &action {
+        ui.label(RichText::new(words).font(theme::facts()).color(theme::palette(ui).bad));
+    }
+    let mut is_done = false;
+    button_line(ui, |ui| {
+        if Button::primary(verb).enabled(action.is_ok()).show(ui).clicked()
+            && let Ok(action) = action
+        {
+            actions.push(action);
+            is_done = true;
+        }
+        is_done |= Button::new("Cancel").show(ui).clicked();
+        if Button::plain("Reset").show(ui).on_hover_text("No adjustments").clicked() {
+            form.reset();
+        }
+    });
+    is_done
+}
+
+fn preset(ui: &mut Ui, form: &mut AdjustForm) {
+    field_label(ui, "Preset");
+    for (index, preset) in form.presets.iter().enumerate() {
+        let response = ui.radio(form.preset == index, &preset.name).on_hover_text(preset.summary());
+        if response.clicked() {
+            form.preset = index;
+        }
+    }
+    ui.add_space(theme::SPACE[2]);
+    field_label(ui, "Made beside HLS");
+    for kind in OutputKind::ALL {
+        let mut is_made = form.outputs.includes(kind);
+        if check_box(ui, &mut is_made, kind.label()).on_hover_text(kind.explanation()).changed() {
+            form.outputs.set(kind, is_made);
+        }
+    }
+}
+
+fn time(ui: &mut Ui, form: &mut AdjustForm) {
+    ui.columns(2, |columns| {
+        text_field(&mut columns[0], "Start", &mut form.start, "At the beginning");
+        text_field(&mut columns[1], "End", &mut form.end, "At the end");
+    });
+    paragraph(ui, "Seconds, MM:SS or HH:MM:SS, with decimals; cut to the frame.");
+    ui.add_space(theme::SPACE[2]);
+    ui.columns(2, |columns| {
+        text_field(&mut columns[0], "Fade in, seconds", &mut form.fade_in, "None");
+        text_field(&mut columns[1], "Fade out, seconds", &mut form.fade_out, "None");
+    });
+    paragraph(ui, "Picture and sound fade from black and to black.");
+}
+
+fn picture(ui: &mut Ui, form: &mut AdjustForm) {
+    let crops = [CropChoice::Nothing, CropChoice::BlackBars, CropChoice::Area];
+    named_segmented(ui, "Crop", &mut form.crop, &crops, |choice| {
+        let word = match choice {
+            CropChoice::Nothing => "Nothing",
+            CropChoice::BlackBars => "Black bars",
+            CropChoice::Area => "To an area",
+        };
+        word.to_owned()
+    });
+    if form.crop == CropChoice::Area {
+        ui.columns(4, |columns| {
+            for ((column, field), label) in
+                columns.iter_mut().zip(&mut form.area).zip(["Width", "Height", "From the left", "From the top"])
+            {
+                text_field(column, label, field, "Pixels");
+            }
+        });
+    }
+    ui.add_space(theme::SPACE[1]);
+    named_segmented(
+        ui,
+        "Rotate",
+        &mut form.turn,
+        &[None, Some(Turn::Clockwise), Some(Turn::Half), Some(Turn::CounterClockwise)],
+        |turn| turn.map_or("None".to_owned(), |turn| format!("{}°", turn.degrees())),
+    );
+    ui.add_space(theme::SPACE[1]);
+    named_segmented(ui, "Flip", &mut form.flip, &[None, Some(Flip::Horizontal), Some(Flip::Vertical)], |flip| {
+        flip.map_or("None", Flip::label).to_owned()
+    });
+    let deinterlace = [Deinterlace::Automatic, Deinterlace::Always, Deinterlace::Never];
+    ui.add_space(theme::SPACE[1]);
+    named_segmented(ui, "Deinterlace", &mut form.deinterlace, &deinterlace, |when| {
+        let word = match when {
+            Deinterlace::Automatic => "As the file says",
+            Deinterlace::Always => "Always",
+            Deinterlace::Never => "Never",
+        };
+        word.to_owned()
+    });
+    let strengths = [None, Some(Strength::Light), Some(Strength::Medium), Some(Strength::Strong)];
+    let word = |strength: Option<Strength>| strength.map_or("Off", Strength::label).to_owned();
+    ui.add_space(theme::SPACE[1]);
+    named_segmented(ui, "Remove noise", &mut form.denoise, &strengths, word);
+    ui.add_space(theme::SPACE[1]);
+    named_segmented(ui, "Sharpen", &mut form.sharpen, &strengths, word);
+}
+
+fn watermark(ui: &mut Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions: &mut Vec<Action>) {
+    let hint = "None; a PNG with transparency looks best";
+    if path_field(ui, "Image", &mut form.image, hint, has_file_dialogs).1 {
+        actions.push(Action::Pick(PathPurpose::Watermark));
+    }
+    ui.add_space(theme::SPACE[1]);
+    named_segmented(ui, "Place", &mut form.position, &WatermarkPosition::ALL, |position| position.label().to_owned());
+    ui.add_space(theme::SPACE[1]);
+    ui.columns(3, |columns| {
+        let [width, margin, opacity] = columns else { return };
+        percent(width, "Width", &mut form.width_percent, 1.0..=100.0);
+        percent(margin, "Margin", &mut form.margin_percent, 0.0..=50.0);
+        percent(opacity, "Opacity", &mut form.opacity_percent, 0.0..=100.0);
+    });
+    ui.add_space(theme::SPACE[1]);
+    ui.columns(2, |columns| {
+        text_field(&mut columns[0], "Appears", &mut form.appears, "At the beginning");
+        text_field(&mut columns[1], "Goes", &mut form.goes, "At the end");
+    });
+}
+
+fn percent(ui: &mut Ui, name: &str, value: &mut f64, range: std::ops::RangeInclusive<f64>) {
+    let label = field_label(ui, name);
+    let palette = theme::palette(ui);
+    ui.visuals_mut().widgets.inactive.bg_stroke = egui::Stroke::new(1.0, palette.line);
+    ui.visuals_mut().widgets.inactive.weak_bg_fill = palette.background;
+    let field = DragValue::new(value).range(range).suffix(" %").speed(0.2).max_decimals(1);
+    ui.add_sized([88.0, theme::ICON_HIT], field).labelled_by(label.id);
+}
+
+fn sound_and_size(ui: &mut Ui, form: &mut AdjustForm) {
+    check_box(ui, &mut form.has_loudness, "Bring the sound to a loudness");
+    ui.add_enabled_ui(form.has_loudness, |ui| {
+        text_field(ui, "Loudness in LUFS", &mut form.loudness, "-23");
+    });
+    paragraph(ui, "Measured first, then matched (EBU R 128): −23 for television, −16 or −14 on the web.");
+    ui.add_space(theme::SPACE[2]);
+    text_field(ui, "Target size", &mut form.target_size, "As the preset gives");
+    paragraph(ui, "All renditions and the sound together, such as 25M or 1.5G; bit rates follow from it.");
+}

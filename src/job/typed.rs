@@ -1,0 +1,111 @@
+//! Times, sizes and areas as people type them, in flags and in the window's fields.
+
+use std::time::Duration;
+
+use super::{Crop, CropArea, LoudnessTarget, Turn};
+
+/// Seconds, `MM:SS` or `HH:MM:SS`, each with decimals if wanted.
+///
+/// # Errors
+/// In words, when it is no time.
+pub fn time(text: &str) -> Result<Duration, &'static str> {
+    clock_time(text.trim()).ok_or("give a time such as 5.5, 01:30 or 00:01:30.25")
+}
+
+fn clock_time(text: &str) -> Option<Duration> {
+    let parts: Vec<&str> = text.split(':').collect();
+    if parts.len() > 3 {
+        return None;
+    }
+    let mut seconds = 0.0;
+    for part in parts {
+        let number: f64 = part.parse().ok().filter(|number: &f64| *number >= 0.0)?;
+        seconds = seconds * 60.0 + number;
+    }
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// `WIDTH:HEIGHT:LEFT:TOP` in pixels, or `auto` for black bars.
+///
+/// # Errors
+/// In words, when it is neither.
+pub fn crop(text: &str) -> Result<Crop, &'static str> {
+    if text.eq_ignore_ascii_case("auto") {
+        return Ok(Crop::BlackBars);
+    }
+    let numbers: Option<Vec<u32>> = text.split(':').map(|number| number.trim().parse().ok()).collect();
+    match numbers.as_deref() {
+        Some(&[width, height, left, top]) => Ok(Crop::Area(CropArea { width, height, left, top })),
+        _ => Err("give WIDTH:HEIGHT:LEFT:TOP in pixels, or auto"),
+    }
+}
+
+/// Degrees clockwise.
+///
+/// # Errors
+/// In words, when it is no right angle.
+pub fn turn(text: &str) -> Result<Turn, &'static str> {
+    match text {
+        "90" => Ok(Turn::Clockwise),
+        "180" => Ok(Turn::Half),
+        "270" | "-90" => Ok(Turn::CounterClockwise),
+        _ => Err("give 90, 180 or 270"),
+    }
+}
+
+/// LUFS; a minus may be written as `-` or `−`.
+///
+/// # Errors
+/// In words, when it is no loudness that can be aimed at.
+pub fn loudness(text: &str) -> Result<LoudnessTarget, &'static str> {
+    let target = text.trim().replace('−', "-").parse().ok().and_then(LoudnessTarget::new);
+    target.ok_or("give a loudness from -70 to -5 LUFS")
+}
+
+/// Bytes, with k, M or G for thousands, millions and thousand millions.
+///
+/// # Errors
+/// In words, when it is no size.
+pub fn byte_size(text: &str) -> Result<u64, &'static str> {
+    const ADVICE: &str = "give a size such as 900k, 25M or 1.5G";
+    let text = text.trim();
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_lowercase().trim_end_matches('b') {
+        "" => 1.0,
+        "k" => 1e3,
+        "m" => 1e6,
+        "g" => 1e9,
+        _ => return Err(ADVICE),
+    };
+    let number: Option<f64> = digits.trim().parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite());
+    number.map(|number| (number * unit) as u64).ok_or(ADVICE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_seconds_or_a_clock() {
+        let seconds = |text: &str| time(text).map(|time| time.as_secs_f64());
+        assert_eq!((seconds("5.5"), seconds("01:30"), seconds(" 00:01:30.25 ")), (Ok(5.5), Ok(90.0), Ok(90.25)));
+        for wrong in ["", "-1", "a", "1:2:3:4", "1:", "inf", "nan", "1e300"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn areas_sizes_and_loudness_are_read() {
+        assert_eq!(crop("auto"), Ok(Crop::BlackBars));
+        assert_eq!(crop("640:272:0:44"), Ok(Crop::Area(CropArea { width: 640, height: 272, left: 0, top: 44 })));
+        assert!(crop("640:272").is_err() && crop("-1:2:3:4").is_err());
+        assert_eq!(
+            (byte_size("25M"), byte_size("1.5GB"), byte_size("900 k"), byte_size("12")),
+            (Ok(25_000_000), Ok(1_500_000_000), Ok(900_000), Ok(12))
+        );
+        assert!(byte_size("M").is_err() && byte_size("-5").is_err() && byte_size("3T").is_err());
+        assert_eq!(loudness("-16"), Ok(LoudnessTarget::new(-16.0).unwrap()));
+        assert_eq!(loudness("−23 "), Ok(LoudnessTarget::EBU_R128));
+        assert!(loudness("0").is_err());
+    }
+}
