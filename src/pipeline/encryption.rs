@@ -259,15 +259,30 @@ mod tests {
     use crate::{
         job::{Destination, Operations, Outputs, ThumbnailTimes},
         media::FrameRate,
+        pipeline::package::Room,
         preset::find_preset,
     };
 
-    #[derive(Default)]
-    struct Heard(Mutex<Vec<String>>);
+    struct Heard {
+        files: Mutex<Vec<String>>,
+        room: Room,
+    }
+
+    impl Heard {
+        fn in_folder(folder: &Path) -> Self {
+            Self { files: Mutex::default(), room: Room::for_stream(folder, None).unwrap() }
+        }
+    }
 
     impl FileListener for Heard {
+        fn room(&self) -> &Room {
+            &self.room
+        }
+
+        fn room_changed(&self) {}
+
         fn file_finished(&self, file: FileReport, _: Option<Bytes>) {
-            self.0.lock().unwrap().push(file.path);
+            self.files.lock().unwrap().push(file.path);
         }
     }
 
@@ -322,7 +337,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let rotation = NonZeroU64::new(3).map(KeyRotation::Segments);
         let spec = spec(&home.path().join("output"), made(&home.path().join("keys")), rotation);
-        let (job, timing, heard) = (JobId::generate(), Timing::for_rate(FrameRate::FALLBACK), Heard::default());
+        let (job, timing, heard) =
+            (JobId::generate(), Timing::for_rate(FrameRate::FALLBACK), Heard::in_folder(home.path()));
         let begin = || Encryptor::begin((&spec, job), Path::new("/stream"), &timing, &heard).unwrap().unwrap();
         let first = begin();
         let sealed: Vec<Sealed> =
@@ -338,19 +354,19 @@ mod tests {
         let again = second.seal("720p", 4, b"segment".to_vec()).unwrap();
         assert_eq!((again.data, again.key.as_ref()), (sealed[4].data.clone(), Some(&tags[4])));
         assert_eq!(second.open("720p", 4, sealed[4].data.clone()).unwrap().as_deref(), Some(&b"segment"[..]));
-        assert!(heard.0.lock().unwrap().is_empty(), "keys do not belong to the stream");
+        assert!(heard.files.lock().unwrap().is_empty(), "keys do not belong to the stream");
     }
 
     #[test]
     fn keys_beside_the_segments_belong_to_the_stream() {
         let home = tempfile::tempdir().unwrap();
         let spec = spec(home.path(), Keys::BesideSegments, None);
-        let (timing, heard) = (Timing::for_rate(FrameRate::FALLBACK), Heard::default());
+        let (timing, heard) = (Timing::for_rate(FrameRate::FALLBACK), Heard::in_folder(home.path()));
         let stream = home.path().join("film");
         let encryptor = Encryptor::begin((&spec, JobId::generate()), &stream, &timing, &heard).unwrap().unwrap();
         let uri = |folder: &str| encryptor.seal(folder, 0, Vec::new()).unwrap().key.unwrap().uri.unwrap();
         assert_eq!((uri("720p").as_str(), uri("ts/720p").as_str()), ("../keys/1.key", "../../keys/1.key"));
-        assert_eq!(*heard.0.lock().unwrap(), ["keys/1.key"]);
+        assert_eq!(*heard.files.lock().unwrap(), ["keys/1.key"]);
         assert_eq!(std::fs::read(stream.join("keys/1.key")).unwrap().len(), KEY_BYTES);
     }
 

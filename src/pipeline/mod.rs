@@ -18,6 +18,7 @@ mod progress;
 mod publish_again;
 mod stream_folder;
 mod verify;
+mod work_folder;
 
 use std::{
     path::{Path, PathBuf},
@@ -30,12 +31,13 @@ use encode::{
 };
 use encryption::Encryptor;
 use package::{
-    FinishedStream, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError, Packager, ReportedJob, images::ImageMaker,
+    FinishedStream, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError, Packager, ReportedJob, Room, images::ImageMaker,
 };
 use plan::EncodePlan;
 use progress::Reporter;
 use publish::{Place, Publisher};
 use stream_folder::StreamFolder;
+use work_folder::WorkFolder;
 
 use crate::{
     failure::{Failure, FailureKind},
@@ -115,7 +117,7 @@ pub fn run(request: &JobRequest, observer: &dyn Observer) -> Result<Report, JobE
     let unpublished = request.unpublished.as_ref();
     let result = match unpublished.and_then(|stream| Some((stream, stream.whole_folder()?))) {
         Some((stream, folder)) => publish_again::run(request, stream, folder, observer),
-        None => WorkFolder::create(&request.work_folder).and_then(|work| run_stages(request, &work.0, observer)),
+        None => WorkFolder::create(&request.work_folder).and_then(|work| run_stages(request, work.path(), observer)),
     };
     if request.cancel.is_cancelled() && result.is_err() {
         return Err(JobEnd::Cancelled);
@@ -137,11 +139,13 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
 
     let folder = StreamFolder::create(spec.destination.local_folder(), &spec.source)
         .map_err(|failure| failure.at(Stage::Package))?;
+    let expected_bytes = package::expected_bytes(&plan, &spec.outputs);
+    let room = Room::for_stream(spec.destination.local_folder(), expected_bytes)?;
     observer.notice(Notice::Planned(Box::new(plan.summary(folder.path().to_owned()))));
     let publisher = start_publisher(request, &folder)?;
 
     let software = plan.in_software();
-    let listeners = (observer, publisher.as_ref());
+    let listeners = (observer, &room, publisher.as_ref());
     let places = (work_folder, &folder);
     let Attempt { plan, reporter, made } = encode_somehow(request, (&plan, software.as_ref()), places, listeners);
     let made = made.and_then(|(stream, mut warnings)| {
@@ -225,13 +229,16 @@ struct Attempt<'a> {
     made: Result<(FinishedStream, Vec<String>), Failure>,
 }
 
+/// Who is told, where it is written, and who sends it.
+type Listeners<'a> = (&'a dyn Observer, &'a Room, Option<&'a Publisher>);
+
 fn attempt<'a>(
     request: &JobRequest,
     plan: &'a EncodePlan,
     (work_folder, folder): (&Path, &StreamFolder),
-    (observer, publisher): (&'a dyn Observer, Option<&'a Publisher>),
+    (observer, room, publisher): Listeners<'a>,
 ) -> Attempt<'a> {
-    let reporter = Reporter::new(observer, plan, publisher);
+    let reporter = Reporter::new(observer, plan, room, publisher);
     let made = encode_and_package(request, plan, work_folder, folder, &reporter);
     Attempt { plan, reporter, made }
 }
@@ -241,7 +248,7 @@ fn encode_somehow<'a>(
     request: &JobRequest,
     (plan, software): (&'a EncodePlan, Option<&'a EncodePlan>),
     places: (&Path, &StreamFolder),
-    listeners: (&'a dyn Observer, Option<&'a Publisher>),
+    listeners: Listeners<'a>,
 ) -> Attempt<'a> {
     let first = attempt(request, plan, places, listeners);
     match (&first.made, software) {
@@ -404,24 +411,6 @@ fn report(folder: &StreamFolder, stream: FinishedStream, files: Vec<FileReport>)
         wall_time: Duration::ZERO,
         warnings: Vec::new(),
         keys: None,
-    }
-}
-
-/// The folder for passing files; removed with all it holds.
-struct WorkFolder(PathBuf);
-
-impl WorkFolder {
-    fn create(path: &Path) -> Result<Self, Failure> {
-        std::fs::create_dir_all(path).map_err(|error| package::write_failure(&path.join("."), &error))?;
-        Ok(Self(path.to_owned()))
-    }
-}
-
-impl Drop for WorkFolder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::info!(%error, path = %self.0.display(), "passing files could not be removed");
-        }
     }
 }
 
