@@ -112,14 +112,14 @@ fn what_is_wrong_with_keys_is_noticed() {
     assert!(copy.verdict(&["--key", &short]).names("broken", "must").contains(&"key"));
 
     let keys = made.key_folder.display().to_string();
-    let damages: [(&dyn Fn(&str) -> String, &str); 3] = [
-        (&|text| text.replace("IV=0x", "IV="), "encryption"),
-        (&|text| text.replace("METHOD=AES-128,URI", "METHOD=AES-999,URI"), "encryption"),
-        (&|text| text.replace("#EXT-X-VERSION:7", "#EXT-X-VERSION:1"), "version"),
+    let damages = [
+        ("IV=0x", "IV=", "encryption"),
+        ("METHOD=AES-128,URI", "METHOD=AES-999,URI", "encryption"),
+        ("#EXT-X-VERSION:7", "#EXT-X-VERSION:1", "version"),
     ];
-    for (change, rule) in damages {
+    for (right, wrong, rule) in damages {
         let copy = Copy::of(&made);
-        copy.change(change);
+        copy.change(|text| text.replace(right, wrong));
         let verdict = copy.verdict(&["--key", &keys]);
         assert!(verdict.names("broken", "must").contains(&rule), "{rule}: {:#}", verdict.json);
     }
