@@ -1,6 +1,7 @@
 //! What can be typed, and what it means.
 
 mod encryption;
+mod layout;
 mod outputs;
 
 use std::{path::PathBuf, time::Duration};
@@ -8,6 +9,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use encryption::EncryptionArguments;
+pub use layout::LayoutArguments;
 pub use outputs::OutputArguments;
 
 use super::{operation_args::OperationArguments, output::Verbosity, video_args::VideoArguments, wire};
@@ -116,6 +118,9 @@ pub struct EncodeArguments {
     /// How the segments are encrypted.
     #[command(flatten)]
     pub encryption: EncryptionArguments,
+    /// Where its files lie.
+    #[command(flatten)]
+    pub layout: LayoutArguments,
     /// Number of videos that are encoded side by side
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: Option<u8>,

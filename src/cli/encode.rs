@@ -50,6 +50,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         thumbnails: None,
         outputs: super::args::OutputArguments::default(),
         encryption: super::args::EncryptionArguments::default(),
+        layout: super::args::LayoutArguments::default(),
         jobs: None,
         surround: None,
         on_damage: None,
@@ -96,6 +97,8 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     if let Some(encryption) = arguments.encryption.resolve().map_err(|reason| bad_usage(reason, ENCODE_HELP))? {
         outputs.encryption = Some(encryption);
     }
+    let layout =
+        arguments.layout.resolve(&settings.layout).map_err(|error| bad_usage(error.to_string(), error.hint()))?;
     let spec = |source| JobSpec {
         source,
         preset: preset.clone(),
@@ -103,6 +106,7 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         thumbnails: thumbnails.clone(),
         outputs: outputs.clone(),
         operations: operations.clone(),
+        layout: layout.clone(),
     };
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());
     for file in &arguments.files {

@@ -16,6 +16,7 @@ use std::{
 use m3u8_rs::{Key, KeyMethod};
 
 use super::{
+    layout::relative_uri,
     package::{FileListener, PackageError},
     plan::Timing,
 };
@@ -110,6 +111,17 @@ pub struct Encryptor<'a> {
     used: Mutex<BTreeMap<u64, ContentKey>>,
 }
 
+/// What segment is encrypted.
+#[derive(Debug, Clone, Copy)]
+pub struct SegmentPlace<'a> {
+    /// The name of its rendition, which no other of the stream has in any form.
+    pub rendition: &'a str,
+    /// Path of the media playlist that names it, in the stream's folder; the I-frame playlist lies beside that.
+    pub playlist: &'a str,
+    /// Its number in the rendition, from 0.
+    pub number: u64,
+}
+
 /// A segment as it is written.
 pub struct Sealed {
     /// Its bytes.
@@ -143,35 +155,35 @@ impl<'a> Encryptor<'a> {
         Ok(Some(encryptor))
     }
 
-    /// Encrypts segment `number` of the playlist in `folder`, which is relative to the stream's folder.
+    /// Encrypts a segment.
     ///
     /// # Errors
     /// When a key can't be read or made.
-    pub fn seal(&self, folder: &str, number: u64, data: Vec<u8>) -> Result<Sealed, PackageError> {
-        let key_number = self.key_number(number);
-        let (key, vector) = self.key_and_vector(folder, number)?;
+    pub fn seal(&self, place: SegmentPlace<'_>, data: Vec<u8>) -> Result<Sealed, PackageError> {
+        let (key, vector) = self.key_and_vector(place.rendition, place.number)?;
         let digits: String = vector.iter().map(|byte| format!("{byte:02x}")).collect();
         let tag = Key {
             method: KeyMethod::AES128,
-            uri: Some(self.uri(folder, key_number)),
+            uri: Some(self.uri(place.playlist, self.key_number(place.number))),
             iv: Some(format!("0x{digits}")),
             ..Key::default()
         };
         Ok(Sealed { data: key.encrypt(vector, data)?, key: Some(tag) })
     }
 
-    /// The reverse of [`seal`](Self::seal); `None` when the segment is damaged.
+    /// The reverse of [`seal`](Self::seal) for segment `number` of a rendition, which is named as it was there; `None`
+    /// when the segment is damaged.
     ///
     /// # Errors
     /// When a key can't be read.
-    pub fn open(&self, folder: &str, number: u64, data: Vec<u8>) -> Result<Option<Vec<u8>>, PackageError> {
-        let (key, vector) = self.key_and_vector(folder, number)?;
+    pub fn open(&self, rendition: &str, number: u64, data: Vec<u8>) -> Result<Option<Vec<u8>>, PackageError> {
+        let (key, vector) = self.key_and_vector(rendition, number)?;
         Ok(key.decrypt(vector, data))
     }
 
-    fn key_and_vector(&self, folder: &str, number: u64) -> Result<(ContentKey, InitialisationVector), PackageError> {
+    fn key_and_vector(&self, rendition: &str, number: u64) -> Result<(ContentKey, InitialisationVector), PackageError> {
         let key = self.key(self.key_number(number))?;
-        let vector = key.initialisation_vector(&format!("{}/{folder}/{number}", self.job));
+        let vector = key.initialisation_vector(&format!("{}/{rendition}/{number}", self.job));
         Ok((key, vector))
     }
 
@@ -180,14 +192,11 @@ impl<'a> Encryptor<'a> {
         self.segments_of_a_key.map_or(0, |segments| segment / segments) + 1
     }
 
-    /// The URI of a key, from a playlist in `folder`.
-    fn uri(&self, folder: &str, number: u64) -> String {
+    /// The URI of a key in this playlist.
+    fn uri(&self, playlist: &str, number: u64) -> String {
         match self.keys {
             Keys::Made { uri, .. } | Keys::Given { uri, .. } => key_uri(uri, &self.job, number),
-            Keys::BesideSegments => {
-                let up = "../".repeat(folder.split('/').filter(|name| !name.is_empty()).count());
-                format!("{up}{KEYS_FOLDER}/{}", key_file_name(number))
-            }
+            Keys::BesideSegments => relative_uri(playlist, &format!("{KEYS_FOLDER}/{}", key_file_name(number))),
         }
     }
 
@@ -227,14 +236,9 @@ impl<'a> Encryptor<'a> {
 ///
 /// # Errors
 /// As [`Encryptor::seal`].
-pub fn seal(
-    encryptor: Option<&Encryptor<'_>>,
-    folder: &str,
-    number: u64,
-    data: Vec<u8>,
-) -> Result<Sealed, PackageError> {
+pub fn seal(encryptor: Option<&Encryptor<'_>>, place: SegmentPlace<'_>, data: Vec<u8>) -> Result<Sealed, PackageError> {
     match encryptor {
-        Some(encryptor) => encryptor.seal(folder, number, data),
+        Some(encryptor) => encryptor.seal(place, data),
         None => Ok(Sealed { data, key: None }),
     }
 }
@@ -257,7 +261,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        job::{Destination, Operations, Outputs, ThumbnailTimes},
+        job::{Destination, Operations, Outputs, StreamLayout, ThumbnailTimes},
         media::FrameRate,
         pipeline::package::Room,
         preset::find_preset,
@@ -294,7 +298,12 @@ mod tests {
             thumbnails: ThumbnailTimes::default(),
             outputs: Outputs { encryption: Some(Encryption { keys, rotation }), ..Outputs::default() },
             operations: Operations::default(),
+            layout: StreamLayout::default(),
         }
+    }
+
+    fn place(rendition: &str, number: u64) -> SegmentPlace<'_> {
+        SegmentPlace { rendition, playlist: "720p/playlist.m3u8", number }
     }
 
     fn made(folder: &Path) -> Keys {
@@ -342,16 +351,20 @@ mod tests {
         let begin = || Encryptor::begin((&spec, job), Path::new("/stream"), &timing, &heard).unwrap().unwrap();
         let first = begin();
         let sealed: Vec<Sealed> =
-            (0..7).map(|number| first.seal("720p", number, b"segment".to_vec()).unwrap()).collect();
+            (0..7).map(|number| first.seal(place("720p", number), b"segment".to_vec()).unwrap()).collect();
         let tags: Vec<Key> = sealed.iter().map(|sealed| sealed.key.clone().unwrap()).collect();
         let uri = |number: u64| Some(format!("https://keys.example.org/{job}/{number}.key"));
         assert_eq!(tags.iter().map(|tag| tag.uri.clone()).collect::<Vec<_>>(), [1, 1, 1, 2, 2, 2, 3].map(uri));
         let vectors: std::collections::BTreeSet<_> = tags.iter().map(|tag| tag.iv.clone()).collect();
         assert_eq!(vectors.len(), 7, "each segment has a vector of its own");
-        assert_ne!(first.seal("360p", 0, Vec::new()).unwrap().key, Some(tags[0].clone()), "also in each rendition");
+        assert_ne!(
+            first.seal(place("360p", 0), Vec::new()).unwrap().key,
+            Some(tags[0].clone()),
+            "also in each rendition"
+        );
 
         let second = begin();
-        let again = second.seal("720p", 4, b"segment".to_vec()).unwrap();
+        let again = second.seal(place("720p", 4), b"segment".to_vec()).unwrap();
         assert_eq!((again.data, again.key.as_ref()), (sealed[4].data.clone(), Some(&tags[4])));
         assert_eq!(second.open("720p", 4, sealed[4].data.clone()).unwrap().as_deref(), Some(&b"segment"[..]));
         assert!(heard.files.lock().unwrap().is_empty(), "keys do not belong to the stream");
@@ -364,8 +377,14 @@ mod tests {
         let (timing, heard) = (Timing::for_rate(FrameRate::FALLBACK), Heard::in_folder(home.path()));
         let stream = home.path().join("film");
         let encryptor = Encryptor::begin((&spec, JobId::generate()), &stream, &timing, &heard).unwrap().unwrap();
-        let uri = |folder: &str| encryptor.seal(folder, 0, Vec::new()).unwrap().key.unwrap().uri.unwrap();
-        assert_eq!((uri("720p").as_str(), uri("ts/720p").as_str()), ("../keys/1.key", "../../keys/1.key"));
+        for (playlist, uri) in [
+            ("720p/playlist.m3u8", "../keys/1.key"),
+            ("ts/720p/playlist.m3u8", "../../keys/1.key"),
+            ("hls/720p.m3u8", "../keys/1.key"),
+        ] {
+            let sealed = encryptor.seal(SegmentPlace { playlist, ..place("720p", 0) }, Vec::new()).unwrap();
+            assert_eq!(sealed.key.unwrap().uri.as_deref(), Some(uri), "{playlist}");
+        }
         assert_eq!(*heard.files.lock().unwrap(), ["keys/1.key"]);
         assert_eq!(std::fs::read(stream.join("keys/1.key")).unwrap().len(), KEY_BYTES);
     }

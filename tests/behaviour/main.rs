@@ -8,6 +8,7 @@ mod check;
 mod encode_makes_a_stream;
 mod encoders;
 mod encryption;
+mod layouts;
 mod operations;
 mod outputs;
 mod pause;

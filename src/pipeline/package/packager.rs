@@ -9,18 +9,17 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    CHAPTERS, I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, PackageError, Room,
+    PackageError, Room,
     captions::{self, Cue},
     hls::{self, AudioGroup, AudioTrack, Growth, MeasuredRates, SegmentEntry, SubtitleTrack, VideoVariant},
-    segment_file_name,
+    rendition::Rendition,
     segmenter::{AudioTrackLayout, InitSegment, Segment, SegmentSink, TrackFormat, TrackLayout},
-    subtitle_file_name,
 };
 use crate::{
     job::{FileReport, RenditionProgress, RenditionReport},
-    media::{DynamicRange, PictureSize},
     pipeline::{
-        encryption::{self, Encryptor, Sealed},
+        encryption::{self, Encryptor, Sealed, SegmentPlace},
+        layout::{relative_folder_uri, relative_uri},
         plan::{AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
     },
     preset::VideoCodec,
@@ -66,8 +65,10 @@ pub struct FinishedStream {
 /// A rendition whose files are all written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FinishedTrack {
-    /// Name, which is also its folder.
+    /// Name.
     pub name: String,
+    /// Path of the folder of its segments in the stream's folder.
+    pub folder: String,
     /// What it holds.
     pub format: TrackFormat,
     /// Ticks a second.
@@ -85,17 +86,6 @@ impl FinishedTrack {
     pub fn ticks(&self) -> u64 {
         self.segments.iter().map(|segment| segment.duration_ticks).sum()
     }
-}
-
-/// One rendition in the making.
-struct Rendition {
-    name: String,
-    target_bps: u64,
-    /// What BANDWIDTH says until it can be measured.
-    expected: MeasuredRates,
-    format: Option<TrackFormat>,
-    timescale: u32,
-    segments: Vec<SegmentEntry>,
 }
 
 /// Takes segments and makes a stream of them in its folder.
@@ -178,22 +168,25 @@ impl<'a> Packager<'a> {
     pub fn add_subtitles(&mut self, planned: &'a SubtitleRendition, cues: &[Cue]) -> Result<(), PackageError> {
         let first = &self.renditions[0];
         let time_of = |ticks: u64| Duration::from_secs_f64(hls::seconds(ticks, first.timescale));
+        let path = self.plan.files.media_playlist(&planned.name);
         let mut end = 0;
         let mut entries = Vec::with_capacity(first.segments.len());
         for (number, segment) in (0..).zip(&first.segments) {
             let start = end;
             end += segment.duration_ticks;
             let text = captions::segment(cues, time_of(start), time_of(end));
-            let Sealed { data, key } = encryption::seal(self.encryptor, &planned.name, number, text.into_bytes())?;
-            self.write(&format!("{}/{}", planned.name, subtitle_file_name(number)), &data, None)?;
+            let place = SegmentPlace { rendition: &planned.name, playlist: &path, number };
+            let Sealed { data, key } = encryption::seal(self.encryptor, place, text.into_bytes())?;
+            self.write(&self.plan.files.subtitle_segment(&planned.name, number), &data, None)?;
             let (duration_ticks, bytes) = (segment.duration_ticks, data.len() as u64);
             entries.push(SegmentEntry { duration_ticks, bytes, keyframes: Vec::new(), key });
         }
         let target = self.plan.timing.target_duration_seconds();
-        let text = hls::subtitle_playlist(&entries, first.timescale, target);
+        let text = hls::subtitle_playlist(&self.folder_uri(&path, &planned.name), &entries, first.timescale, target);
         let rates = hls::measure_segments(&entries, first.timescale, target);
-        self.write_text(&format!("{}/{MEDIA_PLAYLIST}", planned.name), text)?;
-        self.subtitles.push(SubtitleTrack { rendition: planned, rates });
+        let uri = self.uri_in_multivariant(&path);
+        self.write_text(&path, text)?;
+        self.subtitles.push(SubtitleTrack { uri, rendition: planned, rates });
         Ok(())
     }
 
@@ -205,7 +198,7 @@ impl<'a> Packager<'a> {
         if self.plan.chapters.is_empty() {
             return Ok(());
         }
-        self.write_text(CHAPTERS, captions::chapters(&self.plan.chapters))
+        self.write_text(&self.plan.files.chapters(), captions::chapters(&self.plan.chapters))
     }
 
     /// Turns the growing stream into a finished one: VOD playlists, I-frame playlists, measured rates.
@@ -218,8 +211,10 @@ impl<'a> Packager<'a> {
             self.write_media_playlist(track, Growth::Finished)?;
             let rendition = &self.renditions[track];
             if matches!(rendition.format, Some(TrackFormat::Video { .. })) {
-                let text = hls::i_frame_playlist(&rendition.segments, rendition.timescale, target);
-                self.write_text(&format!("{}/{I_FRAME_PLAYLIST}", rendition.name), text)?;
+                let path = self.plan.files.i_frame_playlist(&rendition.name);
+                let folder_uri = self.folder_uri(&path, &rendition.name);
+                let text = hls::i_frame_playlist(&folder_uri, &rendition.segments, rendition.timescale, target);
+                self.write_text(&path, text)?;
             }
         }
         self.write_multivariant(Growth::Finished)?;
@@ -236,6 +231,7 @@ impl<'a> Packager<'a> {
         let track = |rendition: &Rendition| {
             let format = rendition.format.clone()?;
             Some(FinishedTrack {
+                folder: self.plan.files.segments_folder(&rendition.name),
                 name: rendition.name.clone(),
                 format,
                 timescale: rendition.timescale,
@@ -259,11 +255,22 @@ impl<'a> Packager<'a> {
         self.write(path, &text, Some(text.clone()))
     }
 
+    /// What a playlist puts before the names of a rendition's files.
+    fn folder_uri(&self, playlist: &str, rendition: &str) -> String {
+        relative_folder_uri(playlist, &self.plan.files.segments_folder(rendition))
+    }
+
+    fn uri_in_multivariant(&self, path: &str) -> String {
+        relative_uri(&self.plan.files.multivariant_playlist(), path)
+    }
+
     fn write_media_playlist(&self, track: usize, growth: Growth) -> Result<(), PackageError> {
         let rendition = &self.renditions[track];
         let target = self.plan.timing.target_duration_seconds();
-        let text = hls::media_playlist(&rendition.segments, rendition.timescale, target, growth);
-        self.write_text(&format!("{}/{MEDIA_PLAYLIST}", rendition.name), text)
+        let path = self.plan.files.media_playlist(&rendition.name);
+        let folder_uri = self.folder_uri(&path, &rendition.name);
+        let text = hls::media_playlist(&folder_uri, &rendition.segments, rendition.timescale, target, growth);
+        self.write_text(&path, text)
     }
 
     fn write_multivariant(&mut self, growth: Growth) -> Result<(), PackageError> {
@@ -272,13 +279,15 @@ impl<'a> Packager<'a> {
         let h264 = planned.iter().find(|rendition| rendition.codec == VideoCodec::H264);
         let common = h264.or(planned.first()).map(|rendition| rendition.codec);
         let videos = self.renditions.iter().zip(planned).filter_map(|(rendition, planned)| {
-            let variant = rendition.variant(target, growth)?;
+            let uri = self.uri_in_multivariant(&self.plan.files.media_playlist(&rendition.name));
+            let i_frame_uri = self.uri_in_multivariant(&self.plan.files.i_frame_playlist(&rendition.name));
+            let variant = rendition.variant((uri, i_frame_uri), target, growth)?;
             Some(VideoVariant { range: planned.range, is_common: Some(planned.codec) == common, ..variant })
         });
         let videos: Vec<VideoVariant> = videos.collect();
         let audio = self.audio_groups(target, growth);
         let text = hls::multivariant_playlist(&videos, &audio, &self.subtitles, self.plan.timing.frame_rate);
-        self.write_text(MULTIVARIANT_PLAYLIST, text)?;
+        self.write_text(&self.plan.files.multivariant_playlist(), text)?;
         self.has_multivariant = true;
         Ok(())
     }
@@ -307,7 +316,7 @@ impl<'a> Packager<'a> {
     fn audio_track(&self, planned: &AudioRendition, target: u64, growth: Growth) -> Option<AudioTrack> {
         let rendition = self.renditions.iter().find(|rendition| rendition.name == planned.name)?;
         Some(AudioTrack {
-            folder: rendition.name.clone(),
+            uri: self.uri_in_multivariant(&self.plan.files.media_playlist(&rendition.name)),
             codecs: rendition.format.as_ref()?.codecs().to_owned(),
             channels: planned.layout.channels(),
             language: planned.language.clone(),
@@ -332,7 +341,7 @@ impl<'a> Packager<'a> {
 
 impl SegmentSink for Packager<'_> {
     fn init_segment(&mut self, track: usize, init: InitSegment) -> Result<(), PackageError> {
-        let path = format!("{}/{INIT_SEGMENT}", self.renditions[track].name);
+        let path = self.plan.files.init_segment(&self.renditions[track].name);
         self.write(&path, &init.data, None)?;
         self.renditions[track].format = Some(init.format);
         Ok(())
@@ -340,9 +349,10 @@ impl SegmentSink for Packager<'_> {
 
     fn segment(&mut self, segment: Segment) -> Result<(), PackageError> {
         let rendition = &self.renditions[segment.track];
-        let path = format!("{}/{}", rendition.name, segment_file_name(segment.number));
-        let Sealed { data, key } = encryption::seal(self.encryptor, &rendition.name, segment.number, segment.data)?;
-        self.write(&path, &data, None)?;
+        let playlist = self.plan.files.media_playlist(&rendition.name);
+        let place = SegmentPlace { rendition: &rendition.name, playlist: &playlist, number: segment.number };
+        let Sealed { data, key } = encryption::seal(self.encryptor, place, segment.data)?;
+        self.write(&self.plan.files.segment(&rendition.name, segment.number), &data, None)?;
         let bytes = data.len() as u64;
         self.renditions[segment.track].segments.push(SegmentEntry {
             duration_ticks: segment.duration_ticks,
@@ -361,70 +371,5 @@ impl SegmentSink for Packager<'_> {
     fn advanced(&mut self, frames: u64) {
         let seconds = frames as f64 / self.plan.timing.frame_rate.per_second();
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).encoded = Duration::from_secs_f64(seconds);
-    }
-}
-
-impl Rendition {
-    fn new(name: &str, expected: MeasuredRates, timescale: u32) -> Self {
-        let (name, segments) = (name.to_owned(), Vec::new());
-        Self { name, target_bps: expected.average_bps, expected, format: None, timescale, segments }
-    }
-
-    fn seconds(&self) -> f64 {
-        hls::seconds(self.segments.iter().map(|segment| segment.duration_ticks).sum(), self.timescale)
-    }
-
-    fn bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.bytes).sum()
-    }
-
-    fn rates(&self, target_duration_seconds: u64, growth: Growth) -> MeasuredRates {
-        if growth == Growth::Growing {
-            return self.expected;
-        }
-        hls::measure_segments(&self.segments, self.timescale, target_duration_seconds)
-    }
-
-    fn variant(&self, target_duration_seconds: u64, growth: Growth) -> Option<VideoVariant> {
-        let Some(TrackFormat::Video { codecs, width, height }) = &self.format else { return None };
-        let is_finished = growth == Growth::Finished;
-        Some(VideoVariant {
-            name: self.name.clone(),
-            codecs: codecs.clone(),
-            size: PictureSize { width: *width, height: *height },
-            range: DynamicRange::Sdr,
-            is_common: true,
-            rates: self.rates(target_duration_seconds, growth),
-            i_frame_rates: is_finished
-                .then(|| hls::measure_i_frames(&self.segments, self.timescale, target_duration_seconds)),
-        })
-    }
-
-    fn progress(&self) -> RenditionProgress {
-        let seconds = self.seconds();
-        RenditionProgress {
-            name: self.name.clone(),
-            segments: self.segments.len(),
-            bytes: self.bytes(),
-            measured_bps: (seconds > 0.0).then(|| (self.bytes() as f64 * 8.0 / seconds) as u64),
-        }
-    }
-
-    fn report(&self, target_duration_seconds: u64) -> RenditionReport {
-        let rates = self.rates(target_duration_seconds, Growth::Finished);
-        let size = match &self.format {
-            Some(TrackFormat::Video { width, height, .. }) => Some(PictureSize { width: *width, height: *height }),
-            _ => None,
-        };
-        RenditionReport {
-            name: self.name.clone(),
-            codecs: self.format.as_ref().map(|format| format.codecs().to_owned()).unwrap_or_default(),
-            size,
-            target_bps: self.target_bps,
-            average_bps: rates.average_bps,
-            peak_bps: rates.peak_bps,
-            bytes: self.bytes(),
-            segments: self.segments.len(),
-        }
     }
 }

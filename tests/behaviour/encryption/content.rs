@@ -2,8 +2,13 @@
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
-use super::{Made, SECONDS, decrypted, keys_of};
-use crate::support::{clips, ffmpeg::FfmpegVersion, run, user::files_under};
+use super::{Made, SECONDS, decrypted, encode, keys_of};
+use crate::support::{
+    clips,
+    ffmpeg::FfmpegVersion,
+    output_of, run,
+    user::{User, files_under},
+};
 
 /// Folders of all renditions, with the names of their files.
 fn renditions(made: &Made) -> Vec<String> {
@@ -109,6 +114,29 @@ fn ffmpeg_decodes_every_frame_with_the_keys_of_the_server() {
     }
     let job = made.key_folder.file_name().unwrap().to_str().unwrap();
     assert_eq!(made.keys.asked(), [1, 2].map(|number| format!("/{job}/{number}.key")));
+}
+
+/// Playlists, segments and keys lie in folders of their own.
+#[test]
+fn keys_beside_the_segments_are_found_where_playlists_lie_together() {
+    let user = User::new();
+    let flags = ["--encrypt", "--key-beside-segments", "--rotate-key", "1segments", "--layout", "processed"];
+    encode(&user, &clips::FILM.path(), "out", &flags).assert_all_done();
+    let mut folders = std::fs::read_dir(user.path("out")).unwrap().map(|entry| entry.unwrap().path());
+    let (folder, others) = (folders.next().expect("a stream"), folders.count());
+    assert_eq!((folder.to_str().is_some_and(|name| name.ends_with("_processed")), others), (true, 0), "{folder:?}");
+    assert_eq!(files_under(&folder.join("keys")), ["1.key", "2.key"]);
+    for form in ["hls", "ts"] {
+        let text = std::fs::read_to_string(folder.join(form).join("720p.m3u8")).unwrap();
+        assert!(text.contains("URI=\"../keys/2.key\"") && text.contains("\nsegments/720p/segment_00001."), "{text}");
+        let master = folder.join(form).join("master.m3u8");
+        let (frames, complaints) = frames_through_the_playlist(FfmpegVersion::System, &master);
+        assert_eq!((frames, complaints.as_str()), (clips::FILM.frames, ""), "{form}");
+        let mut command = user.reelpress();
+        command.arg("check").arg(&master);
+        let verdict = String::from_utf8(output_of(command)).unwrap();
+        assert!(!verdict.contains("BROKEN"), "{verdict}");
+    }
 }
 
 #[test]

@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use crate::{
     pipeline::{
         encryption::Encryptor,
-        package::{FinishedTrack, INIT_SEGMENT, OutputMaker, PackageError, segment_file_name},
+        layout::{INIT_SEGMENT, segment_file_name},
+        package::{FinishedTrack, OutputMaker, PackageError},
     },
     tools::{atomic_file, cancel::CancelToken},
 };
@@ -43,7 +44,7 @@ impl ClearMedia<'_> {
     /// Decrypts a rendition.
     pub(super) fn add(&self, track: &FinishedTrack) -> Result<(), PackageError> {
         let Some((encryptor, folder)) = &self.decrypted else { return Ok(()) };
-        let (from, to) = (self.stream_folder.join(&track.name), folder.path().join(&track.name));
+        let (from, to) = (self.stream_folder.join(&track.folder), folder.path().join(&track.folder));
         let unwritable = |source| PackageError::Write { path: to.clone(), source };
         std::fs::create_dir_all(&to).map_err(unwritable)?;
         std::fs::copy(from.join(INIT_SEGMENT), to.join(INIT_SEGMENT)).map_err(unwritable)?;
@@ -63,7 +64,7 @@ impl ClearMedia<'_> {
     /// Makes room after a rendition was used.
     pub(super) fn remove(&self, track: &FinishedTrack) -> Result<(), PackageError> {
         let Some((_, folder)) = &self.decrypted else { return Ok(()) };
-        let path = folder.path().join(&track.name);
+        let path = folder.path().join(&track.folder);
         std::fs::remove_dir_all(&path).map_err(|source| PackageError::Write { path, source })
     }
 }

@@ -8,23 +8,24 @@ mod playlists;
 use std::{ffi::OsString, path::Path, process::Command, time::Duration};
 
 use super::{
-    FinishedTrack, I_FRAME_PLAYLIST, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError,
+    FinishedTrack, OutputMaker, PackageError,
     hls::{self, SegmentEntry, VideoVariant},
     segmenter::{KeyframeRange, TrackFormat},
 };
 use crate::{
     media::{DynamicRange, PictureSize},
-    pipeline::encryption::{self, Sealed},
+    pipeline::{
+        encryption::{self, Sealed, SegmentPlace},
+        layout::{relative_folder_uri, relative_uri, transport_segment_file_name as segment_file_name},
+    },
     tools::{
         atomic_file,
         child::{self, ChildError},
     },
 };
 use clear::ClearMedia;
-use playlists::MuxedVariant;
+use playlists::{MuxedPlaylist, MuxedVariant};
 
-/// Folder of all MPEG-TS files, in the stream's folder.
-pub const TRANSPORT_STREAM_FOLDER: &str = "ts";
 const OUTPUT_NAME: &str = "The stream in MPEG-TS";
 /// The first frame is shown at 10 s, so that no time stamp or clock reference is below zero, whatever the delay between
 /// decoding and showing: this, and twice ffmpeg's `-muxdelay`.
@@ -33,11 +34,6 @@ const MUX_DELAY_SECONDS: &str = "0.7";
 /// Time for ffmpeg to copy a rendition: a start, and a rate that any disk reaches.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(600);
 const SLOWEST_BYTES_PER_SECOND: u64 = 1_000_000;
-
-/// File name of a segment.
-pub(super) fn segment_file_name(number: usize) -> String {
-    format!("segment_{number:05}.ts")
-}
 
 /// Whether a rendition can be offered in MPEG-TS: old devices know H.264 and AAC.
 fn is_offered(track: &FinishedTrack) -> bool {
@@ -67,6 +63,8 @@ impl OutputMaker<'_> {
             let detail = "No rendition is in H.264, which is all that MPEG-TS players know";
             return Err(PackageError::Remux { output: OUTPUT_NAME, detail: detail.to_owned() });
         }
+        let files = &self.plan.files;
+        let multivariant = files.transport_multivariant_playlist();
         let target_duration = self.plan.timing.target_duration_seconds();
         let media = self.clear_media()?;
         if let Some(sound) = sound {
@@ -77,16 +75,24 @@ impl OutputMaker<'_> {
             media.add(track)?;
             let written = self.write_rendition(track, sound, &media)?;
             media.remove(track)?;
-            let folder = format!("{TRANSPORT_STREAM_FOLDER}/{}", track.name);
-            let text = playlists::media_playlist(&written.segments, track.timescale, target_duration);
-            self.write_text(&format!("{folder}/{MEDIA_PLAYLIST}"), text)?;
-            let text =
-                playlists::i_frame_playlist(&written.segments, track.timescale, target_duration, written.tables_bytes);
-            self.write_text(&format!("{folder}/{I_FRAME_PLAYLIST}"), text)?;
-            variants.extend(muxed_variant(track, sound, &written, target_duration));
+            let path = files.transport_media_playlist(&track.name);
+            let folder = files.transport_segments_folder(&track.name);
+            let playlist = MuxedPlaylist {
+                folder_uri: &relative_folder_uri(&path, &folder),
+                segments: &written.segments,
+                timescale: track.timescale,
+                target_duration,
+            };
+            self.write_text(&path, playlists::media_playlist(&playlist))?;
+            let i_frame_path = files.transport_i_frame_playlist(&track.name);
+            let folder_uri = &relative_folder_uri(&i_frame_path, &folder);
+            let text = playlists::i_frame_playlist(&MuxedPlaylist { folder_uri, ..playlist }, written.tables_bytes);
+            self.write_text(&i_frame_path, text)?;
+            let uris = (relative_uri(&multivariant, &path), relative_uri(&multivariant, &i_frame_path));
+            variants.extend(muxed_variant(uris, (track, sound), &written, target_duration));
         }
         let text = playlists::multivariant_playlist(&variants, self.plan.timing.frame_rate);
-        self.write_text(&format!("{TRANSPORT_STREAM_FOLDER}/{MULTIVARIANT_PLAYLIST}"), text)
+        self.write_text(&multivariant, text)
     }
 
     fn write_rendition(
@@ -97,7 +103,7 @@ impl OutputMaker<'_> {
     ) -> Result<WrittenRendition, PackageError> {
         // What is clear does not even pass through the folder of an encrypted stream.
         let parent = match self.encryptor {
-            None => self.folder.join(TRANSPORT_STREAM_FOLDER),
+            None => self.folder.join(self.plan.files.transport_stream_folder()),
             Some(_) => self.work_folder.to_owned(),
         };
         let workplace = atomic_file::temporary_folder(&parent)
@@ -107,8 +113,11 @@ impl OutputMaker<'_> {
         let bytes = super::progressive::write(&tracks, media.folder(), &film, self.cancel)?;
         self.cut(track, sound.is_some(), &film, bytes)?;
 
+        // The same rendition in fMP4 has other vectors.
+        let rendition = format!("{}/{}", self.plan.files.transport_stream_folder(), track.name);
+        let playlist = self.plan.files.transport_media_playlist(&track.name);
         let mut written = WrittenRendition { segments: Vec::new(), tables_bytes: 0 };
-        for (number, planned) in track.segments.iter().enumerate() {
+        for (number, planned) in (0..).zip(&track.segments) {
             let name = segment_file_name(number);
             let finished = workplace.path().join(&name);
             let content = std::fs::read(&finished).map_err(|error| PackageError::unreadable(&finished, &error))?;
@@ -117,13 +126,14 @@ impl OutputMaker<'_> {
             if number == 0 {
                 written.tables_bytes = tables_bytes;
             }
-            let folder = format!("{TRANSPORT_STREAM_FOLDER}/{}", track.name);
+            let path = self.plan.files.transport_segment(&track.name, number);
             if self.encryptor.is_some() {
-                let Sealed { data, key } = encryption::seal(self.encryptor, &folder, number as u64, content)?;
+                let place = SegmentPlace { rendition: &rendition, playlist: &playlist, number };
+                let Sealed { data, key } = encryption::seal(self.encryptor, place, content)?;
                 entry = SegmentEntry { bytes: data.len() as u64, key, ..entry };
-                self.write_file(&format!("{folder}/{name}"), &data)?;
+                self.write_file(&path, &data)?;
             } else {
-                self.take_finished(&finished, &format!("{folder}/{name}"))?;
+                self.take_finished(&finished, &path)?;
             }
             written.segments.push(entry);
         }
@@ -144,7 +154,7 @@ impl OutputMaker<'_> {
         })?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.success() {
-            let surplus = film.with_file_name(segment_file_name(track.segments.len()));
+            let surplus = film.with_file_name(segment_file_name(track.segments.len() as u64));
             return if surplus.exists() { Err(wrong("more segments than planned")) } else { Ok(()) };
         }
         if said.contains("No space left on device") {
@@ -217,15 +227,16 @@ fn segment_entry(planned: &SegmentEntry, content: &[u8]) -> Result<(SegmentEntry
 }
 
 fn muxed_variant(
-    track: &FinishedTrack,
-    sound: Option<&FinishedTrack>,
+    (uri, i_frame_uri): (String, String),
+    (track, sound): (&FinishedTrack, Option<&FinishedTrack>),
     written: &WrittenRendition,
     target_duration: u64,
 ) -> Option<MuxedVariant> {
     let TrackFormat::Video { codecs, width, height } = &track.format else { return None };
     Some(MuxedVariant {
         video: VideoVariant {
-            name: track.name.clone(),
+            uri,
+            i_frame_uri,
             codecs: codecs.clone(),
             size: PictureSize { width: *width, height: *height },
             range: DynamicRange::Sdr,
