@@ -1,6 +1,7 @@
 //! What was asked for, and how far it has come.
 
 mod conversion;
+mod encryption;
 mod layout;
 mod operations;
 mod outputs;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use conversion::{Conversion, FileAudioCodec, FileFormat, FileVideoCodec, JobKind, StreamTreatment, VideoRate};
+pub use encryption::{Encryption, EncryptionError, KEYS_FOLDER, KeyRotation, Keys, key_uri};
 pub use layout::{LayoutKind, StreamLayout, WantedFolder, WhenTaken};
 pub use operations::{
     Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
@@ -375,6 +377,9 @@ pub struct Report {
     pub total_bytes: u64,
     /// Wall time of the job.
     pub wall_time: Duration,
+    /// The folder, or the file, of the keys that its segments are encrypted with, if they are not in the stream's folder.
+    #[serde(default, with = "crate::job::path_text::optional")]
+    pub keys: Option<PathBuf>,
     /// What the user should know although the job is done.
     pub warnings: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! What can be typed, and what it means.
 
 mod convert;
+mod encryption;
 mod layout;
 mod outputs;
 
@@ -9,6 +10,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use convert::ConvertArguments;
+pub use encryption::EncryptionArguments;
 pub use layout::LayoutArguments;
 pub use outputs::OutputArguments;
 
@@ -121,6 +123,9 @@ pub struct EncodeArguments {
     /// Join all files to one stream, in the shape of the first: size, frame rate, sound
     #[arg(long)]
     pub join: bool,
+    /// How the segments are encrypted.
+    #[command(flatten)]
+    pub encryption: EncryptionArguments,
     /// Where its files lie.
     #[command(flatten)]
     pub layout: LayoutArguments,
@@ -286,6 +291,9 @@ pub struct PreviewArguments {
     /// Only print the address of the player
     #[arg(long)]
     pub no_open: bool,
+    /// The key of an encrypted stream, or the folder with its keys: 1.key, 2.key …
+    #[arg(long, value_name = "FILE|DIR")]
+    pub key: Option<PathBuf>,
 }
 
 /// Judge a stream
@@ -295,6 +303,9 @@ pub struct CheckArguments {
     /// A folder with a stream in it, a playlist, or the URL of a playlist
     #[arg(value_name = "DIR|FILE|URL")]
     pub stream: PathBuf,
+    /// The key of an encrypted stream, or the folder with its keys (1.key, 2.key …) [default: from its key URIs]
+    #[arg(long, value_name = "FILE|DIR")]
+    pub key: Option<PathBuf>,
     /// As JSON; --help documents it
     #[arg(long)]
     pub json: bool,

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{CheckArguments, Context, Outcome, Verbosity, bad_usage, toolbox};
 use crate::{
-    pipeline::check::{CheckError, CheckOptions, Judgement, Level, Ruling, StreamPlace, Verdict, check},
-    tools::cancel::CancelToken,
+    pipeline::check::{CheckError, CheckOptions, Judgement, Level, Rule, Ruling, StreamPlace, Verdict, check},
+    tools::{cancel::CancelToken, content_key::KeyFiles},
 };
 
 /// What `--json` prints.
@@ -26,7 +26,7 @@ With --json, one object is printed:
             findings  the first 20 of these: place (a file) and message
 
 Exit codes: 0 no rule of level must is broken, 1 some is, or there is no stream, 2 bad usage, 3 ffprobe is missing, 130
-interrupted. Nothing outside of a stream's folder is read; from the web only what its playlists name.";
+interrupted. Nothing outside of a stream's folder is read; from the web only what its playlists name, such as keys.";
 
 pub(super) fn run(context: &Context, arguments: &CheckArguments, interrupt: &CancelToken) -> Outcome {
     let Some(place) = place(&arguments.stream) else {
@@ -39,7 +39,9 @@ pub(super) fn run(context: &Context, arguments: &CheckArguments, interrupt: &Can
         Ok(toolbox) => toolbox,
         Err(outcome) => return outcome,
     };
-    match check(&place, Some(&toolbox), CheckOptions::default(), interrupt) {
+    let keys = arguments.key.as_deref().map(KeyFiles::at);
+    let options = CheckOptions { keys: keys.as_ref(), ..CheckOptions::default() };
+    match check(&place, Some(&toolbox), options, interrupt) {
         Ok(verdict) => {
             tell(context, &verdict, arguments.json);
             if verdict.correct { Outcome::AllDone } else { Outcome::SomeFailed }
@@ -72,7 +74,10 @@ fn tell(context: &Context, verdict: &Verdict, json: bool) {
         return;
     }
     let shows_all = context.output.verbosity >= Verbosity::Verbose;
-    let rows = verdict.rules.iter().filter(|rule| shows_all || rule.result != Ruling::NotJudged);
+    let is_locked = verdict.broken(Level::Should).any(|rule| rule.rule == Rule::KeyAvailable);
+    // What could not be judged for want of a key is not passed over.
+    let shows_unjudged = shows_all || is_locked;
+    let rows = verdict.rules.iter().filter(|rule| shows_unjudged || rule.result != Ruling::NotJudged);
     let width = verdict.rules.iter().map(|rule| rule.rule.name().len()).max().unwrap_or(0);
     context.output.data(&format!("{:>4}  {:width$}  {:6}  {:10}  detail", "no.", "rule", "level", "result"));
     for rule in rows {
@@ -86,6 +91,7 @@ fn tell(context: &Context, verdict: &Verdict, json: bool) {
     let (must, should) = (broken(Level::Must), broken(Level::Should));
     let count = |number| crate::format::count(number, "rule", "rules");
     context.output.say(&match (must, should) {
+        (0, _) if is_locked => "Not judged whole: the media is encrypted, and its keys can't be had".to_owned(),
         (0, 0) => "Correct: every rule is kept".to_owned(),
         (0, should) => format!("Correct; {} of level SHOULD could be kept better", count(should)),
         (must, _) => format!("Not correct: {} of level MUST broken", count(must)),

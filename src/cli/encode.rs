@@ -50,6 +50,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         thumbnails: None,
         outputs: super::args::OutputArguments::default(),
         join: false,
+        encryption: super::args::EncryptionArguments::default(),
         layout: super::args::LayoutArguments::default(),
         jobs: None,
         surround: None,
@@ -95,7 +96,10 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     }
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
-    let outputs = arguments.outputs.resolve(&settings.outputs);
+    let mut outputs = arguments.outputs.resolve(&settings.outputs);
+    if let Some(encryption) = arguments.encryption.resolve().map_err(|reason| bad_usage(reason, ENCODE_HELP))? {
+        outputs.encryption = Some(encryption);
+    }
     let layout =
         arguments.layout.resolve(&settings.layout).map_err(|error| bad_usage(error.to_string(), error.hint()))?;
     let spec = |source| JobSpec {

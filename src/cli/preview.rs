@@ -1,7 +1,13 @@
 //! `reelpress preview`: a stream's folder is served on this machine until Ctrl-C.
 
 use super::{Context, Outcome, PreviewArguments, bad_usage, publish::network};
-use crate::{preview::PreviewServer, tools::cancel::CancelToken};
+use crate::{
+    preview::PreviewServer,
+    tools::{
+        cancel::CancelToken,
+        content_key::{KeyError, KeyFiles},
+    },
+};
 
 pub(super) fn run(context: &Context, arguments: &PreviewArguments, interrupt: &CancelToken) -> Outcome {
     let folder = match arguments.folder.canonicalize() {
@@ -21,7 +27,17 @@ pub(super) fn run(context: &Context, arguments: &PreviewArguments, interrupt: &C
             return Outcome::SomeFailed;
         }
     };
-    let url = server.url_for(&folder);
+    let keys = match &arguments.key {
+        Some(path) => match local_keys(path) {
+            Ok(keys) => Some(keys),
+            Err(error) => {
+                context.output.failure(None, &error.into_failure());
+                return Outcome::BadUsage;
+            }
+        },
+        None => None,
+    };
+    let url = server.url_for_encrypted(&folder, keys);
     context.output.data(&url);
     if !arguments.no_open
         && let Err(error) = open::that_detached(&url)
@@ -36,4 +52,10 @@ pub(super) fn run(context: &Context, arguments: &PreviewArguments, interrupt: &C
     });
     let _ = interrupted.recv();
     Outcome::AllDone
+}
+
+/// The keys that a user names, of which the first is there.
+fn local_keys(path: &std::path::Path) -> Result<KeyFiles, KeyError> {
+    let keys = KeyFiles::at(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+    keys.key(1).map(|_| keys)
 }

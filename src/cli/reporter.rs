@@ -120,6 +120,9 @@ fn tell(output: &Output, event: &Event, spec: Option<&JobSpec>) {
             for warning in &report.warnings {
                 output.say(&format!("reelpress: {}: {warning}", name.as_deref().unwrap_or_default()));
             }
+            if let Some(keys) = &report.keys {
+                output.say(&format!("reelpress: {}: keys: {}", name.as_deref().unwrap_or_default(), keys.display()));
+            }
             if let Some(address) = address(report) {
                 output.data(&address);
             }

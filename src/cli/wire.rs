@@ -32,7 +32,8 @@ Events of --json, one object a line on standard output. `event` tells which; eve
   files_finished  files [{path, bytes}]
   job_finished    folder, file (of “convert”), multivariant_playlist, urls, renditions [{name, codecs, width, height,
                   target_bps, average_bps, peak_bps, bytes, segments}], files [{path, bytes}], duration_seconds, total_bytes,
-                  wall_seconds, warnings
+                  wall_seconds, warnings, keys (folder, or file, of the keys of an encrypted stream, if they do not lie
+                  in its own folder)
   job_retry_planned  number (of the try that follows, from 1), not_before (RFC 3339), failure {kind, stage, headline,
                   hint, detail}: the cause may pass, the job begins again by itself
   job_failed      source, failure {kind, stage, headline, hint, detail}
@@ -146,6 +147,7 @@ pub(super) struct WireReport {
     total_bytes: u64,
     wall_seconds: f64,
     warnings: Vec<String>,
+    keys: Option<String>,
 }
 
 /// A rendition that was made.
@@ -293,6 +295,7 @@ impl WireReport {
             total_bytes: report.total_bytes,
             wall_seconds: report.wall_time.as_secs_f64(),
             warnings: report.warnings.clone(),
+            keys: report.keys.as_deref().map(text),
         }
     }
 }
@@ -370,6 +373,7 @@ mod tests {
             total_bytes: 0,
             wall_time: Duration::ZERO,
             warnings: Vec::new(),
+            keys: None,
         };
         let events = [
             Event::SourceProbed { id, source: Box::default() },

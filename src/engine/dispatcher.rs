@@ -17,7 +17,7 @@ use super::{
 use crate::{
     failure::{Failure, FailureKind},
     job::{JobId, JobSpec, JobState},
-    pipeline::{JobEnd, JobRequest, Notice},
+    pipeline::{JobEnd, JobRequest, Notice, encryption},
     tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
@@ -144,10 +144,12 @@ impl Dispatcher {
             Command::DownloadTools => self.services.download_tools(&self.snapshot.settings),
             Command::TestDestination { location } => self.services.test_destination(location),
             Command::Preview { id } => {
-                let stream = self.snapshot.job(id).and_then(|job| {
+                let job = self.snapshot.job(id);
+                let stream = job.and_then(|job| {
                     Some((job.plan.as_ref()?.folder.clone(), job.spec.layout.kind.multivariant_playlist()))
                 });
-                self.services.preview(id, stream);
+                let keys = job.and_then(|job| encryption::key_files(job.spec.outputs.encryption.as_ref(), id));
+                self.services.preview(id, stream, keys);
             }
             Command::Stop => {}
         }

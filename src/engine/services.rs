@@ -22,6 +22,7 @@ use crate::{
     settings::{AppFolders, Settings},
     tools::{
         cancel::CancelToken,
+        content_key::KeyFiles,
         disk,
         ffmpeg::{DownloadProgress, ToolError, Toolbox},
     },
@@ -175,7 +176,7 @@ impl Services {
     }
 
     /// Serves a folder once it holds this playlist.
-    pub(super) fn preview(&self, id: JobId, stream: Option<(PathBuf, &'static str)>) {
+    pub(super) fn preview(&self, id: JobId, stream: Option<(PathBuf, &'static str)>, keys: Option<KeyFiles>) {
         let (server, runtime) = (Arc::clone(&self.preview), self.runtime_handle());
         self.in_background(move |report| {
             let url = stream
@@ -199,7 +200,7 @@ impl Services {
                             .with_detail(error.to_string())
                         })?);
                     }
-                    Ok(server.as_ref().map(|server| server.url_for(&folder)).unwrap_or_default())
+                    Ok(server.as_ref().map(|server| server.url_for_encrypted(&folder, keys)).unwrap_or_default())
                 });
             report(WorkerReport::Event(Box::new(match url {
                 Ok(url) => Event::PreviewReady { id, url },

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Encryption;
+
 /// What a job makes beside HLS with fMP4 segments; all of it comes from the one encode.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -18,6 +20,8 @@ pub struct Outputs {
     pub report: bool,
     /// How thumbnails are written.
     pub thumbnails: ThumbnailStyle,
+    /// How segments are encrypted, if they are.
+    pub encryption: Option<Encryption>,
 }
 
 /// How thumbnails are written; when they are taken is [`ThumbnailTimes`](super::ThumbnailTimes).

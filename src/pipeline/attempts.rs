@@ -8,6 +8,7 @@ use super::{
         self, Damage, EncodeError, EncodeSession,
         subtitles::{ReadSubtitles, read_subtitles},
     },
+    encryption::Encryptor,
     package::{
         FinishedSegments, FinishedStream, OutputMaker, PackageError, Packager, ReportedJob, Room, images::ImageMaker,
     },
@@ -123,7 +124,12 @@ impl<'a> Making<'a> {
         let (request, plan) = (self.request, course.plan);
         let failed = |error: PackageError| Stop::Failed(error.into_failure().at(Stage::Package));
         let work_folder = unfinished.work_folder();
-        let mut packager = Packager::new(plan, self.folder.path(), reporter, request.cancel.clone());
+        let job = (&request.spec, request.id);
+        let encryptor = Encryptor::begin(job, self.folder.path(), &plan.timing, reporter)
+            .map_err(|error| Stop::Failed(error.into_failure().at(Stage::Package)))?;
+        let encryptor = encryptor.as_ref();
+        let packager = Packager::new(plan, self.folder.path(), reporter, request.cancel.clone());
+        let mut packager = packager.encrypted_by(encryptor);
         reporter.package_through(packager.progress());
         if let Some(finished) = &course.finished {
             packager.go_on_with(finished, unfinished.is_encoded()).map_err(failed)?;
@@ -136,7 +142,7 @@ impl<'a> Making<'a> {
             weigh_damage(&damage, &request.spec).map_err(Stop::Failed)?
         };
         reporter.finished(Stage::Encode);
-        let (stream, warnings) = self.package(plan, packager, &work_folder, reporter).map_err(failed)?;
+        let (stream, warnings) = self.package((plan, encryptor), packager, &work_folder, reporter).map_err(failed)?;
         Ok((stream, damage.into_iter().chain(warnings).collect()))
     }
 
@@ -164,7 +170,7 @@ impl<'a> Making<'a> {
 
     fn package<'p>(
         &self,
-        plan: &'p EncodePlan,
+        (plan, encryptor): (&'p EncodePlan, Option<&'p Encryptor<'_>>),
         mut packager: Packager<'p>,
         work_folder: &Path,
         reporter: &'p Reporter<'_>,
@@ -195,6 +201,7 @@ impl<'a> Making<'a> {
             folder,
             work_folder,
             toolbox: &request.toolbox,
+            encryptor,
             cancel: &request.cancel,
             listener: reporter,
         };

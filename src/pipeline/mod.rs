@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod encode;
+pub mod encryption;
 pub mod hardware;
 pub mod intake;
 pub mod layout;
@@ -45,7 +46,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{FileReport, JobId, JobKind, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream},
     media::SourceMedia,
-    tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
+    tools::{cancel::CancelToken, content_key::KeyFiles, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
 /// What a running job tells.
@@ -132,6 +133,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let started = Instant::now();
     let spec = &request.spec;
     let identity = SourceIdentity::of(&spec.source);
+    encryption::check(spec).map_err(|failure| failure.at(Stage::Probe))?;
 
     let (source, join) = prepare::read_sources(request).map_err(|failure| failure.at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
@@ -177,6 +179,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     };
     reporter.finished(Stage::Package);
     let mut report = report(&folder, plan, stream, reporter.finished_files());
+    report.keys = encryption::key_files(spec.outputs.encryption.as_ref(), request.id).map(KeyFiles::into_path);
     report.warnings = plan.warnings.iter().cloned().chain(warnings).collect();
     report.wall_time = started.elapsed();
     let Some(running) = &publisher else {
@@ -242,5 +245,6 @@ fn report(folder: &StreamFolder, plan: &EncodePlan, stream: FinishedStream, file
         duration: stream.duration,
         wall_time: Duration::ZERO,
         warnings: Vec::new(),
+        keys: None,
     }
 }

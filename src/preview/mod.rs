@@ -3,6 +3,7 @@
 //! The server listens on loopback alone, and each folder lies under a path that can't be guessed, so that neither other
 //! machines nor web pages that the user visits can read it.
 
+mod keys;
 mod routes;
 mod stream;
 
@@ -15,7 +16,10 @@ use std::{
 
 use tokio::{net::TcpListener, runtime::Handle, sync::oneshot};
 
-use crate::failure::{Failure, FailureKind};
+use crate::{
+    failure::{Failure, FailureKind},
+    tools::content_key::KeyFiles,
+};
 
 /// Why there is no preview.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +50,14 @@ pub struct PreviewServer {
 /// The folders that are served, by the secret part of their URLs.
 #[derive(Debug, Clone, Default)]
 struct Folders {
-    by_token: Arc<RwLock<HashMap<String, PathBuf>>>,
+    by_token: Arc<RwLock<HashMap<String, ServedFolder>>>,
+}
+
+/// A folder and the keys of the stream in it, if they lie elsewhere on this computer.
+#[derive(Debug, Clone)]
+struct ServedFolder {
+    folder: PathBuf,
+    keys: Option<KeyFiles>,
 }
 
 impl PreviewServer {
@@ -77,22 +88,28 @@ impl PreviewServer {
     /// URL of a page that plays the stream in this folder; the same folder has the same URL until the server ends.
     /// The folder need not have a stream yet: the page waits for it.
     pub fn url_for(&self, folder: &Path) -> String {
-        format!("http://{}/{}/", self.address, self.folders.token_of(folder))
+        self.url_for_encrypted(folder, None)
+    }
+
+    /// The same for a stream whose segments are encrypted. The keys are handed to the player page of this computer.
+    pub fn url_for_encrypted(&self, folder: &Path, keys: Option<KeyFiles>) -> String {
+        format!("http://{}/{}/", self.address, self.folders.token_of(folder, keys))
     }
 }
 
 impl Folders {
-    fn token_of(&self, folder: &Path) -> String {
+    fn token_of(&self, folder: &Path, keys: Option<KeyFiles>) -> String {
         let mut by_token = self.by_token.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some((token, _)) = by_token.iter().find(|(_, known)| *known == folder) {
+        if let Some((token, known)) = by_token.iter_mut().find(|(_, known)| known.folder == folder) {
+            known.keys = keys.or(known.keys.take());
             return token.clone();
         }
         let token = unguessable();
-        by_token.insert(token.clone(), folder.to_owned());
+        by_token.insert(token.clone(), ServedFolder { folder: folder.to_owned(), keys });
         token
     }
 
-    fn folder_of(&self, token: &str) -> Option<PathBuf> {
+    fn folder_of(&self, token: &str) -> Option<ServedFolder> {
         self.by_token.read().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
     }
 }

@@ -15,7 +15,8 @@ use percent_encoding::percent_decode_str;
 use tower_http::services::ServeDir;
 
 use super::{
-    Folders,
+    Folders, ServedFolder,
+    keys::{KEYS_PATH, key_number, with_local_keys},
     stream::{Choice, StreamDescription, chosen},
     unguessable,
 };
@@ -33,6 +34,7 @@ pub(super) fn router(folders: Folders, port: u16) -> Router {
         .route("/{token}/stream.json", get(describe))
         .route("/{token}/only/{name}", get(only))
         .route("/{token}/files/{*path}", get(file))
+        .route("/{token}/keys/{name}", get(key))
         .with_state(folders)
         .layer(middleware::from_fn(add_headers))
         .layer(middleware::from_fn(move |request, next| check_host(port, request, next)))
@@ -52,6 +54,8 @@ async fn check_host(port: u16, request: Request, next: Next) -> Response {
 
 /// Lets players on other pages read the stream, when they were given its URL, as from a bucket.
 async fn add_headers(request: Request, next: Next) -> Response {
+    // Keys are for the player page alone.
+    let is_key = request.uri().path().split('/').nth(2) == Some(KEYS_PATH);
     let mut response = if request.method() == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
     } else {
@@ -60,11 +64,16 @@ async fn add_headers(request: Request, next: Next) -> Response {
     let mut set = |name: HeaderName, value: &'static str| {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     };
-    set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-    set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD");
-    set(header::ACCESS_CONTROL_ALLOW_HEADERS, "Range");
-    set(header::ACCESS_CONTROL_EXPOSE_HEADERS, "Content-Length, Content-Range, Accept-Ranges");
-    set(CROSS_ORIGIN_POLICY, "cross-origin");
+    if is_key {
+        set(CROSS_ORIGIN_POLICY, "same-origin");
+        set(header::CACHE_CONTROL, "no-store");
+    } else {
+        set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+        set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD");
+        set(header::ACCESS_CONTROL_ALLOW_HEADERS, "Range");
+        set(header::ACCESS_CONTROL_EXPOSE_HEADERS, "Content-Length, Content-Range, Accept-Ranges");
+        set(CROSS_ORIGIN_POLICY, "cross-origin");
+    }
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::REFERRER_POLICY, "no-referrer");
     set(header::CACHE_CONTROL, "no-cache");
@@ -88,8 +97,9 @@ async fn page(State(folders): State<Folders>, UrlPath(token): UrlPath<String>) -
 }
 
 async fn describe(State(folders): State<Folders>, UrlPath(token): UrlPath<String>) -> Response {
-    let Some(folder) = folders.folder_of(&token) else { return not_found() };
-    let described = tokio::task::spawn_blocking(move || serde_json::to_vec(&StreamDescription::of(&folder))).await;
+    let Some(ServedFolder { folder, keys }) = folders.folder_of(&token) else { return not_found() };
+    let describe = move || serde_json::to_vec(&StreamDescription::of(&folder, keys.is_some()));
+    let described = tokio::task::spawn_blocking(describe).await;
     match described {
         Ok(Ok(text)) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
         _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -100,7 +110,9 @@ async fn describe(State(folders): State<Folders>, UrlPath(token): UrlPath<String
 /// track of sound, `only/all-1.m3u8` all variants with it.
 async fn only(State(folders): State<Folders>, UrlPath((token, name)): UrlPath<(String, String)>) -> Response {
     let choice = name.strip_suffix(".m3u8").and_then(choice);
-    let (Some(folder), Some(choice)) = (folders.folder_of(&token), choice) else { return not_found() };
+    let (Some(ServedFolder { folder, .. }), Some(choice)) = (folders.folder_of(&token), choice) else {
+        return not_found();
+    };
     match tokio::task::spawn_blocking(move || chosen(&folder, choice, "../files/")).await {
         Ok(Some(text)) => ([(header::CONTENT_TYPE, PLAYLIST_TYPE)], text).into_response(),
         Ok(None) => not_found(),
@@ -120,7 +132,7 @@ async fn file(
     UrlPath((token, _)): UrlPath<(String, String)>,
     mut request: Request,
 ) -> Response {
-    let Some(folder) = folders.folder_of(&token) else { return not_found() };
+    let Some(ServedFolder { folder, keys }) = folders.folder_of(&token) else { return not_found() };
     // The path as it was sent: what follows decodes it once and in one place.
     let prefix = format!("/{token}/files");
     let Some(sent) = request.uri().path().strip_prefix(&prefix).map(str::to_owned) else { return not_found() };
@@ -131,6 +143,12 @@ async fn file(
     let kind = FileKind::of(&path);
     if matches!(kind, FileKind::Playlist | FileKind::Manifest) {
         ask_for_the_whole(request.headers_mut());
+    }
+    if kind == FileKind::Playlist && keys.is_some() {
+        let Ok(text) = tokio::fs::read_to_string(folder.join(path.trim_start_matches('/'))).await else {
+            return not_found();
+        };
+        return ([(header::CONTENT_TYPE, PLAYLIST_TYPE)], with_local_keys(&text, &token)).into_response();
     }
     let Ok(uri) = sent.parse::<Uri>() else { return not_found() };
     *request.uri_mut() = uri;
@@ -147,6 +165,19 @@ async fn file(
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     }
     response
+}
+
+async fn key(State(folders): State<Folders>, UrlPath((token, name)): UrlPath<(String, String)>) -> Response {
+    let keys = folders.folder_of(&token).and_then(|served| served.keys);
+    let (Some(keys), Some(number)) = (keys, key_number(&name)) else { return not_found() };
+    match tokio::task::spawn_blocking(move || keys.key(number)).await {
+        Ok(Ok(key)) => ([(header::CONTENT_TYPE, "application/octet-stream")], key.bytes().to_vec()).into_response(),
+        Ok(Err(error)) => {
+            tracing::warn!("the preview can't serve a key: {error}");
+            not_found()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 /// A playlist can change twice within the second that is the grain of its modification time, so that a player which

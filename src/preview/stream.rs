@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use m3u8_rs::{AlternativeMediaType, MasterPlaylist, Playlist, VariantStream};
+use m3u8_rs::{AlternativeMediaType, Key, KeyMethod, MasterPlaylist, MediaPlaylist, Playlist, VariantStream};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use walkdir::WalkDir;
@@ -18,6 +18,10 @@ pub(super) struct StreamDescription {
     pub(super) poster: Option<String>,
     /// True until the playlists say that they are complete.
     pub(super) growing: bool,
+    /// True when its segments are encrypted: then a script plays them better than most browsers do.
+    pub(super) encrypted: bool,
+    /// True when they are, and their keys are not known here.
+    pub(super) locked: bool,
     /// What the multivariant playlist offers, in its order.
     pub(super) variants: Vec<Variant>,
     /// The tracks of sound to choose from, each once.
@@ -72,20 +76,36 @@ struct Found {
 
 impl StreamDescription {
     /// Looks into the folder. What can't be read is as if it were not there: the page asks again.
-    pub(super) fn of(folder: &Path) -> Self {
+    pub(super) fn of(folder: &Path, has_keys: bool) -> Self {
         let title = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
         let poster = ["images/poster.jpg", "thumbnails/poster.jpg", "poster.jpg", "poster.webp", "poster.png"]
             .into_iter()
             .find(|name| folder.join(name).is_file());
         let poster = poster.map(str::to_owned);
-        let mut description =
-            Self { title, playlist: None, poster, growing: true, variants: Vec::new(), sounds: Vec::new() };
+        let mut description = Self {
+            title,
+            playlist: None,
+            poster,
+            growing: true,
+            encrypted: false,
+            locked: false,
+            variants: Vec::new(),
+            sounds: Vec::new(),
+        };
         if let Some(found) = find_playlist(folder) {
             description.playlist = Some(escape(&found.path));
             match &found.playlist {
-                Playlist::MediaPlaylist(media) => description.growing = !media.end_list,
+                Playlist::MediaPlaylist(media) => {
+                    description.growing = !media.end_list;
+                    description.encrypted = keys(media).next().is_some();
+                    description.locked = !has_keys && names_keys_elsewhere(media);
+                }
                 Playlist::MasterPlaylist(multivariant) => {
-                    description.growing = is_growing(folder, &found.path, multivariant);
+                    let first = first_variant(folder, &found.path, multivariant);
+                    let is_here = playable(multivariant).any(|variant| is_relative(&variant.uri));
+                    description.growing = first.as_ref().map_or(is_here, |media| !media.end_list);
+                    description.encrypted = first.as_ref().is_some_and(|media| keys(media).next().is_some());
+                    description.locked = !has_keys && first.as_ref().is_some_and(names_keys_elsewhere);
                     description.variants = playable(multivariant).map(Variant::of).collect();
                     description.sounds = sounds(multivariant);
                 }
@@ -181,17 +201,27 @@ fn find_playlist(folder: &Path) -> Option<Found> {
     media
 }
 
-fn is_growing(folder: &Path, path: &str, multivariant: &MasterPlaylist) -> bool {
+/// The media playlist of the first variant.
+fn first_variant(folder: &Path, path: &str, multivariant: &MasterPlaylist) -> Option<MediaPlaylist> {
     let parent = Path::new(path).parent().unwrap_or(Path::new(""));
-    let first = playable(multivariant).find(|variant| is_relative(&variant.uri));
-    let Some(first) = first else { return false };
+    let first = playable(multivariant).find(|variant| is_relative(&variant.uri))?;
     let name = percent_decode_str(&first.uri).decode_utf8_lossy().into_owned();
     // What names a file outside of the folder is not looked at.
-    let Some(file) = inside(folder, &folder.join(parent).join(name)) else { return true };
+    let file = inside(folder, &folder.join(parent).join(name))?;
     match read_playlist(&file) {
-        Some(Playlist::MediaPlaylist(media)) => !media.end_list,
-        _ => true,
+        Some(Playlist::MediaPlaylist(media)) => Some(media),
+        _ => None,
     }
+}
+
+/// The keys that segments are encrypted with.
+fn keys(media: &MediaPlaylist) -> impl Iterator<Item = &Key> {
+    media.segments.iter().filter_map(|segment| segment.key.as_ref()).filter(|key| key.method != KeyMethod::None)
+}
+
+/// Whether keys do not lie beside the segments.
+fn names_keys_elsewhere(media: &MediaPlaylist) -> bool {
+    keys(media).any(|key| key.uri.as_deref().is_none_or(|uri| !is_relative(uri)))
 }
 
 /// The regular file that a path leads to, if it lies in the folder.
@@ -245,7 +275,7 @@ mod tests {
     #[test]
     fn the_multivariant_playlist_is_found_and_described() {
         let folder = folder("main one.m3u8");
-        let description = StreamDescription::of(folder.path());
+        let description = StreamDescription::of(folder.path(), false);
         assert_eq!(description.playlist.as_deref(), Some("main%20one.m3u8"));
         assert!(description.growing);
         let heights: Vec<_> = description.variants.iter().map(|variant| variant.height).collect();
@@ -253,7 +283,7 @@ mod tests {
         let playlist = folder.path().join("720 p/media.m3u8");
         let ended = std::fs::read_to_string(&playlist).unwrap() + "#EXT-X-ENDLIST\n";
         std::fs::write(playlist, ended).unwrap();
-        assert!(!StreamDescription::of(folder.path()).growing);
+        assert!(!StreamDescription::of(folder.path(), false).growing);
     }
 
     #[test]
@@ -270,7 +300,7 @@ mod tests {
     #[test]
     fn one_track_of_sound_is_the_only_one_in_every_variant() {
         let folder = folder("main.m3u8");
-        let names: Vec<_> = StreamDescription::of(folder.path())
+        let names: Vec<_> = StreamDescription::of(folder.path(), false)
             .sounds
             .into_iter()
             .map(|sound| (sound.name, sound.is_default))
@@ -289,7 +319,7 @@ mod tests {
     #[test]
     fn a_folder_without_a_stream_is_described_as_such() {
         let folder = tempfile::tempdir().unwrap();
-        let description = StreamDescription::of(folder.path());
+        let description = StreamDescription::of(folder.path(), false);
         assert!(description.playlist.is_none() && description.growing && description.variants.is_empty());
     }
 }

@@ -3,6 +3,7 @@
 pub mod atomic_file;
 pub mod cancel;
 pub mod child;
+pub mod content_key;
 pub mod disk;
 pub mod ffmpeg;
 pub mod memory;

@@ -8,6 +8,7 @@ mod check;
 mod convert;
 mod encode_makes_a_stream;
 mod encoders;
+mod encryption;
 mod layouts;
 mod limits;
 mod operations;

@@ -5,12 +5,14 @@
 //! ffprobe.
 
 mod files;
+mod keys;
 mod measure;
 mod playlist;
 mod reading;
 mod rule;
 mod rules;
 mod stream;
+mod unlock;
 mod verdict;
 
 use std::path::{Path, PathBuf};
@@ -20,9 +22,10 @@ pub use verdict::{Finding, Judgement, Ruling, Verdict};
 
 use crate::{
     failure::{Failure, FailureKind},
-    tools::{cancel::CancelToken, ffmpeg::Toolbox},
+    tools::{cancel::CancelToken, content_key::KeyFiles, ffmpeg::Toolbox},
 };
 use files::{Address, Files, Folder, Web};
+use keys::KeyRing;
 use measure::facts::Prober;
 use reading::{Reader, find_entry};
 use verdict::Ledger;
@@ -45,11 +48,13 @@ pub enum StreamPlace {
 
 /// How a stream is looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CheckOptions {
+pub struct CheckOptions<'a> {
     /// The highest number of frames that the source gives at the stream's frame rate, where that is known exactly.
     pub source_frames: Option<u64>,
     /// What the parameter sets of fMP4 say is not asked of ffprobe: its boxes are believed.
     pub boxes_alone: bool,
+    /// Keys of encrypted segments, numbered by the order in which a playlist names them; without them they are fetched.
+    pub keys: Option<&'a KeyFiles>,
 }
 
 /// Why a stream could not be judged at all.
@@ -104,13 +109,15 @@ impl CheckError {
 pub fn check(
     place: &StreamPlace,
     toolbox: Option<&Toolbox>,
-    options: CheckOptions,
+    options: CheckOptions<'_>,
     cancel: &CancelToken,
 ) -> Result<Verdict, CheckError> {
     let (files, entry, name) = open(place)?;
     let mut ledger = Ledger::default();
     let prober = toolbox.map(|toolbox| Prober { toolbox, cancel });
-    let reader = Reader { files: &*files, prober, boxes_alone: options.boxes_alone, cancel, ledger: &mut ledger };
+    let keys = KeyRing::new(&*files, options.keys);
+    let boxes_alone = options.boxes_alone;
+    let reader = Reader { files: &*files, prober, boxes_alone, keys, cancel, ledger: &mut ledger };
     let stream = reader.read(entry)?;
     rules::judge(&stream, &*files, options, &mut ledger);
     if cancel.is_cancelled() {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use m3u8_rs::{MasterPlaylist, MediaPlaylistType, Playlist};
 
 use super::files::ByteRange;
+use crate::tools::content_key::InitialisationVector;
 
 /// The lines of a playlist. The text is held once, since a film of ten hours has a hundred thousand of them.
 #[derive(Debug, Clone)]
@@ -28,6 +29,23 @@ impl Lines {
         let tags = self.all().filter_map(|line| line.strip_prefix('#'));
         let tags = tags.map(|tag| tag.split_once(':').unwrap_or((tag, "")));
         tags.filter(move |(tag, _)| *tag == name).map(|(_, value)| value)
+    }
+
+    /// For each EXT-X-MAP whether EXT-X-KEY stands before it in the lines of the same segment: only then that key applies to
+    /// the init segment (rfc8216bis 4.4.4.4).
+    fn keys_before_maps(&self) -> Vec<bool> {
+        let mut has_key = false;
+        let mut found = Vec::new();
+        for line in self.all() {
+            if line.starts_with("#EXT-X-KEY:") {
+                has_key = true;
+            } else if line.starts_with("#EXT-X-MAP:") {
+                found.push(has_key);
+            } else if !line.starts_with('#') {
+                has_key = false;
+            }
+        }
+        found
     }
 
     /// How often a tag is there.
@@ -60,7 +78,7 @@ pub(super) struct MediaText {
     pub(super) entries: Vec<Entry>,
     /// Init segments in the order in which they apply.
     pub(super) maps: Vec<MapText>,
-    /// Values of METHOD and URI of each EXT-X-KEY.
+    /// The EXT-X-KEY tags in the order in which they apply.
     pub(super) keys: Vec<KeyText>,
 }
 
@@ -74,8 +92,10 @@ pub(super) struct Entry {
     pub(super) discontinuity: bool,
     /// Index of the init segment that applies.
     pub(super) map: Option<usize>,
-    /// Whether the segment is encrypted.
-    pub(super) is_encrypted: bool,
+    /// Index of the key that applies, when the segment is encrypted.
+    pub(super) key: Option<usize>,
+    /// Media Sequence Number.
+    pub(super) sequence: u64,
 }
 
 /// EXT-X-MAP.
@@ -83,16 +103,47 @@ pub(super) struct Entry {
 pub(super) struct MapText {
     pub(super) uri: String,
     pub(super) byte_range: Option<ByteRange>,
+    /// Index of the key that applies, when the init segment is encrypted.
+    pub(super) key: Option<usize>,
 }
+
+/// METHOD of segments that are encrypted as a whole.
+pub(super) const AES_128: &str = "AES-128";
 
 /// EXT-X-KEY.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeyText {
     pub(super) method: String,
     pub(super) uri: Option<String>,
+    pub(super) iv: Option<String>,
+    /// KEYFORMAT.
+    pub(super) format: Option<String>,
+    /// How many different URIs of keys the playlist has named so far, with this one.
+    pub(super) number: u64,
+}
+
+impl KeyText {
+    /// The initialisation vector of a segment: IV, else its Media Sequence Number (rfc8216bis 5.2); `None` when IV is none.
+    pub(super) fn vector(&self, sequence: u64) -> Option<InitialisationVector> {
+        let Some(iv) = &self.iv else { return Some(u128::from(sequence).to_be_bytes()) };
+        let digits = iv.strip_prefix("0x").or_else(|| iv.strip_prefix("0X"))?;
+        let is_plain = digits.len() <= 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        u128::from_str_radix(digits, 16).ok().filter(|_| is_plain).map(u128::to_be_bytes)
+    }
 }
 
 impl MediaText {
+    /// Takes an EXT-X-KEY; gives its index when it encrypts something.
+    fn take_key(&mut self, key: m3u8_rs::Key) -> Option<usize> {
+        let known = self.keys.iter().find(|known| known.uri == key.uri).map(|known| known.number);
+        let highest = self.keys.iter().map(|known| known.number).max().unwrap_or(0);
+        let is_none = key.method == m3u8_rs::KeyMethod::None;
+        let number = known.unwrap_or(if is_none { highest } else { highest + 1 });
+        let method = key.method.to_string();
+        self.keys.push(KeyText { method, uri: key.uri, iv: key.iv, format: key.keyformat, number });
+        (!is_none).then_some(self.keys.len() - 1)
+    }
+
     /// Sum of EXTINF in seconds.
     pub(super) fn seconds(&self) -> f64 {
         self.entries.iter().map(|entry| entry.seconds).sum()
@@ -146,17 +197,20 @@ fn media_text(media: m3u8_rs::MediaPlaylist, lines: Lines) -> Result<MediaText, 
         keys: Vec::new(),
         lines,
     };
-    let mut is_encrypted = false;
+    let keys_before_maps = text.lines.keys_before_maps();
+    let mut key = None;
     let mut last: Option<(String, u64)> = None;
-    for (segment, seconds) in media.segments.into_iter().zip(seconds) {
+    for (index, (segment, seconds)) in media.segments.into_iter().zip(seconds).enumerate() {
+        let key_before = key;
+        if let Some(found) = segment.key.or_else(|| unread_key(&segment.unknown_tags)) {
+            key = text.take_key(found);
+        }
         if let Some(map) = segment.map {
             let byte_range =
                 map.byte_range.map(|range| ByteRange { offset: range.offset.unwrap_or(0), length: range.length });
-            text.maps.push(MapText { uri: map.uri, byte_range });
-        }
-        if let Some(key) = segment.key {
-            is_encrypted = key.method != m3u8_rs::KeyMethod::None;
-            text.keys.push(KeyText { method: key.method.to_string(), uri: key.uri });
+            let has_key = keys_before_maps.get(text.maps.len()).copied().unwrap_or(false);
+            let key = if has_key { key } else { key_before };
+            text.maps.push(MapText { uri: map.uri, byte_range, key });
         }
         let byte_range = segment.byte_range.map(|range| {
             // Without an offset it follows the range before (rfc8216bis 4.4.4.2).
@@ -170,10 +224,22 @@ fn media_text(media: m3u8_rs::MediaPlaylist, lines: Lines) -> Result<MediaText, 
             byte_range,
             discontinuity: segment.discontinuity,
             map: text.maps.len().checked_sub(1),
-            is_encrypted,
+            key,
+            sequence: media.media_sequence + index as u64,
         });
     }
     Ok(text)
+}
+
+/// An EXT-X-KEY that the crate takes for an unknown tag: METHOD=NONE without an IV, and what has no METHOD.
+fn unread_key(unknown: &[m3u8_rs::ExtTag]) -> Option<m3u8_rs::Key> {
+    let attributes = unknown.iter().rev().find(|tag| tag.tag == "X-KEY")?.rest.clone().unwrap_or_default();
+    let method = match attributes.trim().strip_prefix("METHOD=NONE") {
+        Some("") => return Some(m3u8_rs::Key::default()),
+        Some(_) => m3u8_rs::KeyMethod::None,
+        None => m3u8_rs::KeyMethod::Other(String::new()),
+    };
+    Some(m3u8_rs::Key { method, uri: Some(attributes), ..m3u8_rs::Key::default() })
 }
 
 /// The length in an EXTINF: the part before the comma.
@@ -202,9 +268,24 @@ mod tests {
         assert!((media.seconds() - 14.006_000_1).abs() < 1e-9);
         assert_eq!(media.entries[1].byte_range, Some(ByteRange { offset: 110, length: 50 }));
         assert!(media.entries.iter().all(|entry| entry.map == Some(0)));
-        let encrypted: Vec<bool> = media.entries.iter().map(|entry| entry.is_encrypted).collect();
-        assert_eq!(encrypted, [false, false, true, true]);
+        let keys: Vec<Option<usize>> = media.entries.iter().map(|entry| entry.key).collect();
+        assert_eq!(keys, [None, None, Some(0), Some(0)]);
         assert!(media.entries[2].discontinuity && !media.entries[3].discontinuity);
+    }
+
+    #[test]
+    fn keys_apply_to_what_follows_them() {
+        let text = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-MAP:URI=\"i\"\n\
+            #EXT-X-KEY:METHOD=AES-128,URI=\"k1\",IV=0x0A\n#EXTINF:6,\na\n#EXT-X-KEY:METHOD=AES-128,URI=\"k1\"\n\
+            #EXT-X-MAP:URI=\"j\"\n#EXTINF:6,\nb\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:6,\nc\n\
+            #EXT-X-KEY:METHOD=AES-128,URI=\"k2\"\n#EXTINF:6,\nd\n#EXT-X-MAP:URI=\"l\"\n#EXTINF:6,\ne\n";
+        let media = media(text).unwrap();
+        let keys: Vec<Option<usize>> = media.entries.iter().map(|entry| entry.key).collect();
+        assert_eq!(keys, [Some(0), Some(1), None, Some(3), Some(3)]);
+        assert_eq!(media.maps.iter().map(|map| map.key).collect::<Vec<_>>(), [None, Some(1), Some(3)]);
+        assert_eq!((media.keys[0].number, media.keys[1].number, media.keys[3].number), (1, 1, 2));
+        assert_eq!(media.keys[0].vector(0), Some([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10]));
+        assert_eq!(media.keys[1].vector(media.entries[1].sequence), Some(8_u128.to_be_bytes()));
     }
 
     #[test]

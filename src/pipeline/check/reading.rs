@@ -8,10 +8,8 @@ use std::{
 
 use super::{
     CheckError,
-    files::{
-        Address, ByteRange, Files, Headers, LARGEST_PLAYLIST_BYTES, LARGEST_SEGMENT_BYTES, LARGEST_SMALL_FILE_BYTES,
-        Opened, is_absolute,
-    },
+    files::{Address, ByteRange, Files, Headers, LARGEST_PLAYLIST_BYTES, LARGEST_SEGMENT_BYTES, Opened, is_absolute},
+    keys::KeyRing,
     measure::{
         Kind, Unmeasurable, captions,
         facts::{Container, Prober},
@@ -43,6 +41,7 @@ pub(super) struct Reader<'a> {
     pub(super) prober: Option<Prober<'a>>,
     /// Whether ffprobe is left out where boxes tell as much.
     pub(super) boxes_alone: bool,
+    pub(super) keys: KeyRing<'a>,
     pub(super) cancel: &'a CancelToken,
     pub(super) ledger: &'a mut Ledger,
 }
@@ -173,17 +172,14 @@ impl Reader<'_> {
                 rendition.inits.push(None);
                 continue;
             };
-            let read = self
-                .files
-                .open(&address, map.byte_range, LARGEST_SMALL_FILE_BYTES)
-                .map_err(|error| Unmeasurable(error.to_string()))
-                .and_then(|mut opened| {
-                    let headers = opened.headers.take();
-                    if rendition.media.i_frames_only && holds_transport_tables(&mut opened)? {
-                        return Ok((None, headers));
-                    }
-                    Ok((Some(init::read(&mut *opened.content, opened.bytes)?), headers))
-                });
+            let read = self.open_map(rendition, &map, &address).and_then(|opened| {
+                let Some(mut opened) = opened else { return Ok((None, None)) };
+                let headers = opened.headers.take();
+                if rendition.media.i_frames_only && holds_transport_tables(&mut opened)? {
+                    return Ok((None, headers));
+                }
+                Ok((Some(init::read(&mut *opened.content, opened.bytes)?), headers))
+            });
             match read {
                 Ok((init, headers)) => {
                     self.judge_headers(&address, headers.as_ref());
@@ -216,11 +212,11 @@ impl Reader<'_> {
         self.judge_headers(&address, opened.headers.take().as_ref());
         let mut segment =
             Segment { address, range: entry.byte_range, bytes: opened.bytes, spans: Vec::new(), captions: None };
-        if entry.is_encrypted {
+        let Some(mut opened) = self.unlock(rendition, &entry, opened) else {
             // Without the key only its size can be measured.
             self.ledger.kept(Rule::SegmentPresent);
             return Some(segment);
-        }
+        };
         let init = entry.map.and_then(|map| rendition.inits.get(map)?.as_ref());
         let measured = match (entry.map, init) {
             (Some(_), None) => return None,
@@ -300,19 +296,20 @@ impl Reader<'_> {
     fn ask_ffprobe(&mut self, rendition: &mut Rendition, segment: &Segment, entry: &playlist::Entry) {
         let map = entry.map.and_then(|map| rendition.media.maps.get(map));
         let (Some(prober), Some(map)) = (self.prober.filter(|_| !self.boxes_alone), map) else { return };
-        let Some((_, format)) = rendition.formats.iter_mut().find(|(kind, _)| *kind == Kind::Picture) else { return };
-        let Ok(init) = self.files.resolve(&rendition.address, &map.uri) else { return };
-        let range = ByteRange {
-            offset: segment.range.map_or(0, |range| range.offset),
-            length: segment.bytes.min(FORMAT_BYTES),
+        let Ok(address) = self.files.resolve(&rendition.address, &map.uri) else { return };
+        // What is encrypted is decrypted from its beginning to its end.
+        let range = if entry.key.is_some() { segment.range } else { Some(beginning(segment)) };
+        let Ok(opened) = self.files.open(&segment.address, range, LARGEST_SEGMENT_BYTES) else { return };
+        let (Some(opened), Ok(Some(init))) =
+            (self.unlock(rendition, entry, opened), self.open_map(rendition, map, &address))
+        else {
+            return;
         };
-        let read = |address: &Address, range| {
-            self.files.open(address, range, LARGEST_SEGMENT_BYTES).and_then(Opened::into_bytes)
-        };
-        let (Ok(init), Ok(media)) = (read(&init, map.byte_range), read(&segment.address, Some(range))) else { return };
+        let (Ok(init), Ok(media)) = (init.into_bytes(), opened.into_bytes()) else { return };
         let Ok(file) = temporary(&[&init, &media]) else { return };
         let Ok(probed) = prober.probe(file.path(), Container::Mp4, false) else { return };
         let Some(stream) = probed.streams.iter().find(|stream| stream.kind() == Kind::Picture) else { return };
+        let Some((_, format)) = rendition.formats.iter_mut().find(|(kind, _)| *kind == Kind::Picture) else { return };
         let seen = stream.format();
         format.size = seen.size.or(format.size);
         format.pixel_aspect = seen.pixel_aspect.or(format.pixel_aspect);
@@ -331,6 +328,12 @@ impl Reader<'_> {
     fn still_wanted(&self) -> Result<(), CheckError> {
         if self.cancel.is_cancelled() { Err(CheckError::Cancelled) } else { Ok(()) }
     }
+}
+
+/// As much of a segment as tells its format.
+fn beginning(segment: &Segment) -> ByteRange {
+    let offset = segment.range.map_or(0, |range| range.offset);
+    ByteRange { offset, length: segment.bytes.min(FORMAT_BYTES) }
 }
 
 /// Whether this begins with the tables of a transport stream, which EXT-X-MAP of an I-frame playlist may name. Leaves the

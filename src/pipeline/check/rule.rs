@@ -168,7 +168,11 @@ rules! {
     TransportClock = 15 Must "transport-clock":
         "PCR comes at least every 100 ms", "MPEG-TS 2.7.2";
     Encryption = 16 Must "encryption":
-        "EXT-X-KEY has a METHOD that is known and the URI of a key", "RFC 4.4.4.4";
+        "EXT-X-KEY has a METHOD that is known, the URI of a key and a true IV", "RFC 4.4.4.4, 4.4.4.5";
+    Key = 16 Must "key":
+        "Keys have 16 bytes and decrypt what is encrypted with them", "RFC 4.4.4.4, 5.2";
+    KeyAvailable = 16 Should "key-available":
+        "Keys can be had, so that what is encrypted can be judged", "players";
     Profile = 17 Must "profile":
         "H.264 up to High 5.2, HEVC Main or Main 10 up to 5.1, AV1 Main, VP9 0 or 2", "Apple 1.3, 1.6, 1.39";
     PictureLevel = 17 Should "level":

@@ -303,6 +303,7 @@ fn report(plan: &ConvertPlan, measured: &Measured, file: PathBuf) -> Report {
         total_bytes: bytes,
         wall_time: std::time::Duration::ZERO,
         warnings: Vec::new(),
+        keys: None,
         file: Some(file),
     }
 }

@@ -307,7 +307,7 @@ mod tests {
             timescale,
             segments: durations
                 .iter()
-                .map(|ticks| SegmentEntry { duration_ticks: *ticks, bytes: 1, keyframes: Vec::new() })
+                .map(|ticks| SegmentEntry { duration_ticks: *ticks, bytes: 1, keyframes: Vec::new(), key: None })
                 .collect(),
             rates: MeasuredRates { peak_bps: 2_000_000, average_bps: 1_000_000 },
             sound: is_sound.then_some(sound),

@@ -129,7 +129,7 @@ fn read_segment(path: &Path) -> Option<ReadSegment> {
     }
     let duration_ticks = keyframes.iter().map(|keyframe| keyframe.duration_ticks).sum();
     let (start_ticks, first_sequence_number) = first.filter(|_| begun.is_none())?;
-    let entry = SegmentEntry { duration_ticks, bytes, keyframes };
+    let entry = SegmentEntry { duration_ticks, bytes, keyframes, key: None };
     Some(ReadSegment { entry, start_ticks, first_sequence_number })
 }
 

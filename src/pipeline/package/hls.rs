@@ -2,6 +2,8 @@
 //!
 //! Rules: rfc8216bis 4.4 and Apple's HLS Authoring Specification 9.
 
+mod segments;
+
 use std::{collections::HashMap, sync::atomic::Ordering};
 
 use m3u8_rs::{
@@ -9,11 +11,12 @@ use m3u8_rs::{
     MediaPlaylistType, MediaSegment, QuotedOrUnquoted, Resolution, VariantStream,
 };
 
+pub use segments::{MeasuredRates, SegmentEntry, measure, measure_i_frames, measure_segments, seconds};
+
 use crate::{
     media::{DynamicRange, FrameRate, PictureSize},
     pipeline::{
         layout::{INIT_SEGMENT, segment_file_name, subtitle_file_name},
-        package::segmenter::KeyframeRange,
         plan::SubtitleRendition,
     },
 };
@@ -30,17 +33,6 @@ const FIRST_VARIANT_BITS_PER_SECOND: u64 = 2_000_000;
 /// Digits after the point of EXTINF: a microsecond.
 const DURATION_DIGITS: usize = 6;
 
-/// A segment that is named in a playlist.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SegmentEntry {
-    /// Length in ticks of the rendition.
-    pub duration_ticks: u64,
-    /// Size of the file.
-    pub bytes: u64,
-    /// Its keyframes; empty for sound.
-    pub keyframes: Vec<KeyframeRange>,
-}
-
 /// Whether a playlist may still be appended to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Growth {
@@ -48,42 +40,6 @@ pub enum Growth {
     Growing,
     /// Nothing follows: VOD, with ENDLIST.
     Finished,
-}
-
-/// Peak and average of a playlist in bits a second (rfc8216bis 4.1).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct MeasuredRates {
-    /// The largest rate of any run of segments that lasts from 0.5 to 1.5 target durations.
-    pub peak_bps: u64,
-    /// All bits over the whole length.
-    pub average_bps: u64,
-}
-
-/// Measures a rendition by its segments: pairs of length in seconds and size in bytes.
-pub fn measure(segments: &[(f64, u64)], target_duration_seconds: u64) -> MeasuredRates {
-    let target = target_duration_seconds as f64;
-    let seconds: f64 = segments.iter().map(|segment| segment.0).sum();
-    let bits: u64 = segments.iter().map(|segment| segment.1 * 8).sum();
-    if seconds <= 0.0 {
-        return MeasuredRates::default();
-    }
-    let average = bits as f64 / seconds;
-    let mut peak: f64 = 0.0;
-    for start in 0..segments.len() {
-        let (mut run_seconds, mut run_bits) = (0.0, 0.0);
-        for (seconds, bytes) in &segments[start..] {
-            run_seconds += seconds;
-            run_bits += (bytes * 8) as f64;
-            if run_seconds > 1.5 * target {
-                break;
-            }
-            if run_seconds >= 0.5 * target {
-                peak = peak.max(run_bits / run_seconds);
-            }
-        }
-    }
-    let peak = if peak > 0.0 { peak } else { average };
-    MeasuredRates { peak_bps: peak.ceil() as u64, average_bps: average.round() as u64 }
 }
 
 /// The media playlist of a rendition. `folder_uri` is what it puts before the names of its files.
@@ -98,6 +54,7 @@ pub fn media_playlist(
         uri: format!("{folder_uri}{}", segment_file_name(number as u64)),
         duration: seconds(segment.duration_ticks, timescale) as f32,
         map: (number == 0).then(|| init_map(folder_uri)),
+        key: segment.key.clone(),
         ..MediaSegment::default()
     });
     write_media(&MediaPlaylist { segments: entries.collect(), ..media_frame(target_duration_seconds, growth) })
@@ -113,6 +70,7 @@ pub fn subtitle_playlist(
     let entries = segments.iter().enumerate().map(|(number, segment)| MediaSegment {
         uri: format!("{folder_uri}{}", subtitle_file_name(number as u64)),
         duration: seconds(segment.duration_ticks, timescale) as f32,
+        key: segment.key.clone(),
         ..MediaSegment::default()
     });
     let frame = media_frame(target_duration_seconds, Growth::Finished);
@@ -129,12 +87,13 @@ pub fn i_frame_playlist(
     let keyframes = segments
         .iter()
         .enumerate()
-        .flat_map(|(number, segment)| segment.keyframes.iter().map(move |keyframe| (number, keyframe)));
-    let entries = keyframes.enumerate().map(|(index, (number, keyframe))| MediaSegment {
+        .flat_map(|(number, segment)| segment.keyframes_with_keys().map(move |keyframe| (number, keyframe)));
+    let entries = keyframes.enumerate().map(|(index, (number, (keyframe, key)))| MediaSegment {
         uri: format!("{folder_uri}{}", segment_file_name(number as u64)),
         duration: seconds(keyframe.duration_ticks, timescale) as f32,
         byte_range: Some(ByteRange { length: keyframe.length, offset: Some(keyframe.offset) }),
         map: (index == 0).then(|| init_map(folder_uri)),
+        key,
         ..MediaSegment::default()
     });
     write_media(&MediaPlaylist {
@@ -142,21 +101,6 @@ pub fn i_frame_playlist(
         i_frames_only: true,
         ..media_frame(target_duration_seconds, Growth::Finished)
     })
-}
-
-/// Measures an I-frame playlist.
-pub fn measure_i_frames(segments: &[SegmentEntry], timescale: u32, target_duration_seconds: u64) -> MeasuredRates {
-    let keyframes: Vec<(f64, u64)> = segments
-        .iter()
-        .flat_map(|segment| &segment.keyframes)
-        .map(|keyframe| (seconds(keyframe.duration_ticks, timescale), keyframe.length))
-        .collect();
-    measure(&keyframes, target_duration_seconds)
-}
-
-/// Ticks as seconds.
-pub fn seconds(ticks: u64, timescale: u32) -> f64 {
-    ticks as f64 / f64::from(timescale.max(1))
 }
 
 fn media_frame(target_duration: u64, growth: Growth) -> MediaPlaylist {

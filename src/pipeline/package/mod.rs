@@ -27,7 +27,10 @@ pub use report::ReportedJob;
 pub use room::{Room, expected_bytes};
 pub use storyboard::{TILE_PATTERN, tile_path};
 
-use crate::failure::{Failure, FailureKind};
+use crate::{
+    failure::{Failure, FailureKind},
+    tools::content_key::KeyError,
+};
 
 /// Why a stream could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +65,9 @@ pub enum PackageError {
         /// Name of the rendition.
         rendition: String,
     },
+    /// There is no key to encrypt with.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The job was stopped by the user.
     #[error("cancelled")]
     Cancelled,
@@ -91,6 +97,7 @@ impl PackageError {
                 let headline = "The encoder can't go on where it was interrupted";
                 Failure::new(FailureKind::EncoderFailed, headline, "Retry the job").with_detail(self.to_string())
             }
+            Self::Key(error) => error.into_failure(),
             Self::Cancelled => Failure::new(FailureKind::Internal, "The job was cancelled", "Retry the job"),
         }
     }

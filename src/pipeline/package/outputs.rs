@@ -14,6 +14,7 @@ use super::{
 use crate::{
     job::{FileReport, Outputs},
     pipeline::{
+        encryption::Encryptor,
         layout::relative_uri,
         plan::{EncodePlan, SubtitleRendition},
     },
@@ -37,6 +38,8 @@ pub struct OutputMaker<'a> {
     pub work_folder: &'a Path,
     /// The programs to drive.
     pub toolbox: &'a Toolbox,
+    /// What has encrypted its segments, if they are encrypted.
+    pub encryptor: Option<&'a Encryptor<'a>>,
     /// Ends it.
     pub cancel: &'a CancelToken,
     /// Is told of finished files.

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     job::{FileReport, RenditionProgress, RenditionReport},
     pipeline::{
+        encryption::{self, Encryptor, Sealed, SegmentPlace},
         layout::{relative_folder_uri, relative_uri},
         plan::{AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
     },
@@ -102,6 +103,8 @@ pub struct Packager<'a> {
     first_segment: u64,
     /// Subtitle renditions that are written.
     subtitles: Vec<SubtitleTrack<'a>>,
+    /// Encrypts segments, if they are encrypted.
+    encryptor: Option<&'a Encryptor<'a>>,
 }
 
 impl<'a> Packager<'a> {
@@ -132,7 +135,14 @@ impl<'a> Packager<'a> {
             has_multivariant: false,
             first_segment: 0,
             subtitles: Vec::new(),
+            encryptor: None,
         }
+    }
+
+    /// The same, with segments that are encrypted.
+    #[must_use]
+    pub fn encrypted_by(self, encryptor: Option<&'a Encryptor<'a>>) -> Self {
+        Self { encryptor, ..self }
     }
 
     /// Where the progress can be read while the packager is at work.
@@ -164,22 +174,25 @@ impl<'a> Packager<'a> {
     pub fn add_subtitles(&mut self, planned: &'a SubtitleRendition, cues: &[Cue]) -> Result<(), PackageError> {
         let first = &self.renditions[0];
         let time_of = |ticks: u64| Duration::from_secs_f64(hls::seconds(ticks, first.timescale));
+        let path = self.plan.files.media_playlist(&planned.name);
         let mut end = 0;
-        let mut sizes = Vec::with_capacity(first.segments.len());
-        for (number, segment) in first.segments.iter().enumerate() {
+        let mut entries = Vec::with_capacity(first.segments.len());
+        for (number, segment) in (0..).zip(&first.segments) {
             let start = end;
             end += segment.duration_ticks;
             let text = captions::segment(cues, time_of(start), time_of(end));
-            self.write(&self.plan.files.subtitle_segment(&planned.name, number as u64), text.as_bytes(), None)?;
-            sizes.push((hls::seconds(segment.duration_ticks, first.timescale), text.len() as u64));
+            let place = SegmentPlace { rendition: &planned.name, playlist: &path, number };
+            let Sealed { data, key } = encryption::seal(self.encryptor, place, text.into_bytes())?;
+            self.write(&self.plan.files.subtitle_segment(&planned.name, number), &data, None)?;
+            let (duration_ticks, bytes) = (segment.duration_ticks, data.len() as u64);
+            entries.push(SegmentEntry { duration_ticks, bytes, keyframes: Vec::new(), key });
         }
         let target = self.plan.timing.target_duration_seconds();
-        let path = self.plan.files.media_playlist(&planned.name);
-        let text =
-            hls::subtitle_playlist(&self.folder_uri(&path, &planned.name), &first.segments, first.timescale, target);
+        let text = hls::subtitle_playlist(&self.folder_uri(&path, &planned.name), &entries, first.timescale, target);
+        let rates = hls::measure_segments(&entries, first.timescale, target);
         let uri = self.uri_in_multivariant(&path);
         self.write_text(&path, text)?;
-        self.subtitles.push(SubtitleTrack { uri, rendition: planned, rates: hls::measure(&sizes, target) });
+        self.subtitles.push(SubtitleTrack { uri, rendition: planned, rates });
         Ok(())
     }
 
@@ -348,13 +361,16 @@ impl SegmentSink for Packager<'_> {
             return Ok(());
         }
         let rendition = &self.renditions[segment.track];
-        let path = self.plan.files.segment(&rendition.name, segment.number);
-        self.write(&path, &segment.data, None)?;
-        let bytes = segment.data.len() as u64;
+        let playlist = self.plan.files.media_playlist(&rendition.name);
+        let place = SegmentPlace { rendition: &rendition.name, playlist: &playlist, number: segment.number };
+        let Sealed { data, key } = encryption::seal(self.encryptor, place, segment.data)?;
+        self.write(&self.plan.files.segment(&rendition.name, segment.number), &data, None)?;
+        let bytes = data.len() as u64;
         self.renditions[segment.track].segments.push(SegmentEntry {
             duration_ticks: segment.duration_ticks,
             bytes,
             keyframes: segment.keyframes,
+            key,
         });
         self.write_media_playlist(segment.track, Growth::Growing)?;
         if !self.has_multivariant && self.renditions.iter().all(|rendition| !rendition.segments.is_empty()) {

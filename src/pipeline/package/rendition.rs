@@ -49,12 +49,7 @@ impl Rendition {
         if growth == Growth::Growing {
             return self.expected;
         }
-        let segments: Vec<(f64, u64)> = self
-            .segments
-            .iter()
-            .map(|segment| (hls::seconds(segment.duration_ticks, self.timescale), segment.bytes))
-            .collect();
-        hls::measure(&segments, target_duration_seconds)
+        hls::measure_segments(&self.segments, self.timescale, target_duration_seconds)
     }
 
     pub(super) fn variant(

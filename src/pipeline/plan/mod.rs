@@ -97,6 +97,8 @@ pub struct EncodePlan {
     pub can_be_sought: bool,
     /// The part that is left to do; `None` for all.
     pub span: Option<PlannedSpan>,
+    /// Its segments are encrypted as they are written.
+    pub is_encrypted: bool,
     /// What the user should know before the result is there.
     pub warnings: Vec<String>,
 }
@@ -234,6 +236,7 @@ impl EncodePlan {
             duration,
             can_be_sought: span::can_be_sought(&source.container),
             span: None,
+            is_encrypted: spec.outputs.encryption.is_some(),
         };
         plan.check_hdr_operations()?;
         let Some(bytes) = asked.target_size_bytes else { return Ok(plan) };

@@ -63,6 +63,7 @@ impl EncodePlan {
             most_frames: None,
             can_be_sought: false,
             span: None,
+            is_encrypted: spec.outputs.encryption.is_some(),
             warnings,
         })
     }

@@ -83,6 +83,8 @@ impl EncodePlan {
             Some("sound alone is encoded in one piece")
         } else if self.join.is_some() || self.demuxer.is_some() {
             Some("joined sources and still pictures are encoded in one piece")
+        } else if self.is_encrypted {
+            Some("encrypted segments are not read again")
         } else {
             None
         }

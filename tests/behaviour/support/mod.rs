@@ -4,6 +4,7 @@ pub mod browser;
 pub mod clips;
 pub mod ffmpeg;
 pub mod fragments;
+pub mod key_server;
 pub mod object_store;
 pub mod picture;
 pub mod sound;

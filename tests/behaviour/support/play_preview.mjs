@@ -31,13 +31,13 @@ try {
         return type.includes('mpegurl') ? '' : canPlayType.call(this, type);
       };
     });
-    // The file of the package, as the CDN has it; the browser compares it with the hash in the page.
-    await page.route('https://cdn.jsdelivr.net/**', (route) => route.fulfill({
-      path: require.resolve('hls.js/dist/hls.min.js'),
-      contentType: 'text/javascript',
-      headers: { 'access-control-allow-origin': '*' },
-    }));
   }
+  // The file of the package, as the CDN has it; the browser compares it with the hash in the page.
+  await page.route('https://cdn.jsdelivr.net/**', (route) => route.fulfill({
+    path: require.resolve('hls.js/dist/hls.min.js'),
+    contentType: 'text/javascript',
+    headers: { 'access-control-allow-origin': '*' },
+  }));
   await page.goto(url);
   await page.waitForFunction(() => document.querySelectorAll('#rung option').length > 1);
   const entries = await page.$$eval('#rung option', (options) => options.map(({ value, text }) => ({ value, text })));

@@ -21,7 +21,8 @@ try {
   context = await chromium.launchPersistentContext(profile, {
     executablePath: chromiumPath,
     headless: true,
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
+    // A page that is not loaded over a network could not reach a key server on this computer.
+    args: ['--headless', '--disable-features=LocalNetworkAccessChecks', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
       '--disable-background-networking', '--disable-component-update', '--autoplay-policy=no-user-gesture-required',
       '--mute-audio'],
   });

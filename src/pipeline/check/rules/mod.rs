@@ -3,6 +3,7 @@
 mod attributes;
 mod captions;
 pub(super) mod delivery;
+mod encryption;
 mod groups;
 mod picture;
 pub(super) mod playlists;
@@ -15,9 +16,10 @@ mod trick_play;
 use super::{CheckOptions, files::Files, stream::Stream, verdict::Ledger};
 
 /// Judges a stream that was read.
-pub(super) fn judge(stream: &Stream, files: &dyn Files, options: CheckOptions, ledger: &mut Ledger) {
+pub(super) fn judge(stream: &Stream, files: &dyn Files, options: CheckOptions<'_>, ledger: &mut Ledger) {
     for rendition in &stream.renditions {
         playlists::media(rendition, ledger);
+        encryption::keys(rendition, ledger);
         if rendition.media.i_frames_only {
             trick_play::entries(stream, rendition, files, ledger);
         } else {

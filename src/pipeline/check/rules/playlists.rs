@@ -1,4 +1,4 @@
-//! What playlists say by themselves, without their segments (rules 1 to 4, 15 and 16).
+//! What playlists say by themselves, without their segments (rules 1 to 4 and 15).
 
 use m3u8_rs::MediaPlaylistType;
 
@@ -77,15 +77,6 @@ pub(super) fn media(rendition: &Rendition, ledger: &mut Ledger) {
         None => "has no EXT-X-PLAYLIST-TYPE".to_owned(),
     });
     target_duration(rendition, ledger);
-    for key in &media.keys {
-        let is_known = matches!(key.method.as_str(), "NONE" | "AES-128" | "SAMPLE-AES" | "SAMPLE-AES-CTR");
-        let problem = match (&key.uri, key.method.as_str()) {
-            _ if !is_known => Some(format!("METHOD={} is not known", key.method)),
-            (None, method) if method != "NONE" => Some("EXT-X-KEY has no URI".to_owned()),
-            _ => None,
-        };
-        ledger.judge(Rule::Encryption, address, problem.is_none(), || problem.unwrap_or_default());
-    }
 }
 
 fn target_duration(rendition: &Rendition, ledger: &mut Ledger) {

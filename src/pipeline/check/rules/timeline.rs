@@ -175,7 +175,7 @@ fn aligned_sound(picture: &Rendition, sound: &Rendition, ledger: &mut Ledger) {
 }
 
 /// The number of frames beside that of the source.
-pub(super) fn source_length(stream: &Stream, options: CheckOptions, ledger: &mut Ledger) {
+pub(super) fn source_length(stream: &Stream, options: CheckOptions<'_>, ledger: &mut Ledger) {
     let Some(expected) = options.source_frames else { return };
     for picture in stream.pictures().filter(|picture| picture.segments.iter().all(Option::is_some)) {
         let frames: u64 = picture.spans(Kind::Picture).map(|(.., span)| span.frames).sum();

@@ -60,6 +60,8 @@ pub(super) fn entries(stream: &Stream, rendition: &Rendition, files: &dyn Files,
         };
         let found = match known.get(&address) {
             Some(segment) => in_segment(entry, segment),
+            // A part of an encrypted file is not whole blocks.
+            None if entry.key.is_some() => Ok(None),
             None => alone(rendition, entry, &address, files),
         };
         let place = Address(format!("{}: {}", rendition.address, entry.uri));

@@ -1,8 +1,9 @@
 use super::*;
+use crate::pipeline::package::segmenter::KeyframeRange;
 
 fn segment(duration_ticks: u64, bytes: u64) -> SegmentEntry {
     let keyframe = KeyframeRange { offset: 24, length: 1000, duration_ticks };
-    SegmentEntry { duration_ticks, bytes, keyframes: vec![keyframe] }
+    SegmentEntry { duration_ticks, bytes, keyframes: vec![keyframe], key: None }
 }
 
 #[test]

@@ -76,6 +76,7 @@ impl Packager<'_> {
             duration_ticks: segment.duration_ticks,
             bytes: segment.data.len() as u64,
             keyframes: Vec::new(),
+            key: None,
         };
         let number = usize::try_from(segment.number).unwrap_or(usize::MAX);
         if let Some(known) = self.renditions[segment.track].segments.get_mut(number) {

@@ -1,6 +1,7 @@
 //! HLS with MPEG-TS segments, for devices that know no fMP4: the same frames, cut at the same borders, with the sound in
 //! every segment. In a folder of its own with its own multivariant playlist.
 
+mod clear;
 mod packets;
 mod playlists;
 
@@ -13,12 +14,16 @@ use super::{
 };
 use crate::{
     media::{DynamicRange, PictureSize},
-    pipeline::layout::{relative_folder_uri, relative_uri, transport_segment_file_name as segment_file_name},
+    pipeline::{
+        encryption::{self, Sealed, SegmentPlace},
+        layout::{relative_folder_uri, relative_uri, transport_segment_file_name as segment_file_name},
+    },
     tools::{
         atomic_file,
         child::{self, ChildError},
     },
 };
+use clear::ClearMedia;
 use playlists::{MuxedPlaylist, MuxedVariant};
 
 const OUTPUT_NAME: &str = "The stream in MPEG-TS";
@@ -61,9 +66,15 @@ impl OutputMaker<'_> {
         let files = &self.plan.files;
         let multivariant = files.transport_multivariant_playlist();
         let target_duration = self.plan.timing.target_duration_seconds();
+        let media = self.clear_media()?;
+        if let Some(sound) = sound {
+            media.add(sound)?;
+        }
         let mut variants = Vec::new();
         for track in pictures {
-            let written = self.write_rendition(track, sound)?;
+            media.add(track)?;
+            let written = self.write_rendition(track, sound, &media)?;
+            media.remove(track)?;
             let path = files.transport_media_playlist(&track.name);
             let folder = files.transport_segments_folder(&track.name);
             let playlist = MuxedPlaylist {
@@ -88,27 +99,43 @@ impl OutputMaker<'_> {
         &self,
         track: &FinishedTrack,
         sound: Option<&FinishedTrack>,
+        media: &ClearMedia<'_>,
     ) -> Result<WrittenRendition, PackageError> {
-        let parent = self.folder.join(self.plan.files.transport_stream_folder());
+        // What is clear does not even pass through the folder of an encrypted stream.
+        let parent = match self.encryptor {
+            None => self.folder.join(self.plan.files.transport_stream_folder()),
+            Some(_) => self.work_folder.to_owned(),
+        };
         let workplace = atomic_file::temporary_folder(&parent)
             .map_err(|source| PackageError::Write { path: parent.clone(), source })?;
         let film = workplace.path().join("film.mp4");
         let tracks: Vec<&FinishedTrack> = std::iter::once(track).chain(sound).collect();
-        let bytes = super::progressive::write(&tracks, self.folder, &film, self.cancel)?;
+        let bytes = super::progressive::write(&tracks, media.folder(), &film, self.cancel)?;
         self.cut(track, sound.is_some(), &film, bytes)?;
 
+        // The same rendition in fMP4 has other vectors.
+        let rendition = format!("{}/{}", self.plan.files.transport_stream_folder(), track.name);
+        let playlist = self.plan.files.transport_media_playlist(&track.name);
         let mut written = WrittenRendition { segments: Vec::new(), tables_bytes: 0 };
         for (number, planned) in (0..).zip(&track.segments) {
             let name = segment_file_name(number);
             let finished = workplace.path().join(&name);
             let content = std::fs::read(&finished).map_err(|error| PackageError::unreadable(&finished, &error))?;
-            let (entry, tables_bytes) =
+            let (mut entry, tables_bytes) =
                 segment_entry(planned, &content).map_err(|what| wrong(&format!("{name} of {}: {what}", track.name)))?;
             if number == 0 {
                 written.tables_bytes = tables_bytes;
             }
+            let path = self.plan.files.transport_segment(&track.name, number);
+            if self.encryptor.is_some() {
+                let place = SegmentPlace { rendition: &rendition, playlist: &playlist, number };
+                let Sealed { data, key } = encryption::seal(self.encryptor, place, content)?;
+                entry = SegmentEntry { bytes: data.len() as u64, key, ..entry };
+                self.write_file(&path, &data)?;
+            } else {
+                self.take_finished(&finished, &path)?;
+            }
             written.segments.push(entry);
-            self.take_finished(&finished, &self.plan.files.transport_segment(&track.name, number))?;
         }
         Ok(written)
     }
@@ -190,7 +217,12 @@ fn segment_entry(planned: &SegmentEntry, content: &[u8]) -> Result<(SegmentEntry
         length: bytes.end - bytes.start,
         duration_ticks: planned.duration_ticks,
     });
-    let entry = SegmentEntry { bytes: content.len() as u64, keyframes: keyframes.collect(), ..planned.clone() };
+    let entry = SegmentEntry {
+        duration_ticks: planned.duration_ticks,
+        bytes: content.len() as u64,
+        keyframes: keyframes.collect(),
+        key: None,
+    };
     Ok((entry, layout.tables_bytes))
 }
 
@@ -201,11 +233,6 @@ fn muxed_variant(
     target_duration: u64,
 ) -> Option<MuxedVariant> {
     let TrackFormat::Video { codecs, width, height } = &track.format else { return None };
-    let segments: Vec<(f64, u64)> = written
-        .segments
-        .iter()
-        .map(|segment| (hls::seconds(segment.duration_ticks, track.timescale), segment.bytes))
-        .collect();
     Some(MuxedVariant {
         video: VideoVariant {
             uri,
@@ -214,7 +241,7 @@ fn muxed_variant(
             size: PictureSize { width: *width, height: *height },
             range: DynamicRange::Sdr,
             is_common: true,
-            rates: hls::measure(&segments, target_duration),
+            rates: hls::measure_segments(&written.segments, track.timescale, target_duration),
             i_frame_rates: Some(hls::measure_i_frames(&written.segments, track.timescale, target_duration)),
         },
         sound_codecs: sound.map(|sound| sound.format.codecs().to_owned()),

@@ -1,0 +1,82 @@
+//! Reads what is encrypted.
+
+use std::io::Cursor;
+
+use super::{
+    files::{Address, LARGEST_SEGMENT_BYTES, LARGEST_SMALL_FILE_BYTES, Opened},
+    keys::KeyProblem,
+    measure::Unmeasurable,
+    playlist::{AES_128, Entry, KeyText, MapText},
+    reading::Reader,
+    rule::Rule,
+    stream::Rendition,
+};
+
+impl Reader<'_> {
+    /// The content of a segment as it is without encryption; `None` after it was written down why it can't be had.
+    pub(super) fn unlock(&mut self, rendition: &Rendition, entry: &Entry, opened: Opened) -> Option<Opened> {
+        let Some(key) = entry.key.and_then(|key| rendition.media.keys.get(key)) else { return Some(opened) };
+        self.decrypt(&rendition.address, (key, entry.sequence), &entry.uri, opened)
+    }
+
+    /// Opens an init segment as it is without encryption; `None` without its key. A byte range counts the bytes of the clear
+    /// file (rfc8216bis 6.3.6), so that all of it is decrypted.
+    pub(super) fn open_map(
+        &mut self,
+        rendition: &Rendition,
+        map: &MapText,
+        address: &Address,
+    ) -> Result<Option<Opened>, Unmeasurable> {
+        let failed = |error: super::files::OpenError| Unmeasurable(error.to_string());
+        let Some(key) = map.key.and_then(|key| rendition.media.keys.get(key)) else {
+            return self.files.open(address, map.byte_range, LARGEST_SMALL_FILE_BYTES).map(Some).map_err(failed);
+        };
+        let opened = self.files.open(address, None, LARGEST_SEGMENT_BYTES).map_err(failed)?;
+        let headers = opened.headers.clone();
+        let Some(clear) = self.decrypt(&rendition.address, (key, 0), &map.uri, opened) else { return Ok(None) };
+        let mut content = clear.into_bytes().map_err(failed)?;
+        if let Some(range) = map.byte_range {
+            let place = usize::try_from(range.offset).ok().zip(usize::try_from(range.end()).ok());
+            let part = place.and_then(|(start, end)| content.get(start..end));
+            content = part.ok_or_else(|| Unmeasurable(format!("has only {} bytes", content.len())))?.to_vec();
+        }
+        Ok(Some(Opened { headers, ..Opened::in_memory(content) }))
+    }
+
+    fn decrypt(
+        &mut self,
+        playlist: &Address,
+        (key, sequence): (&KeyText, u64),
+        uri: &str,
+        opened: Opened,
+    ) -> Option<Opened> {
+        if key.method != AES_128 {
+            // Encrypted within its samples: only its size can be measured.
+            return None;
+        }
+        let vector = key.vector(sequence)?;
+        let (found, is_new) = self.keys.key(playlist, key);
+        let found = match found {
+            Ok(found) => found,
+            Err(problem) => {
+                if is_new {
+                    match problem {
+                        KeyProblem::Unavailable(reason) => self.ledger.broken(Rule::KeyAvailable, playlist, reason),
+                        KeyProblem::Wrong(reason) => self.ledger.broken(Rule::Key, playlist, reason),
+                    }
+                }
+                return None;
+            }
+        };
+        if is_new {
+            self.ledger.kept(Rule::KeyAvailable);
+        }
+        let headers = opened.headers.clone();
+        let content = opened.into_bytes().ok()?;
+        let clear = found.decrypt(vector, content);
+        let place = Address(format!("{playlist}: {uri}"));
+        self.ledger.judge(Rule::Key, &place, clear.is_some(), || "can't be decrypted with its key".to_owned());
+        let clear = clear?;
+        Some(Opened { bytes: clear.len() as u64, content: Box::new(Cursor::new(clear)), headers, path: None })
+    }
+}
