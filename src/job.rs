@@ -3,6 +3,7 @@
 mod operations;
 mod outputs;
 pub mod path_text;
+pub mod schedule;
 pub mod typed;
 
 use std::{path::PathBuf, time::Duration};
@@ -14,6 +15,7 @@ pub use operations::{
     Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
 };
 pub use outputs::{OutputKind, Outputs, ThumbnailFormat, ThumbnailStyle};
+pub use schedule::{Priority, Schedule, WorkingHours};
 
 use crate::{failure::Failure, preset::Preset};
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::{Destination, Outputs, S3Location};
+use crate::job::{Destination, Outputs, S3Location, WorkingHours};
 
 /// Saved settings, with defaults for all that the file does not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub struct Settings {
     pub outputs: Outputs,
     /// Number of jobs that run side by side.
     pub running_jobs: usize,
+    /// When waiting jobs start; `None` at any time of the day.
+    pub working_hours: Option<WorkingHours>,
     /// Light, dark, or as the system has it.
     pub appearance: Appearance,
 }
@@ -54,6 +56,7 @@ impl Default for Settings {
             preset: "web-hls".to_owned(),
             outputs: Outputs::default(),
             running_jobs: 1,
+            working_hours: None,
             appearance: Appearance::System,
         }
     }

@@ -14,9 +14,11 @@ use super::{
     reporter::{Reporter, reporter},
 };
 use crate::{
-    engine::{Command, Engine, EngineConfig, EngineHandle, Event, QueueLife, Subscription, ToolStatus},
+    engine::{
+        Command, Engine, EngineConfig, EngineHandle, Event, QueueEntry, QueueLife, Subscription, ToolStatus,
+    },
     failure::{Failure, FailureKind},
-    job::{Destination, JobId, JobSpec},
+    job::{Destination, JobId, JobSpec, Schedule},
     pipeline::intake,
     preset::{KeyframeInterval, Preset, built_in_presets},
     settings::Settings,
@@ -28,10 +30,15 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 const ENCODE_HELP: &str = "“reelpress encode --help” tells what can be asked";
 
-/// Encodes what was asked and waits until every job is at rest.
-pub(super) fn run(context: &Context, arguments: &EncodeArguments, interrupt: &CancelToken) -> Outcome {
+/// Encodes what was asked, `jobs` at a time, and waits until every job is at rest.
+pub(super) fn run(
+    context: &Context,
+    arguments: &EncodeArguments,
+    jobs: Option<u8>,
+    interrupt: &CancelToken,
+) -> Outcome {
     match plan(context, arguments) {
-        Ok(call) => call.run(context, interrupt),
+        Ok(call) => call.run(context, jobs, interrupt),
         Err(failure) => {
             context.output.failure(None, &failure);
             Outcome::BadUsage
@@ -39,9 +46,9 @@ pub(super) fn run(context: &Context, arguments: &EncodeArguments, interrupt: &Ca
     }
 }
 
-/// Encodes these files and folders as the settings say: what the window would do where there is no display.
-pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &CancelToken) -> Outcome {
-    let arguments = EncodeArguments {
+/// What encodes these files and folders as the settings say, as the window does.
+pub(super) fn as_set(files: &[PathBuf]) -> EncodeArguments {
+    EncodeArguments {
         files: files.to_vec(),
         preset: None,
         out: None,
@@ -49,31 +56,29 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         keep: None,
         thumbnails: None,
         outputs: super::args::OutputArguments::default(),
-        jobs: None,
         surround: None,
         on_damage: None,
         interlaced: None,
         video: super::VideoArguments::default(),
         operations: super::OperationArguments::default(),
+        start_at: None,
         json: false,
-    };
-    run(context, &arguments, interrupt)
+    }
 }
 
 /// What one call asks of the engine.
-struct Call {
-    specs: Vec<JobSpec>,
+pub(super) struct Call {
+    /// The jobs, each of one file.
+    pub(super) jobs: Vec<QueueEntry>,
     /// What was named and gives no job.
-    without_job: Vec<Failure>,
+    pub(super) without_job: Vec<Failure>,
     settings: Settings,
     json: bool,
 }
 
-fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure> {
-    let mut settings = context.settings.clone();
-    if let Some(jobs) = arguments.jobs {
-        settings.running_jobs = usize::from(jobs);
-    }
+/// What the arguments ask for.
+pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure> {
+    let settings = context.settings.clone();
     let mut preset = preset(arguments.preset.as_deref().unwrap_or(&settings.preset))?;
     arguments.video.change(&mut preset).map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
     let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
@@ -113,7 +118,9 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
             specs.push(spec(file));
         }
     }
-    Ok(Call { specs, without_job, settings, json: arguments.json })
+    let schedule = Schedule { start_at: arguments.start_at, ..Schedule::default() };
+    let jobs = specs.into_iter().map(|spec| QueueEntry { spec, schedule }).collect();
+    Ok(Call { jobs, without_job, settings, json: arguments.json })
 }
 
 fn preset(name: &str) -> Result<Preset, Failure> {
@@ -159,14 +166,15 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 impl Call {
-    fn run(self, context: &Context, interrupt: &CancelToken) -> Outcome {
+    fn run(mut self, context: &Context, jobs: Option<u8>, interrupt: &CancelToken) -> Outcome {
+        self.settings.running_jobs = jobs.map_or(self.settings.running_jobs, usize::from);
         let mut reporter = reporter(&context.output, self.json);
         let mut outcome = Outcome::AllDone;
         for failure in self.without_job {
             outcome = outcome.max(Outcome::of(&failure));
             reporter.event(&Event::Noticed { failure }, None);
         }
-        if self.specs.is_empty() {
+        if self.jobs.is_empty() {
             return outcome;
         }
         let config =
@@ -182,12 +190,12 @@ impl Call {
         let mut front = Front {
             reporter,
             jobs: HashMap::new(),
-            expected: self.specs.len(),
+            expected: self.jobs.len(),
             unusable_tools: None,
             is_interrupted: false,
             outcome,
         };
-        front.run(&engine, self.specs, interrupt);
+        front.run(&engine, self.jobs, interrupt);
         front.outcome
     }
 }
@@ -210,7 +218,7 @@ struct FollowedJob {
 }
 
 impl Front<'_> {
-    fn run(&mut self, engine: &EngineHandle, specs: Vec<JobSpec>, interrupt: &CancelToken) {
+    fn run(&mut self, engine: &EngineHandle, jobs: Vec<QueueEntry>, interrupt: &CancelToken) {
         let Subscription { base, events } = engine.subscribe();
         // Bound 1: an interrupt is told once.
         let (interrupted, interrupts) = crossbeam_channel::bounded(1);
@@ -220,7 +228,7 @@ impl Front<'_> {
         let mut never = crossbeam_channel::never();
         let mut interrupts = &interrupts;
         self.note_tools(&base.tools);
-        let mut engine_runs = engine.send(Command::AddJobs { specs }).is_ok();
+        let mut engine_runs = engine.send(Command::Enqueue { jobs }).is_ok();
         while engine_runs && !self.all_at_rest() {
             select_biased! {
                 recv(interrupts) -> _ => {
@@ -299,7 +307,7 @@ impl Front<'_> {
 }
 
 /// Children end and temporary files go before the program does.
-fn wait_for_stop(events: &Receiver<Event>) {
+pub(super) fn wait_for_stop(events: &Receiver<Event>) {
     let deadline = std::time::Instant::now() + STOP_LIMIT;
     loop {
         match events.recv_deadline(deadline) {

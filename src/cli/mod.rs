@@ -13,6 +13,8 @@ mod plain;
 mod preview;
 mod probe;
 mod publish;
+mod queue;
+mod queue_args;
 mod reporter;
 mod setup;
 mod video_args;
@@ -21,12 +23,13 @@ mod wire;
 use std::path::{Path, PathBuf};
 
 pub use args::{
-    Arguments, CheckArguments, CommandArguments, DoctorArguments, EncodeArguments, GeneralArguments, OutputArguments,
+    Arguments, CheckArguments, CommandArguments, DoctorArguments, EncodeArguments, EncodeCallArguments, GeneralArguments, OutputArguments,
     PresetsArguments, PreviewArguments, ProbeArguments, PublishArguments, S3Arguments, SetupArguments,
 };
 pub use operation_args::OperationArguments;
 pub use outcome::Outcome;
 pub use output::{Output, Verbosity};
+pub use queue_args::{MovePlace, QueueAddArguments, QueueArguments, QueueCommand};
 pub use video_args::VideoArguments;
 
 use crate::{
@@ -66,7 +69,8 @@ pub fn run(arguments: Arguments) -> Outcome {
     let Some(interrupt) = listen(&context.output) else { return Outcome::SomeFailed };
     let Some(command) = command else { return plain::run(&context, &files, &interrupt) };
     match command {
-        CommandArguments::Encode(arguments) => encode::run(&context, &arguments, &interrupt),
+        CommandArguments::Encode(arguments) => encode::run(&context, &arguments.encode, arguments.jobs, &interrupt),
+        CommandArguments::Queue(arguments) => queue::run(&context, arguments, &interrupt),
         CommandArguments::Publish(arguments) => publish::run(&context, &arguments, &interrupt),
         CommandArguments::Probe(arguments) => probe::run(&context, &arguments, &interrupt),
         CommandArguments::Presets(arguments) => list_presets(&context, &arguments),

@@ -1,12 +1,15 @@
 //! Commands in, events out: the queue, one writer, one snapshot.
 
+mod answer;
 mod command;
 mod dispatcher;
 mod event;
 mod intake_thread;
 mod job_thread;
 mod journal;
+mod queue_file;
 mod retry;
+mod scheduler;
 mod services;
 mod snapshot;
 #[cfg(test)]
@@ -21,9 +24,11 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-pub use command::Command;
+pub use answer::Answer;
+pub use command::{Command, QueueEntry};
 pub use event::Event;
 pub use journal::JournalError;
+pub use queue_file::{QueueFile, QueueFileError};
 pub use retry::{MOST_RETRIES, PlannedRetry};
 pub use snapshot::{DestinationTest, Job, JobFilter, QueueCounts, Snapshot, ToolStatus};
 
@@ -50,6 +55,8 @@ pub enum QueueLife {
     ThisRun,
     /// In the journal of the app's data folder, with one owner at a time; changed settings are saved.
     Lasting,
+    /// In the same journal, to look at it and to change it: no job starts.
+    LastingAtRest,
 }
 
 /// Why an engine could not start.
@@ -77,7 +84,7 @@ impl Engine {
         let EngineConfig { folders, settings, queue } = config;
         let mut journal = match queue {
             QueueLife::ThisRun => journal::Journal::in_memory()?,
-            QueueLife::Lasting => journal::Journal::open(&folders.journal_file())?,
+            QueueLife::Lasting | QueueLife::LastingAtRest => journal::Journal::open(&folders.journal_file())?,
         };
         let journal::Replay { mut snapshot, unreadable, set_aside } = journal.replay()?;
         let waiting =
@@ -102,8 +109,7 @@ impl Engine {
         let (commands, to_do) = crossbeam_channel::unbounded();
         // Unbounded: a job never waits for the dispatcher; what comes often goes through the job's slot instead.
         let (reports, reported) = crossbeam_channel::unbounded();
-        let is_lasting = queue == QueueLife::Lasting;
-        let services = services::Services::start(folders, is_lasting, runtime, reports.clone())?;
+        let services = services::Services::start(folders, queue, runtime, reports.clone())?;
         let published = Published { snapshot: Arc::new(snapshot.clone()), subscribers: Vec::new(), waiting };
         let published = Arc::new(RwLock::new(published));
         let dispatcher = dispatcher::Dispatcher {

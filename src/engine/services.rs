@@ -10,7 +10,7 @@ use arc_swap::ArcSwapOption;
 use crossbeam_channel::Sender;
 
 use super::{
-    DestinationTest, Event, ToolStatus,
+    DestinationTest, Event, QueueLife, ToolStatus,
     dispatcher::WorkerReport,
     intake_thread::{IntakeRequest, IntakeThread},
 };
@@ -31,9 +31,8 @@ const SHUT_DOWN_LIMIT: std::time::Duration = std::time::Duration::from_secs(1);
 
 pub(super) struct Services {
     pub(super) folders: AppFolders,
-    /// Whether the queue outlives this run: then changed settings are saved, and waiting sources are looked at so that
-    /// their rows tell what they are. The terminal's does not.
-    pub(super) is_lasting: bool,
+    /// How long the queue lives.
+    queue: QueueLife,
     pub(super) runtime: tokio::runtime::Runtime,
     pub(super) reports: Sender<WorkerReport>,
     toolbox: Arc<ArcSwapOption<Toolbox>>,
@@ -45,13 +44,24 @@ pub(super) struct Services {
 impl Services {
     pub(super) fn start(
         folders: AppFolders,
-        is_lasting: bool,
+        queue: QueueLife,
         runtime: tokio::runtime::Runtime,
         reports: Sender<WorkerReport>,
     ) -> std::io::Result<Self> {
         let toolbox = Arc::new(ArcSwapOption::empty());
         let intake = IntakeThread::start(Arc::clone(&toolbox), folders.thumbnails(), reports.clone())?;
-        Ok(Self { folders, is_lasting, runtime, reports, toolbox, intake, preview: Arc::default() })
+        Ok(Self { folders, queue, runtime, reports, toolbox, intake, preview: Arc::default() })
+    }
+
+    /// Whether jobs start.
+    pub(super) fn starts_jobs(&self) -> bool {
+        self.queue != QueueLife::LastingAtRest
+    }
+
+    /// Whether the queue outlives this run and its jobs start in it: then changed settings are saved, and waiting sources
+    /// are looked at so that their rows tell what they are.
+    fn is_lasting(&self) -> bool {
+        self.queue == QueueLife::Lasting
     }
 
     pub(super) fn runtime_handle(&self) -> tokio::runtime::Handle {
@@ -73,7 +83,7 @@ impl Services {
     }
 
     pub(super) fn intake(&self, request: IntakeRequest) {
-        if self.is_lasting || matches!(request, IntakeRequest::Expand { .. }) {
+        if self.is_lasting() || matches!(request, IntakeRequest::Expand { .. }) {
             self.intake.send(request);
         }
     }
@@ -115,7 +125,7 @@ impl Services {
     }
 
     pub(super) fn save_settings(&self, settings: &Settings) {
-        if !self.is_lasting {
+        if !self.is_lasting() {
             return;
         }
         let (settings, file) = (settings.clone(), self.folders.settings_file());

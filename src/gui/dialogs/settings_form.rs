@@ -2,13 +2,18 @@
 
 use std::path::PathBuf;
 
+use jiff::civil::Time;
+
 use crate::{
-    job::S3Location,
+    job::{S3Location, WorkingHours, schedule},
     settings::{Appearance, Settings},
 };
 
 /// Most jobs that may run side by side.
 pub const MOST_JOBS: usize = 16;
+
+/// What the fields show before hours were ever set: the night.
+const FIRST_HOURS: WorkingHours = WorkingHours { from: Time::constant(22, 0, 0, 0), to: Time::constant(6, 0, 0, 0) };
 
 /// The settings as text to edit.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +30,12 @@ pub struct SettingsForm {
     pub appearance: Appearance,
     /// Jobs that run side by side.
     pub running_jobs: usize,
+    /// Waiting jobs start only in a part of the day.
+    pub has_working_hours: bool,
+    /// Where that part begins, as `HH:MM`.
+    pub hours_from: String,
+    /// Where it ends.
+    pub hours_to: String,
     /// New files go to the bucket.
     pub publish_to_s3: bool,
     /// Name of the bucket.
@@ -115,6 +126,7 @@ impl SettingsForm {
     pub fn new(settings: &Settings, section: SettingsSection) -> Self {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
         let s3 = &settings.s3;
+        let hours = settings.working_hours.unwrap_or(FIRST_HOURS);
         Self {
             section,
             ffmpeg: path(&settings.ffmpeg),
@@ -122,6 +134,9 @@ impl SettingsForm {
             output_folder: settings.output_folder.display().to_string(),
             appearance: settings.appearance,
             running_jobs: settings.running_jobs,
+            has_working_hours: settings.working_hours.is_some(),
+            hours_from: schedule::time_of_day(hours.from),
+            hours_to: schedule::time_of_day(hours.to),
             publish_to_s3: settings.publish_to_s3,
             bucket: s3.bucket.clone(),
             prefix: s3.prefix.clone(),
@@ -144,6 +159,7 @@ impl SettingsForm {
         if output_folder.is_relative() {
             return Err((SettingsSection::General, "The output folder needs its full path"));
         }
+        let working_hours = self.working_hours().map_err(|words| (SettingsSection::General, words))?;
         let s3 = self.location().map_err(|words| (SettingsSection::S3, words));
         let s3 = match s3 {
             Ok(location) => location,
@@ -159,8 +175,18 @@ impl SettingsForm {
             preset: base.preset.clone(),
             outputs: base.outputs.clone(),
             running_jobs: self.running_jobs.clamp(1, MOST_JOBS),
+            working_hours,
             appearance: self.appearance,
         })
+    }
+
+    fn working_hours(&self) -> Result<Option<WorkingHours>, &'static str> {
+        if !self.has_working_hours {
+            return Ok(None);
+        }
+        let time = |text: &str| schedule::typed_time_of_day(text).map_err(|_| "Hours are written as 22:00");
+        let hours = WorkingHours { from: time(&self.hours_from)?, to: time(&self.hours_to)? };
+        if hours.from == hours.to { Err("The hours begin and end at the same time") } else { Ok(Some(hours)) }
     }
 
     /// The place in S3 that the form means.
@@ -222,6 +248,7 @@ mod tests {
             preset: "quick".to_owned(),
             outputs: Outputs { dash: true, ..Outputs::default() },
             running_jobs: 3,
+            working_hours: Some(FIRST_HOURS),
             appearance: Appearance::Dark,
             ffmpeg: Some(PathBuf::from("/opt/ffmpeg")),
             ffprobe: None,
@@ -252,6 +279,8 @@ mod tests {
             form.to_settings(&base).map_err(|(section, _)| section).unwrap_err()
         };
         assert_eq!(wrong(&|form| form.bucket.clear()), SettingsSection::S3);
+        assert_eq!(wrong(&|form| form.hours_to = "6 o'clock".to_owned()), SettingsSection::General);
+        assert_eq!(wrong(&|form| form.hours_to = "22:00".to_owned()), SettingsSection::General);
         assert_eq!(wrong(&|form| form.bucket = "a/b".to_owned()), SettingsSection::S3);
         assert_eq!(wrong(&|form| form.endpoint = "localhost:9000".to_owned()), SettingsSection::S3);
         assert_eq!(wrong(&|form| form.output_folder = " ".to_owned()), SettingsSection::General);
