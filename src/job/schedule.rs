@@ -132,7 +132,8 @@ pub fn time_of_day(time: Time) -> String {
 
 fn clock_time(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
-    let number = |digits: &str| digits.parse::<i8>().ok().filter(|_| matches!(digits.len(), 1 | 2));
+    let is_number = |digits: &&str| matches!(digits.len(), 1 | 2) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = |digits: &str| Some(digits).filter(is_number)?.parse::<i8>().ok();
     Time::new(number(hour)?, number(minute)?, 0, 0).ok()
 }
 
