@@ -237,6 +237,9 @@ pub struct Progress {
     /// Why nothing goes up at this moment, in one line; the upload goes on by itself.
     #[serde(default)]
     pub upload_interruption: Option<String>,
+    /// Why nothing is written at this moment, in one line; the work goes on by itself when the disk has room.
+    #[serde(default)]
+    pub disk_shortage: Option<String>,
     /// Bytes a second of the upload, measured over the last seconds.
     pub upload_bytes_per_second: Option<f64>,
     /// What each rendition has come to, in the order of the plan.
@@ -273,6 +276,7 @@ impl Default for Progress {
             published_files: 0,
             finished_files: 0,
             upload_interruption: None,
+            disk_shortage: None,
             upload_bytes_per_second: None,
             renditions: Vec::new(),
         }

@@ -2,7 +2,7 @@
 //! disk, serving previews. Each answers with a report; none is waited for.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -22,6 +22,7 @@ use crate::{
     settings::{AppFolders, Settings},
     tools::{
         cancel::CancelToken,
+        disk,
         ffmpeg::{DownloadProgress, ToolError, Toolbox},
     },
 };
@@ -144,7 +145,7 @@ impl Services {
     pub(super) fn measure_disk(&self, settings: &Settings) {
         let folder = settings.output_folder.clone();
         self.in_background(move |report| {
-            let free_bytes = nearest_existing(&folder).and_then(|folder| fs4::available_space(folder).ok());
+            let free_bytes = disk::free_bytes(&folder);
             report(WorkerReport::Event(Box::new(Event::DiskMeasured { free_bytes })));
         });
     }
@@ -209,9 +210,4 @@ impl Services {
             });
         });
     }
-}
-
-/// The folder itself or the nearest one above it that is there; a new output folder lies on the same disk.
-fn nearest_existing(folder: &Path) -> Option<&Path> {
-    folder.ancestors().find(|folder| folder.is_dir())
 }

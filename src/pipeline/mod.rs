@@ -28,7 +28,7 @@ use encode::{
     subtitles::{ReadSubtitles, read_subtitles},
 };
 use package::{
-    FinishedStream, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError, Packager, ReportedJob, images::ImageMaker,
+    FinishedStream, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError, Packager, ReportedJob, Room, images::ImageMaker,
 };
 use plan::EncodePlan;
 use progress::Reporter;
@@ -134,11 +134,13 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
 
     let folder = StreamFolder::create(spec.destination.local_folder(), &spec.source)
         .map_err(|failure| failure.at(Stage::Package))?;
+    let expected_bytes = package::expected_bytes(&plan, &spec.outputs);
+    let room = Room::for_stream(spec.destination.local_folder(), expected_bytes)?;
     observer.notice(Notice::Planned(Box::new(plan.summary(folder.path().to_owned()))));
     let publisher = start_publisher(request, &folder)?;
 
     let software = plan.in_software();
-    let listeners = (observer, publisher.as_ref());
+    let listeners = (observer, &room, publisher.as_ref());
     let places = (work_folder, &folder);
     let Attempt { plan, reporter, made } = encode_somehow(request, (&plan, software.as_ref()), places, listeners);
     let made = made.and_then(|(stream, mut warnings)| {
@@ -221,13 +223,16 @@ struct Attempt<'a> {
     made: Result<(FinishedStream, Vec<String>), Failure>,
 }
 
+/// Who is told, where it is written, and who sends it.
+type Listeners<'a> = (&'a dyn Observer, &'a Room, Option<&'a Publisher>);
+
 fn attempt<'a>(
     request: &JobRequest,
     plan: &'a EncodePlan,
     (work_folder, folder): (&Path, &StreamFolder),
-    (observer, publisher): (&'a dyn Observer, Option<&'a Publisher>),
+    (observer, room, publisher): Listeners<'a>,
 ) -> Attempt<'a> {
-    let reporter = Reporter::new(observer, plan, publisher);
+    let reporter = Reporter::new(observer, plan, room, publisher);
     let made = encode_and_package(request, plan, work_folder, folder, &reporter);
     Attempt { plan, reporter, made }
 }
@@ -237,7 +242,7 @@ fn encode_somehow<'a>(
     request: &JobRequest,
     (plan, software): (&'a EncodePlan, Option<&'a EncodePlan>),
     places: (&Path, &StreamFolder),
-    listeners: (&'a dyn Observer, Option<&'a Publisher>),
+    listeners: Listeners<'a>,
 ) -> Attempt<'a> {
     let first = attempt(request, plan, places, listeners);
     match (&first.made, software) {

@@ -1,8 +1,5 @@
 //! The settings dialog.
 
-use eframe::egui::{Key, Modifiers, Role};
-use egui_kittest::kittest::Queryable;
-
 use super::{Window, states};
 use crate::{
     engine::{Command, DestinationTest, Event},

@@ -14,7 +14,6 @@ use crate::{
     job::{FileReport, ThumbnailFormat, ThumbnailStyle},
     pipeline::plan::PicturePlan,
     tools::{
-        atomic_file,
         cancel::CancelToken,
         child::{self, ChildError},
         ffmpeg::Toolbox,
@@ -120,7 +119,7 @@ impl ImageMaker<'_> {
             return Ok(());
         }
         let full = self.stream_folder.join(path);
-        atomic_file::write(&full, content).map_err(|source| PackageError::Write { path: full, source })?;
+        self.listener.room().write(&full, content, self.cancel, &|| self.listener.room_changed())?;
         self.listener.file_finished(FileReport { path: path.to_owned(), bytes: content.len() as u64 }, None);
         Ok(())
     }

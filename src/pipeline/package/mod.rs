@@ -10,6 +10,7 @@ mod outputs;
 mod packager;
 mod progressive;
 mod report;
+mod room;
 pub mod segmenter;
 mod storyboard;
 mod transport_stream;
@@ -20,6 +21,7 @@ pub use outputs::{MP4_FOLDER, OutputMaker};
 pub use packager::{FileListener, FinishedStream, FinishedTrack, PackageProgress, Packager};
 
 pub use report::{REPORT, ReportedJob};
+pub use room::{Room, expected_bytes};
 pub use storyboard::{SHEET_PATTERN, STORYBOARD_FOLDER, STORYBOARD_INDEX};
 pub use transport_stream::TRANSPORT_STREAM_FOLDER;
 

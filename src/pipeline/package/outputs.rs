@@ -137,11 +137,8 @@ impl OutputMaker<'_> {
     }
 
     fn write(&self, path: &str, content: &[u8]) -> Result<(), PackageError> {
-        if self.cancel.is_cancelled() {
-            return Err(PackageError::Cancelled);
-        }
         let full = self.folder.join(path);
-        atomic_file::write(&full, content).map_err(|source| PackageError::Write { path: full, source })
+        self.listener.room().write(&full, content, self.cancel, &|| self.listener.room_changed())
     }
 
     /// Gives a file that lies finished under a temporary name its final one.

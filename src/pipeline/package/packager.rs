@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    CHAPTERS, I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, PackageError,
+    CHAPTERS, I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, PackageError, Room,
     captions::{self, Cue},
     hls::{self, AudioGroup, AudioTrack, Growth, MeasuredRates, SegmentEntry, SubtitleTrack, VideoVariant},
     segment_file_name,
@@ -21,11 +21,17 @@ use crate::{
     media::{DynamicRange, PictureSize},
     pipeline::plan::{AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
     preset::VideoCodec,
-    tools::{atomic_file, cancel::CancelToken},
+    tools::cancel::CancelToken,
 };
 
 /// Who is told of finished files, on the packager's thread; must not wait.
 pub trait FileListener: Send + Sync {
+    /// The disk that the files are written to.
+    fn room(&self) -> &Room;
+
+    /// There is no room, or there is again.
+    fn room_changed(&self);
+
     /// A file is finished under its final name. `text` holds the content of playlists, which change while they grow.
     fn file_finished(&self, file: FileReport, text: Option<Bytes>);
 }
@@ -227,11 +233,8 @@ impl<'a> Packager<'a> {
     }
 
     fn write(&self, path: &str, content: &[u8], text: Option<Bytes>) -> Result<(), PackageError> {
-        if self.cancel.is_cancelled() {
-            return Err(PackageError::Cancelled);
-        }
         let full = self.folder.join(path);
-        atomic_file::write(&full, content).map_err(|source| PackageError::Write { path: full, source })?;
+        self.listener.room().write(&full, content, &self.cancel, &|| self.listener.room_changed())?;
         self.listener.file_finished(FileReport { path: path.to_owned(), bytes: content.len() as u64 }, text);
         Ok(())
     }
