@@ -10,7 +10,9 @@ pub use outputs::OutputArguments;
 
 use jiff::Timestamp;
 
-use super::{operation_args::OperationArguments, output::Verbosity, queue_args::QueueArguments, video_args::VideoArguments, wire};
+use super::{
+    operation_args::OperationArguments, output::Verbosity, queue_args::QueueArguments, video_args::VideoArguments, wire,
+};
 use crate::{
     job::{ThumbnailTimes, schedule, typed},
     preset::{InterlacedOutput, OnDamage, SurroundCodec},

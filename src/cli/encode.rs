@@ -14,9 +14,7 @@ use super::{
     reporter::{Reporter, reporter},
 };
 use crate::{
-    engine::{
-        Command, Engine, EngineConfig, EngineHandle, Event, QueueEntry, QueueLife, Subscription, ToolStatus,
-    },
+    engine::{Command, Engine, EngineConfig, EngineHandle, Event, QueueEntry, QueueLife, Subscription, ToolStatus},
     failure::{Failure, FailureKind},
     job::{Destination, JobId, JobSpec, Schedule},
     pipeline::intake,

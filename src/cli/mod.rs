@@ -23,8 +23,9 @@ mod wire;
 use std::path::{Path, PathBuf};
 
 pub use args::{
-    Arguments, CheckArguments, CommandArguments, DoctorArguments, EncodeArguments, EncodeCallArguments, GeneralArguments, OutputArguments,
-    PresetsArguments, PreviewArguments, ProbeArguments, PublishArguments, S3Arguments, SetupArguments,
+    Arguments, CheckArguments, CommandArguments, DoctorArguments, EncodeArguments, EncodeCallArguments,
+    GeneralArguments, OutputArguments, PresetsArguments, PreviewArguments, ProbeArguments, PublishArguments,
+    S3Arguments, SetupArguments,
 };
 pub use operation_args::OperationArguments;
 pub use outcome::Outcome;

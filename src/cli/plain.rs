@@ -49,7 +49,7 @@ mod window {
 
     pub(super) fn run(context: &Context, files: &[PathBuf], interrupt: &CancelToken) -> Outcome {
         match Access::open(context, &context.settings, QueueLife::Lasting) {
-            Ok(Access::Own(engine)) => open(context, engine, files, interrupt),
+            Ok(Access::Own(engine)) => open(context, &engine, files, interrupt),
             Ok(Access::Owner(client)) => hand_over(context, client, files),
             Err(failure) => {
                 context.output.failure(None, &failure);
@@ -67,7 +67,9 @@ mod window {
             Ok(_) => {
                 context.output.say(&match files.len() {
                     0 => "Reelpress is open already: its window comes to the front".to_owned(),
-                    count => format!("{} added in the window that is open", format::count(count as u64, "file", "files")),
+                    count => {
+                        format!("{} added in the window that is open", format::count(count as u64, "file", "files"))
+                    }
                 });
                 Outcome::AllDone
             }
@@ -80,7 +82,7 @@ mod window {
         }
     }
 
-    fn open(context: &Context, engine: EngineHandle, files: &[PathBuf], interrupt: &CancelToken) -> Outcome {
+    fn open(context: &Context, engine: &EngineHandle, files: &[PathBuf], interrupt: &CancelToken) -> Outcome {
         let interrupted = engine.clone();
         interrupt.on_cancel(move || {
             // The window closes when the engine has ended; an engine that has ended before takes no command.

@@ -117,5 +117,6 @@ fn shortened(event: Event) -> Option<Event> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

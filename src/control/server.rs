@@ -45,8 +45,7 @@ impl Server {
     /// # Errors
     /// When the socket or pipe can't be made, or the system gives no thread.
     pub fn start(engine: EngineHandle, folders: &AppFolders, owner: Owner) -> io::Result<Self> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().thread_name("control-work").build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name("control-work").build()?;
         // Bound before this returns: whoever was told of the owner can reach it.
         let mut listener = {
             let _inside = runtime.enter();

@@ -22,14 +22,14 @@ struct Place {
 
 impl Place {
     fn open(owner: Owner) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let config = EngineConfig {
             folders: AppFolders::under(folder.path()),
             settings: Settings::default(),
             queue: QueueLife::LastingAtRest,
         };
-        let engine = Engine::start(config).unwrap();
-        let server = Server::start(engine.clone(), &AppFolders::under(folder.path()), owner).unwrap();
+        let engine = Engine::start(config).expect("an engine");
+        let server = Server::start(engine.clone(), &AppFolders::under(folder.path()), owner).expect("a server");
         Self { folder, engine, server }
     }
 
@@ -38,12 +38,12 @@ impl Place {
     }
 
     fn client(&self) -> Client {
-        Client::connect(&self.folders()).unwrap().unwrap()
+        Client::connect(&self.folders()).expect("a connection").expect("a server that listens")
     }
 
     /// Ends the engine and waits for that.
     fn end_engine(&self) {
-        self.engine.send(Command::Stop).unwrap();
+        self.engine.send(Command::Stop).expect("the engine runs");
         assert!(self.engine.wait_for_end(Duration::from_secs(20)));
     }
 }
@@ -51,7 +51,7 @@ impl Place {
 fn entry(name: &str) -> QueueEntry {
     let spec = JobSpec {
         source: name.into(),
-        preset: find_preset("quick").unwrap(),
+        preset: find_preset("quick").expect("a built-in preset"),
         destination: Destination::Folder("/out".into()),
         thumbnails: ThumbnailTimes::default(),
         outputs: Outputs::default(),

@@ -132,7 +132,9 @@ impl Dispatcher {
             Command::MoveToBottom { id } => self.move_to_bottom(id),
             Command::SetPriority { id, priority } => self.reschedule(id, |schedule| schedule.priority = priority),
             Command::StartAt { id, at } => {
-                self.reschedule(id, |schedule| *schedule = Schedule { priority: schedule.priority, start_at: at, ..Schedule::default() });
+                self.reschedule(id, |schedule| {
+                    *schedule = Schedule { priority: schedule.priority, start_at: at, ..Schedule::default() }
+                });
             }
             Command::StartNow { id } => self.reschedule(id, |schedule| {
                 (schedule.start_at, schedule.ignores_working_hours) = (None, true);

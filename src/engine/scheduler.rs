@@ -38,9 +38,8 @@ pub(super) fn next_job<'a>(snapshot: &'a Snapshot, now: &Zoned) -> Option<&'a Ar
 /// Whether the passing of time alone can let a job start.
 pub(super) fn a_job_waits_for_its_time(snapshot: &Snapshot) -> bool {
     let has_hours = snapshot.settings.working_hours.is_some();
-    let waits = |job: &Arc<Job>| {
-        job.is_waiting() && (has_hours || job.retry.is_some() || job.schedule.start_at.is_some())
-    };
+    let waits =
+        |job: &Arc<Job>| job.is_waiting() && (has_hours || job.retry.is_some() || job.schedule.start_at.is_some());
     snapshot.jobs.iter().any(waits)
 }
 

@@ -79,7 +79,8 @@ pub fn run(engine: EngineHandle, start: WindowStart) -> Result<(), GuiError> {
         let folders = start.folders.clone();
         let app = app::ReelpressApp::new(&creation.egui_ctx, engine.clone(), start)?;
         // Only now: what others hand over before the window listens to the engine would be lost.
-        *reachable = folders.and_then(|folders| control::Server::start_or_warn(engine, &folders, control::Owner::Window));
+        *reachable =
+            folders.and_then(|folders| control::Server::start_or_warn(engine, &folders, control::Owner::Window));
         Ok(Box::new(app))
     });
     let outcome = catch_unwind(AssertUnwindSafe(|| eframe::run_native("Reelpress", options(persistence), create)));

@@ -81,11 +81,7 @@ pub struct WorkingHours {
 impl WorkingHours {
     /// Whether jobs start at this time of the day. Hours that end when they begin last the whole day.
     pub fn contain(&self, time: Time) -> bool {
-        if self.from < self.to {
-            (self.from..self.to).contains(&time)
-        } else {
-            time >= self.from || time < self.to
-        }
+        if self.from < self.to { (self.from..self.to).contains(&time) } else { time >= self.from || time < self.to }
     }
 
     /// The next time within them at or after `earliest`; `None` when `earliest` is such a time.

@@ -97,9 +97,7 @@ fn a_second_start_hands_its_files_to_the_window_which_comes_to_the_front() {
     let mut display = Display::start();
     display.launch(user.reelpress());
     let window = display.window("^Reelpress");
-    wait_for("a window that can be reached", || {
-        user.path("home/data/control/socket").exists().then_some(())
-    });
+    wait_for("a window that can be reached", || user.path("home/data/control/socket").exists().then_some(()));
     done(&user, &["pause"]);
     display.minimise(&window);
 
@@ -134,9 +132,7 @@ fn a_killed_owner_is_no_obstacle_for_the_next_command() {
     let source = video(&user, "a.mp4");
     let mut display = Display::start();
     display.launch(user.reelpress());
-    wait_for("a window that can be reached", || {
-        user.path("home/data/control/socket").exists().then_some(())
-    });
+    wait_for("a window that can be reached", || user.path("home/data/control/socket").exists().then_some(()));
     done(&user, &["pause"]);
     add(&user, &["a.mp4"]);
     for process in user.process_ids_running("reelpress") {
@@ -191,8 +187,7 @@ fn a_queue_that_is_interrupted_waits_and_goes_on_at_the_next_run() {
     assert_eq!(running.wait().expect("it ends").code(), Some(130));
     assert_eq!(states(&user), [state("landscape.mp4", "waiting")]);
     Ended::of(queue(&user, &["run", "--json"])).assert_all_done();
-    let (frames, complaints) =
-        ffmpeg::decode(&user.stream_of(&clips::LANDSCAPE.path()).whole("720p", &user.path("")));
+    let (frames, complaints) = ffmpeg::decode(&user.stream_of(&clips::LANDSCAPE.path()).whole("720p", &user.path("")));
     assert_eq!((frames, complaints.as_str()), (clips::LANDSCAPE.frames, ""));
 }
 

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 use crate::{
     cli::Context,
     control::{Client, ControlError, Reply, Request},
-    engine::{
-        Answer, Command, Engine, EngineConfig, EngineError, EngineHandle, JournalError, QueueLife, Snapshot,
-    },
+    engine::{Answer, Command, Engine, EngineConfig, EngineError, EngineHandle, JournalError, QueueLife, Snapshot},
     failure::{Failure, FailureKind},
     settings::Settings,
 };

@@ -155,10 +155,8 @@ impl ListedJob {
             destination: job.spec.destination.label(),
             priority: job.schedule.priority.number(),
             starts_at: job.waits_until(settings, now).map(|at| at.to_string()),
-            failure: failure.map(|failure| ListedFailure {
-                headline: failure.headline.clone(),
-                hint: failure.hint.clone(),
-            }),
+            failure: failure
+                .map(|failure| ListedFailure { headline: failure.headline.clone(), hint: failure.hint.clone() }),
             multivariant_playlist: playlist.map(|playlist| playlist.display().to_string()),
             urls: report.map(|report| report.urls.clone()).unwrap_or_default(),
             warnings: report.map(|report| report.warnings.clone()).unwrap_or_default(),

@@ -28,7 +28,9 @@ pub(super) fn run(context: &Context, arguments: QueueArguments, interrupt: &Canc
             list::print(context, &access.snapshot()?, json);
             Ok(())
         }),
-        QueueCommand::Export { file, all } => with_queue(context, |access| transfer::export(context, access, &file, all)),
+        QueueCommand::Export { file, all } => {
+            with_queue(context, |access| transfer::export(context, access, &file, all))
+        }
         QueueCommand::Import { file } => with_queue(context, |access| transfer::import(context, access, &file)),
         change => with_queue(context, |access| change::change(context, access, change)),
     }

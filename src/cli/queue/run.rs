@@ -64,12 +64,7 @@ fn work_off(context: &Context, engine: &EngineHandle, json: bool, interrupt: &Ca
 }
 
 /// Tells how the queue goes on in another process.
-fn follow(
-    context: &Context,
-    mut client: Client,
-    json: bool,
-    interrupt: &CancelToken,
-) -> Result<Outcome, Failure> {
+fn follow(context: &Context, mut client: Client, json: bool, interrupt: &CancelToken) -> Result<Outcome, Failure> {
     client.ask(&Request::Do { command: Box::new(Command::ResumeQueue) }).map_err(ControlError::into_failure)?;
     let Following { base, events } = client.follow().map_err(ControlError::into_failure)?;
     context.output.say("another Reelpress works the queue off; this follows it");

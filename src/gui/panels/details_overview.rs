@@ -29,12 +29,7 @@ const WIDEST: f32 = 560.0;
 const TERM_WIDTH: f32 = 96.0;
 
 /// Lays the overview out.
-pub fn overview_ui(
-    ui: &mut Ui,
-    (snapshot, job): (&Snapshot, &Job),
-    view: &mut ViewState,
-    actions: &mut Vec<Action>,
-) {
+pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut ViewState, actions: &mut Vec<Action>) {
     let palette = theme::palette(ui);
     ui.set_max_width(WIDEST.min(ui.available_width()));
     picture(ui, job, view);
