@@ -1,9 +1,11 @@
 //! What was asked for, and how far it has come.
 
+mod layout;
 mod operations;
 mod outputs;
 pub mod path_text;
 pub mod schedule;
+mod template;
 pub mod typed;
 
 use std::{path::PathBuf, time::Duration};
@@ -11,11 +13,13 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use layout::{LayoutKind, StreamLayout, WantedFolder, WhenTaken};
 pub use operations::{
     Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
 };
 pub use outputs::{OutputKind, Outputs, ThumbnailFormat, ThumbnailStyle};
 pub use schedule::{Priority, Schedule, WorkingHours};
+pub use template::{FolderTemplate, PLACEHOLDERS, RenditionValues, TemplateError};
 
 use crate::{failure::Failure, preset::Preset};
 
@@ -29,6 +33,14 @@ impl JobId {
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
+    }
+
+    /// When it was made, which its name tells.
+    pub fn made_at(&self) -> jiff::Timestamp {
+        let made_at = self.0.get_timestamp().map(|timestamp| timestamp.to_unix());
+        made_at
+            .and_then(|(seconds, _)| jiff::Timestamp::from_second(i64::try_from(seconds).ok()?).ok())
+            .unwrap_or_default()
     }
 
     /// The last eight digits: enough for a person to tell jobs apart in a log.
@@ -62,6 +74,9 @@ pub struct JobSpec {
     /// What is done to the source before it is encoded.
     #[serde(default)]
     pub operations: Operations,
+    /// Where its files lie under the destination.
+    #[serde(default)]
+    pub layout: StreamLayout,
 }
 
 impl JobSpec {
@@ -141,6 +156,13 @@ pub struct S3Location {
     pub profile: Option<String>,
     /// `http://endpoint/bucket/key` instead of `http://bucket.endpoint/key`. When not given: true if there is an endpoint.
     pub path_style: Option<bool>,
+}
+
+impl S3Location {
+    /// The key of a path under the prefix.
+    pub fn key_of(&self, path: &str) -> String {
+        if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) }
+    }
 }
 
 impl std::fmt::Display for S3Location {
@@ -366,7 +388,7 @@ impl UnpublishedStream {
 /// One rendition of a finished stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RenditionReport {
-    /// Name of the rendition, which is also its folder: `1080p`, `audio`.
+    /// Name of the rendition, which is also its folder in our own layout: `1080p`, `audio`.
     pub name: String,
     /// The CODECS value of RFC 6381.
     pub codecs: String,

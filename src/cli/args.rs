@@ -1,11 +1,13 @@
 //! What can be typed, and what it means.
 
+mod layout;
 mod outputs;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub use layout::LayoutArguments;
 pub use outputs::OutputArguments;
 
 use jiff::Timestamp;
@@ -128,6 +130,9 @@ pub struct EncodeArguments {
     /// What is made of each video, and how thumbnails look.
     #[command(flatten)]
     pub outputs: OutputArguments,
+    /// Where its files lie.
+    #[command(flatten)]
+    pub layout: LayoutArguments,
     /// Make 5.1 renditions too, in this codec, of sound that has 5.1 or more
     #[arg(long, value_name = "CODEC")]
     pub surround: Option<Surround>,

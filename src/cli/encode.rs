@@ -54,6 +54,7 @@ pub(super) fn as_set(files: &[PathBuf]) -> EncodeArguments {
         keep: None,
         thumbnails: None,
         outputs: super::args::OutputArguments::default(),
+        layout: super::args::LayoutArguments::default(),
         surround: None,
         on_damage: None,
         interlaced: None,
@@ -95,6 +96,8 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Cal
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
     let outputs = arguments.outputs.resolve(&settings.outputs);
+    let layout =
+        arguments.layout.resolve(&settings.layout).map_err(|error| bad_usage(error.to_string(), error.hint()))?;
     let spec = |source| JobSpec {
         source,
         preset: preset.clone(),
@@ -102,6 +105,7 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Cal
         thumbnails: thumbnails.clone(),
         outputs: outputs.clone(),
         operations: operations.clone(),
+        layout: layout.clone(),
     };
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());
     for file in &arguments.files {

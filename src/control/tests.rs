@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::{
     engine::{Engine, EngineConfig, EngineHandle, QueueEntry, QueueLife},
-    job::{Destination, JobSpec, Operations, Outputs, Schedule, ThumbnailTimes},
+    job::{Destination, JobSpec, Operations, Outputs, Schedule, StreamLayout, ThumbnailTimes},
     preset::find_preset,
     settings::{AppFolders, Settings},
 };
@@ -55,6 +55,7 @@ fn entry(name: &str) -> QueueEntry {
         destination: Destination::Folder("/out".into()),
         thumbnails: ThumbnailTimes::default(),
         outputs: Outputs::default(),
+        layout: StreamLayout::default(),
         operations: Operations::default(),
     };
     QueueEntry { spec, schedule: Schedule::default() }

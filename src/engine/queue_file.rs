@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use crate::{
         engine::Event,
-        job::{JobId, JobSpec, Operations, Outputs, Priority, S3Location, Schedule, ThumbnailTimes},
+        job::{JobId, JobSpec, Operations, Outputs, Priority, S3Location, Schedule, StreamLayout, ThumbnailTimes},
         preset::find_preset,
     };
 
@@ -108,6 +108,7 @@ mod tests {
                 destination: Destination::S3 { location, local_folder: "/out".into(), keep_local: true },
                 thumbnails: ThumbnailTimes::default(),
                 outputs: Outputs::default(),
+                layout: StreamLayout::default(),
                 operations: Operations::default(),
             };
             snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH });

@@ -51,7 +51,10 @@ mod tests {
     use crate::{
         engine::{Event, PlannedRetry},
         failure::{Failure, FailureKind},
-        job::{Destination, JobId, JobSpec, Operations, Outputs, Priority, Schedule, ThumbnailTimes, WorkingHours},
+        job::{
+            Destination, JobId, JobSpec, Operations, Outputs, Priority, Schedule, StreamLayout, ThumbnailTimes,
+            WorkingHours,
+        },
         preset::find_preset,
     };
 
@@ -69,6 +72,7 @@ mod tests {
                 destination: Destination::Folder("out".into()),
                 thumbnails: ThumbnailTimes::default(),
                 outputs: Outputs::default(),
+                layout: StreamLayout::default(),
                 operations: Operations::default(),
             };
             snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH });

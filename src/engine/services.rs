@@ -162,11 +162,12 @@ impl Services {
         });
     }
 
-    pub(super) fn preview(&self, id: JobId, folder: Option<PathBuf>) {
+    /// Serves a folder once it holds this playlist.
+    pub(super) fn preview(&self, id: JobId, stream: Option<(PathBuf, &'static str)>) {
         let (server, runtime) = (Arc::clone(&self.preview), self.runtime_handle());
         self.in_background(move |report| {
-            let url = folder
-                .filter(|folder| folder.join(crate::pipeline::package::MULTIVARIANT_PLAYLIST).is_file())
+            let url = stream
+                .filter(|(folder, playlist)| folder.join(playlist).is_file())
                 .ok_or_else(|| {
                     Failure::new(
                         FailureKind::InvalidRequest,
@@ -174,7 +175,7 @@ impl Services {
                         "A stream can be played once its first segments are finished, and as long as its folder is there",
                     )
                 })
-                .and_then(|folder| {
+                .and_then(|(folder, _)| {
                     let mut server = server.lock().unwrap_or_else(PoisonError::into_inner);
                     if server.is_none() {
                         *server = Some(PreviewServer::start(&runtime).map_err(|error| {

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::{
         engine::Event,
-        job::{Destination, JobId, JobSpec, Operations, Outputs, ThumbnailTimes},
+        job::{Destination, JobId, JobSpec, Operations, Outputs, StreamLayout, ThumbnailTimes},
         preset::find_preset,
     };
 
@@ -89,6 +89,7 @@ mod tests {
                 destination: Destination::Folder("out".into()),
                 thumbnails: ThumbnailTimes::default(),
                 outputs: Outputs::default(),
+                layout: StreamLayout::default(),
                 operations: Operations::default(),
             };
             let id = JobId::generate();

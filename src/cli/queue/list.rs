@@ -172,7 +172,7 @@ mod tests {
     use crate::{
         engine::Event,
         failure::{Failure, FailureKind},
-        job::{Destination, JobSpec, Operations, Outputs, Progress, Schedule, ThumbnailTimes},
+        job::{Destination, JobSpec, Operations, Outputs, Progress, Schedule, StreamLayout, ThumbnailTimes},
         preset::find_preset,
     };
 
@@ -190,6 +190,7 @@ mod tests {
                     destination: Destination::Folder("/out".into()),
                     thumbnails: ThumbnailTimes::default(),
                     outputs: Outputs::default(),
+                    layout: StreamLayout::default(),
                     operations: Operations::default(),
                 };
                 snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH });

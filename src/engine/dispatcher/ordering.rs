@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Dispatcher, Event, IntakeRequest};
 use crate::{
-    engine::{Job, QueueEntry},
+    engine::{Job, QueueEntry, places::Places},
     job::{JobId, JobState, Priority, Schedule},
 };
 
@@ -12,13 +12,16 @@ impl Dispatcher {
     pub(super) fn enqueue(&mut self, jobs: Vec<QueueEntry>) {
         let mut events = Vec::new();
         let mut requests = Vec::new();
+        let mut places = Places::of(&self.snapshot);
         for QueueEntry { spec, schedule } in jobs {
             let id = JobId::generate();
+            let refusal = places.take(id, &spec).err();
             requests.push(IntakeRequest::Inspect { id, source: spec.source.clone() });
             events.push(Event::JobAdded { id, spec: Box::new(spec), at: jiff::Timestamp::now() });
             if schedule != Schedule::default() {
                 events.push(Event::JobScheduled { id, schedule });
             }
+            events.extend(refusal.map(|failure| Event::JobFailed { id, failure, at: jiff::Timestamp::now() }));
         }
         self.emit(events);
         if self.toolbox.is_some() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::civil::Time;
 
 use crate::{
-    job::{S3Location, WorkingHours, schedule},
+    job::{JobId, LayoutKind, S3Location, StreamLayout, TemplateError, WorkingHours, schedule},
     settings::{Appearance, Settings},
 };
 
@@ -26,6 +26,12 @@ pub struct SettingsForm {
     pub ffprobe: String,
     /// The output folder.
     pub output_folder: String,
+    /// How the files of a stream lie in its folder.
+    pub layout: LayoutKind,
+    /// Template of the stream's folder; empty for that of the layout.
+    pub template: String,
+    /// Stands for a job when the layout is shown.
+    pub example_job: JobId,
     /// Light, dark or the system's.
     pub appearance: Appearance,
     /// Jobs that run side by side.
@@ -60,6 +66,8 @@ pub enum SettingsSection {
     /// Appearance, jobs side by side, output folder.
     #[default]
     General,
+    /// Where the files of streams lie.
+    Layout,
     /// ffmpeg and ffprobe.
     Ffmpeg,
     /// The bucket.
@@ -68,12 +76,13 @@ pub enum SettingsSection {
 
 impl SettingsSection {
     /// All parts in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::General, Self::Ffmpeg, Self::S3];
+    pub const ALL: [Self; 4] = [Self::General, Self::Layout, Self::Ffmpeg, Self::S3];
 
     /// Name of the part.
     pub fn label(self) -> &'static str {
         match self {
             Self::General => "General",
+            Self::Layout => "Layout",
             Self::Ffmpeg => "ffmpeg",
             Self::S3 => "S3 destination",
         }
@@ -132,6 +141,9 @@ impl SettingsForm {
             ffmpeg: path(&settings.ffmpeg),
             ffprobe: path(&settings.ffprobe),
             output_folder: settings.output_folder.display().to_string(),
+            layout: settings.layout.kind,
+            template: settings.layout.template.as_ref().map(ToString::to_string).unwrap_or_default(),
+            example_job: JobId::generate(),
             appearance: settings.appearance,
             running_jobs: settings.running_jobs,
             has_working_hours: settings.working_hours.is_some(),
@@ -152,15 +164,17 @@ impl SettingsForm {
     ///
     /// # Errors
     /// What is missing or wrong, in one sentence for the user, and the part where it is.
-    pub fn to_settings(&self, base: &Settings) -> Result<Settings, (SettingsSection, &'static str)> {
+    pub fn to_settings(&self, base: &Settings) -> Result<Settings, (SettingsSection, String)> {
         let path = |text: &str| filled(text).map(PathBuf::from);
-        let output_folder =
-            path(&self.output_folder).ok_or((SettingsSection::General, "An output folder is needed"))?;
+        let wrong_general = |words: &str| (SettingsSection::General, words.to_owned());
+        let output_folder = path(&self.output_folder).ok_or_else(|| wrong_general("An output folder is needed"))?;
         if output_folder.is_relative() {
-            return Err((SettingsSection::General, "The output folder needs its full path"));
+            return Err(wrong_general("The output folder needs its full path"));
         }
-        let working_hours = self.working_hours().map_err(|words| (SettingsSection::General, words))?;
-        let s3 = self.location().map_err(|words| (SettingsSection::S3, words));
+        let working_hours = self.working_hours().map_err(wrong_general)?;
+        let wrong_layout = |error: TemplateError| (SettingsSection::Layout, format!("{error}. {}", error.hint()));
+        let layout = self.stream_layout().map_err(wrong_layout)?;
+        let s3 = self.location().map_err(|words| (SettingsSection::S3, words.to_owned()));
         let s3 = match s3 {
             Ok(location) => location,
             Err(_) if self.bucket.trim().is_empty() && !self.publish_to_s3 => S3Location::default(),
@@ -174,6 +188,7 @@ impl SettingsForm {
             publish_to_s3: self.publish_to_s3,
             preset: base.preset.clone(),
             outputs: base.outputs.clone(),
+            layout,
             running_jobs: self.running_jobs.clamp(1, MOST_JOBS),
             working_hours,
             appearance: self.appearance,
@@ -187,6 +202,15 @@ impl SettingsForm {
         let time = |text: &str| schedule::typed_time_of_day(text).map_err(|_| "Hours are written as 22:00");
         let hours = WorkingHours { from: time(&self.hours_from)?, to: time(&self.hours_to)? };
         if hours.from == hours.to { Err("The hours begin and end at the same time") } else { Ok(Some(hours)) }
+    }
+
+    /// The layout that the form means.
+    ///
+    /// # Errors
+    /// When the template can't be used.
+    pub fn stream_layout(&self) -> Result<StreamLayout, TemplateError> {
+        let template = filled(&self.template).map(|text| text.parse()).transpose()?;
+        Ok(StreamLayout { kind: self.layout, template })
     }
 
     /// The place in S3 that the form means.
@@ -247,6 +271,10 @@ mod tests {
             publish_to_s3: true,
             preset: "quick".to_owned(),
             outputs: Outputs { dash: true, ..Outputs::default() },
+            layout: StreamLayout {
+                kind: LayoutKind::Processed,
+                template: Some("videos/{id}".parse().expect("a template")),
+            },
             running_jobs: 3,
             working_hours: Some(FIRST_HOURS),
             appearance: Appearance::Dark,
@@ -283,6 +311,7 @@ mod tests {
         assert_eq!(wrong(&|form| form.hours_to = "22:00".to_owned()), SettingsSection::General);
         assert_eq!(wrong(&|form| form.bucket = "a/b".to_owned()), SettingsSection::S3);
         assert_eq!(wrong(&|form| form.endpoint = "localhost:9000".to_owned()), SettingsSection::S3);
+        assert_eq!(wrong(&|form| form.template = "../{id}".to_owned()), SettingsSection::Layout);
         assert_eq!(wrong(&|form| form.output_folder = " ".to_owned()), SettingsSection::General);
         assert_eq!(wrong(&|form| form.output_folder = "streams".to_owned()), SettingsSection::General);
     }

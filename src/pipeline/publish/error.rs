@@ -62,6 +62,12 @@ pub enum PublishError {
         /// The key.
         key: String,
     },
+    /// Something lies at this key, and the stream is to lie exactly there.
+    #[error("something lies at {key} already, and may belong to another job")]
+    Taken {
+        /// The key.
+        key: String,
+    },
     /// A file's name can't be used as a part of a key.
     #[error("“{name}” can't be the name of an object")]
     InvalidName {
@@ -214,6 +220,7 @@ impl PublishError {
             | Self::InvalidEndpoint { .. }
             | Self::InvalidName { .. }
             | Self::InUse { .. }
+            | Self::Taken { .. }
             | Self::WrongRegion { .. }
             | Self::ClockSkew { .. }
             | Self::Refused { .. }
@@ -235,6 +242,7 @@ impl PublishError {
             Self::InvalidLocation(_) => "Write the destination as s3://bucket/prefix".to_owned(),
             Self::InvalidEndpoint { .. } => "Write the endpoint as http://host:port or https://host".to_owned(),
             Self::InvalidName { .. } => "Rename the file or folder and publish again".to_owned(),
+            Self::Taken { .. } => "Put {id} into the template, or empty this place, then retry the job".to_owned(),
             Self::InUse { .. } => "Wait until that job has ended, then retry this one".to_owned(),
             Self::BucketMissing { .. } => "Check the bucket's name and the endpoint, or create the bucket".to_owned(),
             Self::CredentialsMissing { profile: Some(profile), .. } => {
@@ -291,6 +299,7 @@ impl PublishError {
             | Self::InvalidEndpoint { .. }
             | Self::InvalidName { .. }
             | Self::InUse { .. }
+            | Self::Taken { .. }
             | Self::ContentDiffers { .. }
             | Self::NoFolder { .. }
             | Self::NothingToPublish { .. }

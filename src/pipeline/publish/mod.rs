@@ -4,6 +4,7 @@
 //! viewer can watch from the bucket while the encode goes on (`order.rs` decides that, without knowing the network).
 //! Nothing that lies in the bucket is ever overwritten by another stream.
 
+mod claim;
 mod error;
 pub mod headers;
 mod location;
@@ -17,9 +18,9 @@ mod unchanged;
 mod uploader;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -30,11 +31,13 @@ use tokio::{
     task::JoinHandle,
 };
 
+pub use claim::Place;
 pub use error::{Action, PublishError};
 pub use location::S3LocationError;
 pub use status::PublishStatus;
 
 use crate::{job::S3Location, tools::cancel::CancelToken};
+use claim::{Claim, begin};
 use headers::FileKind;
 use s3::Bucket;
 use status::StatusBoard;
@@ -124,7 +127,7 @@ impl Publisher {
             folder: folder.to_owned(),
             prefix: claim.prefix.clone(),
             present: Arc::new(present),
-            goes_on: !matches!(place, Place::New { .. }),
+            goes_on: place.may_go_on(),
             board: Arc::clone(&board),
             stop: stop_receiver,
         };
@@ -298,115 +301,5 @@ fn relative_path(folder: &Path, file: &Path) -> Result<String, PublishError> {
     Ok(names.join("/"))
 }
 
-/// Where in a location a stream goes.
-#[derive(Debug, Clone, Copy)]
-pub enum Place<'a> {
-    /// Under this name; when something lies there already, under `name-2` and so on.
-    New {
-        /// The name.
-        stream_name: &'a str,
-    },
-    /// Where an earlier try has put a part of the very same files, else as `New`.
-    SameOrNew {
-        /// The name.
-        stream_name: &'a str,
-        /// The files.
-        files: &'a FolderFiles,
-    },
-    /// Under this key, where an earlier run of the same job has put a part of it.
-    GoOn {
-        /// The key, without a slash at its end.
-        prefix: &'a str,
-    },
-}
-
 /// What lies under a stream's prefix already: sizes in bytes by path.
 pub(super) type Present = HashMap<String, u64>;
-
-/// Opens the bucket, takes the place in it and makes sure that it can be written.
-async fn begin(location: &S3Location, place: Place<'_>) -> Result<(Bucket, Claim, Present), PublishError> {
-    let bucket = Bucket::open(location).await?;
-    let (claim, present) = match place {
-        Place::New { stream_name } => (new_claim(&bucket, stream_name).await?, Present::new()),
-        Place::SameOrNew { stream_name, files } => match same_claim(&bucket, stream_name, files).await? {
-            Some(found) => found,
-            None => (new_claim(&bucket, stream_name).await?, Present::new()),
-        },
-        Place::GoOn { prefix } => {
-            let present = bucket.objects_under(prefix).await?;
-            let claim = Claim::of(&bucket, prefix).ok_or_else(|| PublishError::InUse { key: prefix.to_owned() })?;
-            (claim, present)
-        }
-    };
-    bucket.check_writable(&format!("{}/reelpress-test", claim.prefix)).await?;
-    Ok((bucket, claim, present))
-}
-
-async fn new_claim(bucket: &Bucket, stream_name: &str) -> Result<Claim, PublishError> {
-    if stream_name.contains('/') {
-        return Err(PublishError::InvalidName { name: stream_name.to_owned() });
-    }
-    let taken = bucket.taken_names(stream_name).await?;
-    Claim::take(bucket, stream_name, &taken)
-}
-
-/// The place under which nothing lies but a part of these files.
-async fn same_claim(
-    bucket: &Bucket,
-    stream_name: &str,
-    files: &FolderFiles,
-) -> Result<Option<(Claim, Present)>, PublishError> {
-    let sizes: HashMap<&str, u64> = files.iter().map(|((_, path), size)| (path.as_str(), *size)).collect();
-    let prefix = bucket.key(stream_name)?;
-    let present = bucket.objects_under(&prefix).await?;
-    // Playlists grow while they are published: of them only the name has to be known.
-    let is_ours = |(path, size): (&String, &u64)| match FileKind::of(path) {
-        FileKind::Playlist | FileKind::Manifest => sizes.contains_key(path.as_str()),
-        _ => sizes.get(path.as_str()) == Some(size),
-    };
-    if present.is_empty() || !present.iter().all(is_ours) {
-        return Ok(None);
-    }
-    Ok(Claim::of(bucket, &prefix).map(|claim| (claim, present)))
-}
-
-/// Names that streams of this program are being published under: the store does not show them before the first file.
-static CLAIMED: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
-
-/// Keeps a name in a bucket for one stream until it is dropped.
-#[derive(Debug)]
-struct Claim {
-    place: String,
-    prefix: String,
-}
-
-impl Claim {
-    fn take(bucket: &Bucket, stream_name: &str, taken: &BTreeSet<String>) -> Result<Self, PublishError> {
-        let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut name = stream_name.to_owned();
-        let mut number = 1_u64;
-        loop {
-            let claim = (bucket.place.clone(), bucket.key(&name)?);
-            if !taken.contains(&name) && claimed.insert(claim.clone()) {
-                let (place, prefix) = claim;
-                return Ok(Self { place, prefix });
-            }
-            number += 1;
-            name = format!("{stream_name}-{number}");
-        }
-    }
-
-    /// Exactly this key; `None` while another stream of this program has it.
-    fn of(bucket: &Bucket, prefix: &str) -> Option<Self> {
-        let claim = (bucket.place.clone(), prefix.to_owned());
-        let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
-        claimed.insert(claim.clone()).then_some(Self { place: claim.0, prefix: claim.1 })
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
-        claimed.remove(&(std::mem::take(&mut self.place), std::mem::take(&mut self.prefix)));
-    }
-}

@@ -20,11 +20,11 @@ fn an_output_folder_below_a_file() {
 /// Runs an encode with a small disk of this kind at the output folder, in a mount namespace of its own so that no other
 /// process sees it. Gives what it came to and the files that were left on that disk.
 fn encode_onto_disk(user: &User, mount_options: &str, source: &Path) -> (Ended, String) {
-    on_disk(user, mount_options, user.encode_command(&[source], "web-hls"), r#""${@:4}""#)
+    on_disk(user, mount_options, &user.encode_command(&[source], "web-hls"), r#""${@:4}""#)
 }
 
 /// The same for any command, which `run` starts as `"${@:4}"`; the disk is at `$2`.
-fn on_disk(user: &User, mount_options: &str, encode: Command, run: &str) -> (Ended, String) {
+fn on_disk(user: &User, mount_options: &str, encode: &Command, run: &str) -> (Ended, String) {
     std::fs::create_dir(user.output()).expect("the user's folder can be written");
     let listing = user.path("listing");
     // The disk ends with the namespace: what is left on it has to be listed from inside.
@@ -75,7 +75,7 @@ fn a_disk_that_is_full_for_a_while_holds_the_job_and_loses_nothing() {
         wait $encode; code=$?
         cat "$3.events"
         (exit $code); }"#;
-    let (ended, left) = on_disk(&user, "size=300m", encode, run);
+    let (ended, left) = on_disk(&user, "size=300m", &encode, run);
     assert_eq!(ended.exit_code, Some(0), "{}", ended.stderr);
     let shortages = ended.events_named("job_progressed");
     let shortages: Vec<&str> = shortages.iter().filter_map(|event| event["disk_shortage"].as_str()).collect();
