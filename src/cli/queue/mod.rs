@@ -7,8 +7,6 @@ mod list;
 mod run;
 mod transfer;
 
-use std::path::PathBuf;
-
 pub(super) use access::Access;
 
 use super::{Context, MovePlace, Outcome, QueueAddArguments, QueueArguments, QueueCommand, encode, wire::WireEvent};
@@ -79,7 +77,7 @@ fn tell_notices(context: &Context, answer: &Answer) {
 
 /// Puts these files into the queue as the settings say.
 #[cfg(feature = "gui")]
-pub(super) fn add_as_set(context: &Context, files: &[PathBuf]) -> Outcome {
+pub(super) fn add_as_set(context: &Context, files: &[std::path::PathBuf]) -> Outcome {
     add(context, &QueueAddArguments { priority: None, encode: encode::as_set(files) })
 }
 
