@@ -32,6 +32,8 @@ pub struct Settings {
     pub working_hours: Option<WorkingHours>,
     /// Light, dark, or as the system has it.
     pub appearance: Appearance,
+    /// Jobs that ran when the program ended go on at its next start.
+    pub goes_on_by_itself: bool,
 }
 
 /// Which colours the window has.
@@ -61,6 +63,7 @@ impl Default for Settings {
             running_jobs: 1,
             working_hours: None,
             appearance: Appearance::System,
+            goes_on_by_itself: true,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What can be typed, and what it means.
 
+mod convert;
 mod layout;
 mod outputs;
 
@@ -7,6 +8,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub use convert::ConvertArguments;
 pub use layout::LayoutArguments;
 pub use outputs::OutputArguments;
 
@@ -78,6 +80,9 @@ pub enum CommandArguments {
     Encode(Box<EncodeCallArguments>),
     /// Work with the queue that the window shows, also while it is open
     Queue(QueueArguments),
+    /// Make one file of each video: another container or codec, a smaller one, a part, several joined
+    #[command(visible_alias = "compress")]
+    Convert(Box<ConvertArguments>),
     /// Upload a finished stream, or any folder, to an S3 bucket: playlists last
     Publish(PublishArguments),
     /// Tell what a file is
@@ -104,6 +109,9 @@ pub struct EncodeCallArguments {
     /// Number of videos that are encoded side by side
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: Option<u8>,
+    /// Start over, also where an interrupted encode could go on
+    #[arg(long)]
+    pub fresh: bool,
 }
 
 /// What is encoded, and how
@@ -130,6 +138,9 @@ pub struct EncodeArguments {
     /// What is made of each video, and how thumbnails look.
     #[command(flatten)]
     pub outputs: OutputArguments,
+    /// Join all files to one stream, in the shape of the first: size, frame rate, sound
+    #[arg(long)]
+    pub join: bool,
     /// Where its files lie.
     #[command(flatten)]
     pub layout: LayoutArguments,

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 use jiff::Timestamp;
 
 use super::{
-    Context, EncodeArguments, Outcome, bad_usage, destination,
+    Context, EncodeArguments, EncodeCallArguments, Outcome, bad_usage, destination,
     reporter::{Reporter, reporter},
 };
 use crate::{
@@ -28,15 +28,16 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 const ENCODE_HELP: &str = "“reelpress encode --help” tells what can be asked";
 
-/// Encodes what was asked, `jobs` at a time, and waits until every job is at rest.
-pub(super) fn run(
-    context: &Context,
-    arguments: &EncodeArguments,
-    jobs: Option<u8>,
-    interrupt: &CancelToken,
-) -> Outcome {
-    match plan(context, arguments) {
-        Ok(call) => call.run(context, jobs, interrupt),
+/// Encodes what was asked and waits until every job is at rest.
+pub(super) fn run(context: &Context, arguments: &EncodeCallArguments, interrupt: &CancelToken) -> Outcome {
+    match plan(context, &arguments.encode) {
+        Ok(mut call) => {
+            call.settings.running_jobs = arguments.jobs.map_or(call.settings.running_jobs, usize::from);
+            if arguments.fresh {
+                call.queue = QueueLife::ThisRunAfresh;
+            }
+            call.run(context, interrupt)
+        }
         Err(failure) => {
             context.output.failure(None, &failure);
             Outcome::BadUsage
@@ -54,6 +55,7 @@ pub(super) fn as_set(files: &[PathBuf]) -> EncodeArguments {
         keep: None,
         thumbnails: None,
         outputs: super::args::OutputArguments::default(),
+        join: false,
         layout: super::args::LayoutArguments::default(),
         surround: None,
         on_damage: None,
@@ -71,8 +73,9 @@ pub(super) struct Call {
     pub(super) jobs: Vec<QueueEntry>,
     /// What was named and gives no job.
     pub(super) without_job: Vec<Failure>,
-    settings: Settings,
-    json: bool,
+    pub(super) settings: Settings,
+    pub(super) queue: QueueLife,
+    pub(super) json: bool,
 }
 
 /// What the arguments ask for.
@@ -100,6 +103,8 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Cal
         arguments.layout.resolve(&settings.layout).map_err(|error| bad_usage(error.to_string(), error.hint()))?;
     let spec = |source| JobSpec {
         source,
+        joined: Vec::new(),
+        kind: crate::job::JobKind::Stream,
         preset: preset.clone(),
         destination: destination.clone(),
         thumbnails: thumbnails.clone(),
@@ -107,7 +112,13 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Cal
         operations: operations.clone(),
         layout: layout.clone(),
     };
+    let queue = QueueLife::ThisRun;
+    let schedule = Schedule { start_at: arguments.start_at, ..Schedule::default() };
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());
+    if arguments.join {
+        let jobs = vec![QueueEntry { spec: joined(arguments, &spec)?, schedule }];
+        return Ok(Call { jobs, without_job, settings, queue, json: arguments.json });
+    }
     for file in &arguments.files {
         let file = absolute(file);
         if file.is_dir() {
@@ -120,9 +131,21 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Cal
             specs.push(spec(file));
         }
     }
-    let schedule = Schedule { start_at: arguments.start_at, ..Schedule::default() };
     let jobs = specs.into_iter().map(|spec| QueueEntry { spec, schedule }).collect();
-    Ok(Call { jobs, without_job, settings, json: arguments.json })
+    Ok(Call { jobs, without_job, settings, queue, json: arguments.json })
+}
+
+/// One job of all files.
+fn joined(arguments: &EncodeArguments, spec: &dyn Fn(PathBuf) -> JobSpec) -> Result<JobSpec, Failure> {
+    let files: Vec<PathBuf> = arguments.files.iter().map(|file| absolute(file)).collect();
+    if let Some(folder) = files.iter().find(|file| file.is_dir()) {
+        let headline = format!("{} is a folder, which can't be joined", folder.display());
+        return Err(bad_usage(headline, "Name the files in it in their order"));
+    }
+    match files.as_slice() {
+        [first, joined @ ..] if !joined.is_empty() => Ok(JobSpec { joined: joined.to_vec(), ..spec(first.clone()) }),
+        _ => Err(bad_usage("One file is nothing to join", "Name the files in their order, or leave --join out")),
+    }
 }
 
 fn preset(name: &str) -> Result<Preset, Failure> {
@@ -163,13 +186,13 @@ fn destination(context: &Context, arguments: &EncodeArguments) -> Result<Destina
 }
 
 /// The engine's threads and reports know no current folder.
-fn absolute(path: &Path) -> PathBuf {
+pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 impl Call {
-    fn run(mut self, context: &Context, jobs: Option<u8>, interrupt: &CancelToken) -> Outcome {
-        self.settings.running_jobs = jobs.map_or(self.settings.running_jobs, usize::from);
+    /// Runs its jobs and waits until every one is at rest.
+    pub(super) fn run(self, context: &Context, interrupt: &CancelToken) -> Outcome {
         let mut reporter = reporter(&context.output, self.json);
         let mut outcome = Outcome::AllDone;
         for failure in self.without_job {
@@ -179,8 +202,7 @@ impl Call {
         if self.jobs.is_empty() {
             return outcome;
         }
-        let config =
-            EngineConfig { folders: context.folders.clone(), settings: self.settings, queue: QueueLife::ThisRun };
+        let config = EngineConfig { folders: context.folders.clone(), settings: self.settings, queue: self.queue };
         let engine = match Engine::start(config) {
             Ok(engine) => engine,
             Err(error) => {

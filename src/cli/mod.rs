@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod convert;
 mod destination;
 mod doctor;
 mod encode;
@@ -23,9 +24,9 @@ mod wire;
 use std::path::{Path, PathBuf};
 
 pub use args::{
-    Arguments, CheckArguments, CommandArguments, DoctorArguments, EncodeArguments, EncodeCallArguments,
-    GeneralArguments, OutputArguments, PresetsArguments, PreviewArguments, ProbeArguments, PublishArguments,
-    S3Arguments, SetupArguments,
+    Arguments, CheckArguments, CommandArguments, ConvertArguments, DoctorArguments, EncodeArguments,
+    EncodeCallArguments, GeneralArguments, OutputArguments, PresetsArguments, PreviewArguments, ProbeArguments,
+    PublishArguments, S3Arguments, SetupArguments,
 };
 pub use operation_args::OperationArguments;
 pub use outcome::Outcome;
@@ -70,8 +71,9 @@ pub fn run(arguments: Arguments) -> Outcome {
     let Some(interrupt) = listen(&context.output) else { return Outcome::SomeFailed };
     let Some(command) = command else { return plain::run(&context, &files, &interrupt) };
     match command {
-        CommandArguments::Encode(arguments) => encode::run(&context, &arguments.encode, arguments.jobs, &interrupt),
+        CommandArguments::Encode(arguments) => encode::run(&context, &arguments, &interrupt),
         CommandArguments::Queue(arguments) => queue::run(&context, arguments, &interrupt),
+        CommandArguments::Convert(arguments) => convert::run(&context, &arguments, &interrupt),
         CommandArguments::Publish(arguments) => publish::run(&context, &arguments, &interrupt),
         CommandArguments::Probe(arguments) => probe::run(&context, &arguments, &interrupt),
         CommandArguments::Presets(arguments) => list_presets(&context, &arguments),

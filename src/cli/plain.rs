@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Context, Outcome, encode};
+use super::{Context, EncodeCallArguments, Outcome, encode};
 use crate::tools::cancel::CancelToken;
 
 const WITHOUT_WINDOW: &str = "\
@@ -24,7 +24,8 @@ pub(super) fn run(context: &Context, files: &[PathBuf], interrupt: &CancelToken)
         context.output.say_always(WITHOUT_WINDOW);
         return Outcome::BadUsage;
     }
-    encode::run(context, &encode::as_set(files), None, interrupt)
+    let arguments = EncodeCallArguments { encode: encode::as_set(files), jobs: None, fresh: false };
+    encode::run(context, &arguments, interrupt)
 }
 
 #[cfg(feature = "gui")]

@@ -79,7 +79,7 @@ impl Reporter for BarReporter<'_> {
             (Event::JobCancelled { .. }, Some(bar)) => bar.abandon_with_message("cancelled"),
             _ => {}
         }
-        tell_end(self.output, event, spec);
+        tell(self.output, event, spec);
     }
 }
 
@@ -106,14 +106,20 @@ impl Reporter for LineReporter<'_> {
             Event::JobCancelled { .. } => self.output.say(&format!("{name}: cancelled")),
             _ => {}
         }
-        tell_end(self.output, event, spec);
+        tell(self.output, event, spec);
     }
 }
 
-/// What is told in the same way with and without bars: addresses as data, failures and warnings.
-fn tell_end(output: &Output, event: &Event, spec: Option<&JobSpec>) {
+/// What is told in the same way with and without bars: from where it goes on, addresses as data, failures and warnings.
+fn tell(output: &Output, event: &Event, spec: Option<&JobSpec>) {
     let name = spec.map(JobSpec::source_name);
     match event {
+        Event::JobPlanned { plan, .. } => {
+            if let Some(at) = plan.goes_on_at {
+                let at = format::clock(at);
+                output.say(&format!("{}: goes on at {at} (--fresh starts over)", name.unwrap_or_default()));
+            }
+        }
         Event::JobFinished { report, .. } => {
             for warning in &report.warnings {
                 output.say(&format!("reelpress: {}: {warning}", name.as_deref().unwrap_or_default()));
@@ -131,9 +137,9 @@ fn tell_end(output: &Output, event: &Event, spec: Option<&JobSpec>) {
     }
 }
 
-/// Where the stream begins: its URL, else the multivariant playlist on this machine.
+/// Where the stream begins: its URL, else the multivariant playlist on this machine; or the file that was made.
 fn address(report: &Report) -> Option<String> {
-    let local = || Some(report.multivariant_playlist.as_ref()?.display().to_string());
+    let local = || Some(report.multivariant_playlist.as_ref().or(report.file.as_ref())?.display().to_string());
     report.urls.first().cloned().or_else(local)
 }
 
@@ -184,6 +190,10 @@ fn retry_line(retry: &PlannedRetry) -> String {
 
 fn done_line(report: &Report) -> String {
     let pictures = report.renditions.iter().filter(|rendition| rendition.size.is_some()).count();
+    if report.file.is_some() {
+        let (size, time) = (format::bytes(report.total_bytes), format::clock(report.wall_time));
+        return format!("done: {size} in {time}");
+    }
     let renditions = match pictures {
         0 => "sound alone".to_owned(),
         count => format::count(count as u64, "rendition", "renditions"),

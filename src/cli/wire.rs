@@ -25,14 +25,14 @@ Events of --json, one object a line on standard output. `event` tells which; eve
   source_probed   duration_seconds, container, size_bytes, width, height, frame_rate, video_codec, audio_codec, badges
   job_started
   job_planned     folder, renditions [{name, codec, width, height, target_bps}], frame_rate, duration_seconds, segments,
-                  warnings
+                  warnings, goes_on_at_seconds (null for an encode from the start)
   job_progressed  percent (of the whole job), stage (probe, encode, package, publish), encoded_seconds, fps, speed,
                   time_left_seconds, bytes_written, playable_seconds, renditions (how many), published_files,
                   finished_files, upload_interruption (why the upload waits at this moment, null while it does not),
                   disk_shortage (why nothing is written at this moment, null while there is room); at most ten a second
   files_finished  files [{path, bytes}]
-  job_finished    folder, multivariant_playlist, urls, renditions [{name, codecs, width, height, target_bps,
-                  average_bps, peak_bps, bytes, segments}], files [{path, bytes}], duration_seconds, total_bytes,
+  job_finished    folder, file (of “convert”), multivariant_playlist, urls, renditions [{name, codecs, width, height,
+                  target_bps, average_bps, peak_bps, bytes, segments}], files [{path, bytes}], duration_seconds, total_bytes,
                   wall_seconds, warnings
   job_retry_planned  number (of the try that follows, from 1), not_before (RFC 3339), failure {kind, stage, headline,
                   hint, detail}: the cause may pass, the job begins again by itself
@@ -68,6 +68,7 @@ pub(super) enum WireEvent {
         duration_seconds: Option<f64>,
         segments: Option<u64>,
         warnings: Vec<String>,
+        goes_on_at_seconds: Option<f64>,
     },
     /// A measurement.
     JobProgressed {
@@ -139,6 +140,7 @@ pub(super) struct WireProgress {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct WireReport {
     folder: Option<String>,
+    file: Option<String>,
     multivariant_playlist: Option<String>,
     urls: Vec<String>,
     renditions: Vec<WireRendition>,
@@ -231,6 +233,7 @@ impl WireEvent {
             duration_seconds: plan.duration.map(|duration| duration.as_secs_f64()),
             segments: plan.segments,
             warnings: plan.warnings.clone(),
+            goes_on_at_seconds: plan.goes_on_at.map(|at| at.as_secs_f64()),
         }
     }
 }
@@ -289,6 +292,7 @@ impl WireReport {
         };
         Self {
             folder: report.folder.as_deref().map(text),
+            file: report.file.as_deref().map(text),
             multivariant_playlist: report.multivariant_playlist.as_deref().map(text),
             urls: report.urls.clone(),
             renditions: report.renditions.iter().map(rendition).collect(),
@@ -365,6 +369,7 @@ mod tests {
         let failure = Failure::new(FailureKind::Internal, "", "");
         let report = Report {
             folder: None,
+            file: None,
             multivariant_playlist: None,
             urls: Vec::new(),
             renditions: Vec::new(),

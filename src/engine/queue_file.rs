@@ -89,7 +89,9 @@ mod tests {
     use super::*;
     use crate::{
         engine::Event,
-        job::{JobId, JobSpec, Operations, Outputs, Priority, S3Location, Schedule, StreamLayout, ThumbnailTimes},
+        job::{
+            JobId, JobKind, JobSpec, Operations, Outputs, Priority, S3Location, Schedule, StreamLayout, ThumbnailTimes,
+        },
         preset::find_preset,
     };
 
@@ -104,6 +106,8 @@ mod tests {
             };
             let spec = JobSpec {
                 source: name.into(),
+                joined: Vec::new(),
+                kind: JobKind::Stream,
                 preset: find_preset("quick").unwrap(),
                 destination: Destination::S3 { location, local_folder: "/out".into(), keep_local: true },
                 thumbnails: ThumbnailTimes::default(),
@@ -117,6 +121,7 @@ mod tests {
         }
         let id = snapshot.jobs[0].id;
         let report = crate::job::Report {
+            file: None,
             folder: None,
             multivariant_playlist: None,
             urls: Vec::new(),

@@ -8,9 +8,18 @@ use super::{Job, Snapshot};
 use crate::{job::JobState, settings::Settings};
 
 impl Job {
-    /// Whether it starts when its turn comes.
+    /// Whether it has a turn to wait for; an interrupted one waits to go on.
     pub fn is_waiting(&self) -> bool {
-        self.state == JobState::Waiting
+        matches!(self.state, JobState::Waiting | JobState::Interrupted { .. })
+    }
+
+    /// Whether it starts when its turn comes, without being asked for.
+    pub fn starts_by_itself(&self, settings: &Settings) -> bool {
+        match self.state {
+            JobState::Waiting => true,
+            JobState::Interrupted { .. } => settings.goes_on_by_itself,
+            _ => false,
+        }
     }
 
     /// The earliest time at which a waiting job may start by its own schedule and the queue's working hours; `None` when
@@ -21,7 +30,7 @@ impl Job {
     }
 
     fn is_due(&self, settings: &Settings, now: &Zoned) -> bool {
-        self.is_waiting()
+        self.starts_by_itself(settings)
             && self.waits_for_retry().is_none_or(|retry| retry.not_before <= now.timestamp())
             && self.waits_until(settings, now).is_none()
     }
@@ -52,8 +61,8 @@ mod tests {
         engine::{Event, PlannedRetry},
         failure::{Failure, FailureKind},
         job::{
-            Destination, JobId, JobSpec, Operations, Outputs, Priority, Schedule, StreamLayout, ThumbnailTimes,
-            WorkingHours,
+            Destination, JobId, JobKind, JobSpec, Operations, Outputs, Priority, Schedule, StreamLayout,
+            ThumbnailTimes, WorkingHours,
         },
         preset::find_preset,
     };
@@ -68,6 +77,8 @@ mod tests {
             let id = JobId::generate();
             let spec = JobSpec {
                 source: "a.mp4".into(),
+                joined: Vec::new(),
+                kind: JobKind::Stream,
                 preset: find_preset("quick").unwrap(),
                 destination: Destination::Folder("out".into()),
                 thumbnails: ThumbnailTimes::default(),

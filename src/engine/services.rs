@@ -10,14 +10,14 @@ use arc_swap::ArcSwapOption;
 use crossbeam_channel::Sender;
 
 use super::{
-    DestinationTest, Event, QueueLife, ToolStatus,
+    DestinationTest, Event, Job, QueueLife, ToolStatus,
     dispatcher::WorkerReport,
     intake_thread::{IntakeRequest, IntakeThread},
 };
 use crate::{
     failure::{Failure, FailureKind},
     job::{JobId, S3Location},
-    pipeline::publish,
+    pipeline::{self, Beginning, publish},
     preview::PreviewServer,
     settings::{AppFolders, Settings},
     tools::{
@@ -59,14 +59,32 @@ impl Services {
         self.queue != QueueLife::LastingAtRest
     }
 
-    /// Whether the queue outlives this run and its jobs start in it: then changed settings are saved, and waiting sources
-    /// are looked at so that their rows tell what they are.
-    fn is_lasting(&self) -> bool {
-        self.queue == QueueLife::Lasting
-    }
-
     pub(super) fn runtime_handle(&self) -> tokio::runtime::Handle {
         self.runtime.handle().clone()
+    }
+
+    /// From where a job begins, of which an interrupted run has left something in this folder.
+    pub(super) fn beginning(&self, unfinished: Option<PathBuf>) -> Beginning {
+        match (unfinished, self.queue) {
+            (Some(folder), _) => Beginning::From(folder),
+            (None, QueueLife::ThisRun) => Beginning::WhereItWas,
+            (None, QueueLife::ThisRunAfresh | QueueLife::Lasting | QueueLife::LastingAtRest) => Beginning::Fresh,
+        }
+    }
+
+    /// Removes what an interrupted run has left of a job that will not go on.
+    pub(super) fn remove_unfinished(&self, job: &Job) {
+        // A folder that was finished or moved meanwhile is left alone.
+        if let Some(folder) = job.unfinished.clone().filter(|folder| pipeline::reached(folder).is_some()) {
+            let (spec, id) = (job.spec.clone(), job.id);
+            self.in_background(move |_| pipeline::remove_interrupted(&spec, id, &folder));
+        }
+    }
+
+    /// Whether the queue outlives this run: then changed settings are saved, and waiting sources are looked at so that
+    /// their rows tell what they are. The terminal's does not.
+    pub(super) fn is_lasting(&self) -> bool {
+        self.queue == QueueLife::Lasting
     }
 
     /// The folder for a job's passing files.

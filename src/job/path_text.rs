@@ -64,7 +64,7 @@ pub mod list {
     /// Reads paths.
     ///
     /// # Errors
-    /// When they are no texts.
+    /// When they are no list of texts.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
         Ok(Vec::<String>::deserialize(deserializer)?.into_iter().map(super::path).collect())
     }

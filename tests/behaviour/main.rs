@@ -5,9 +5,11 @@
 
 mod bad_input;
 mod check;
+mod convert;
 mod encode_makes_a_stream;
 mod encoders;
 mod layouts;
+mod limits;
 mod operations;
 mod outputs;
 mod pause;
@@ -17,6 +19,7 @@ mod publish;
 mod queue_commands;
 mod queue_survives;
 mod regressions;
+mod resume;
 mod sources;
 mod support;
 mod terminal;

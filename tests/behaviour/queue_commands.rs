@@ -185,7 +185,7 @@ fn a_queue_that_is_interrupted_waits_and_goes_on_at_the_next_run() {
     kill_process(id_of(&running), Signal::INT).expect("it runs");
     lines.for_each(drop);
     assert_eq!(running.wait().expect("it ends").code(), Some(130));
-    assert_eq!(states(&user), [state("landscape.mp4", "waiting")]);
+    assert_eq!(states(&user), [state("landscape.mp4", "interrupted")]);
     Ended::of(queue(&user, &["run", "--json"])).assert_all_done();
     let (frames, complaints) = ffmpeg::decode(&user.stream_of(&clips::LANDSCAPE.path()).whole("720p", &user.path("")));
     assert_eq!((frames, complaints.as_str()), (clips::LANDSCAPE.frames, ""));

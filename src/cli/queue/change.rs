@@ -62,7 +62,7 @@ fn is_cleared(state: &JobState, failed: bool, all: bool) -> bool {
     match state {
         JobState::Done { .. } => true,
         JobState::Failed { .. } | JobState::Cancelled => failed || all,
-        JobState::Waiting => all,
+        JobState::Waiting | JobState::Interrupted { .. } => all,
         JobState::Running { .. } => false,
     }
 }
@@ -86,7 +86,7 @@ fn can_be_cancelled(job: &Job) -> Result<(), &'static str> {
 
 fn can_be_retried(job: &Job) -> Result<(), &'static str> {
     match job.state {
-        JobState::Failed { .. } | JobState::Cancelled => Ok(()),
+        JobState::Failed { .. } | JobState::Cancelled | JobState::Interrupted { .. } => Ok(()),
         _ if job.waits_for_retry().is_some() => Ok(()),
         JobState::Done { .. } => Err("is done"),
         _ => Err("has not failed"),

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::{
         engine::Event,
-        job::{Destination, JobId, JobSpec, Operations, Outputs, StreamLayout, ThumbnailTimes},
+        job::{Destination, JobId, JobKind, JobSpec, Operations, Outputs, StreamLayout, ThumbnailTimes},
         preset::find_preset,
     };
 
@@ -85,6 +85,8 @@ mod tests {
         for name in names {
             let spec = JobSpec {
                 source: name.into(),
+                joined: Vec::new(),
+                kind: JobKind::Stream,
                 preset: find_preset("quick").unwrap(),
                 destination: Destination::Folder("out".into()),
                 thumbnails: ThumbnailTimes::default(),

@@ -28,7 +28,7 @@ struct ListedJob {
     id: JobId,
     short_id: String,
     source: String,
-    /// `waiting`, `running`, `paused`, `done`, `failed` or `cancelled`.
+    /// `waiting`, `interrupted`, `running`, `paused`, `done`, `failed` or `cancelled`.
     state: &'static str,
     /// `probe`, `encode`, `package` or `publish` while it runs.
     stage: Option<crate::job::Stage>,
@@ -108,6 +108,7 @@ fn table(snapshot: &Snapshot, now: &Zoned) -> Vec<String> {
 fn state(job: &Job) -> &'static str {
     match &job.state {
         JobState::Waiting => "waiting",
+        JobState::Interrupted { .. } => "interrupted",
         JobState::Running { is_paused: true, .. } => "paused",
         JobState::Running { .. } => "running",
         JobState::Done { .. } => "done",
@@ -121,7 +122,9 @@ fn note(job: &Job, settings: &Settings, now: &Zoned) -> String {
     let mut notes = Vec::new();
     match &job.state {
         JobState::Failed { failure } => notes.push(failure.headline.clone()),
-        JobState::Waiting | JobState::Cancelled if job.schedule.priority != Priority::NORMAL => {
+        JobState::Waiting | JobState::Interrupted { .. } | JobState::Cancelled
+            if job.schedule.priority != Priority::NORMAL =>
+        {
             notes.push(format!("priority {}", job.schedule.priority.number()));
         }
         _ => {}
@@ -172,7 +175,7 @@ mod tests {
     use crate::{
         engine::Event,
         failure::{Failure, FailureKind},
-        job::{Destination, JobSpec, Operations, Outputs, Progress, Schedule, StreamLayout, ThumbnailTimes},
+        job::{Destination, JobKind, JobSpec, Operations, Outputs, Progress, Schedule, StreamLayout, ThumbnailTimes},
         preset::find_preset,
     };
 
@@ -186,6 +189,8 @@ mod tests {
                 let id = JobId::generate();
                 let spec = JobSpec {
                     source: name.into(),
+                    joined: Vec::new(),
+                    kind: JobKind::Stream,
                     preset: find_preset("quick").unwrap(),
                     destination: Destination::Folder("/out".into()),
                     thumbnails: ThumbnailTimes::default(),

@@ -111,7 +111,7 @@ impl<'a> Front<'a> {
         let running: Vec<JobId> =
             self.state.jobs.iter().filter(|job| job.progress().is_some()).map(|job| job.id).collect();
         running.into_iter().for_each(|id| self.announce(id));
-        let waiting = self.state.jobs.iter().filter(|job| job.is_waiting()).count();
+        let waiting = self.state.jobs.iter().filter(|job| job.starts_by_itself(&self.state.settings)).count();
         if waiting > 0 {
             self.context.output.say(&format!("{} waiting", format::count(waiting as u64, "job", "jobs")));
         }
@@ -134,7 +134,7 @@ impl<'a> Front<'a> {
 
     /// Whether a job is at work, or starts at some time.
     fn has_work(&self) -> bool {
-        let starts = |job: &crate::engine::Job| job.is_waiting() && !self.state.queue_paused;
+        let starts = |job: &crate::engine::Job| job.starts_by_itself(&self.state.settings) && !self.state.queue_paused;
         self.state.jobs.iter().any(|job| job.progress().is_some() || starts(job))
     }
 

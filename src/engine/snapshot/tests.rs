@@ -12,6 +12,8 @@ fn at(second: i64) -> Timestamp {
 fn added(id: JobId, name: &str) -> Event {
     let spec = JobSpec {
         source: name.into(),
+        joined: Vec::new(),
+        kind: crate::job::JobKind::Stream,
         preset: find_preset("quick").expect("a built-in preset"),
         destination: Destination::Folder("out".into()),
         thumbnails: ThumbnailTimes::default(),
@@ -43,6 +45,7 @@ fn progress(fraction: f64, speed: f64, left_seconds: u64) -> Box<Progress> {
 fn report() -> Box<Report> {
     Box::new(Report {
         folder: Some("out/a".into()),
+        file: None,
         multivariant_playlist: Some("out/a/master.m3u8".into()),
         urls: Vec::new(),
         renditions: Vec::new(),
@@ -118,6 +121,7 @@ fn a_finished_stream_is_remembered_until_it_is_published() {
     let id = ids[0];
     let report = Report {
         folder: Some("out/a".into()),
+        file: None,
         multivariant_playlist: None,
         urls: Vec::new(),
         renditions: Vec::new(),
@@ -225,4 +229,25 @@ fn other_settings_undo_what_was_made_with_the_old_ones() {
     let mut rebuilt = Snapshot::default();
     snapshot.as_events().iter().for_each(|event| rebuilt.apply(event));
     assert_eq!(rebuilt.job(id).unwrap().spec, job.spec);
+}
+
+#[test]
+fn an_interrupted_job_remembers_what_is_finished_until_it_is_planned_again() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
+    let id = ids[0];
+    snapshot.apply(&Event::JobStarted { id, at: at(2) });
+    let folder = PathBuf::from("out/a");
+    let reached = Duration::from_secs(84);
+    snapshot.apply(&Event::JobInterrupted { id, reached, folder: Some(folder.clone()) });
+    assert_eq!(snapshot.job(id).unwrap().state, JobState::Interrupted { reached });
+    assert_eq!(snapshot.counts().waiting, 1);
+    let replayed = |snapshot: &Snapshot| {
+        let mut again = Snapshot::default();
+        snapshot.as_events().iter().for_each(|event| again.apply(event));
+        again
+    };
+    assert_eq!(replayed(&snapshot), snapshot);
+    snapshot.apply(&Event::JobRequeued { id });
+    assert_eq!(snapshot.job(id).unwrap().unfinished, Some(folder));
+    assert_eq!(replayed(&snapshot), snapshot);
 }

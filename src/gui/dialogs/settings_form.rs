@@ -42,6 +42,8 @@ pub struct SettingsForm {
     pub hours_from: String,
     /// Where it ends.
     pub hours_to: String,
+    /// Interrupted jobs go on at the next start.
+    pub goes_on_by_itself: bool,
     /// New files go to the bucket.
     pub publish_to_s3: bool,
     /// Name of the bucket.
@@ -149,6 +151,7 @@ impl SettingsForm {
             has_working_hours: settings.working_hours.is_some(),
             hours_from: schedule::time_of_day(hours.from),
             hours_to: schedule::time_of_day(hours.to),
+            goes_on_by_itself: settings.goes_on_by_itself,
             publish_to_s3: settings.publish_to_s3,
             bucket: s3.bucket.clone(),
             prefix: s3.prefix.clone(),
@@ -192,6 +195,7 @@ impl SettingsForm {
             running_jobs: self.running_jobs.clamp(1, MOST_JOBS),
             working_hours,
             appearance: self.appearance,
+            goes_on_by_itself: self.goes_on_by_itself,
         })
     }
 
@@ -278,6 +282,7 @@ mod tests {
             running_jobs: 3,
             working_hours: Some(FIRST_HOURS),
             appearance: Appearance::Dark,
+            goes_on_by_itself: false,
             ffmpeg: Some(PathBuf::from("/opt/ffmpeg")),
             ffprobe: None,
         }

@@ -83,6 +83,7 @@ impl Story {
             duration: Some(Duration::from_secs(2530)),
             segments: Some(422),
             warnings: Vec::new(),
+            goes_on_at: None,
         };
         self.tell(&Event::JobPlanned { id, plan: Box::new(plan) });
     }
@@ -103,6 +104,8 @@ impl Story {
 pub fn spec(name: &str, destination: Destination) -> JobSpec {
     JobSpec {
         source: PathBuf::from("/films").join(name),
+        joined: Vec::new(),
+        kind: crate::job::JobKind::Stream,
         preset: find_preset("web-hls").unwrap(),
         destination,
         thumbnails: ThumbnailTimes::default(),
@@ -201,6 +204,7 @@ pub fn report(total_bytes: u64, seconds: u64, warnings: &[&str]) -> Report {
     });
     let folder = PathBuf::from("/home/anna/Videos/Reelpress/teaser");
     Report {
+        file: None,
         multivariant_playlist: Some(folder.join("master.m3u8")),
         folder: Some(folder),
         urls: vec!["https://media-prod.s3.eu-central-1.amazonaws.com/films/teaser/master.m3u8".to_owned()],

@@ -2,22 +2,29 @@
 
 pub mod argv;
 mod damage;
+pub(super) mod inputs;
+pub(super) mod joining;
 pub mod operation_filters;
 pub mod subtitles;
 pub mod trial;
 
-mod cascade;
+pub(super) mod cascade;
+mod missed_pictures;
 mod parameters;
-mod video_encoder;
+mod span;
+pub(super) mod video_encoder;
 
-use std::{collections::VecDeque, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle};
+use std::{
+    collections::VecDeque, ffi::OsString, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle,
+};
 
 pub use damage::Damage;
 use ffmpeg_sidecar::{
     child::FfmpegChild,
     command::FfmpegCommand,
-    event::{FfmpegEvent, LogLevel},
+    event::{FfmpegEvent, FfmpegProgress, LogLevel},
 };
+pub use missed_pictures::take_missed;
 
 use super::{
     package::{
@@ -32,6 +39,7 @@ use crate::{
         cancel::CancelToken,
         child::{self, KillOnCancel},
         ffmpeg::Toolbox,
+        memory,
         pause::PauseSwitch,
     },
 };
@@ -80,6 +88,23 @@ pub enum EncodeError {
 }
 
 impl EncodeError {
+    /// Whether ffmpeg was killed or has crashed.
+    pub fn was_ended_by_signal(&self) -> bool {
+        matches!(self, Self::Failed { status, .. } if status.contains("signal:"))
+    }
+
+    /// Whether what came does not fit to what was there, so that it can't be gone on with.
+    pub fn is_misfit(&self) -> bool {
+        match self {
+            Self::Segmenter { source: SegmenterError::Sink(error), .. } => {
+                matches!(error, PackageError::InitDiffers { .. })
+            }
+            Self::Segmenter { source, .. } => !matches!(source, SegmenterError::Read(_)),
+            Self::Failed { .. } => !self.was_ended_by_signal(),
+            Self::Cancelled | Self::NotStarted(_) => false,
+        }
+    }
+
     /// The failure as the user sees it.
     pub fn into_failure(self, source_name: &str) -> Failure {
         match self {
@@ -154,6 +179,9 @@ pub fn encode(
     tracing::debug!(command = command_line, "encode");
     let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let process_id = process.as_inner().id();
+    if let Some(bytes) = memory::whole_machine_bytes() {
+        memory::limit(process_id, bytes);
+    }
     let guard = KillOnCancel::guard(process_id, session.cancel);
     let held = session.pause.guard(process_id);
     let layout = packager.layout();
@@ -171,7 +199,7 @@ pub fn encode(
             }
             result
         });
-        let progressed = |_, frames_per_second| session.listener.progressed(frames_per_second);
+        let progressed = |told: &FfmpegProgress| session.listener.progressed(f64::from(told.fps));
         let listened = listen(&mut process, &progressed, session.listener, &mut tail);
         if cutting.is_err() || listened.is_err() {
             child::kill_group(process_id);
@@ -197,18 +225,36 @@ pub fn first_pass(
     work_folder: &Path,
     session: &EncodeSession<'_>,
 ) -> Result<(), EncodeError> {
+    let progressed = |told: &FfmpegProgress| {
+        session.listener.first_pass_progressed(u64::from(told.frame), f64::from(told.fps));
+    };
+    let arguments = argv::first_pass_arguments(plan, work_folder);
+    run_alone((toolbox, arguments), session, &progressed).map(|_| ())
+}
+
+/// Runs ffmpeg with arguments that make it write files, to its end; gives what it could not decode.
+///
+/// # Errors
+/// When ffmpeg can't be started or fails, or the job is cancelled. In every case the process is gone when this returns.
+pub(super) fn run_alone(
+    (toolbox, arguments): (&Toolbox, Vec<OsString>),
+    session: &EncodeSession<'_>,
+    progressed: &dyn Fn(&FfmpegProgress),
+) -> Result<Damage, EncodeError> {
     let mut command = FfmpegCommand::new_with_path(&toolbox.ffmpeg);
-    command.args(argv::first_pass_arguments(plan, work_folder));
+    command.args(arguments);
     child::isolate(command.as_inner_mut());
     let command_line = printable(&command);
-    tracing::debug!(command = command_line, "first pass");
+    tracing::debug!(command = command_line, "ffmpeg alone");
     let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let process_id = process.as_inner().id();
+    if let Some(bytes) = memory::whole_machine_bytes() {
+        memory::limit(process_id, bytes);
+    }
     let guard = KillOnCancel::guard(process_id, session.cancel);
     let held = session.pause.guard(process_id);
     let mut tail = Tail::default();
-    let progressed = |frames, rate| session.listener.first_pass_progressed(frames, rate);
-    if listen(&mut process, &progressed, session.listener, &mut tail).is_err() {
+    if listen(&mut process, progressed, session.listener, &mut tail).is_err() {
         child::kill_group(process_id);
     }
     let status = process.wait();
@@ -218,7 +264,7 @@ pub fn first_pass(
         return Err(EncodeError::Cancelled);
     }
     let status = match status {
-        Ok(status) if status.success() => return Ok(()),
+        Ok(status) if status.success() => return Ok(tail.damage),
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     };
@@ -250,9 +296,12 @@ fn outcome(
     let tail: Vec<String> = tail.lines.into();
     let cut = match cut {
         // What the segmenter refuses is the cause of ffmpeg's end, not its consequence. A broken or empty pipe is.
-        Err(source @ (SegmenterError::Sink(_) | SegmenterError::Box(_) | SegmenterError::Unplanned(_)))
-            if status.as_ref().is_ok_and(was_killed) =>
-        {
+        Err(
+            source @ (SegmenterError::Sink(_)
+            | SegmenterError::Box(_)
+            | SegmenterError::Unplanned(_)
+            | SegmenterError::Misplaced { .. }),
+        ) if status.as_ref().is_ok_and(was_killed) => {
             return Err(EncodeError::Segmenter { source, tail });
         }
         Err(source @ SegmenterError::Sink(_)) => return Err(EncodeError::Segmenter { source, tail }),
@@ -296,7 +345,7 @@ impl Tail {
 
 fn listen(
     process: &mut FfmpegChild,
-    progressed: &dyn Fn(u64, f64),
+    progressed: &dyn Fn(&FfmpegProgress),
     listener: &dyn EncodeListener,
     tail: &mut Tail,
 ) -> Result<(), String> {
@@ -306,7 +355,7 @@ fn listen(
         }
         match event {
             // Its time is that of the track that is farthest, which is the sound: the segmenter knows the picture's.
-            FfmpegEvent::Progress(progress) => progressed(u64::from(progress.frame), f64::from(progress.fps)),
+            FfmpegEvent::Progress(progress) => progressed(&progress),
             FfmpegEvent::Log(LogLevel::Error | LogLevel::Fatal | LogLevel::Warning, line) => {
                 tail.push(line.clone());
                 listener.logged(line);

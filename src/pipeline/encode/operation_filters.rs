@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::span;
 use crate::{
     job::{Flip, Strength, Turn, WatermarkPosition},
-    pipeline::plan::{EncodePlan, LoudnessCorrection, PlannedTrim, PlannedWatermark},
+    pipeline::plan::{EncodePlan, LoudnessCorrection, PlannedWatermark},
 };
 
 /// Highest true peak that EBU R 128 allows, in dBTP.
@@ -16,10 +17,7 @@ const TRUE_PEAK_RATE: u32 = 192_000;
 pub(super) fn on_source(plan: &EncodePlan) -> Vec<String> {
     let operations = &plan.operations;
     let mut filters = Vec::new();
-    if let Some(PlannedTrim { lead_frames, frames, .. }) = operations.trim {
-        let end = frames.map(|frames| format!(":end_frame={}", lead_frames + frames)).unwrap_or_default();
-        filters.push(format!("trim=start_frame={lead_frames}{end},setpts=PTS-STARTPTS"));
-    }
+    filters.extend(span::trim(plan));
     if let Some(crop) = operations.crop {
         // In parts of what is decoded, as its pixels may not be square.
         let (area, of) = (crop.area, crop.of);
@@ -79,14 +77,16 @@ pub(super) fn on_picture(
     if let Some((start, length)) = operations.fade.at_end {
         filters.push(format!("fade=t=out:st={}:d={}", seconds(start), seconds(length)));
     }
+    filters.extend(span::start(plan));
     (input, filters)
 }
 
 /// The image in the colours of the picture.
 fn watermark_chain(plan: &EncodePlan, watermark: &PlannedWatermark) -> String {
     let matrix = super::argv::swscale_matrix(&plan.conversion.label);
+    let image = super::inputs::source_count(plan);
     format!(
-        "[1:v:0]format=rgba,colorchannelmixer=aa={:.4},scale={}:-2:flags=bicubic:out_range=tv:out_color_matrix={matrix},\
+        "[{image}:v:0]format=rgba,colorchannelmixer=aa={:.4},scale={}:-2:flags=bicubic:out_range=tv:out_color_matrix={matrix},\
          format=yuva420p[mark]",
         watermark.opacity, watermark.width
     )
@@ -119,7 +119,7 @@ pub(super) fn sound_trim(plan: &EncodePlan) -> Option<String> {
 }
 
 /// Loudness and fades of the sound rendition of this index, after it was trimmed.
-pub(super) fn on_sound(plan: &EncodePlan, index: usize, sample_rate_hz: u32) -> Vec<String> {
+pub(in crate::pipeline) fn on_sound(plan: &EncodePlan, index: usize, sample_rate_hz: u32) -> Vec<String> {
     let mut filters = Vec::new();
     if let Some(correction) = plan.loudness.get(&index) {
         filters.push(loudness(correction, sample_rate_hz));
@@ -144,6 +144,6 @@ pub fn loudness(correction: &LoudnessCorrection, sample_rate_hz: u32) -> String 
 }
 
 /// A time as filters take it.
-pub(super) fn seconds(time: Duration) -> String {
+pub(in crate::pipeline) fn seconds(time: Duration) -> String {
     format!("{:.6}", time.as_secs_f64())
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     job::{Destination, Outputs, ThumbnailTimes},
-    media::{AudioStream, Colour, ScanType},
+    media::{AudioStream, Colour, PictureSize, ScanType},
     pipeline::encode::argv,
     preset::built_in_presets,
 };
@@ -98,6 +98,8 @@ proptest! {
         let preset = built_in_presets().remove(index);
         let spec = JobSpec {
             source: PathBuf::from(&name),
+            joined: Vec::new(),
+            kind: crate::job::JobKind::Stream,
             preset,
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),
