@@ -6,6 +6,7 @@ mod layout;
 mod operations;
 mod outputs;
 pub mod path_text;
+pub mod schedule;
 mod template;
 pub mod typed;
 
@@ -21,6 +22,7 @@ pub use operations::{
     Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
 };
 pub use outputs::{OutputKind, Outputs, ThumbnailFormat, ThumbnailStyle};
+pub use schedule::{Priority, Schedule, WorkingHours};
 pub use template::{FolderTemplate, PLACEHOLDERS, RenditionValues, TemplateError};
 
 use crate::{failure::Failure, preset::Preset};

@@ -26,13 +26,16 @@
 //! writes each lasting event to the journal, applies it with [`engine::Snapshot::apply`], then shows it. Folding the
 //! journal gives the live snapshot again; that is how a queue comes back after a crash.
 //!
+//! One process owns the lasting queue. Others reach it through its [`control`] channel with the same commands.
+//!
 //! Arrows point down only:
 //!
 //! ```text
 //! gui  cli
-//!   └─ engine
-//!        └─ pipeline  preview
-//!             └─ tools  settings  preset  job  media  failure  format
+//!   └─ control
+//!        └─ engine
+//!             └─ pipeline  preview
+//!                  └─ tools  settings  preset  job  media  failure  format
 //! ```
 //!
 //! # Threads
@@ -43,6 +46,8 @@
 //! | `engine-dispatcher` | the one writer: commands, events, journal, start and stop of jobs |
 //! | `engine-intake` | finds files in folders, looks at waiting sources |
 //! | `engine-network` | two workers of the tokio runtime: uploads, previews; with its pool for short blocking work |
+//! | `control`, `control-work` | answers other processes of the same user; with its pool for what waits |
+//! | `control-follow` | reads the events of the process that owns the queue |
 //! | `job-<id>` | one running job: drives ffmpeg, listens to its report |
 //! | `job-segmenter` | reads the job's pipe, writes segments and playlists |
 //! | `network` | the same workers for `reelpress publish`, which needs no engine |
@@ -66,6 +71,7 @@
 //! - **job, stage, outcome, failure**: what the queue holds, and how it ends.
 
 pub mod cli;
+pub mod control;
 pub mod engine;
 pub mod failure;
 pub mod format;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::{Destination, Outputs, S3Location, StreamLayout};
+use crate::job::{Destination, Outputs, S3Location, StreamLayout, WorkingHours};
 
 /// Saved settings, with defaults for all that the file does not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct Settings {
     pub layout: StreamLayout,
     /// Number of jobs that run side by side.
     pub running_jobs: usize,
+    /// When waiting jobs start; `None` at any time of the day.
+    pub working_hours: Option<WorkingHours>,
     /// Light, dark, or as the system has it.
     pub appearance: Appearance,
     /// Jobs that ran when the program ended go on at its next start.
@@ -59,6 +61,7 @@ impl Default for Settings {
             outputs: Outputs::default(),
             layout: StreamLayout::default(),
             running_jobs: 1,
+            working_hours: None,
             appearance: Appearance::System,
             goes_on_by_itself: true,
         }

@@ -8,11 +8,12 @@ use std::{
 };
 
 /// The layers from the lowest up; a module may use those of lower layers and those of its own.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &["failure", "format", "job", "media", "preset", "settings"],
     &["tools", "logging"],
     &["pipeline", "preview"],
     &["engine"],
+    &["control"],
     &["gui"],
     &["cli"],
 ];

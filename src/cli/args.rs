@@ -14,9 +14,13 @@ pub use encryption::EncryptionArguments;
 pub use layout::LayoutArguments;
 pub use outputs::OutputArguments;
 
-use super::{operation_args::OperationArguments, output::Verbosity, video_args::VideoArguments, wire};
+use jiff::Timestamp;
+
+use super::{
+    operation_args::OperationArguments, output::Verbosity, queue_args::QueueArguments, video_args::VideoArguments, wire,
+};
 use crate::{
-    job::{ThumbnailTimes, typed},
+    job::{ThumbnailTimes, schedule, typed},
     preset::{InterlacedOutput, OnDamage, SurroundCodec},
 };
 
@@ -75,7 +79,9 @@ impl GeneralArguments {
 #[derive(Debug, Subcommand)]
 pub enum CommandArguments {
     /// Encode videos into adaptive streams
-    Encode(Box<EncodeArguments>),
+    Encode(Box<EncodeCallArguments>),
+    /// Work with the queue that the window shows, also while it is open
+    Queue(QueueArguments),
     /// Make one file of each video: another container or codec, a smaller one, a part, several joined
     #[command(visible_alias = "compress")]
     Convert(Box<ConvertArguments>),
@@ -98,6 +104,20 @@ pub enum CommandArguments {
 /// Encode videos into adaptive streams
 #[derive(Debug, Args)]
 #[command(after_long_help = wire::DOCUMENTATION)]
+pub struct EncodeCallArguments {
+    /// What is encoded, and how.
+    #[command(flatten)]
+    pub encode: EncodeArguments,
+    /// Number of videos that are encoded side by side
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub jobs: Option<u8>,
+    /// Start over, also where an interrupted encode could go on
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+/// What is encoded, and how
+#[derive(Debug, Args)]
 pub struct EncodeArguments {
     /// Videos, or folders that are searched for videos
     #[arg(value_name = "FILE", required = true)]
@@ -129,9 +149,6 @@ pub struct EncodeArguments {
     /// Where its files lie.
     #[command(flatten)]
     pub layout: LayoutArguments,
-    /// Number of videos that are encoded side by side
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub jobs: Option<u8>,
     /// Make 5.1 renditions too, in this codec, of sound that has 5.1 or more
     #[arg(long, value_name = "CODEC")]
     pub surround: Option<Surround>,
@@ -147,9 +164,9 @@ pub struct EncodeArguments {
     /// What is done to the source.
     #[command(flatten)]
     pub operations: OperationArguments,
-    /// Start over, also where an interrupted encode could go on
-    #[arg(long)]
-    pub fresh: bool,
+    /// Start at this time: HH:MM, or with the date as 2026-11-21T22:00:00+01:00
+    #[arg(long, value_name = "TIME", value_parser = start_time)]
+    pub start_at: Option<Timestamp>,
     /// Tell what happens as one JSON event a line on standard output; --help documents them
     #[arg(long)]
     pub json: bool,
@@ -333,6 +350,11 @@ pub struct SetupArguments {
     pub yes: bool,
 }
 
+/// Reads a time from now on.
+pub(super) fn start_time(text: &str) -> Result<Timestamp, &'static str> {
+    schedule::start_time(text, &jiff::Zoned::now())
+}
+
 /// Reads `10%,30%` or `00:00:05,90`.
 fn thumbnail_times(text: &str) -> Result<ThumbnailTimes, String> {
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
@@ -380,7 +402,7 @@ mod tests {
         let encode = Arguments::try_parse_from(line).unwrap();
         assert_eq!(encode.general.verbosity(), Verbosity::Verbose);
         let Some(CommandArguments::Encode(encode)) = encode.command else { panic!("not encode") };
-        assert_eq!(encode.files, [PathBuf::from("-a.mp4")]);
-        assert_eq!(encode.s3.path_style(), None);
+        assert_eq!(encode.encode.files, [PathBuf::from("-a.mp4")]);
+        assert_eq!(encode.encode.s3.path_style(), None);
     }
 }

@@ -7,11 +7,11 @@ use super::{
     encode::{Call, absolute},
 };
 use crate::{
-    engine::QueueLife,
+    engine::{QueueEntry, QueueLife},
     failure::Failure,
     job::{
-        Conversion, Destination, FileFormat, JobKind, JobSpec, Operations, Outputs, StreamLayout, StreamTreatment,
-        ThumbnailTimes, VideoRate,
+        Conversion, Destination, FileFormat, JobKind, JobSpec, Operations, Outputs, Schedule, StreamLayout,
+        StreamTreatment, ThumbnailTimes, VideoRate,
     },
     preset::{Crf, Preset, find_preset},
     tools::cancel::CancelToken,
@@ -66,7 +66,8 @@ fn plan(context: &Context, arguments: &ConvertArguments) -> Result<Call, Failure
         });
     }
     let queue = QueueLife::ThisRun;
-    Ok(Call { specs, without_job: Vec::new(), settings, queue, json: arguments.json })
+    let jobs = specs.into_iter().map(|spec| QueueEntry { spec, schedule: Schedule::default() }).collect();
+    Ok(Call { jobs, without_job: Vec::new(), settings, queue, json: arguments.json })
 }
 
 /// Where results go, and as what.

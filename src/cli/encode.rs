@@ -10,13 +10,13 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 use jiff::Timestamp;
 
 use super::{
-    Context, EncodeArguments, Outcome, bad_usage, destination,
+    Context, EncodeArguments, EncodeCallArguments, Outcome, bad_usage, destination,
     reporter::{Reporter, reporter},
 };
 use crate::{
-    engine::{Command, Engine, EngineConfig, EngineHandle, Event, QueueLife, Subscription, ToolStatus},
+    engine::{Command, Engine, EngineConfig, EngineHandle, Event, QueueEntry, QueueLife, Subscription, ToolStatus},
     failure::{Failure, FailureKind},
-    job::{Destination, JobId, JobSpec},
+    job::{Destination, JobId, JobSpec, Schedule},
     pipeline::intake,
     preset::{KeyframeInterval, Preset, built_in_presets},
     settings::Settings,
@@ -29,9 +29,15 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 const ENCODE_HELP: &str = "“reelpress encode --help” tells what can be asked";
 
 /// Encodes what was asked and waits until every job is at rest.
-pub(super) fn run(context: &Context, arguments: &EncodeArguments, interrupt: &CancelToken) -> Outcome {
-    match plan(context, arguments) {
-        Ok(call) => call.run(context, interrupt),
+pub(super) fn run(context: &Context, arguments: &EncodeCallArguments, interrupt: &CancelToken) -> Outcome {
+    match plan(context, &arguments.encode) {
+        Ok(mut call) => {
+            call.settings.running_jobs = arguments.jobs.map_or(call.settings.running_jobs, usize::from);
+            if arguments.fresh {
+                call.queue = QueueLife::ThisRunAfresh;
+            }
+            call.run(context, interrupt)
+        }
         Err(failure) => {
             context.output.failure(None, &failure);
             Outcome::BadUsage
@@ -39,9 +45,9 @@ pub(super) fn run(context: &Context, arguments: &EncodeArguments, interrupt: &Ca
     }
 }
 
-/// Encodes these files and folders as the settings say: what the window would do where there is no display.
-pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &CancelToken) -> Outcome {
-    let arguments = EncodeArguments {
+/// What encodes these files and folders as the settings say, as the window does.
+pub(super) fn as_set(files: &[PathBuf]) -> EncodeArguments {
+    EncodeArguments {
         files: files.to_vec(),
         preset: None,
         out: None,
@@ -52,21 +58,20 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         join: false,
         encryption: super::args::EncryptionArguments::default(),
         layout: super::args::LayoutArguments::default(),
-        jobs: None,
         surround: None,
         on_damage: None,
         interlaced: None,
         video: super::VideoArguments::default(),
         operations: super::OperationArguments::default(),
-        fresh: false,
+        start_at: None,
         json: false,
-    };
-    run(context, &arguments, interrupt)
+    }
 }
 
 /// What one call asks of the engine.
 pub(super) struct Call {
-    pub(super) specs: Vec<JobSpec>,
+    /// The jobs, each of one file.
+    pub(super) jobs: Vec<QueueEntry>,
     /// What was named and gives no job.
     pub(super) without_job: Vec<Failure>,
     pub(super) settings: Settings,
@@ -74,11 +79,9 @@ pub(super) struct Call {
     pub(super) json: bool,
 }
 
-fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure> {
-    let mut settings = context.settings.clone();
-    if let Some(jobs) = arguments.jobs {
-        settings.running_jobs = usize::from(jobs);
-    }
+/// What the arguments ask for.
+pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure> {
+    let settings = context.settings.clone();
     let mut preset = preset(arguments.preset.as_deref().unwrap_or(&settings.preset))?;
     arguments.video.change(&mut preset).map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
     let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
@@ -113,11 +116,12 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         operations: operations.clone(),
         layout: layout.clone(),
     };
-    let queue = if arguments.fresh { QueueLife::ThisRunAfresh } else { QueueLife::ThisRun };
+    let queue = QueueLife::ThisRun;
+    let schedule = Schedule { start_at: arguments.start_at, ..Schedule::default() };
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());
     if arguments.join {
-        specs.push(joined(arguments, &spec)?);
-        return Ok(Call { specs, without_job, settings, queue, json: arguments.json });
+        let jobs = vec![QueueEntry { spec: joined(arguments, &spec)?, schedule }];
+        return Ok(Call { jobs, without_job, settings, queue, json: arguments.json });
     }
     for file in &arguments.files {
         let file = absolute(file);
@@ -131,7 +135,8 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
             specs.push(spec(file));
         }
     }
-    Ok(Call { specs, without_job, settings, queue, json: arguments.json })
+    let jobs = specs.into_iter().map(|spec| QueueEntry { spec, schedule }).collect();
+    Ok(Call { jobs, without_job, settings, queue, json: arguments.json })
 }
 
 /// One job of all files.
@@ -198,7 +203,7 @@ impl Call {
             outcome = outcome.max(Outcome::of(&failure));
             reporter.event(&Event::Noticed { failure }, None);
         }
-        if self.specs.is_empty() {
+        if self.jobs.is_empty() {
             return outcome;
         }
         let config = EngineConfig { folders: context.folders.clone(), settings: self.settings, queue: self.queue };
@@ -213,12 +218,12 @@ impl Call {
         let mut front = Front {
             reporter,
             jobs: HashMap::new(),
-            expected: self.specs.len(),
+            expected: self.jobs.len(),
             unusable_tools: None,
             is_interrupted: false,
             outcome,
         };
-        front.run(&engine, self.specs, interrupt);
+        front.run(&engine, self.jobs, interrupt);
         front.outcome
     }
 }
@@ -241,7 +246,7 @@ struct FollowedJob {
 }
 
 impl Front<'_> {
-    fn run(&mut self, engine: &EngineHandle, specs: Vec<JobSpec>, interrupt: &CancelToken) {
+    fn run(&mut self, engine: &EngineHandle, jobs: Vec<QueueEntry>, interrupt: &CancelToken) {
         let Subscription { base, events } = engine.subscribe();
         // Bound 1: an interrupt is told once.
         let (interrupted, interrupts) = crossbeam_channel::bounded(1);
@@ -251,7 +256,7 @@ impl Front<'_> {
         let mut never = crossbeam_channel::never();
         let mut interrupts = &interrupts;
         self.note_tools(&base.tools);
-        let mut engine_runs = engine.send(Command::AddJobs { specs }).is_ok();
+        let mut engine_runs = engine.send(Command::Enqueue { jobs }).is_ok();
         while engine_runs && !self.all_at_rest() {
             select_biased! {
                 recv(interrupts) -> _ => {
@@ -330,7 +335,7 @@ impl Front<'_> {
 }
 
 /// Children end and temporary files go before the program does.
-fn wait_for_stop(events: &Receiver<Event>) {
+pub(super) fn wait_for_stop(events: &Receiver<Event>) {
     let deadline = std::time::Instant::now() + STOP_LIMIT;
     loop {
         match events.recv_deadline(deadline) {

@@ -14,6 +14,8 @@ mod plain;
 mod preview;
 mod probe;
 mod publish;
+mod queue;
+mod queue_args;
 mod reporter;
 mod setup;
 mod video_args;
@@ -22,12 +24,14 @@ mod wire;
 use std::path::{Path, PathBuf};
 
 pub use args::{
-    Arguments, CheckArguments, CommandArguments, ConvertArguments, DoctorArguments, EncodeArguments, GeneralArguments,
-    OutputArguments, PresetsArguments, PreviewArguments, ProbeArguments, PublishArguments, S3Arguments, SetupArguments,
+    Arguments, CheckArguments, CommandArguments, ConvertArguments, DoctorArguments, EncodeArguments,
+    EncodeCallArguments, GeneralArguments, OutputArguments, PresetsArguments, PreviewArguments, ProbeArguments,
+    PublishArguments, S3Arguments, SetupArguments,
 };
 pub use operation_args::OperationArguments;
 pub use outcome::Outcome;
 pub use output::{Output, Verbosity};
+pub use queue_args::{MovePlace, QueueAddArguments, QueueArguments, QueueCommand};
 pub use video_args::VideoArguments;
 
 use crate::{
@@ -68,6 +72,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let Some(command) = command else { return plain::run(&context, &files, &interrupt) };
     match command {
         CommandArguments::Encode(arguments) => encode::run(&context, &arguments, &interrupt),
+        CommandArguments::Queue(arguments) => queue::run(&context, arguments, &interrupt),
         CommandArguments::Convert(arguments) => convert::run(&context, &arguments, &interrupt),
         CommandArguments::Publish(arguments) => publish::run(&context, &arguments, &interrupt),
         CommandArguments::Probe(arguments) => probe::run(&context, &arguments, &interrupt),

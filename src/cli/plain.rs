@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Context, Outcome, encode};
+use super::{Context, EncodeCallArguments, Outcome, encode};
 use crate::tools::cancel::CancelToken;
 
 const WITHOUT_WINDOW: &str = "\
@@ -24,7 +24,8 @@ pub(super) fn run(context: &Context, files: &[PathBuf], interrupt: &CancelToken)
         context.output.say_always(WITHOUT_WINDOW);
         return Outcome::BadUsage;
     }
-    encode::run_as_set(context, files, interrupt)
+    let arguments = EncodeCallArguments { encode: encode::as_set(files), jobs: None, fresh: false };
+    encode::run(context, &arguments, interrupt)
 }
 
 #[cfg(feature = "gui")]
@@ -32,9 +33,14 @@ mod window {
     use std::{path::PathBuf, time::Duration};
 
     use crate::{
-        cli::{Context, Outcome},
-        engine::{Command, Engine, EngineConfig, EngineError, JournalError, QueueLife},
+        cli::{
+            Context, Outcome,
+            queue::{Access, add_as_set},
+        },
+        control::{Client, ControlError, Request},
+        engine::{Command, EngineHandle, QueueLife},
         failure::{Failure, FailureKind},
+        format,
         gui::{self, WindowStart},
         tools::cancel::CancelToken,
     };
@@ -43,18 +49,41 @@ mod window {
     const END_LIMIT: Duration = Duration::from_secs(30);
 
     pub(super) fn run(context: &Context, files: &[PathBuf], interrupt: &CancelToken) -> Outcome {
-        let config = EngineConfig {
-            folders: context.folders.clone(),
-            settings: context.settings.clone(),
-            queue: QueueLife::Lasting,
-        };
-        let engine = match Engine::start(config) {
-            Ok(engine) => engine,
-            Err(error) => {
-                context.output.failure(None, &failure(&error));
-                return Outcome::SomeFailed;
+        match Access::open(context, &context.settings, QueueLife::Lasting) {
+            Ok(Access::Own(engine)) => open(context, &engine, files, interrupt),
+            Ok(Access::Owner(client)) => hand_over(context, client, files),
+            Err(failure) => {
+                context.output.failure(None, &failure);
+                Outcome::SomeFailed
             }
-        };
+        }
+    }
+
+    /// Another process has the queue: its window takes the files and comes to the front.
+    fn hand_over(context: &Context, mut client: Client, files: &[PathBuf]) -> Outcome {
+        let files: Vec<PathBuf> =
+            files.iter().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone())).collect();
+        let open = Request::Do { command: Box::new(Command::OpenFiles { files: files.clone() }) };
+        match client.ask(&open) {
+            Ok(_) => {
+                context.output.say(&match files.len() {
+                    0 => "Reelpress is open already: its window comes to the front".to_owned(),
+                    count => {
+                        format!("{} added in the window that is open", format::count(count as u64, "file", "files"))
+                    }
+                });
+                Outcome::AllDone
+            }
+            // There is no window but “reelpress queue run”.
+            Err(ControlError::Refused { is_ending: false, .. }) if !files.is_empty() => add_as_set(context, &files),
+            Err(error) => {
+                context.output.failure(None, &error.into_failure());
+                Outcome::SomeFailed
+            }
+        }
+    }
+
+    fn open(context: &Context, engine: &EngineHandle, files: &[PathBuf], interrupt: &CancelToken) -> Outcome {
         let interrupted = engine.clone();
         interrupt.on_cancel(move || {
             // The window closes when the engine has ended; an engine that has ended before takes no command.
@@ -74,15 +103,5 @@ mod window {
                 Outcome::ToolMissing
             }
         }
-    }
-
-    fn failure(error: &EngineError) -> Failure {
-        let hint = match error {
-            EngineError::Journal(JournalError::InUse(_)) => "Use the window that is open, or close it first",
-            EngineError::Journal(JournalError::TooNew { .. }) => "Install the newest version of Reelpress",
-            EngineError::Journal(_) => "Check that the folder is on a working disk and may be written to",
-            EngineError::Threads(_) => "Close other programs, then try again",
-        };
-        Failure::new(FailureKind::Internal, error.to_string(), hint)
     }
 }

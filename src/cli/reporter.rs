@@ -8,7 +8,7 @@ use super::{output::Output, wire::WireEvent};
 use crate::{
     engine::{Event, MOST_RETRIES, PlannedRetry},
     format,
-    job::{JobId, JobSpec, Progress, Report, Stage},
+    job::{JobId, JobSpec, Progress, Report, Schedule, Stage, schedule},
 };
 
 /// Steps of a bar: finer than it can be drawn.
@@ -73,6 +73,7 @@ impl Reporter for BarReporter<'_> {
                 bar.set_position(BAR_STEPS);
                 bar.finish_with_message(done_line(report));
             }
+            (Event::JobScheduled { schedule, .. }, Some(bar)) => bar.set_message(schedule_line(schedule)),
             (Event::JobRetryPlanned { retry, .. }, Some(bar)) => bar.set_message(retry_line(retry)),
             (Event::JobFailed { .. }, Some(bar)) => bar.abandon_with_message("failed"),
             (Event::JobCancelled { .. }, Some(bar)) => bar.abandon_with_message("cancelled"),
@@ -96,6 +97,9 @@ impl Reporter for LineReporter<'_> {
                 if self.stages.insert(*id, progress.stage) != Some(progress.stage) =>
             {
                 self.output.say(&format!("{name}: {}", stage_line(progress)));
+            }
+            Event::JobScheduled { schedule, .. } if schedule.start_at.is_some() => {
+                self.output.say(&format!("{name}: {}", schedule_line(schedule)));
             }
             Event::JobFinished { report, .. } => self.output.say(&format!("{name}: {}", done_line(report))),
             Event::JobRetryPlanned { retry, .. } => self.output.say(&format!("{name}: {}", retry_line(retry))),
@@ -174,6 +178,13 @@ fn progress_line(progress: &Progress) -> String {
     }
     parts.extend(progress.time_left.map(|left| format!("{} left", format::clock(left))));
     parts.join("  ")
+}
+
+fn schedule_line(schedule: &Schedule) -> String {
+    match schedule.start_at {
+        Some(at) => format!("starts at {}", schedule::short_time(at, &jiff::Zoned::now())),
+        None => "waiting".to_owned(),
+    }
 }
 
 fn retry_line(retry: &PlannedRetry) -> String {

@@ -21,6 +21,7 @@ pub(super) const DOCUMENTATION: &str = r#"Where the streams go:
 
 Events of --json, one object a line on standard output. `event` tells which; every event of a job has `job`, its id.
   job_added       source, preset, destination
+  job_scheduled   priority (0 to 100), start_at (RFC 3339): a job that does not start as soon as there is a place
   source_probed   duration_seconds, container, size_bytes, width, height, frame_rate, video_codec, audio_codec, badges
   job_started
   job_planned     folder, renditions [{name, codec, width, height, target_bps}], frame_rate, duration_seconds, segments,
@@ -49,6 +50,8 @@ second. What is not known, or does not apply, is null. New fields and new events
 pub(super) enum WireEvent {
     /// A job came into the queue.
     JobAdded { job: JobId, source: String, preset: String, destination: String },
+    /// The job does not start as soon as there is a place.
+    JobScheduled { job: JobId, priority: u8, start_at: Option<String> },
     /// The source was read.
     SourceProbed {
         job: JobId,
@@ -183,6 +186,11 @@ impl WireEvent {
                 source: text(&spec.source),
                 preset: spec.preset.id.clone(),
                 destination: spec.destination.label(),
+            },
+            Event::JobScheduled { id, schedule } => Self::JobScheduled {
+                job: *id,
+                priority: schedule.priority.number(),
+                start_at: schedule.start_at.map(|at| at.to_string()),
             },
             Event::SourceProbed { id, source } => Self::SourceProbed { job: *id, source: WireSource::of(source) },
             Event::JobStarted { id, .. } => Self::JobStarted { job: *id },

@@ -1,11 +1,24 @@
 //! What a front may ask of the engine.
 
+use std::path::PathBuf;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    job::{JobId, JobSpec, S3Location},
+    job::{JobId, JobSpec, Priority, S3Location, Schedule},
     settings::Settings,
 };
+
+/// A job as it is asked for: what to make, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueueEntry {
+    /// What to make, of one file.
+    pub spec: JobSpec,
+    /// When it may start.
+    #[serde(default)]
+    pub schedule: Schedule,
+}
 
 /// What a front may ask of the engine. All are answered by [`Event`](super::Event)s.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,10 +65,57 @@ pub enum Command {
     RemoveFinished,
     /// Bring back what the last `Remove` or `RemoveFinished` took away.
     UndoRemove,
-    /// Let a waiting job be the next to start.
+    /// Put these jobs, each of one file, at the end of the queue in this order.
+    Enqueue {
+        /// What to make, and when.
+        jobs: Vec<QueueEntry>,
+    },
+    /// Put all failed jobs back into the queue.
+    RetryFailed,
+    /// Take these jobs off the list, but for those at work; their files stay.
+    RemoveJobs {
+        /// Which jobs.
+        ids: Vec<JobId>,
+    },
+    /// Let a waiting job be the next to start, also before more urgent ones.
     MoveToTop {
         /// Which job.
         id: JobId,
+    },
+    /// Let a waiting job be the last to start.
+    MoveToBottom {
+        /// Which job.
+        id: JobId,
+    },
+    /// Make a job more or less urgent than others.
+    SetPriority {
+        /// Which job.
+        id: JobId,
+        /// How urgent.
+        priority: Priority,
+    },
+    /// Let a job start at this time, or at any; the queue's working hours hold as well.
+    StartAt {
+        /// Which job.
+        id: JobId,
+        /// Not before.
+        at: Option<Timestamp>,
+    },
+    /// Let a job start as soon as there is a place for it, whatever its time and the working hours say.
+    StartNow {
+        /// Which job.
+        id: JobId,
+    },
+    /// Bring the window to the front and add these files and folders there, with what is chosen in it.
+    OpenFiles {
+        /// Full paths; none only brings the window to the front.
+        #[serde(with = "crate::job::path_text::list")]
+        files: Vec<PathBuf>,
+    },
+    /// Say when all commands before this one were taken; answered by [`Event::Acknowledged`](super::Event::Acknowledged).
+    Acknowledge {
+        /// What the answer repeats.
+        token: u64,
     },
     /// Move a waiting job to this place in the list.
     MoveTo {

@@ -1,22 +1,25 @@
 //! The one writer: takes commands and reports, turns them into events, keeps the journal, starts and stops jobs.
 
+mod ordering;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use crossbeam_channel::{Receiver, Sender, select_biased};
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 
 use super::{
-    Command, Event, Job, PlannedRetry, Showcase, Snapshot, ToolStatus,
+    Command, Event, Job, PlannedRetry, QueueEntry, Showcase, Snapshot, ToolStatus,
     intake_thread::{Inspection, IntakeRequest},
     interruption_of,
     job_thread::{self, JobOutcome, RunningJob},
     journal::Journal,
     places::Places,
+    scheduler,
     services::Services,
 };
 use crate::{
     failure::{Failure, FailureKind},
-    job::{JobId, JobSpec, JobState},
+    job::{JobId, JobSpec, JobState, Schedule},
     pipeline::{JobEnd, JobRequest, Notice, encryption},
     tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
@@ -63,12 +66,14 @@ impl Dispatcher {
         let progress = crossbeam_channel::tick(PROGRESS_INTERVAL);
         let retries = crossbeam_channel::tick(RETRY_INTERVAL);
         let idle = crossbeam_channel::never();
-        self.services.check_tools(&self.snapshot.settings);
-        self.services.measure_disk(&self.snapshot.settings);
+        // Without tools nothing starts.
+        if self.services.starts_jobs() {
+            self.services.check_tools(&self.snapshot.settings);
+            self.services.measure_disk(&self.snapshot.settings);
+        }
         loop {
             let progress = if self.running.is_empty() { &idle } else { &progress };
-            let has_retries = self.snapshot.jobs.iter().any(|job| job.waits_for_retry().is_some());
-            let retries = if has_retries { &retries } else { &idle };
+            let retries = if scheduler::a_job_waits_for_its_time(&self.snapshot) { &retries } else { &idle };
             select_biased! {
                 recv(commands) -> command => match command {
                     Ok(Command::Stop) | Err(_) => break,
@@ -122,10 +127,22 @@ impl Dispatcher {
             Command::Remove { id } => self.remove(|job_id, _| job_id == id),
             Command::RemoveFinished => self.remove(|_, state| matches!(state, JobState::Done { .. })),
             Command::UndoRemove => self.emit(vec![Event::RemovalUndone]),
-            Command::MoveToTop { id } => {
-                let first_waiting = self.snapshot.jobs.iter().position(|job| job.state == JobState::Waiting);
-                self.move_job(id, first_waiting.unwrap_or(0));
+            Command::RemoveJobs { ids } => self.remove(|job_id, _| ids.contains(&job_id)),
+            Command::Enqueue { jobs } => self.enqueue(jobs),
+            Command::RetryFailed => self.retry_failed(),
+            Command::MoveToTop { id } => self.move_to_top(id),
+            Command::MoveToBottom { id } => self.move_to_bottom(id),
+            Command::SetPriority { id, priority } => self.reschedule(id, |schedule| schedule.priority = priority),
+            Command::StartAt { id, at } => {
+                self.reschedule(id, |schedule| {
+                    *schedule = Schedule { priority: schedule.priority, start_at: at, ..Schedule::default() }
+                });
             }
+            Command::StartNow { id } => self.reschedule(id, |schedule| {
+                (schedule.start_at, schedule.ignores_working_hours) = (None, true);
+            }),
+            Command::OpenFiles { files } => self.emit(vec![Event::FilesOpened { files }]),
+            Command::Acknowledge { token } => self.emit(vec![Event::Acknowledged { token }]),
             Command::MoveTo { id, index } => self.move_job(id, index),
             Command::PauseQueue => self.emit(vec![Event::QueuePaused]),
             Command::ResumeQueue => self.emit(vec![Event::QueueResumed]),
@@ -248,20 +265,8 @@ impl Dispatcher {
     }
 
     fn add_jobs(&mut self, specs: Vec<JobSpec>, failures: Vec<Failure>) {
-        let mut events: Vec<Event> = failures.into_iter().map(|failure| Event::Noticed { failure }).collect();
-        let mut requests = Vec::new();
-        let mut places = Places::of(&self.snapshot);
-        for spec in specs {
-            let id = JobId::generate();
-            let refusal = places.take(id, &spec).err();
-            requests.push(IntakeRequest::Inspect { id, source: spec.source.clone() });
-            events.push(Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::now() });
-            events.extend(refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() }));
-        }
-        self.emit(events);
-        if self.toolbox.is_some() {
-            requests.into_iter().for_each(|request| self.services.intake(request));
-        }
+        self.emit(failures.into_iter().map(|failure| Event::Noticed { failure }).collect());
+        self.enqueue(specs.into_iter().map(|spec| QueueEntry { spec, schedule: Schedule::default() }).collect());
     }
 
     fn inspected(&mut self, id: JobId, inspection: Inspection) {
@@ -303,15 +308,7 @@ impl Dispatcher {
         let Some(toolbox) = &self.toolbox else { return };
         let toolbox = toolbox.clone();
         while !self.snapshot.queue_paused && self.busy_jobs() < self.snapshot.settings.running_jobs.max(1) {
-            let now = Timestamp::now();
-            let is_due = |job: &Job| job.waits_for_retry().is_none_or(|retry| retry.not_before <= now);
-            let goes_on = self.snapshot.settings.goes_on_by_itself;
-            let next = self.snapshot.jobs.iter().find(|job| match job.state {
-                JobState::Waiting => is_due(job),
-                JobState::Interrupted { .. } => goes_on,
-                _ => false,
-            });
-            let Some(job) = next.map(Arc::clone) else { return };
+            let Some(job) = scheduler::next_job(&self.snapshot, &Zoned::now()).map(Arc::clone) else { return };
             let request = JobRequest {
                 id: job.id,
                 spec: job.spec.clone(),

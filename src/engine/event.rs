@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    job::{FileReport, JobId, JobSpec, Progress, Report, UnpublishedStream},
+    job::{FileReport, JobId, JobSpec, Progress, Report, Schedule, UnpublishedStream},
     media::SourceMedia,
     pipeline::plan::PlanSummary,
     settings::Settings,
@@ -29,6 +29,13 @@ pub enum Event {
         spec: Box<JobSpec>,
         /// When.
         at: Timestamp,
+    },
+    /// The job may start at another time, or before others.
+    JobScheduled {
+        /// Which job.
+        id: JobId,
+        /// From now on.
+        schedule: Schedule,
     },
     /// The source was read.
     SourceProbed {
@@ -201,6 +208,17 @@ pub enum Event {
         /// What, and what to do.
         failure: Failure,
     },
+    /// The window is to come to the front and add these files and folders. Not in the journal.
+    FilesOpened {
+        /// Full paths; may be none.
+        #[serde(with = "crate::job::path_text::list")]
+        files: Vec<PathBuf>,
+    },
+    /// All commands before [`Command::Acknowledge`](super::Command::Acknowledge) were taken. Not in the journal.
+    Acknowledged {
+        /// What the command said.
+        token: u64,
+    },
     /// The engine has ended; nothing follows. Not in the journal.
     Stopped,
 }
@@ -221,6 +239,8 @@ impl Event {
                 | Self::DiskMeasured { .. }
                 | Self::PreviewReady { .. }
                 | Self::Noticed { .. }
+                | Self::FilesOpened { .. }
+                | Self::Acknowledged { .. }
                 | Self::Stopped
         )
     }
@@ -229,6 +249,7 @@ impl Event {
     pub fn job(&self) -> Option<JobId> {
         match self {
             Self::JobAdded { id, .. }
+            | Self::JobScheduled { id, .. }
             | Self::SourceProbed { id, .. }
             | Self::ThumbnailReady { id, .. }
             | Self::JobChanged { id, .. }

@@ -1,5 +1,6 @@
 //! Commands in, events out: the queue, one writer, one snapshot.
 
+mod answer;
 mod command;
 mod dispatcher;
 mod event;
@@ -7,7 +8,9 @@ mod intake_thread;
 mod job_thread;
 mod journal;
 mod places;
+mod queue_file;
 mod retry;
+mod scheduler;
 mod services;
 mod snapshot;
 #[cfg(test)]
@@ -22,9 +25,11 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-pub use command::Command;
+pub use answer::Answer;
+pub use command::{Command, QueueEntry};
 pub use event::Event;
 pub use journal::JournalError;
+pub use queue_file::{QueueFile, QueueFileError};
 pub use retry::{MOST_RETRIES, PlannedRetry};
 pub use snapshot::{DestinationTest, Job, JobFilter, QueueCounts, Snapshot, ToolStatus};
 
@@ -54,6 +59,8 @@ pub enum QueueLife {
     ThisRunAfresh,
     /// In the journal of the app's data folder, with one owner at a time; changed settings are saved.
     Lasting,
+    /// In the same journal, to look at it and to change it: no job starts.
+    LastingAtRest,
 }
 
 /// Why an engine could not start.
@@ -81,7 +88,7 @@ impl Engine {
         let EngineConfig { folders, settings, queue } = config;
         let mut journal = match queue {
             QueueLife::ThisRun | QueueLife::ThisRunAfresh => journal::Journal::in_memory()?,
-            QueueLife::Lasting => journal::Journal::open(&folders.journal_file())?,
+            QueueLife::Lasting | QueueLife::LastingAtRest => journal::Journal::open(&folders.journal_file())?,
         };
         let journal::Replay { mut snapshot, unreadable, set_aside } = journal.replay()?;
         let waiting =

@@ -33,6 +33,7 @@ const SHUT_DOWN_LIMIT: std::time::Duration = std::time::Duration::from_secs(1);
 
 pub(super) struct Services {
     pub(super) folders: AppFolders,
+    /// How long the queue lives.
     queue: QueueLife,
     pub(super) runtime: tokio::runtime::Runtime,
     pub(super) reports: Sender<WorkerReport>,
@@ -54,6 +55,11 @@ impl Services {
         Ok(Self { folders, queue, runtime, reports, toolbox, intake, preview: Arc::default() })
     }
 
+    /// Whether jobs start.
+    pub(super) fn starts_jobs(&self) -> bool {
+        self.queue != QueueLife::LastingAtRest
+    }
+
     pub(super) fn runtime_handle(&self) -> tokio::runtime::Handle {
         self.runtime.handle().clone()
     }
@@ -63,7 +69,7 @@ impl Services {
         match (unfinished, self.queue) {
             (Some(folder), _) => Beginning::From(folder),
             (None, QueueLife::ThisRun) => Beginning::WhereItWas,
-            (None, QueueLife::ThisRunAfresh | QueueLife::Lasting) => Beginning::Fresh,
+            (None, QueueLife::ThisRunAfresh | QueueLife::Lasting | QueueLife::LastingAtRest) => Beginning::Fresh,
         }
     }
 

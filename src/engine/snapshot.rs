@@ -12,7 +12,7 @@ use super::Event;
 use super::retry::PlannedRetry;
 use crate::{
     failure::Failure,
-    job::{FileReport, JobId, JobSpec, JobState, Progress, Stage, UnpublishedStream},
+    job::{FileReport, JobId, JobSpec, JobState, Progress, Schedule, Stage, UnpublishedStream},
     media::SourceMedia,
     pipeline::plan::PlanSummary,
     settings::Settings,
@@ -48,6 +48,8 @@ pub struct Job {
     pub id: JobId,
     /// What was asked.
     pub spec: JobSpec,
+    /// When it may start.
+    pub schedule: Schedule,
     /// Where it stands.
     pub state: JobState,
     /// The next try, while it waits for it, or the one under way; `None` when nothing has failed by a passing cause.
@@ -125,6 +127,7 @@ impl Job {
         Self {
             id,
             spec,
+            schedule: Schedule::default(),
             state: JobState::Waiting,
             retry: None,
             added_at,
@@ -228,7 +231,11 @@ impl Snapshot {
             Event::ToolsChecked { status } => self.tools = status.clone(),
             Event::DestinationTested { test } => self.destination_test = test.clone(),
             Event::DiskMeasured { free_bytes } => self.free_disk_bytes = *free_bytes,
-            Event::PreviewReady { .. } | Event::Noticed { .. } | Event::Stopped => {}
+            Event::PreviewReady { .. }
+            | Event::Noticed { .. }
+            | Event::FilesOpened { .. }
+            | Event::Acknowledged { .. }
+            | Event::Stopped => {}
             of_a_job => {
                 let job = of_a_job.job().and_then(|id| self.jobs.iter_mut().find(|job| job.id == id));
                 if let Some(job) = job {
@@ -280,6 +287,7 @@ impl Snapshot {
 impl Job {
     fn apply(&mut self, event: &Event) {
         match event {
+            Event::JobScheduled { schedule, .. } => self.schedule = *schedule,
             Event::SourceProbed { source, .. } => self.source = Some(Arc::new((**source).clone())),
             Event::ThumbnailReady { path, .. } => self.thumbnail = Some(path.clone()),
             Event::JobChanged { spec, .. } => {
@@ -356,6 +364,9 @@ impl Job {
     fn as_events(&self) -> Vec<Event> {
         let id = self.id;
         let mut events = vec![Event::JobAdded { id, spec: Box::new(self.spec.clone()), at: self.added_at }];
+        if self.schedule != Schedule::default() {
+            events.push(Event::JobScheduled { id, schedule: self.schedule });
+        }
         if let Some(source) = &self.source {
             events.push(Event::SourceProbed { id, source: Box::new((**source).clone()) });
         }

@@ -161,9 +161,17 @@ impl ReelpressApp {
             }
             Event::Noticed { failure } => self.view.notify(NoticeMessage::Failure(failure)),
             Event::JobsRemoved { ids } => self.removed(&ids),
+            Event::FilesOpened { files } => self.open_files(ctx, files),
             Event::Stopped => self.engine_ended(ctx),
             _ => {}
         }
+    }
+
+    /// Another start of the program handed its files over.
+    fn open_files(&mut self, ctx: &egui::Context, files: Vec<PathBuf>) {
+        ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
+        ctx.send_viewport_cmd(ViewportCommand::Focus);
+        self.add_paths(files);
     }
 
     /// Says what left the list, and keeps a job selected beside the one that left.

@@ -29,7 +29,7 @@ use std::{
 
 use eframe::egui;
 
-use crate::{engine::EngineHandle, settings::AppFolders};
+use crate::{control, engine::EngineHandle, settings::AppFolders};
 
 /// Debian's packages for all that the window loads while it runs.
 const PACKAGES: &str =
@@ -73,12 +73,19 @@ pub fn run(engine: EngineHandle, start: WindowStart) -> Result<(), GuiError> {
     }
     let persistence = start.folders.as_ref().map(|folders| folders.configuration.join("window.ron"));
     let stopping = engine.clone();
+    let mut control = None;
+    let reachable = &mut control;
     let create: eframe::AppCreator<'_> = Box::new(move |creation| {
-        let app = app::ReelpressApp::new(&creation.egui_ctx, engine, start)?;
+        let folders = start.folders.clone();
+        let app = app::ReelpressApp::new(&creation.egui_ctx, engine.clone(), start)?;
+        // Only now: what others hand over before the window listens to the engine would be lost.
+        *reachable =
+            folders.and_then(|folders| control::Server::start_or_warn(engine, &folders, control::Owner::Window));
         Ok(Box::new(app))
     });
     let outcome = catch_unwind(AssertUnwindSafe(|| eframe::run_native("Reelpress", options(persistence), create)));
     let is_stopped_already = stopping.send(crate::engine::Command::Stop).is_err();
+    drop(control);
     tracing::debug!(is_stopped_already, "window closed");
     match outcome {
         Ok(Ok(())) => Ok(()),

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use jiff::Zoned;
+
 use crate::{
-    engine::{Job, MOST_RETRIES, PlannedRetry, QueueCounts, ToolStatus},
+    engine::{Job, MOST_RETRIES, PlannedRetry, QueueCounts, Snapshot, ToolStatus},
     format,
-    job::{JobState, Progress, Report, Stage},
+    job::{JobState, Priority, Progress, Report, Schedule, Stage, schedule},
     media::SourceMedia,
     preset::BitRate,
+    settings::Settings,
 };
 
 /// Between facts on one line.
@@ -146,6 +149,35 @@ pub fn state_line(job: &Job, queue_paused: bool) -> String {
     }
 }
 
+/// The line below the state of a job in this queue: as [`state_line`], or when a job that waits for its time starts.
+pub fn queued_state_line(snapshot: &Snapshot, job: &Job, now: &Zoned) -> String {
+    let line = state_line(job, snapshot.queue_paused);
+    if line.is_empty() { start_line(snapshot, job, now).unwrap_or_default() } else { line }
+}
+
+/// `Starts at 22:00` while a job waits for its time or for the working hours.
+pub fn start_line(snapshot: &Snapshot, job: &Job, now: &Zoned) -> Option<String> {
+    job.waits_until(&snapshot.settings, now).map(|at| format!("Starts at {}", schedule::short_time(at, now)))
+}
+
+/// What is special about the start of a job that has not begun.
+pub fn start_facts(snapshot: &Snapshot, job: &Job, now: &Zoned) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    if let Some(at) = job.waits_until(&snapshot.settings, now) {
+        facts.push(("Starts at", schedule::short_time(at, now)));
+    }
+    if job.is_waiting() && job.schedule.priority != Priority::NORMAL {
+        facts.push(("Priority", format!("{} of {}", job.schedule.priority.number(), Priority::MOST)));
+    }
+    facts
+}
+
+/// `Jobs start at 22:00` outside the working hours.
+pub fn working_hours_status(settings: &Settings, now: &Zoned) -> Option<String> {
+    let until = Schedule::default().waits_until(settings.working_hours, now)?;
+    Some(format!("Jobs start at {}", schedule::short_time(until, now)))
+}
+
 /// `No connection to s3://films · try 2 of 3 at 14:03:10`.
 fn next_try(retry: &PlannedRetry) -> String {
     let at = retry.not_before.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S");
@@ -182,13 +214,13 @@ fn numbers(progress: &Progress) -> String {
 }
 
 /// All that a row shows, for a screen reader.
-pub fn row_description(job: &Job, queue_paused: bool) -> String {
+pub fn row_description(snapshot: &Snapshot, job: &Job, now: &Zoned) -> String {
     let mut words = vec![job.spec.source_name(), state_word(job)];
     words.extend(job.progress().map(|progress| format::percent(progress.fraction)));
     if job.state.is_at_rest() {
         words.push(rest_line(job, None));
     }
-    words.push(state_line(job, queue_paused));
+    words.push(queued_state_line(snapshot, job, now));
     words.retain(|word| !word.is_empty());
     words.join(", ")
 }
@@ -399,7 +431,7 @@ mod tests {
         let failed = job("lecture-03.ts");
         assert_eq!(rest_line(&failed, None), "The bucket “media-prod” refuses the upload: access denied");
         assert_eq!(state_line(&failed, false), "Add s3:PutObject to the user’s policy");
-        let description = row_description(&failed, false);
+        let description = row_description(&Snapshot::default(), &failed, &Zoned::now());
         assert!(description.contains("Failed") && description.contains("s3:PutObject"), "{description}");
     }
 

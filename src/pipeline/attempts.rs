@@ -17,6 +17,7 @@ use super::{
     publish::Publisher,
     stream_folder::StreamFolder,
     unfinished::Unfinished,
+    work_folder::WorkFolder,
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -123,7 +124,10 @@ impl<'a> Making<'a> {
     ) -> Result<(FinishedStream, Vec<String>), Stop> {
         let (request, plan) = (self.request, course.plan);
         let failed = |error: PackageError| Stop::Failed(error.into_failure().at(Stage::Package));
-        let work_folder = unfinished.work_folder();
+        // What is clear does not even pass through the folder of an encrypted stream.
+        let outside = plan.is_encrypted.then(|| WorkFolder::create(&request.work_folder)).transpose();
+        let outside = outside.map_err(|failure| Stop::Failed(failure.at(Stage::Package)))?;
+        let work_folder = outside.as_ref().map_or_else(|| unfinished.work_folder(), |folder| folder.path().to_owned());
         let job = (&request.spec, request.id);
         let encryptor = Encryptor::begin(job, self.folder.path(), &plan.timing, reporter)
             .map_err(|error| Stop::Failed(error.into_failure().at(Stage::Package)))?;

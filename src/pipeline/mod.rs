@@ -102,7 +102,7 @@ pub struct JobRequest {
     pub beginning: Beginning,
     /// Belongs to a queue that begins it again by itself when it was interrupted.
     pub is_queued: bool,
-    /// A folder for the passing files of a job that makes one file; made and removed by the job.
+    /// A folder for passing files that may not lie beside the stream; made and removed by the job.
     pub work_folder: PathBuf,
     /// Where it is kept which hardware encoders work.
     pub hardware_file: PathBuf,

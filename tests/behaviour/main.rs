@@ -17,6 +17,7 @@ mod pause;
 mod preview;
 mod probe;
 mod publish;
+mod queue_commands;
 mod queue_survives;
 mod regressions;
 mod resume;

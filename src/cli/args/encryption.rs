@@ -87,7 +87,7 @@ mod tests {
         let line = ["reelpress", "encode", "a.mp4"].into_iter().chain(flags.iter().copied());
         let parsed = Arguments::try_parse_from(line).map_err(|error| error.to_string())?;
         let Some(CommandArguments::Encode(encode)) = parsed.command else { panic!("not encode") };
-        encode.encryption.resolve()
+        encode.encode.encryption.resolve()
     }
 
     #[test]

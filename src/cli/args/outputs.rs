@@ -86,7 +86,7 @@ mod tests {
             let Some(CommandArguments::Encode(encode)) = Arguments::try_parse_from(line).unwrap().command else {
                 panic!("not encode")
             };
-            encode.outputs.resolve(&Outputs { storyboard: true, ..Outputs::default() }).summary()
+            encode.encode.outputs.resolve(&Outputs { storyboard: true, ..Outputs::default() }).summary()
         };
         assert_eq!(outputs_of(&[]), "HLS, Storyboard");
         assert_eq!(outputs_of(&["--thumbnail-width", "320"]), "HLS, Storyboard");

@@ -94,6 +94,15 @@ fn general(ui: &mut Ui, form: &mut SettingsForm, has_file_dialogs: bool, actions
     paragraph(ui, "One job already uses all cores; more help with many small files.");
     ui.add_space(theme::SPACE[1]);
     check_box(ui, &mut form.goes_on_by_itself, "Go on with interrupted jobs at the start");
+    ui.add_space(theme::SPACE[2]);
+    check_box(ui, &mut form.has_working_hours, "Start jobs only in a part of the day");
+    if form.has_working_hours {
+        ui.columns(2, |columns| {
+            text_field(&mut columns[0], "From", &mut form.hours_from, "22:00");
+            text_field(&mut columns[1], "To", &mut form.hours_to, "06:00");
+        });
+        paragraph(ui, "Jobs at work are finished also after it; “Start now” in a job’s menu starts it at any time.");
+    }
 }
 
 /// Where the files of new streams lie, and what that comes to.

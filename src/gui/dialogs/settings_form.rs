@@ -2,13 +2,18 @@
 
 use std::path::PathBuf;
 
+use jiff::civil::Time;
+
 use crate::{
-    job::{JobId, LayoutKind, S3Location, StreamLayout, TemplateError},
+    job::{JobId, LayoutKind, S3Location, StreamLayout, TemplateError, WorkingHours, schedule},
     settings::{Appearance, Settings},
 };
 
 /// Most jobs that may run side by side.
 pub const MOST_JOBS: usize = 16;
+
+/// What the fields show before hours were ever set: the night.
+const FIRST_HOURS: WorkingHours = WorkingHours { from: Time::constant(22, 0, 0, 0), to: Time::constant(6, 0, 0, 0) };
 
 /// The settings as text to edit.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +36,12 @@ pub struct SettingsForm {
     pub appearance: Appearance,
     /// Jobs that run side by side.
     pub running_jobs: usize,
+    /// Waiting jobs start only in a part of the day.
+    pub has_working_hours: bool,
+    /// Where that part begins, as `HH:MM`.
+    pub hours_from: String,
+    /// Where it ends.
+    pub hours_to: String,
     /// Interrupted jobs go on at the next start.
     pub goes_on_by_itself: bool,
     /// New files go to the bucket.
@@ -126,6 +137,7 @@ impl SettingsForm {
     pub fn new(settings: &Settings, section: SettingsSection) -> Self {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
         let s3 = &settings.s3;
+        let hours = settings.working_hours.unwrap_or(FIRST_HOURS);
         Self {
             section,
             ffmpeg: path(&settings.ffmpeg),
@@ -136,6 +148,9 @@ impl SettingsForm {
             example_job: JobId::generate(),
             appearance: settings.appearance,
             running_jobs: settings.running_jobs,
+            has_working_hours: settings.working_hours.is_some(),
+            hours_from: schedule::time_of_day(hours.from),
+            hours_to: schedule::time_of_day(hours.to),
             goes_on_by_itself: settings.goes_on_by_itself,
             publish_to_s3: settings.publish_to_s3,
             bucket: s3.bucket.clone(),
@@ -154,11 +169,12 @@ impl SettingsForm {
     /// What is missing or wrong, in one sentence for the user, and the part where it is.
     pub fn to_settings(&self, base: &Settings) -> Result<Settings, (SettingsSection, String)> {
         let path = |text: &str| filled(text).map(PathBuf::from);
-        let wrong_folder = |words: &str| (SettingsSection::General, words.to_owned());
-        let output_folder = path(&self.output_folder).ok_or_else(|| wrong_folder("An output folder is needed"))?;
+        let wrong_general = |words: &str| (SettingsSection::General, words.to_owned());
+        let output_folder = path(&self.output_folder).ok_or_else(|| wrong_general("An output folder is needed"))?;
         if output_folder.is_relative() {
-            return Err(wrong_folder("The output folder needs its full path"));
+            return Err(wrong_general("The output folder needs its full path"));
         }
+        let working_hours = self.working_hours().map_err(wrong_general)?;
         let wrong_layout = |error: TemplateError| (SettingsSection::Layout, format!("{error}. {}", error.hint()));
         let layout = self.stream_layout().map_err(wrong_layout)?;
         let s3 = self.location().map_err(|words| (SettingsSection::S3, words.to_owned()));
@@ -177,9 +193,19 @@ impl SettingsForm {
             outputs: base.outputs.clone(),
             layout,
             running_jobs: self.running_jobs.clamp(1, MOST_JOBS),
+            working_hours,
             appearance: self.appearance,
             goes_on_by_itself: self.goes_on_by_itself,
         })
+    }
+
+    fn working_hours(&self) -> Result<Option<WorkingHours>, &'static str> {
+        if !self.has_working_hours {
+            return Ok(None);
+        }
+        let time = |text: &str| schedule::typed_time_of_day(text).map_err(|_| "Hours are written as 22:00");
+        let hours = WorkingHours { from: time(&self.hours_from)?, to: time(&self.hours_to)? };
+        if hours.from == hours.to { Err("The hours begin and end at the same time") } else { Ok(Some(hours)) }
     }
 
     /// The layout that the form means.
@@ -254,6 +280,7 @@ mod tests {
                 template: Some("videos/{id}".parse().expect("a template")),
             },
             running_jobs: 3,
+            working_hours: Some(FIRST_HOURS),
             appearance: Appearance::Dark,
             goes_on_by_itself: false,
             ffmpeg: Some(PathBuf::from("/opt/ffmpeg")),
@@ -285,6 +312,8 @@ mod tests {
             form.to_settings(&base).map_err(|(section, _)| section).unwrap_err()
         };
         assert_eq!(wrong(&|form| form.bucket.clear()), SettingsSection::S3);
+        assert_eq!(wrong(&|form| form.hours_to = "6 o'clock".to_owned()), SettingsSection::General);
+        assert_eq!(wrong(&|form| form.hours_to = "22:00".to_owned()), SettingsSection::General);
         assert_eq!(wrong(&|form| form.bucket = "a/b".to_owned()), SettingsSection::S3);
         assert_eq!(wrong(&|form| form.endpoint = "localhost:9000".to_owned()), SettingsSection::S3);
         assert_eq!(wrong(&|form| form.template = "../{id}".to_owned()), SettingsSection::Layout);

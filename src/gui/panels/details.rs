@@ -45,7 +45,7 @@ pub fn details_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, action
     match view.tab {
         DetailsTab::Overview => {
             ScrollArea::vertical().id_salt(("overview", job.id)).auto_shrink(false).show(ui, |ui| {
-                padded(ui, |ui| overview_ui(ui, job, view, actions));
+                padded(ui, |ui| overview_ui(ui, (snapshot, job), view, actions));
             });
         }
         DetailsTab::Files => files_ui(ui, job),

@@ -7,7 +7,7 @@ use super::{
     row_actions::adjusting,
 };
 use crate::{
-    engine::{Command, Job},
+    engine::{Command, Job, Snapshot},
     failure::Failure,
     format,
     gui::{
@@ -29,7 +29,7 @@ const WIDEST: f32 = 560.0;
 const TERM_WIDTH: f32 = 96.0;
 
 /// Lays the overview out.
-pub fn overview_ui(ui: &mut Ui, job: &Job, view: &mut ViewState, actions: &mut Vec<Action>) {
+pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut ViewState, actions: &mut Vec<Action>) {
     let palette = theme::palette(ui);
     ui.set_max_width(WIDEST.min(ui.available_width()));
     picture(ui, job, view);
@@ -61,6 +61,13 @@ pub fn overview_ui(ui: &mut Ui, job: &Job, view: &mut ViewState, actions: &mut V
     if !adjustments.is_empty() {
         heading(ui, "Adjustments");
         for (what, how) in &adjustments {
+            fact(ui, what, how);
+        }
+    }
+    let starts = wording::start_facts(snapshot, job, &jiff::Zoned::now());
+    if !starts.is_empty() {
+        heading(ui, "Start");
+        for (what, how) in &starts {
             fact(ui, what, how);
         }
     }

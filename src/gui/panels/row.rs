@@ -55,7 +55,8 @@ pub fn row_ui(
     let (_, rect) = ui.allocate_space(size);
     let response = ui.interact(rect, egui::Id::unique(("row", job.id)), Sense::click());
     let is_selected = view.selected == Some(job.id);
-    let description = wording::row_description(job, snapshot.queue_paused);
+    let now = jiff::Zoned::now();
+    let description = wording::row_description(snapshot, job, &now);
     response.widget_info(|| WidgetInfo::selected(Role::ListItem, true, is_selected, &description));
     // Names of sources may come twice in a queue: what is in a row is told apart by the job.
     let ui = &mut ui.new_child(egui::UiBuilder::new().id_salt(("row", job.id)).max_rect(rect));
@@ -71,9 +72,9 @@ pub fn row_ui(
     grip(ui, rect, (job, index));
     thumbnail(ui, rect, job, view);
     names(ui, rect, &columns, (job, view, palette));
-    state(ui, rect, &columns, (job, snapshot.queue_paused, palette));
-    row_actions::row_actions_ui(ui, (columns.icons_left, rect), job, actions);
-    response.context_menu(|ui| row_actions::row_menu_ui(ui, job, actions));
+    state(ui, rect, &columns, (job, &wording::queued_state_line(snapshot, job, &now), palette));
+    row_actions::row_actions_ui(ui, (columns.icons_left, rect), (snapshot, job), actions);
+    response.context_menu(|ui| row_actions::row_menu_ui(ui, (snapshot, job), actions));
     tip(response, job);
 }
 
@@ -214,9 +215,8 @@ pub fn state_icon(state: &JobState, palette: &Palette) -> (Icon, Color32) {
     }
 }
 
-fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, queue_paused, palette): (&Job, bool, &Palette)) {
+fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, words, palette): (&Job, &str, &Palette)) {
     let (glyph, colour) = state_icon(&job.state, palette);
-    let words = wording::state_line(job, queue_paused);
     let lines = match (job.progress(), words.is_empty()) {
         (Some(_), _) => [LINES[0], LINES[2] - 1.0],
         (None, true) => [rect.height() / 2.0; 2],
@@ -230,7 +230,7 @@ fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, queue_paused, palette
     let font = (theme::body(), palette.text);
     text::paint_elided(ui, place, &wording::state_word(job), font, width - 70.0);
     let below = pos2(left, rect.top() + lines[1]);
-    text::paint_elided(ui, below, &words, (theme::facts(), palette.weak), width);
+    text::paint_elided(ui, below, words, (theme::facts(), palette.weak), width);
     if let Some(progress) = job.progress() {
         let right_middle = pos2(columns.state.max, middle.y);
         let percent = format::percent(progress.fraction);

@@ -4,7 +4,7 @@ use eframe::egui::{self, Popup, Rect, Ui, pos2};
 
 use super::toolbar::menu_entry;
 use crate::{
-    engine::{Command, Job},
+    engine::{Command, Job, Snapshot},
     gui::{
         action::Action,
         dialogs::adjust::AdjustTarget,
@@ -65,8 +65,24 @@ fn actions_for(job: &Job) -> Vec<JobAction> {
     list.into_iter().flatten().collect()
 }
 
+/// When a waiting job starts.
+fn scheduling(snapshot: &Snapshot, job: &Job) -> Vec<JobAction> {
+    let id = job.id;
+    let send = |icon, verb, command| JobAction { icon, verb, action: Action::Send(command) };
+    let waits = job.waits_until(&snapshot.settings, &jiff::Zoned::now()).is_some();
+    let start = waits.then(|| send(icon::START, "Start now", Command::StartNow { id }));
+    let is_in_order = job.is_waiting();
+    let bottom = is_in_order.then(|| send(icon::MOVE_TO_TOP, "Move to bottom", Command::MoveToBottom { id }));
+    start.into_iter().chain(bottom).collect()
+}
+
 /// Two icons and "…" at the right of a row.
-pub fn row_actions_ui(ui: &mut Ui, (left, row): (f32, Rect), job: &Job, actions: &mut Vec<Action>) {
+pub fn row_actions_ui(
+    ui: &mut Ui,
+    (left, row): (f32, Rect),
+    (snapshot, job): (&Snapshot, &Job),
+    actions: &mut Vec<Action>,
+) {
     let name = job.spec.source_name();
     let cell = |place: usize| {
         let middle = pos2(left + (place as f32 + 0.5) * (theme::ICON_HIT + 1.0), row.center().y);
@@ -82,15 +98,15 @@ pub fn row_actions_ui(ui: &mut Ui, (left, row): (f32, Rect), job: &Job, actions:
     }
     let more = icon_button_at(ui, cell(2), icon::MORE, &format!("More for {name}"), "More");
     Popup::menu(&more).gap(theme::SPACE[0]).accessible_name(format!("Menu of {name}")).show(|ui| {
-        row_menu_ui(ui, job, actions);
+        row_menu_ui(ui, (snapshot, job), actions);
     });
 }
 
 /// Everything that can be done with a job.
-pub fn row_menu_ui(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
+pub fn row_menu_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), actions: &mut Vec<Action>) {
     ui.set_width(200.0);
     ui.spacing_mut().item_spacing.y = 0.0;
-    for possible in actions_for(job) {
+    for possible in actions_for(job).into_iter().chain(scheduling(snapshot, job)) {
         if menu_entry(ui, possible.verb).clicked() {
             actions.push(possible.action);
         }
@@ -108,6 +124,9 @@ pub fn row_menu_ui(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
     if menu_entry(ui, "Copy path of the source").clicked() {
         let text = job.spec.source.display().to_string();
         actions.push(Action::Copy { text, what: "Path" });
+    }
+    if matches!(job.state, JobState::Failed { .. }) && menu_entry(ui, "Retry all failed").clicked() {
+        actions.push(Action::Send(Command::RetryFailed));
     }
     if job.state.is_at_rest() && menu_entry(ui, "Remove all finished").clicked() {
         actions.push(Action::Send(Command::RemoveFinished));

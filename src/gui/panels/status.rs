@@ -35,6 +35,11 @@ fn queue_part(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &mut 
     for part in wording::queue_status(&view.queue.counts, view.queue.time_left, snapshot.queue_paused) {
         ui.label(line(&part, palette.weak));
     }
+    if let Some(words) = wording::working_hours_status(&snapshot.settings, &jiff::Zoned::now())
+        && view.queue.counts.waiting > 0
+    {
+        ui.label(line(&words, palette.weak));
+    }
     if view.close_when_finished {
         ui.label(line("Closes when finished", palette.weak));
         let stay = egui::Button::new(RichText::new("Stay open").font(theme::facts())).small();

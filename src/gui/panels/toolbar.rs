@@ -62,7 +62,11 @@ fn queue_button(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
         false => ("Pause queue", icon::PAUSE, Command::PauseQueue),
     };
     let button = if snapshot.jobs.is_empty() { Button::new(label) } else { Button::primary(label) };
-    if button.icon(icon).show(ui).on_hover_text(format!("{label} (Space)")).clicked() {
+    let tip = match snapshot.queue_paused {
+        true => format!("{label} (Space)"),
+        false => format!("{label} (Space): jobs at work are finished, no others start"),
+    };
+    if button.icon(icon).show(ui).on_hover_text(tip).clicked() {
         actions.push(Action::Send(command));
     }
 }

@@ -6,6 +6,7 @@ mod closing;
 mod ffmpeg;
 mod names;
 mod queue;
+mod scheduling;
 mod settings;
 pub mod states;
 

@@ -15,7 +15,7 @@ pub struct Display {
 }
 
 /// A window on a display.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window(String);
 
 impl Display {
@@ -58,6 +58,24 @@ impl Display {
             String::from_utf8_lossy(&run(command).stdout).lines().next().map(|id| Window(id.to_owned()))
         };
         wait_for(&format!("a window named {title}"), search)
+    }
+
+    /// Minimises a window and waits until it is gone from the screen.
+    pub fn minimise(&self, window: &Window) {
+        self.point(&["windowminimize", &window.0]);
+        wait_for("a minimised window", || {
+            let mut command = self.tool("xprop");
+            command.args(["-id", &window.0, "WM_STATE"]);
+            String::from_utf8_lossy(&run(command).stdout).contains("Iconic").then_some(())
+        });
+    }
+
+    /// The window that has the keyboard.
+    pub fn active_window(&self) -> Option<Window> {
+        let mut command = self.tool("xdotool");
+        command.arg("getactivewindow");
+        let id = String::from_utf8_lossy(&run(command).stdout).trim().to_owned();
+        (!id.is_empty()).then_some(Window(id))
     }
 
     /// Drags files from a real drag source onto the middle of a window and lets go.

@@ -1,0 +1,122 @@
+//! The way to the queue: through the process that owns it, or by owning it for a moment.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    cli::Context,
+    control::{Client, ControlError, Reply, Request},
+    engine::{Answer, Command, Engine, EngineConfig, EngineError, EngineHandle, JournalError, QueueLife, Snapshot},
+    failure::{Failure, FailureKind},
+    settings::Settings,
+};
+
+/// How long an owner may take to begin to listen, or to end.
+const PATIENCE: Duration = Duration::from_secs(15);
+const WAIT: Duration = Duration::from_millis(50);
+/// How long the end of the program waits until the queue is written down.
+const END_LIMIT: Duration = Duration::from_secs(20);
+
+/// The queue.
+pub(in crate::cli) enum Access {
+    /// This process owns it.
+    Own(EngineHandle),
+    /// Another process owns it.
+    Owner(Client),
+}
+
+impl Access {
+    /// Reaches the queue's owner, or becomes it.
+    ///
+    /// # Errors
+    /// When neither can be.
+    pub(in crate::cli) fn open(context: &Context, settings: &Settings, queue: QueueLife) -> Result<Self, Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(client) = listening_owner(context)? {
+                return Ok(Self::Owner(client));
+            }
+            let config = EngineConfig { folders: context.folders.clone(), settings: settings.clone(), queue };
+            match Engine::start(config) {
+                Ok(engine) => return Ok(Self::Own(engine)),
+                // It owns the queue and does not listen yet, or no more.
+                Err(EngineError::Journal(JournalError::InUse(_))) if Instant::now() < deadline => {
+                    std::thread::sleep(WAIT);
+                }
+                Err(error) => return Err(failure(&error)),
+            }
+        }
+    }
+
+    /// The queue as it is now.
+    ///
+    /// # Errors
+    /// When its owner can't be asked.
+    pub(super) fn snapshot(&mut self) -> Result<Snapshot, Failure> {
+        let client = match self {
+            Self::Own(engine) => return Ok((*engine.snapshot()).clone()),
+            Self::Owner(client) => client,
+        };
+        match client.ask(&Request::Tell) {
+            Ok(Reply::Queue { events }) => {
+                let mut snapshot = Snapshot::default();
+                events.iter().for_each(|event| snapshot.apply(event));
+                Ok(snapshot)
+            }
+            Ok(_) => Err(ControlError::OtherVersion.into_failure()),
+            Err(error) => Err(error.into_failure()),
+        }
+    }
+
+    /// Has something done; it is in the journal when this returns.
+    ///
+    /// # Errors
+    /// When it was not done.
+    pub(in crate::cli) fn ask(&mut self, command: Command) -> Result<Answer, Failure> {
+        match self {
+            Self::Own(engine) => engine.ask(command).map_err(|error| {
+                Failure::new(FailureKind::Internal, error.to_string(), "Try again; if it fails again, report the log")
+            }),
+            Self::Owner(client) => match client.ask(&Request::Do { command: Box::new(command) }) {
+                Ok(Reply::Taken { added, notices }) => Ok(Answer { added, notices }),
+                Ok(_) => Err(ControlError::OtherVersion.into_failure()),
+                Err(error) => Err(error.into_failure()),
+            },
+        }
+    }
+
+    /// Gives the queue back.
+    pub(super) fn close(self) {
+        if let Self::Own(engine) = self
+            && engine.send(Command::Stop).is_ok()
+            && !engine.wait_for_end(END_LIMIT)
+        {
+            tracing::warn!("the engine has not ended in time");
+        }
+    }
+}
+
+/// The owner of the queue, if there is one that takes commands.
+fn listening_owner(context: &Context) -> Result<Option<Client>, Failure> {
+    let Some(mut client) = Client::connect(&context.folders).map_err(ControlError::into_failure)? else {
+        return Ok(None);
+    };
+    let hello = Request::Do { command: Box::new(Command::Acknowledge { token: 0 }) };
+    match client.ask(&hello) {
+        Ok(_) => Ok(Some(client)),
+        Err(ControlError::Gone | ControlError::Refused { is_ending: true, .. }) => {
+            std::thread::sleep(WAIT);
+            Ok(None)
+        }
+        Err(error) => Err(error.into_failure()),
+    }
+}
+
+fn failure(error: &EngineError) -> Failure {
+    let hint = match error {
+        EngineError::Journal(JournalError::InUse(_)) => "Use the Reelpress that is open, or close it first",
+        EngineError::Journal(JournalError::TooNew { .. }) => "Install the newest version of Reelpress",
+        EngineError::Journal(_) => "Check that the folder is on a working disk and may be written to",
+        EngineError::Threads(_) => "Close other programs, then try again",
+    };
+    Failure::new(FailureKind::Internal, error.to_string(), hint)
+}

@@ -1,0 +1,221 @@
+//! Changing the queue: hold, end, order, times.
+
+use std::sync::Arc;
+
+use super::{Access, MovePlace, QueueCommand, Refusal, choose, tell_notices};
+use crate::{
+    cli::{Context, bad_usage},
+    engine::{Command, Job, Snapshot},
+    format,
+    job::{JobId, JobState, schedule},
+};
+
+/// Whether something can be done with a job; else what it is instead.
+type Rule = fn(&Job) -> Result<(), &'static str>;
+
+/// Does what was asked, and says so.
+pub(super) fn change(context: &Context, access: &mut Access, command: QueueCommand) -> Result<(), Refusal> {
+    let snapshot = access.snapshot()?;
+    let mut changes = Changes { context, access, snapshot: &snapshot };
+    match command {
+        QueueCommand::Pause { jobs, now, .. } if jobs.is_empty() => changes.pause_queue(now),
+        QueueCommand::Pause { jobs, .. } => changes.each(&jobs, can_be_held, |id| Command::Pause { id }, "is held"),
+        QueueCommand::Resume { jobs } if jobs.is_empty() => changes.resume_queue(),
+        QueueCommand::Resume { jobs } => changes.each(&jobs, is_held, |id| Command::Resume { id }, "goes on"),
+        QueueCommand::Cancel { jobs } => {
+            changes.each(&jobs, can_be_cancelled, |id| Command::Cancel { id }, "is cancelled")
+        }
+        QueueCommand::Retry { failed: true, .. } => changes.retry_failed(),
+        QueueCommand::Retry { jobs, .. } => {
+            changes.each(&jobs, can_be_retried, |id| Command::Retry { id }, "waits again")
+        }
+        QueueCommand::Remove { jobs } => {
+            let ids = changes.ids(&jobs, can_be_removed)?;
+            changes.remove(ids)
+        }
+        QueueCommand::Move { job, place } => changes.move_job(&job, place),
+        QueueCommand::Priority { priority, jobs } => {
+            let words = format!("has priority {}", priority.number());
+            changes.each(&jobs, can_be_scheduled, |id| Command::SetPriority { id, priority }, &words)
+        }
+        QueueCommand::Start { jobs, at: None } => {
+            changes.each(&jobs, is_waiting, |id| Command::StartNow { id }, "starts as soon as there is a place")
+        }
+        QueueCommand::Start { jobs, at } => {
+            let words = at.map(|at| format!("starts at {}", schedule::short_time(at, &jiff::Zoned::now())));
+            changes.each(&jobs, can_be_scheduled, |id| Command::StartAt { id, at }, &words.unwrap_or_default())
+        }
+        QueueCommand::Clear { failed, all } => {
+            let jobs = snapshot.jobs.iter().filter(|job| is_cleared(&job.state, failed, all));
+            let ids = jobs.map(|job| job.id).collect();
+            changes.remove(ids)
+        }
+        QueueCommand::List { .. }
+        | QueueCommand::Add(_)
+        | QueueCommand::Run { .. }
+        | QueueCommand::Export { .. }
+        | QueueCommand::Import { .. } => Ok(()),
+    }
+}
+
+fn is_cleared(state: &JobState, failed: bool, all: bool) -> bool {
+    match state {
+        JobState::Done { .. } => true,
+        JobState::Failed { .. } | JobState::Cancelled => failed || all,
+        JobState::Waiting | JobState::Interrupted { .. } => all,
+        JobState::Running { .. } => false,
+    }
+}
+
+fn can_be_held(job: &Job) -> Result<(), &'static str> {
+    match job.state {
+        JobState::Running { is_paused: true, .. } => Err("is held already"),
+        _ if job.can_be_paused() => Ok(()),
+        JobState::Running { .. } => Err("has no encoder at work that could be held"),
+        _ => Err("is not at work"),
+    }
+}
+
+fn is_held(job: &Job) -> Result<(), &'static str> {
+    if matches!(job.state, JobState::Running { is_paused: true, .. }) { Ok(()) } else { Err("is not held") }
+}
+
+fn can_be_cancelled(job: &Job) -> Result<(), &'static str> {
+    if job.state.is_at_rest() { Err("has ended already") } else { Ok(()) }
+}
+
+fn can_be_retried(job: &Job) -> Result<(), &'static str> {
+    match job.state {
+        JobState::Failed { .. } | JobState::Cancelled | JobState::Interrupted { .. } => Ok(()),
+        _ if job.waits_for_retry().is_some() => Ok(()),
+        JobState::Done { .. } => Err("is done"),
+        _ => Err("has not failed"),
+    }
+}
+
+fn can_be_removed(job: &Job) -> Result<(), &'static str> {
+    if matches!(job.state, JobState::Running { .. }) { Err("is at work: cancel it first") } else { Ok(()) }
+}
+
+fn can_be_scheduled(job: &Job) -> Result<(), &'static str> {
+    match job.state {
+        JobState::Running { .. } => Err("is at work already"),
+        JobState::Done { .. } => Err("is done"),
+        _ => Ok(()),
+    }
+}
+
+fn is_waiting(job: &Job) -> Result<(), &'static str> {
+    can_be_scheduled(job)?;
+    if job.is_waiting() { Ok(()) } else { Err("does not wait: retry it") }
+}
+
+struct Changes<'a> {
+    context: &'a Context,
+    access: &'a mut Access,
+    snapshot: &'a Snapshot,
+}
+
+impl Changes<'_> {
+    fn ask(&mut self, command: Command) -> Result<(), Refusal> {
+        let answer = self.access.ask(command)?;
+        tell_notices(self.context, &answer);
+        Ok(())
+    }
+
+    fn say(&self, words: &str) {
+        self.context.output.say(words);
+    }
+
+    /// The jobs that are meant, if what is asked can be done with all of them: nothing is done by halves.
+    fn jobs(&self, names: &[String], rule: Rule) -> Result<Vec<Arc<Job>>, Refusal> {
+        let jobs = choose::chosen(self.snapshot, names).map_err(Refusal::usage)?;
+        for job in &jobs {
+            if let Err(words) = rule(job) {
+                let headline = format!("“{}” {words}", job.spec.source_name());
+                return Err(bad_usage(headline, "“reelpress queue list” shows where each job stands").into());
+            }
+        }
+        Ok(jobs)
+    }
+
+    fn ids(&self, names: &[String], rule: Rule) -> Result<Vec<JobId>, Refusal> {
+        Ok(self.jobs(names, rule)?.iter().map(|job| job.id).collect())
+    }
+
+    fn each(
+        &mut self,
+        names: &[String],
+        rule: Rule,
+        command: impl Fn(JobId) -> Command,
+        done: &str,
+    ) -> Result<(), Refusal> {
+        for job in self.jobs(names, rule)? {
+            self.ask(command(job.id))?;
+            self.say(&format!("{} {done}", choose::named(&job)));
+        }
+        Ok(())
+    }
+
+    fn pause_queue(&mut self, now: bool) -> Result<(), Refusal> {
+        self.ask(Command::PauseQueue)?;
+        let at_work: Vec<&Arc<Job>> = self.snapshot.jobs.iter().filter(|job| job.progress().is_some()).collect();
+        if now {
+            for job in at_work.iter().filter(|job| can_be_held(job).is_ok()) {
+                self.ask(Command::Pause { id: job.id })?;
+            }
+        }
+        let finishes = if at_work.is_empty() || now { "" } else { "; those at work are finished" };
+        self.say(&format!("no further jobs start{finishes}"));
+        Ok(())
+    }
+
+    fn resume_queue(&mut self) -> Result<(), Refusal> {
+        for job in self.snapshot.jobs.iter().filter(|job| is_held(job).is_ok()) {
+            self.ask(Command::Resume { id: job.id })?;
+        }
+        self.ask(Command::ResumeQueue)?;
+        self.say(match self.access {
+            Access::Own(_) => "jobs start again with “reelpress queue run” or with the window",
+            Access::Owner(_) => "jobs start again",
+        });
+        Ok(())
+    }
+
+    fn retry_failed(&mut self) -> Result<(), Refusal> {
+        let failed = self.snapshot.jobs.iter().filter(|job| matches!(job.state, JobState::Failed { .. })).count();
+        self.ask(Command::RetryFailed)?;
+        self.say(&match failed {
+            0 => "no job has failed".to_owned(),
+            1 => "1 failed job waits again".to_owned(),
+            several => format!("{several} failed jobs wait again"),
+        });
+        Ok(())
+    }
+
+    fn remove(&mut self, ids: Vec<JobId>) -> Result<(), Refusal> {
+        let count = format::count(ids.len() as u64, "job", "jobs");
+        if !ids.is_empty() {
+            self.ask(Command::RemoveJobs { ids })?;
+        }
+        self.say(&format!("{count} taken off the list; files stay"));
+        Ok(())
+    }
+
+    fn move_job(&mut self, name: &str, place: MovePlace) -> Result<(), Refusal> {
+        let job = choose::one(self.snapshot, name).map_err(Refusal::usage)?;
+        let id = job.id;
+        let (command, words) = match place.to {
+            Some(line) => {
+                let index = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
+                let index = index.min(self.snapshot.jobs.len().saturating_sub(1));
+                (Command::MoveTo { id, index }, format!("is in line {}", index + 1))
+            }
+            None if place.top => (Command::MoveToTop { id }, "is the next to start".to_owned()),
+            None => (Command::MoveToBottom { id }, "is the last to start".to_owned()),
+        };
+        self.ask(command)?;
+        self.say(&format!("{} {words}", choose::named(&job)));
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+//! `reelpress queue list`.
+
+use jiff::Zoned;
+use serde::Serialize;
+
+use crate::{
+    cli::Context,
+    engine::{Job, Snapshot},
+    format,
+    job::{JobId, JobState, Priority, Report, schedule},
+    settings::Settings,
+};
+
+/// What `--json` prints. A field is never renamed or removed; new ones may come.
+#[derive(Serialize)]
+struct ListedQueue {
+    /// No further jobs start.
+    paused: bool,
+    /// `22:00 to 06:00`; null when jobs start at any time.
+    working_hours: Option<String>,
+    /// In the order of the queue.
+    jobs: Vec<ListedJob>,
+}
+
+/// One job.
+#[derive(Serialize)]
+struct ListedJob {
+    id: JobId,
+    short_id: String,
+    source: String,
+    /// `waiting`, `interrupted`, `running`, `paused`, `done`, `failed` or `cancelled`.
+    state: &'static str,
+    /// `probe`, `encode`, `package` or `publish` while it runs.
+    stage: Option<crate::job::Stage>,
+    percent: Option<f64>,
+    preset: String,
+    destination: String,
+    priority: u8,
+    /// RFC 3339; the earliest start by its own time and the working hours, if that is not now.
+    starts_at: Option<String>,
+    failure: Option<ListedFailure>,
+    multivariant_playlist: Option<String>,
+    urls: Vec<String>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ListedFailure {
+    headline: String,
+    hint: String,
+}
+
+/// Prints the queue.
+pub(super) fn print(context: &Context, snapshot: &Snapshot, json: bool) {
+    let now = Zoned::now();
+    if json {
+        let queue = ListedQueue {
+            paused: snapshot.queue_paused,
+            working_hours: snapshot.settings.working_hours.map(|hours| hours.to_string()),
+            jobs: snapshot.jobs.iter().map(|job| ListedJob::of(job, &snapshot.settings, &now)).collect(),
+        };
+        context.output.pretty_json(&queue);
+        return;
+    }
+    table(snapshot, &now).iter().for_each(|line| context.output.data(line));
+    if snapshot.jobs.is_empty() {
+        context.output.say("the queue is empty");
+    }
+    if snapshot.queue_paused {
+        context.output.say("the queue is paused: no further jobs start");
+    }
+    if let Some(hours) = snapshot.settings.working_hours {
+        context.output.say(&format!("jobs start from {hours}"));
+    }
+}
+
+/// The table with its header; nothing for an empty queue.
+fn table(snapshot: &Snapshot, now: &Zoned) -> Vec<String> {
+    if snapshot.jobs.is_empty() {
+        return Vec::new();
+    }
+    let header = ["ID", "STATE", "%", "NAME", "PRESET", "DESTINATION", ""].map(str::to_owned);
+    let rows = snapshot.jobs.iter().map(|job| {
+        [
+            job.id.short(),
+            state(job).to_owned(),
+            job.progress().map(|progress| format::percent(progress.fraction)).unwrap_or_default(),
+            job.spec.source_name(),
+            job.spec.preset.id.clone(),
+            job.spec.destination.label(),
+            note(job, &snapshot.settings, now),
+        ]
+    });
+    let rows: Vec<[String; 7]> = std::iter::once(header).chain(rows).collect();
+    let mut widths = [0; 7];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |row: &[String; 7]| {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+fn state(job: &Job) -> &'static str {
+    match &job.state {
+        JobState::Waiting => "waiting",
+        JobState::Interrupted { .. } => "interrupted",
+        JobState::Running { is_paused: true, .. } => "paused",
+        JobState::Running { .. } => "running",
+        JobState::Done { .. } => "done",
+        JobState::Failed { .. } => "failed",
+        JobState::Cancelled => "cancelled",
+    }
+}
+
+/// What else is worth knowing of a job, in one line.
+fn note(job: &Job, settings: &Settings, now: &Zoned) -> String {
+    let mut notes = Vec::new();
+    match &job.state {
+        JobState::Failed { failure } => notes.push(failure.headline.clone()),
+        JobState::Waiting | JobState::Interrupted { .. } | JobState::Cancelled
+            if job.schedule.priority != Priority::NORMAL =>
+        {
+            notes.push(format!("priority {}", job.schedule.priority.number()));
+        }
+        _ => {}
+    }
+    if let Some(retry) = job.waits_for_retry() {
+        notes.push(format!("tries again: {}", retry.failure.headline));
+    }
+    notes.extend(job.waits_until(settings, now).map(|at| format!("starts at {}", schedule::short_time(at, now))));
+    notes.join(", ")
+}
+
+impl ListedJob {
+    fn of(job: &Job, settings: &Settings, now: &Zoned) -> Self {
+        let report: Option<&Report> = match &job.state {
+            JobState::Done { report } => Some(report),
+            _ => None,
+        };
+        let failure = match &job.state {
+            JobState::Failed { failure } => Some(failure),
+            _ => job.waits_for_retry().map(|retry| &retry.failure),
+        };
+        let playlist = report.and_then(|report| report.multivariant_playlist.as_ref());
+        Self {
+            id: job.id,
+            short_id: job.id.short(),
+            source: job.spec.source.display().to_string(),
+            state: state(job),
+            stage: job.progress().map(|progress| progress.stage),
+            percent: job.progress().map(|progress| (progress.fraction * 1000.0).round() / 10.0),
+            preset: job.spec.preset.id.clone(),
+            destination: job.spec.destination.label(),
+            priority: job.schedule.priority.number(),
+            starts_at: job.waits_until(settings, now).map(|at| at.to_string()),
+            failure: failure
+                .map(|failure| ListedFailure { headline: failure.headline.clone(), hint: failure.hint.clone() }),
+            multivariant_playlist: playlist.map(|playlist| playlist.display().to_string()),
+            urls: report.map(|report| report.urls.clone()).unwrap_or_default(),
+            warnings: report.map(|report| report.warnings.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{Timestamp, civil::date, tz::TimeZone};
+
+    use super::*;
+    use crate::{
+        engine::Event,
+        failure::{Failure, FailureKind},
+        job::{Destination, JobKind, JobSpec, Operations, Outputs, Progress, Schedule, StreamLayout, ThumbnailTimes},
+        preset::find_preset,
+    };
+
+    #[test]
+    fn the_table_tells_state_percent_and_why_a_job_failed_or_waits() {
+        let now = date(2026, 11, 21).at(18, 30, 0, 0).to_zoned(TimeZone::UTC).unwrap();
+        let mut snapshot = Snapshot::default();
+        let ids: Vec<JobId> = ["a.mp4", "long name.mov", "c.ts"]
+            .iter()
+            .map(|name| {
+                let id = JobId::generate();
+                let spec = JobSpec {
+                    source: name.into(),
+                    joined: Vec::new(),
+                    kind: JobKind::Stream,
+                    preset: find_preset("quick").unwrap(),
+                    destination: Destination::Folder("/out".into()),
+                    thumbnails: ThumbnailTimes::default(),
+                    outputs: Outputs::default(),
+                    layout: StreamLayout::default(),
+                    operations: Operations::default(),
+                };
+                snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH });
+                id
+            })
+            .collect();
+        let at = Timestamp::UNIX_EPOCH;
+        snapshot.apply(&Event::JobStarted { id: ids[0], at });
+        let progress = Box::new(Progress { fraction: 0.425, ..Progress::default() });
+        snapshot.apply(&Event::JobProgressed { id: ids[0], progress });
+        let failure = Failure::new(FailureKind::DiskFull, "The disk is full", "Make room");
+        snapshot.apply(&Event::JobFailed { id: ids[1], failure, at });
+        let start_at = Some(date(2026, 11, 21).at(22, 0, 0, 0).to_zoned(TimeZone::UTC).unwrap().timestamp());
+        let schedule = Schedule { priority: Priority::new(80).unwrap(), start_at, ..Schedule::default() };
+        snapshot.apply(&Event::JobScheduled { id: ids[2], schedule });
+        let lines = table(&snapshot, &now);
+        let [short_a, short_b, short_c] = [0, 1, 2].map(|index: usize| ids[index].short());
+        assert_eq!(
+            lines,
+            [
+                "ID        STATE    %     NAME           PRESET  DESTINATION".to_owned(),
+                format!("{short_a}  running  42 %  a.mp4          quick   /out"),
+                format!("{short_b}  failed         long name.mov  quick   /out         The disk is full"),
+                format!("{short_c}  waiting        c.ts           quick   /out         priority 80, starts at 22:00"),
+            ]
+        );
+        let listed = serde_json::to_value(ListedJob::of(&snapshot.jobs[0], &snapshot.settings, &now)).unwrap();
+        assert_eq!((&listed["percent"], &listed["state"]), (&42.5.into(), &"running".into()));
+        assert!(table(&Snapshot::default(), &now).is_empty());
+    }
+}

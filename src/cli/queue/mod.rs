@@ -1,0 +1,126 @@
+//! `reelpress queue`: the queue of the window, from the terminal.
+
+mod access;
+mod change;
+mod choose;
+mod list;
+mod run;
+mod transfer;
+
+pub(super) use access::Access;
+
+use super::{Context, MovePlace, Outcome, QueueAddArguments, QueueArguments, QueueCommand, encode, wire::WireEvent};
+use crate::{
+    engine::{Answer, Command, Event, QueueEntry, QueueLife},
+    failure::Failure,
+    format,
+    tools::cancel::CancelToken,
+};
+
+/// Does what the arguments ask.
+pub(super) fn run(context: &Context, arguments: QueueArguments, interrupt: &CancelToken) -> Outcome {
+    match arguments.command {
+        QueueCommand::Run { jobs, json } => run::run(context, (jobs, json), interrupt),
+        QueueCommand::Add(arguments) => add(context, &arguments),
+        QueueCommand::List { json } => with_queue(context, |access| {
+            list::print(context, &access.snapshot()?, json);
+            Ok(())
+        }),
+        QueueCommand::Export { file, all } => {
+            with_queue(context, |access| transfer::export(context, access, &file, all))
+        }
+        QueueCommand::Import { file } => with_queue(context, |access| transfer::import(context, access, &file)),
+        change => with_queue(context, |access| change::change(context, access, change)),
+    }
+}
+
+/// Why nothing was done, and the exit code that tells it.
+struct Refusal(Failure, Outcome);
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        let outcome = Outcome::of(&failure);
+        Self(failure, outcome)
+    }
+}
+
+impl Refusal {
+    /// What was typed means nothing here.
+    fn usage(failure: Failure) -> Self {
+        Self(failure, Outcome::BadUsage)
+    }
+}
+
+fn with_queue(context: &Context, work: impl FnOnce(&mut Access) -> Result<(), Refusal>) -> Outcome {
+    let mut access = match Access::open(context, &context.settings, QueueLife::LastingAtRest) {
+        Ok(access) => access,
+        Err(failure) => {
+            context.output.failure(None, &failure);
+            return Outcome::SomeFailed;
+        }
+    };
+    let outcome = match work(&mut access) {
+        Ok(()) => Outcome::AllDone,
+        Err(Refusal(failure, outcome)) => {
+            context.output.failure(None, &failure);
+            outcome
+        }
+    };
+    access.close();
+    outcome
+}
+
+/// Tells what went wrong beside a command that was done.
+fn tell_notices(context: &Context, answer: &Answer) {
+    answer.notices.iter().for_each(|failure| context.output.failure(None, failure));
+}
+
+/// Puts these files into the queue as the settings say.
+#[cfg(feature = "gui")]
+pub(super) fn add_as_set(context: &Context, files: &[std::path::PathBuf]) -> Outcome {
+    add(context, &QueueAddArguments { priority: None, encode: encode::as_set(files) })
+}
+
+fn add(context: &Context, arguments: &QueueAddArguments) -> Outcome {
+    let encode::Call { mut jobs, without_job, .. } = match encode::plan(context, &arguments.encode) {
+        Ok(call) => call,
+        Err(failure) => {
+            context.output.failure(None, &failure);
+            return Outcome::BadUsage;
+        }
+    };
+    for job in &mut jobs {
+        job.schedule.priority = arguments.priority.unwrap_or(job.schedule.priority);
+    }
+    let mut outcome = Outcome::AllDone;
+    for failure in &without_job {
+        context.output.failure(None, failure);
+        outcome = outcome.max(Outcome::of(failure));
+    }
+    if jobs.is_empty() {
+        return outcome;
+    }
+    outcome.max(with_queue(context, |access| enqueue(context, access, jobs, arguments.encode.json)))
+}
+
+fn enqueue(context: &Context, access: &mut Access, jobs: Vec<QueueEntry>, json: bool) -> Result<(), Refusal> {
+    let answer = access.ask(Command::Enqueue { jobs: jobs.clone() })?;
+    tell_notices(context, &answer);
+    if json {
+        for (id, QueueEntry { spec, schedule }) in answer.added.iter().zip(jobs) {
+            let (id, at) = (*id, jiff::Timestamp::now());
+            let events = [Event::JobAdded { id, spec: Box::new(spec), at }, Event::JobScheduled { id, schedule }];
+            events.iter().filter_map(|event| WireEvent::of(event, None)).for_each(|line| context.output.json(&line));
+        }
+        return Ok(());
+    }
+    for (id, QueueEntry { spec, .. }) in answer.added.iter().zip(&jobs) {
+        context.output.data(&format!("{} {}", id.short(), spec.source_name()));
+    }
+    let added = format::count(answer.added.len() as u64, "job", "jobs");
+    context.output.say(&match access {
+        Access::Own(_) => format!("{added} added; “reelpress queue run” or the window starts them"),
+        Access::Owner(_) => format!("{added} added to the queue that is open"),
+    });
+    Ok(())
+}

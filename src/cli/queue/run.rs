@@ -1,0 +1,180 @@
+//! `reelpress queue run`: works the queue off here, or follows the process that does.
+
+use std::collections::HashSet;
+
+use crossbeam_channel::{Receiver, select_biased};
+
+use super::Access;
+use crate::{
+    cli::{
+        Context, Outcome, bad_usage,
+        encode::wait_for_stop,
+        reporter::{Reporter, reporter},
+    },
+    control::{Client, ControlError, Following, Owner, Request, Server},
+    engine::{Command, EngineHandle, Event, QueueLife, Snapshot, Subscription, ToolStatus},
+    failure::Failure,
+    format,
+    job::JobId,
+    tools::cancel::CancelToken,
+};
+
+/// Works until no job waits and none is at work.
+pub(super) fn run(context: &Context, (jobs, json): (Option<u8>, bool), interrupt: &CancelToken) -> Outcome {
+    let mut settings = context.settings.clone();
+    settings.running_jobs = jobs.map_or(settings.running_jobs, usize::from);
+    let ended = match Access::open(context, &settings, QueueLife::Lasting) {
+        Ok(Access::Own(engine)) => Ok(work_off(context, &engine, json, interrupt)),
+        Ok(Access::Owner(_)) if jobs.is_some() => {
+            context.output.failure(
+                None,
+                &bad_usage(
+                    "Another Reelpress works the queue off, as many jobs at a time as are set there",
+                    "Leave --jobs out to follow it",
+                ),
+            );
+            Ok(Outcome::BadUsage)
+        }
+        Ok(Access::Owner(client)) => follow(context, client, json, interrupt),
+        Err(failure) => Err(failure),
+    };
+    ended.unwrap_or_else(|failure| {
+        context.output.failure(None, &failure);
+        Outcome::SomeFailed
+    })
+}
+
+/// Works the queue off in this process, which others can reach meanwhile.
+fn work_off(context: &Context, engine: &EngineHandle, json: bool, interrupt: &CancelToken) -> Outcome {
+    let Subscription { base, events } = engine.subscribe();
+    let _reachable = Server::start_or_warn(engine.clone(), &context.folders, Owner::Terminal);
+    if base.queue_paused {
+        context.output.say("the queue was paused and goes on");
+        let _ = engine.send(Command::ResumeQueue);
+    }
+    let mut front = Front::new(context, (*base).clone(), json);
+    front.state.queue_paused = false;
+    let end = front.listen(&events, interrupt);
+    let _ = engine.send(Command::Stop);
+    wait_for_stop(&events);
+    if end == End::Interrupted {
+        context.output.say("the queue waits: “reelpress queue run” goes on with it");
+    }
+    front.outcome(&end)
+}
+
+/// Tells how the queue goes on in another process.
+fn follow(context: &Context, mut client: Client, json: bool, interrupt: &CancelToken) -> Result<Outcome, Failure> {
+    client.ask(&Request::Do { command: Box::new(Command::ResumeQueue) }).map_err(ControlError::into_failure)?;
+    let Following { base, events } = client.follow().map_err(ControlError::into_failure)?;
+    context.output.say("another Reelpress works the queue off; this follows it");
+    let mut front = Front::new(context, base, json);
+    let end = front.listen(&events, interrupt);
+    match end {
+        End::Interrupted => context.output.say("the jobs go on in the other Reelpress"),
+        End::OwnerEnded => context.output.say_always("reelpress: the other Reelpress has ended; the queue waits"),
+        End::NothingLeft | End::ToolsUnusable(_) => {}
+    }
+    Ok(front.outcome(&end))
+}
+
+/// Why there is nothing more to listen to.
+#[derive(Debug, PartialEq)]
+enum End {
+    NothingLeft,
+    Interrupted,
+    ToolsUnusable(Failure),
+    OwnerEnded,
+}
+
+/// Follows all jobs of a queue.
+struct Front<'a> {
+    context: &'a Context,
+    reporter: Box<dyn Reporter + 'a>,
+    state: Snapshot,
+    announced: HashSet<JobId>,
+    outcome: Outcome,
+}
+
+impl<'a> Front<'a> {
+    fn new(context: &'a Context, state: Snapshot, json: bool) -> Self {
+        let reporter = reporter(&context.output, json);
+        Self { context, reporter, state, announced: HashSet::new(), outcome: Outcome::AllDone }
+    }
+
+    fn listen(&mut self, events: &Receiver<Event>, interrupt: &CancelToken) -> End {
+        // Bound 1: an interrupt is told once.
+        let (interrupted, interrupts) = crossbeam_channel::bounded(1);
+        interrupt.on_cancel(move || {
+            let _ = interrupted.try_send(());
+        });
+        let running: Vec<JobId> =
+            self.state.jobs.iter().filter(|job| job.progress().is_some()).map(|job| job.id).collect();
+        running.into_iter().for_each(|id| self.announce(id));
+        let waiting = self.state.jobs.iter().filter(|job| job.starts_by_itself(&self.state.settings)).count();
+        if waiting > 0 {
+            self.context.output.say(&format!("{} waiting", format::count(waiting as u64, "job", "jobs")));
+        }
+        loop {
+            if let ToolStatus::Unusable { failure } = &self.state.tools {
+                return End::ToolsUnusable(failure.clone());
+            }
+            if !self.has_work() {
+                return End::NothingLeft;
+            }
+            select_biased! {
+                recv(interrupts) -> _ => return End::Interrupted,
+                recv(events) -> event => match event {
+                    Ok(Event::Stopped) | Err(_) => return End::OwnerEnded,
+                    Ok(event) => self.event(&event),
+                },
+            }
+        }
+    }
+
+    /// Whether a job is at work, or starts at some time.
+    fn has_work(&self) -> bool {
+        let starts = |job: &crate::engine::Job| job.starts_by_itself(&self.state.settings) && !self.state.queue_paused;
+        self.state.jobs.iter().any(|job| job.progress().is_some() || starts(job))
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.state.apply(event);
+        match event {
+            Event::JobStarted { id, .. } => self.announce(*id),
+            Event::JobFailed { id, failure, .. } => {
+                self.announce(*id);
+                self.outcome = self.outcome.max(Outcome::of(failure));
+            }
+            Event::Noticed { failure } => self.outcome = self.outcome.max(Outcome::of(failure)),
+            // Told when it begins: a queue may be long.
+            Event::JobAdded { .. } => return,
+            _ => {}
+        }
+        let spec = event.job().and_then(|id| self.state.job(id)).map(|job| job.spec.clone());
+        self.reporter.event(event, spec.as_ref());
+    }
+
+    /// Lets the reporter know a job.
+    fn announce(&mut self, id: JobId) {
+        if let Some(job) = self.state.job(id)
+            && self.announced.insert(id)
+        {
+            let added = Event::JobAdded { id, spec: Box::new(job.spec.clone()), at: job.added_at };
+            self.reporter.event(&added, Some(&job.spec));
+        }
+    }
+
+    fn outcome(&self, end: &End) -> Outcome {
+        let of_the_end = match end {
+            End::NothingLeft => Outcome::AllDone,
+            End::Interrupted => Outcome::Interrupted,
+            End::OwnerEnded => Outcome::SomeFailed,
+            End::ToolsUnusable(failure) => {
+                self.context.output.failure(None, failure);
+                Outcome::of(failure)
+            }
+        };
+        self.outcome.max(of_the_end)
+    }
+}

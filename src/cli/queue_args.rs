@@ -1,0 +1,162 @@
+//! What can be typed after `reelpress queue`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use super::args::{EncodeArguments, start_time};
+use crate::job::Priority;
+
+/// Work with the queue that the window shows
+///
+/// Where a window or “reelpress queue run” has the queue open, it does what is asked; else the saved queue is changed, and
+/// nothing starts. Jobs are named by the id that “queue list” shows, or by a part of the file's name that no other has.
+#[derive(Debug, Args)]
+pub struct QueueArguments {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: QueueCommand,
+}
+
+/// What to do with the queue.
+#[derive(Debug, Subcommand)]
+pub enum QueueCommand {
+    /// List all jobs in their order
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put videos at the end of the queue
+    Add(Box<QueueAddArguments>),
+    /// Work the queue off here, or follow the window that does, until nothing waits
+    Run {
+        /// Number of videos that are encoded side by side
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+        jobs: Option<u8>,
+        /// Tell what happens as one JSON event a line on standard output; “reelpress encode --help” documents them
+        #[arg(long)]
+        json: bool,
+    },
+    /// Finish the jobs at work and start no more; with jobs, hold these where they are
+    Pause {
+        /// Running jobs to hold
+        #[arg(value_name = "JOB")]
+        jobs: Vec<String>,
+        /// Finish the jobs at work first, which is the default
+        #[arg(long, conflicts_with_all = ["now", "jobs"])]
+        after_current: bool,
+        /// Hold the jobs at work as well
+        #[arg(long, conflicts_with = "jobs")]
+        now: bool,
+    },
+    /// Start jobs again, and let all that are held go on; with jobs, let these go on
+    Resume {
+        /// Held jobs
+        #[arg(value_name = "JOB")]
+        jobs: Vec<String>,
+    },
+    /// Stop waiting or running jobs
+    Cancel {
+        /// Which
+        #[arg(value_name = "JOB", required = true)]
+        jobs: Vec<String>,
+    },
+    /// Put failed or cancelled jobs back into the queue
+    Retry {
+        /// Which
+        #[arg(value_name = "JOB", required_unless_present = "failed")]
+        jobs: Vec<String>,
+        /// All that failed
+        #[arg(long, conflicts_with = "jobs")]
+        failed: bool,
+    },
+    /// Take jobs off the list; their files stay
+    Remove {
+        /// Which
+        #[arg(value_name = "JOB", required = true)]
+        jobs: Vec<String>,
+    },
+    /// Give a job another place in the order
+    Move {
+        /// Which
+        #[arg(value_name = "JOB")]
+        job: String,
+        /// Where to
+        #[command(flatten)]
+        place: MovePlace,
+    },
+    /// Make jobs more or less urgent: of those that wait, the highest priority starts first
+    Priority {
+        /// From 0 to 100; jobs begin with 50
+        #[arg(value_name = "NUMBER", value_parser = priority)]
+        priority: Priority,
+        /// Which
+        #[arg(value_name = "JOB", required = true)]
+        jobs: Vec<String>,
+    },
+    /// Start jobs as soon as there is a place, whatever their time and the working hours say; with --at, at that time
+    Start {
+        /// Which
+        #[arg(value_name = "JOB", required = true)]
+        jobs: Vec<String>,
+        /// Start at this time: HH:MM, or with the date as 2026-11-21T22:00:00+01:00
+        #[arg(long, value_name = "TIME", value_parser = start_time)]
+        at: Option<Timestamp>,
+    },
+    /// Take all finished jobs off the list; their files stay
+    Clear {
+        /// Failed and cancelled ones as well
+        #[arg(long)]
+        failed: bool,
+        /// All but those at work
+        #[arg(long)]
+        all: bool,
+    },
+    /// Write the jobs without a stream into a file
+    Export {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Finished jobs as well
+        #[arg(long)]
+        all: bool,
+    },
+    /// Put the jobs of an exported file at the end of the queue
+    Import {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// Put videos at the end of the queue
+#[derive(Debug, Args)]
+pub struct QueueAddArguments {
+    /// How urgent they are, from 0 to 100 [default: 50]
+    #[arg(long, value_name = "NUMBER", value_parser = priority)]
+    pub priority: Option<Priority>,
+    /// What is encoded, and how.
+    #[command(flatten)]
+    pub encode: EncodeArguments,
+}
+
+/// Where a job is moved to.
+#[derive(Debug, Clone, Copy, Args)]
+#[group(required = true, multiple = false)]
+pub struct MovePlace {
+    /// Before all that wait
+    #[arg(long)]
+    pub top: bool,
+    /// After all others
+    #[arg(long)]
+    pub bottom: bool,
+    /// To this line of the list, from 1
+    #[arg(long, value_name = "LINE", value_parser = clap::value_parser!(u32).range(1..))]
+    pub to: Option<u32>,
+}
+
+fn priority(text: &str) -> Result<Priority, &'static str> {
+    text.trim().parse().ok().and_then(Priority::new).ok_or("give a number from 0 to 100")
+}

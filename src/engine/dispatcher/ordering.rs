@@ -1,0 +1,64 @@
+//! Commands that say which job starts when: order, priority, times.
+
+use std::sync::Arc;
+
+use super::{Dispatcher, Event, IntakeRequest};
+use crate::{
+    engine::{Job, QueueEntry, places::Places},
+    job::{JobId, JobState, Priority, Schedule},
+};
+
+impl Dispatcher {
+    pub(super) fn enqueue(&mut self, jobs: Vec<QueueEntry>) {
+        let mut events = Vec::new();
+        let mut requests = Vec::new();
+        let mut places = Places::of(&self.snapshot);
+        for QueueEntry { spec, schedule } in jobs {
+            let id = JobId::generate();
+            let refusal = places.take(id, &spec).err();
+            requests.push(IntakeRequest::Inspect { id, source: spec.source.clone() });
+            events.push(Event::JobAdded { id, spec: Box::new(spec), at: jiff::Timestamp::now() });
+            if schedule != Schedule::default() {
+                events.push(Event::JobScheduled { id, schedule });
+            }
+            events.extend(refusal.map(|failure| Event::JobFailed { id, failure, at: jiff::Timestamp::now() }));
+        }
+        self.emit(events);
+        if self.toolbox.is_some() {
+            requests.into_iter().for_each(|request| self.services.intake(request));
+        }
+    }
+
+    pub(super) fn retry_failed(&mut self) {
+        let is_failed = |job: &&Arc<Job>| matches!(job.state, JobState::Failed { .. });
+        let ids: Vec<JobId> = self.snapshot.jobs.iter().filter(is_failed).map(|job| job.id).collect();
+        ids.into_iter().for_each(|id| self.retry(id));
+    }
+
+    pub(super) fn reschedule(&mut self, id: JobId, change: impl FnOnce(&mut Schedule)) {
+        let Some(job) = self.snapshot.job(id) else { return };
+        let mut schedule = job.schedule;
+        change(&mut schedule);
+        if schedule != job.schedule {
+            self.emit(vec![Event::JobScheduled { id, schedule }]);
+        }
+    }
+
+    pub(super) fn move_to_top(&mut self, id: JobId) {
+        let index = self.snapshot.jobs.iter().position(|job| job.is_waiting()).unwrap_or(0);
+        let highest = self.waiting_priorities(id).max();
+        self.move_job(id, index);
+        self.reschedule(id, |schedule| schedule.priority = schedule.priority.max(highest.unwrap_or_default()));
+    }
+
+    pub(super) fn move_to_bottom(&mut self, id: JobId) {
+        let lowest = self.waiting_priorities(id).min();
+        self.move_job(id, self.snapshot.jobs.len().saturating_sub(1));
+        self.reschedule(id, |schedule| schedule.priority = schedule.priority.min(lowest.unwrap_or_default()));
+    }
+
+    /// Priorities of the jobs that wait beside this one.
+    fn waiting_priorities(&self, but: JobId) -> impl Iterator<Item = Priority> {
+        self.snapshot.jobs.iter().filter(move |job| job.is_waiting() && job.id != but).map(|job| job.schedule.priority)
+    }
+}

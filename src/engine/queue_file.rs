@@ -1,0 +1,160 @@
+//! A queue in a file, to be taken to another machine or to be kept.
+
+use serde::{Deserialize, Serialize};
+
+use super::{QueueEntry, Snapshot};
+use crate::job::{Destination, JobState};
+
+/// Version of the form of the file; a file with a newer one is refused.
+const SCHEMA_VERSION: u32 = 1;
+
+/// The jobs of a queue, as they were asked for. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueueFile {
+    schema_version: u32,
+    /// The jobs in the order of the queue.
+    pub jobs: Vec<QueueEntry>,
+}
+
+/// Why a file can't be read as a queue.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueFileError {
+    /// It was written by a later version of the program.
+    #[error("it was written by a newer version of Reelpress (format {0})")]
+    TooNew(u32),
+    /// It is something else.
+    #[error("it is no exported queue: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+impl QueueFile {
+    /// The jobs of a queue that have no stream yet; with `finished`, those that have one as well.
+    pub fn of(snapshot: &Snapshot, finished: bool) -> Self {
+        let is_wanted = |state: &JobState| finished || !matches!(state, JobState::Done { .. });
+        let wanted = snapshot.jobs.iter().filter(|job| is_wanted(&job.state));
+        let jobs = wanted.map(|job| {
+            let mut spec = job.spec.clone();
+            if let Destination::S3 { location, .. } = &mut spec.destination {
+                location.endpoint = location.endpoint.take().map(|endpoint| without_password(&endpoint));
+            }
+            QueueEntry { spec, schedule: job.schedule }
+        });
+        Self { schema_version: SCHEMA_VERSION, jobs: jobs.collect() }
+    }
+
+    /// Reads what [`text`](Self::text) wrote.
+    ///
+    /// # Errors
+    /// When it is no such file, or a newer one.
+    pub fn read(text: &[u8]) -> Result<Self, QueueFileError> {
+        #[derive(Deserialize)]
+        struct Version {
+            schema_version: u32,
+        }
+        let Version { schema_version } = serde_json::from_slice(text)?;
+        if schema_version > SCHEMA_VERSION {
+            return Err(QueueFileError::TooNew(schema_version));
+        }
+        Ok(serde_json::from_slice(text)?)
+    }
+
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// None that can be caused; the serializer's.
+    pub fn text(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+}
+
+/// An address may carry a name and a password before its host.
+fn without_password(address: &str) -> String {
+    match url::Url::parse(address) {
+        Ok(mut url) if !url.username().is_empty() || url.password().is_some() => {
+            // Refused only by addresses without a host, which have no password either.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.to_string()
+        }
+        _ => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        engine::Event,
+        job::{
+            JobId, JobKind, JobSpec, Operations, Outputs, Priority, S3Location, Schedule, StreamLayout, ThumbnailTimes,
+        },
+        preset::find_preset,
+    };
+
+    fn queue() -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for name in ["/a.mp4", "/b.mp4"] {
+            let id = JobId::generate();
+            let location = S3Location {
+                bucket: "films".to_owned(),
+                endpoint: Some("https://anna:geheim@store.example/x".to_owned()),
+                ..S3Location::default()
+            };
+            let spec = JobSpec {
+                source: name.into(),
+                joined: Vec::new(),
+                kind: JobKind::Stream,
+                preset: find_preset("quick").unwrap(),
+                destination: Destination::S3 { location, local_folder: "/out".into(), keep_local: true },
+                thumbnails: ThumbnailTimes::default(),
+                outputs: Outputs::default(),
+                layout: StreamLayout::default(),
+                operations: Operations::default(),
+            };
+            snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH });
+            let schedule = Schedule { priority: Priority::new(70).unwrap(), ..Schedule::default() };
+            snapshot.apply(&Event::JobScheduled { id, schedule });
+        }
+        let id = snapshot.jobs[0].id;
+        let report = crate::job::Report {
+            file: None,
+            folder: None,
+            multivariant_playlist: None,
+            urls: Vec::new(),
+            renditions: Vec::new(),
+            files: Vec::new(),
+            duration: std::time::Duration::ZERO,
+            total_bytes: 0,
+            wall_time: std::time::Duration::ZERO,
+            warnings: Vec::new(),
+            keys: None,
+        };
+        snapshot.apply(&Event::JobFinished { id, report: Box::new(report), at: Timestamp::UNIX_EPOCH });
+        snapshot
+    }
+
+    #[test]
+    fn a_file_gives_back_what_was_asked_without_passwords() {
+        let file = QueueFile::of(&queue(), false);
+        let text = String::from_utf8(file.text().unwrap()).unwrap();
+        assert!(!text.contains("geheim") && !text.contains("anna"), "{text}");
+        let read = QueueFile::read(text.as_bytes()).unwrap();
+        assert_eq!(read, file);
+        let [entry] = read.jobs.as_slice() else { panic!("{read:?}") };
+        assert_eq!((entry.spec.source_name().as_str(), entry.schedule.priority.number()), ("b.mp4", 70));
+        assert_eq!(QueueFile::of(&queue(), true).jobs.len(), 2);
+    }
+
+    #[test]
+    fn newer_files_and_other_ones_are_refused() {
+        let newer = br#"{"schema_version":2,"jobs":"of another form"}"#;
+        assert!(matches!(QueueFile::read(newer), Err(QueueFileError::TooNew(2))));
+        for other in ["", "[]", "{}", r#"{"schema_version":1}"#, r#"{"jobs":[]}"#] {
+            assert!(matches!(QueueFile::read(other.as_bytes()), Err(QueueFileError::Malformed(_))), "{other}");
+        }
+    }
+}

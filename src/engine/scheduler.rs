@@ -1,0 +1,149 @@
+//! Which job starts next. Pure.
+
+use std::sync::Arc;
+
+use jiff::{Timestamp, Zoned};
+
+use super::{Job, Snapshot};
+use crate::{job::JobState, settings::Settings};
+
+impl Job {
+    /// Whether it has a turn to wait for; an interrupted one waits to go on.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.state, JobState::Waiting | JobState::Interrupted { .. })
+    }
+
+    /// Whether it starts when its turn comes, without being asked for.
+    pub fn starts_by_itself(&self, settings: &Settings) -> bool {
+        match self.state {
+            JobState::Waiting => true,
+            JobState::Interrupted { .. } => settings.goes_on_by_itself,
+            _ => false,
+        }
+    }
+
+    /// The earliest time at which a waiting job may start by its own schedule and the queue's working hours; `None` when
+    /// it may start now, or does not wait.
+    pub fn waits_until(&self, settings: &Settings, now: &Zoned) -> Option<Timestamp> {
+        let until = self.schedule.waits_until(settings.working_hours, now);
+        until.filter(|_| self.is_waiting())
+    }
+
+    fn is_due(&self, settings: &Settings, now: &Zoned) -> bool {
+        self.starts_by_itself(settings)
+            && self.waits_for_retry().is_none_or(|retry| retry.not_before <= now.timestamp())
+            && self.waits_until(settings, now).is_none()
+    }
+}
+
+/// The job that starts next when there is a place for one: the most urgent of those whose time has come, and of several
+/// the first in the list.
+pub(super) fn next_job<'a>(snapshot: &'a Snapshot, now: &Zoned) -> Option<&'a Arc<Job>> {
+    let due = snapshot.jobs.iter().filter(|job| job.is_due(&snapshot.settings, now));
+    // Of equal ones `max_by_key` gives the last, `min_by_key` the first.
+    due.min_by_key(|job| std::cmp::Reverse(job.schedule.priority))
+}
+
+/// Whether the passing of time alone can let a job start.
+pub(super) fn a_job_waits_for_its_time(snapshot: &Snapshot) -> bool {
+    let has_hours = snapshot.settings.working_hours.is_some();
+    let waits =
+        |job: &Arc<Job>| job.is_waiting() && (has_hours || job.retry.is_some() || job.schedule.start_at.is_some());
+    snapshot.jobs.iter().any(waits)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::{Time, date};
+
+    use super::*;
+    use crate::{
+        engine::{Event, PlannedRetry},
+        failure::{Failure, FailureKind},
+        job::{
+            Destination, JobId, JobKind, JobSpec, Operations, Outputs, Priority, Schedule, StreamLayout,
+            ThumbnailTimes, WorkingHours,
+        },
+        preset::find_preset,
+    };
+
+    fn now() -> Zoned {
+        date(2026, 11, 21).at(18, 30, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap()
+    }
+
+    fn queue(schedules: &[Schedule]) -> (Snapshot, Vec<JobId>) {
+        let mut snapshot = Snapshot::default();
+        let ids = schedules.iter().map(|schedule| {
+            let id = JobId::generate();
+            let spec = JobSpec {
+                source: "a.mp4".into(),
+                joined: Vec::new(),
+                kind: JobKind::Stream,
+                preset: find_preset("quick").unwrap(),
+                destination: Destination::Folder("out".into()),
+                thumbnails: ThumbnailTimes::default(),
+                outputs: Outputs::default(),
+                layout: StreamLayout::default(),
+                operations: Operations::default(),
+            };
+            snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH });
+            snapshot.apply(&Event::JobScheduled { id, schedule: *schedule });
+            id
+        });
+        let ids = ids.collect();
+        (snapshot, ids)
+    }
+
+    fn urgent(number: u8) -> Schedule {
+        Schedule { priority: Priority::new(number).unwrap(), ..Schedule::default() }
+    }
+
+    /// The order in which the jobs start.
+    fn order(mut snapshot: Snapshot, ids: &[JobId]) -> Vec<usize> {
+        let mut order = Vec::new();
+        while let Some(id) = next_job(&snapshot, &now()).map(|job| job.id) {
+            order.push(ids.iter().position(|known| *known == id).unwrap());
+            snapshot.apply(&Event::JobStarted { id, at: Timestamp::UNIX_EPOCH });
+        }
+        order
+    }
+
+    #[test]
+    fn urgent_jobs_start_first_and_equal_ones_in_their_order() {
+        let (snapshot, ids) = queue(&[urgent(50), urgent(80), urgent(50), urgent(100), urgent(80), urgent(0)]);
+        assert_eq!(order(snapshot, &ids), [3, 1, 4, 0, 2, 5]);
+    }
+
+    #[test]
+    fn a_job_that_starts_later_lets_others_pass_and_starts_when_its_time_has_come() {
+        let at = now().timestamp() + jiff::SignedDuration::from_secs(1);
+        let later = Schedule { start_at: Some(at), ..urgent(90) };
+        let (snapshot, ids) = queue(&[later, urgent(50)]);
+        assert!(a_job_waits_for_its_time(&snapshot));
+        let then = at.to_zoned(jiff::tz::TimeZone::UTC);
+        assert_eq!(next_job(&snapshot, &then).unwrap().id, ids[0]);
+        assert_eq!(order(snapshot, &ids), [1]);
+    }
+
+    #[test]
+    fn working_hours_hold_for_all_but_those_that_are_started_by_hand() {
+        let by_hand = Schedule { ignores_working_hours: true, ..urgent(50) };
+        let (mut snapshot, ids) = queue(&[urgent(50), by_hand]);
+        let hours = WorkingHours { from: Time::constant(22, 0, 0, 0), to: Time::constant(6, 0, 0, 0) };
+        let settings = Settings { working_hours: Some(hours), ..Settings::default() };
+        snapshot.apply(&Event::SettingsChanged { settings: Box::new(settings) });
+        assert!(a_job_waits_for_its_time(&snapshot));
+        assert_eq!(order(snapshot, &ids), [1]);
+    }
+
+    #[test]
+    fn a_planned_retry_waits_for_its_time() {
+        let (mut snapshot, ids) = queue(&[urgent(50), urgent(50)]);
+        let not_before = now().timestamp() + jiff::SignedDuration::from_secs(5);
+        let failure = Failure::new(FailureKind::NetworkLost, "No connection", "Check the network");
+        let retry = Box::new(PlannedRetry { number: 1, not_before, failure });
+        snapshot.apply(&Event::JobRetryPlanned { id: ids[0], retry });
+        assert!(a_job_waits_for_its_time(&snapshot));
+        assert_eq!(order(snapshot, &ids), [1]);
+    }
+}
