@@ -3,6 +3,7 @@
 mod operations;
 mod outputs;
 pub mod path_text;
+pub mod s3;
 pub mod typed;
 
 use std::{path::PathBuf, time::Duration};
@@ -14,6 +15,7 @@ pub use operations::{
     Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
 };
 pub use outputs::{OutputKind, Outputs, ThumbnailFormat, ThumbnailStyle};
+pub use s3::S3Location;
 
 use crate::{failure::Failure, preset::Preset};
 
@@ -120,34 +122,6 @@ impl Destination {
             Self::Folder(folder) => folder.display().to_string(),
             Self::S3 { location, .. } => location.to_string(),
         }
-    }
-}
-
-/// A prefix in a bucket of an S3 store, and how to reach it. Never holds a secret.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct S3Location {
-    /// Name of the bucket.
-    pub bucket: String,
-    /// Prefix of all keys, without slashes at its ends; may be empty.
-    pub prefix: String,
-    /// Base URL of a store that is not AWS.
-    pub endpoint: Option<String>,
-    /// Region; by the standard AWS chain when not given.
-    pub region: Option<String>,
-    /// Named profile of the AWS configuration files.
-    pub profile: Option<String>,
-    /// `http://endpoint/bucket/key` instead of `http://bucket.endpoint/key`. When not given: true if there is an endpoint.
-    pub path_style: Option<bool>,
-}
-
-impl std::fmt::Display for S3Location {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "s3://{}", self.bucket)?;
-        if !self.prefix.is_empty() {
-            write!(formatter, "/{}", self.prefix)?;
-        }
-        Ok(())
     }
 }
 

@@ -1,12 +1,14 @@
 //! What can be typed, and what it means.
 
 mod outputs;
+mod s3;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use outputs::OutputArguments;
+pub use s3::S3Arguments;
 
 use super::{operation_args::OperationArguments, output::Verbosity, video_args::VideoArguments, wire};
 use crate::{
@@ -132,46 +134,6 @@ pub struct EncodeArguments {
     /// Tell what happens as one JSON event a line on standard output; --help documents them
     #[arg(long)]
     pub json: bool,
-}
-
-/// How to reach an S3 store.
-#[derive(Debug, Clone, Default, Args)]
-pub struct S3Arguments {
-    /// URL of an S3 store that is not AWS
-    #[arg(long, value_name = "URL", help_heading = "S3")]
-    pub endpoint: Option<String>,
-    /// Region of the bucket
-    #[arg(long, value_name = "NAME", help_heading = "S3")]
-    pub region: Option<String>,
-    /// Named profile of the AWS configuration files [default: the standard AWS chain]
-    #[arg(long, value_name = "NAME", help_heading = "S3")]
-    pub profile: Option<String>,
-    /// Address the bucket as URL/bucket, which is the default with --endpoint
-    #[arg(long, conflicts_with = "virtual_host", help_heading = "S3")]
-    pub path_style: bool,
-    /// Address the bucket as bucket.URL, which is the default without --endpoint
-    #[arg(long, help_heading = "S3")]
-    pub virtual_host: bool,
-}
-
-impl S3Arguments {
-    /// True when any of them was given.
-    pub fn any(&self) -> bool {
-        self.endpoint.is_some()
-            || self.region.is_some()
-            || self.profile.is_some()
-            || self.path_style
-            || self.virtual_host
-    }
-
-    /// What was asked of the style; `None` lets the endpoint decide.
-    pub fn path_style(&self) -> Option<bool> {
-        match (self.path_style, self.virtual_host) {
-            (true, _) => Some(true),
-            (_, true) => Some(false),
-            _ => None,
-        }
-    }
 }
 
 /// What becomes of the fields of interlaced video.

@@ -1,5 +1,7 @@
 //! A user publishes a stream to a bucket, as a whole or while it grows.
 
+mod object_options;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, TcpListener},

@@ -16,6 +16,7 @@ use crate::{
         widgets::{Button, check_box, field_label, path_field, segmented, text, text_field},
         wording,
     },
+    job::s3::Store,
     settings::Appearance,
 };
 
@@ -129,6 +130,8 @@ fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut V
         text_field(&mut columns[0], "Bucket", &mut form.bucket, "media-prod");
         text_field(&mut columns[1], "Prefix", &mut form.prefix, "films");
     });
+    field_label(ui, "Store");
+    store_picker(ui, form);
     text_field(ui, "Endpoint", &mut form.endpoint, "Only for stores other than Amazon S3");
     ui.columns(2, |columns| {
         text_field(&mut columns[0], "Region", &mut form.region, "From the AWS settings when empty");
@@ -152,6 +155,19 @@ fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut V
         let result = ui.scope(|ui| test_result(ui, &snapshot.destination_test)).response;
         result.scroll_to_me(Some(egui::Align::BOTTOM));
     }
+}
+
+fn store_picker(ui: &mut Ui, form: &mut SettingsForm) {
+    let name = |store: Option<Store>| store.map_or("Another, or as the endpoint says", Store::label);
+    let response = Button::new(name(form.store)).picker("Store").show(ui);
+    egui::Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Store").show(|ui| {
+        for store in Store::ALL.into_iter().map(Some).chain([None]) {
+            if ui.selectable_label(form.store == store, name(store)).clicked() {
+                form.choose_store(store);
+                ui.close();
+            }
+        }
+    });
 }
 
 fn test_result(ui: &mut Ui, test: &DestinationTest) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    job::S3Location,
+    job::{S3Location, s3::Store},
     settings::{Appearance, Settings},
 };
 
@@ -39,6 +39,10 @@ pub struct SettingsForm {
     pub profile: String,
     /// How the bucket stands in the URL.
     pub path_style: PathStyle,
+    /// Whose store it is, where that is known.
+    pub store: Option<Store>,
+    /// What the form does not show of the place.
+    kept: S3Location,
     /// True after a test was started in this dialog: older results are not shown.
     pub has_tested: bool,
 }
@@ -129,8 +133,26 @@ impl SettingsForm {
             region: s3.region.clone().unwrap_or_default(),
             profile: s3.profile.clone().unwrap_or_default(),
             path_style: PathStyle::of(s3.path_style),
+            store: s3.store,
+            kept: s3.clone(),
             has_tested: false,
         }
+    }
+
+    /// Takes another store, and fills in what is known of it.
+    pub fn choose_store(&mut self, store: Option<Store>) {
+        let old = self.store.map(Store::profile);
+        // What the user has typed stays; what the store before has filled in goes.
+        let was_filled = |text: &str, filled: Option<&str>| text.trim().is_empty() || filled == Some(text);
+        let new = store.map(Store::profile);
+        if was_filled(&self.endpoint, old.and_then(|old| old.endpoint_form)) {
+            self.endpoint = new.and_then(|new| new.endpoint_form).unwrap_or_default().to_owned();
+        }
+        if was_filled(&self.region, old.and_then(|old| old.region)) {
+            self.region = new.and_then(|new| new.region).unwrap_or_default().to_owned();
+        }
+        self.path_style = PathStyle::Automatic;
+        self.store = store;
     }
 
     /// The settings that the form means; what the form does not show is kept from `base`.
@@ -184,15 +206,25 @@ impl SettingsForm {
         if endpoint.as_deref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
             return Err("The endpoint begins with http:// or https://");
         }
+        let region = filled(&self.region);
+        let endpoint = match (endpoint, &region) {
+            (Some(form), Some(region)) => Some(form.replace("{region}", region)),
+            (endpoint, _) => endpoint,
+        };
+        if endpoint.as_deref().is_some_and(|url| url.contains(['{', '}'])) {
+            return Err("The endpoint has a part in {braces} to fill in; the store’s own pages show it");
+        }
         let prefixes = [prefix_in_bucket, self.prefix.trim()].map(|prefix| prefix.trim_matches('/'));
         let prefix: Vec<&str> = prefixes.into_iter().filter(|prefix| !prefix.is_empty()).collect();
         Ok(S3Location {
             bucket: bucket.to_owned(),
             prefix: prefix.join("/"),
             endpoint,
-            region: filled(&self.region),
+            region,
             profile: filled(&self.profile),
             path_style: self.path_style.setting(),
+            store: self.store,
+            ..self.kept.clone()
         })
     }
 }
@@ -217,6 +249,9 @@ mod tests {
                 region: Some("eu-central-1".to_owned()),
                 profile: Some("press".to_owned()),
                 path_style: Some(false),
+                store: Some(Store::Minio),
+                most_bytes_per_second: Some(1_000_000),
+                ..S3Location::default()
             },
             publish_to_s3: true,
             preset: "quick".to_owned(),

@@ -56,6 +56,12 @@ pub enum PublishError {
         /// What was given.
         endpoint: String,
     },
+    /// The public URL is no URL.
+    #[error("“{url}” is not a URL at which viewers could read a bucket")]
+    InvalidPublicUrl {
+        /// What was given.
+        url: String,
+    },
     /// Another job of this program publishes to this key.
     #[error("another job is publishing to {key}")]
     InUse {
@@ -212,6 +218,7 @@ impl PublishError {
         match self {
             Self::InvalidLocation(_)
             | Self::InvalidEndpoint { .. }
+            | Self::InvalidPublicUrl { .. }
             | Self::InvalidName { .. }
             | Self::InUse { .. }
             | Self::WrongRegion { .. }
@@ -232,6 +239,10 @@ impl PublishError {
 
     fn hint(&self) -> String {
         match self {
+            Self::InvalidLocation(S3LocationError::EndpointNeeded { .. }) => {
+                "Give the endpoint, or the region where the form has one; the store's own pages show it".to_owned()
+            }
+            Self::InvalidPublicUrl { .. } => "Write the public URL as https://cdn.example.org".to_owned(),
             Self::InvalidLocation(_) => "Write the destination as s3://bucket/prefix".to_owned(),
             Self::InvalidEndpoint { .. } => "Write the endpoint as http://host:port or https://host".to_owned(),
             Self::InvalidName { .. } => "Rename the file or folder and publish again".to_owned(),
@@ -256,8 +267,8 @@ impl PublishError {
                 "Check the network and the endpoint; publish the folder again when the store can be reached".to_owned()
             }
             Self::StoreUnavailable { .. } => "Wait a while, then publish the folder again".to_owned(),
-            Self::Refused { .. } => "See the details for what the store says; for one that knows no checksums, set \
-                AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
+            Self::Refused { .. } => "See the details for what the store says; for one that knows no checksums, choose \
+                its store (--store) or set AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
                 .to_owned(),
             Self::ContentDiffers { .. } => {
                 "Try again; if it stays so, the store or a proxy before it is faulty".to_owned()
@@ -289,6 +300,7 @@ impl PublishError {
             Self::PlaylistIncomplete { names, .. } => names.join("\n"),
             Self::InvalidLocation(_)
             | Self::InvalidEndpoint { .. }
+            | Self::InvalidPublicUrl { .. }
             | Self::InvalidName { .. }
             | Self::InUse { .. }
             | Self::ContentDiffers { .. }

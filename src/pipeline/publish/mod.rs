@@ -8,6 +8,7 @@ mod error;
 pub mod headers;
 mod location;
 mod multipart;
+mod object_headers;
 mod order;
 mod patience;
 mod playlist;

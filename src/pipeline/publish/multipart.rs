@@ -8,14 +8,15 @@ use std::{
 use aws_sdk_s3::{
     config::Builder,
     primitives::DateTime,
-    types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
+    types::{CompletedMultipartUpload, CompletedPart},
 };
 use tokio::task::JoinSet;
 
 use super::{
     error::{Action, PublishError},
     patience::until_answered,
-    s3::{Bucket, Headers, attempt_limit, file_body, transfer_limit},
+    object_headers::Headers,
+    s3::{Bucket, attempt_limit, file_body, transfer_limit},
     status::StatusBoard,
     unchanged::Known,
 };
@@ -53,7 +54,7 @@ impl MultipartFile<'_> {
     pub(super) async fn upload(&self, headers: Headers, stopped: impl Future<Output = ()>) -> Result<(), PublishError> {
         let mut stopped = std::pin::pin!(stopped);
         let (id, present) = tokio::select! {
-            begun = until_answered(self.board, || self.go_on_or_begin(headers)) => begun?,
+            begun = until_answered(self.board, || self.go_on_or_begin(headers.clone())) => begun?,
             () = &mut stopped => return Err(PublishError::Cancelled),
         };
         let upload = async {
@@ -107,7 +108,8 @@ impl MultipartFile<'_> {
                 let part = CompletedPart::builder().part_number(planned.number).set_e_tag(known.entity_tag.clone());
                 if let Some(crc32) = known.matches(self.file, planned.offset, planned.length).await {
                     self.board.arrived(0, planned.length);
-                    present.push(part.checksum_crc32(crc32).build());
+                    let crc32 = Some(crc32).filter(|_| self.bucket.takes_checksums);
+                    present.push(part.set_checksum_crc32(crc32).build());
                 }
             }
         }
@@ -115,15 +117,10 @@ impl MultipartFile<'_> {
     }
 
     async fn begin(&self, headers: Headers) -> Result<String, PublishError> {
-        let started = self
-            .bucket
-            .client
-            .create_multipart_upload()
-            .bucket(&self.bucket.name)
-            .key(self.key)
-            .content_type(headers.content_type)
-            .cache_control(headers.cache_control)
-            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+        let request = self.bucket.client.create_multipart_upload().bucket(&self.bucket.name).key(self.key);
+        let started = headers
+            .on_multipart(request)
+            .set_checksum_algorithm(self.bucket.part_checksum())
             .send()
             .await
             .map_err(|error| PublishError::of_store(&error, Action::Write, &self.bucket.place))?;
@@ -210,7 +207,7 @@ impl PartSender {
             .key(&self.key)
             .upload_id(&self.id)
             .part_number(part.number)
-            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .set_checksum_algorithm(self.bucket.part_checksum())
             .body(file_body(&self.file, part.offset, part.length).await?)
             .customize()
             .config_override(Builder::new().timeout_config(attempt_limit(transfer_limit(part.length))))

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     path::Path,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -10,20 +11,22 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredent
 use aws_sdk_s3::{
     Client,
     config::{
-        Builder, ProvideCredentials, SharedCredentialsProvider, StalledStreamProtectionConfig, retry::RetryConfig,
-        timeout::TimeoutConfig,
+        Builder, ProvideCredentials, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider,
+        StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
     },
     operation::head_object::HeadObjectError,
     primitives::ByteStream,
-    types::{Delete, ObjectIdentifier},
+    types::{ChecksumAlgorithm, Delete, ObjectIdentifier},
 };
 use bytes::Bytes;
+use tokio::task::JoinSet;
 
 use super::{
     error::{Action, PublishError, causes},
     location::{self, BaseUrl},
+    object_headers::Headers,
 };
-use crate::job::S3Location;
+use crate::job::{S3Location, s3::ObjectOptions};
 
 /// How long the first contact may take in all: a dead endpoint is then known before the encode has begun.
 const FIRST_CONTACT_LIMIT: Duration = Duration::from_secs(15);
@@ -39,6 +42,7 @@ const TRANSFER_ATTEMPTS: u32 = 6;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// As many as `DeleteObjects` takes.
 const MOST_DELETED_AT_ONCE: usize = 1000;
+const DELETIONS_AT_A_TIME: usize = 16;
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// One bucket, the prefix in it, and a client that may use it.
@@ -48,15 +52,12 @@ pub(super) struct Bucket {
     pub(super) name: String,
     /// The bucket, and its store when that is not AWS, for people.
     pub(super) place: String,
+    /// What the objects are given.
+    pub(super) options: Arc<ObjectOptions>,
+    /// False for a store that refuses checksum headers; content is then known by its entity tag.
+    pub(super) takes_checksums: bool,
     prefix: String,
     base_url: BaseUrl,
-}
-
-/// Type and cache life of an object.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Headers {
-    pub(super) content_type: &'static str,
-    pub(super) cache_control: &'static str,
 }
 
 impl Bucket {
@@ -66,13 +67,19 @@ impl Bucket {
         let configuration = load_configuration(location).await;
         let endpoint = match endpoint_of(location, &configuration) {
             Some(endpoint) => Some(location::checked_endpoint(&endpoint)?),
-            None => None,
+            None => location::no_endpoint_needed(location).map(|()| None)?,
         };
         let place = place_of(location, endpoint.as_deref());
         check_credentials(location, &configuration, &place).await?;
         let region = configuration.region().map_or(DEFAULT_REGION, AsRef::as_ref).to_owned();
-        let path_style = location.path_style.unwrap_or(endpoint.is_some());
-        let base_url = BaseUrl::new(endpoint.as_deref(), &location.bucket, &region, path_style);
+        let path_style = location.path_style_of_store().unwrap_or(endpoint.is_some());
+        let base_url = match &location.public_url {
+            Some(url) => BaseUrl::public(url)?,
+            None => BaseUrl::new(endpoint.as_deref(), &location.bucket, &region, path_style),
+        };
+        let only_when_required = Some(RequestChecksumCalculation::WhenRequired);
+        let takes_checksums =
+            location.takes_checksums() && configuration.request_checksum_calculation() != only_when_required;
         let mut builder = Builder::from(&configuration)
             .region(Region::new(region))
             .force_path_style(path_style)
@@ -80,10 +87,17 @@ impl Bucket {
             .timeout_config(attempt_limit(SMALL_REQUEST_LIMIT))
             .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(STALL_LIMIT).build());
         builder.set_endpoint_url(endpoint);
+        if !takes_checksums {
+            builder = builder
+                .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+                .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        }
         Ok(Self {
             client: Client::from_conf(builder.build()),
             name: location.bucket.clone(),
             place,
+            options: Arc::new(location.objects.clone()),
+            takes_checksums,
             prefix: location.prefix.clone(),
             base_url,
         })
@@ -94,6 +108,11 @@ impl Bucket {
         let retries = RetryConfig::standard().with_max_attempts(TRANSFER_ATTEMPTS).with_max_backoff(LONGEST_BACKOFF);
         self.client = Client::from_conf(self.client.config().to_builder().retry_config(retries).build());
         self
+    }
+
+    /// By what the parts of an upload are secured, if the store knows that.
+    pub(super) fn part_checksum(&self) -> Option<ChecksumAlgorithm> {
+        self.takes_checksums.then_some(ChecksumAlgorithm::Crc32)
     }
 
     /// The key of `name` directly under the location's prefix.
@@ -141,9 +160,11 @@ impl Bucket {
         Ok(objects)
     }
 
-    /// Whether objects may be written under this key, without leaving one: an upload in parts is begun and dropped.
+    /// Whether objects may be written under this key as they are to be, without leaving one: an upload in parts is begun
+    /// and dropped.
     pub(super) async fn check_writable(&self, key: &str) -> Result<(), PublishError> {
-        let started = self.client.create_multipart_upload().bucket(&self.name).key(key).send().await;
+        let request = self.client.create_multipart_upload().bucket(&self.name).key(key);
+        let started = Headers::of_note(&self.options).on_multipart(request).send().await;
         let upload = started.map_err(|error| PublishError::of_store(&error, Action::Write, &self.place))?;
         if let Some(id) = upload.upload_id() {
             self.abort_multipart(key, id).await;
@@ -180,14 +201,7 @@ impl Bucket {
     }
 
     async fn put(&self, key: &str, body: ByteStream, headers: Headers, limit: Duration) -> Result<(), PublishError> {
-        let request = self
-            .client
-            .put_object()
-            .bucket(&self.name)
-            .key(key)
-            .content_type(headers.content_type)
-            .cache_control(headers.cache_control)
-            .body(body);
+        let request = headers.on_put(self.client.put_object().bucket(&self.name).key(key).body(body));
         let with_limit = Builder::new().timeout_config(attempt_limit(limit));
         request
             .customize()
@@ -204,7 +218,7 @@ impl Bucket {
         self.taken_names("reelpress-test").await?;
         let key = self.key(&format!("reelpress-test-{}.txt", uuid::Uuid::now_v7().simple()))?;
         let text = Bytes::from(format!("Written by Reelpress to test this destination: {key}\n"));
-        let headers = Headers { content_type: "text/plain; charset=utf-8", cache_control: "no-store" };
+        let headers = Headers::of_note(&self.options);
         self.put_text(&key, text.clone(), headers).await?;
         let read = self.get(&key).await;
         let deleted = self.client.delete_object().bucket(&self.name).key(&key).send().await;
@@ -215,6 +229,9 @@ impl Bucket {
 
     /// Deletes these objects; those that are not there are passed over.
     pub(super) async fn delete_all(&self, keys: &[String]) -> Result<(), PublishError> {
+        if !self.takes_checksums {
+            return self.delete_one_by_one(keys).await;
+        }
         for page in keys.chunks(MOST_DELETED_AT_ONCE) {
             let objects = page.iter().filter_map(|key| ObjectIdentifier::builder().key(key).build().ok()).collect();
             let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
@@ -225,6 +242,21 @@ impl Bucket {
                 let detail =
                     format!("{}: {}", refused.key().unwrap_or_default(), refused.message().unwrap_or_default());
                 return Err(PublishError::Internal { detail });
+            }
+        }
+        Ok(())
+    }
+
+    /// The request that deletes many has to have a checksum, which not every store takes.
+    async fn delete_one_by_one(&self, keys: &[String]) -> Result<(), PublishError> {
+        for page in keys.chunks(DELETIONS_AT_A_TIME) {
+            let mut deletions = JoinSet::new();
+            for key in page {
+                deletions.spawn(self.client.delete_object().bucket(&self.name).key(key).send());
+            }
+            while let Some(deleted) = deletions.join_next().await {
+                let deleted = deleted.map_err(|error| PublishError::Internal { detail: error.to_string() })?;
+                deleted.map_err(|error| PublishError::of_store(&error, Action::Delete, &self.place))?;
             }
         }
         Ok(())
@@ -258,7 +290,7 @@ pub(super) async fn first_contact<T>(
 ) -> Result<T, PublishError> {
     tokio::time::timeout(FIRST_CONTACT_LIMIT, contact).await.unwrap_or_else(|_| {
         let detail = format!("no answer within {} seconds", FIRST_CONTACT_LIMIT.as_secs());
-        Err(PublishError::NetworkLost { place: place_of(location, location.endpoint.as_deref()), detail })
+        Err(PublishError::NetworkLost { place: place_of(location, location.endpoint_url().as_deref()), detail })
     })
 }
 
@@ -293,8 +325,8 @@ pub(super) fn attempt_limit(limit: Duration) -> TimeoutConfig {
 
 async fn load_configuration(location: &S3Location) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
-    if let Some(region) = &location.region {
-        loader = loader.region(Region::new(region.clone()));
+    if let Some(region) = location.signing_region() {
+        loader = loader.region(Region::new(region));
     }
     if let Some(profile) = &location.profile {
         // A profile that the user chose wins over keys in the environment, which come first in the standard chain.
@@ -307,8 +339,7 @@ async fn load_configuration(location: &S3Location) -> SdkConfig {
 /// The endpoint of the location, else that of the standard AWS chain.
 fn endpoint_of(location: &S3Location, configuration: &SdkConfig) -> Option<String> {
     let of_environment = || std::env::var("AWS_ENDPOINT_URL_S3").ok().filter(|endpoint| !endpoint.is_empty());
-    let given = location.endpoint.clone().filter(|endpoint| !endpoint.trim().is_empty());
-    given.or_else(of_environment).or_else(|| configuration.endpoint_url().map(str::to_owned))
+    location.endpoint_url().or_else(of_environment).or_else(|| configuration.endpoint_url().map(str::to_owned))
 }
 
 async fn check_credentials(location: &S3Location, configuration: &SdkConfig, place: &str) -> Result<(), PublishError> {

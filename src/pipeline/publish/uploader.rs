@@ -15,13 +15,14 @@ use tokio::{
 use super::{
     FileContent, FinishedFile, Present, PublishedLocation,
     error::{PublishError, causes},
-    headers::{self, FileKind},
+    headers::{FileKind, holds_only_sound},
     location,
     multipart::{MULTIPART_THRESHOLD_BYTES, MultipartFile},
     order::{Body, Order, Upload},
     patience::until_answered,
     playlist::PlaylistFacts,
-    s3::{Bucket, Headers},
+    object_headers::Headers,
+    s3::Bucket,
     status::StatusBoard,
     unchanged,
 };
@@ -179,7 +180,7 @@ impl Uploader {
         if kind != FileKind::Mp4 {
             return self.sound_folders.get(folder).copied().unwrap_or(false);
         }
-        let read = tokio::task::spawn_blocking(move || headers::holds_only_sound(&on_disk)).await;
+        let read = tokio::task::spawn_blocking(move || holds_only_sound(&on_disk)).await;
         let sound_only = read.ok().flatten().unwrap_or(false);
         self.sound_folders.entry(folder.to_owned()).and_modify(|all| *all &= sound_only).or_insert(sound_only);
         sound_only
@@ -223,16 +224,12 @@ impl Target {
     async fn send(mut self, upload: Upload) -> Result<(), PublishError> {
         let key = format!("{}/{}", self.prefix, upload.path);
         self.board.sending(&key);
-        let kind = FileKind::of(&upload.path);
         let sound_only = matches!(upload.body, Body::File { sound_only: true, .. });
-        let headers = Headers {
-            content_type: headers::content_type(&upload.path, sound_only),
-            cache_control: headers::cache_control(kind, upload.growing),
-        };
+        let headers = Headers::of(&upload.path, sound_only, upload.growing, &self.bucket.options);
         match upload.body {
             Body::Text(text) => {
                 let size = text.len() as u64;
-                let put = || self.bucket.put_text(&key, text.clone(), headers);
+                let put = || self.bucket.put_text(&key, text.clone(), headers.clone());
                 self.unless_stopped(until_answered(&self.board, put)).await?;
                 self.board.arrived(size, 0);
                 Ok(())
@@ -259,7 +256,7 @@ impl Target {
             // A file that has changed or gone meanwhile would be asked for in vain for ever.
             let put = || async {
                 check_unchanged(file, size).await?;
-                self.bucket.put_file(key, file, size, headers).await
+                self.bucket.put_file(key, file, size, headers.clone()).await
             };
             self.unless_stopped(until_answered(&self.board, put)).await?;
             self.board.arrived(size, size);

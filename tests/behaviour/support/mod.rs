@@ -6,6 +6,7 @@ pub mod ffmpeg;
 pub mod fragments;
 pub mod object_store;
 pub mod picture;
+pub mod recording_proxy;
 pub mod sound;
 pub mod stream;
 pub mod user;
