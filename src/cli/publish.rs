@@ -41,6 +41,7 @@ pub(super) fn run(context: &Context, arguments: &PublishArguments, interrupt: &C
     match result {
         Ok(published) => {
             context.output.say(&format!("Published to s3://{}/{}", location.bucket, published.prefix));
+            published.warnings.iter().for_each(|warning| context.output.say(&format!("Warning: {warning}")));
             published.urls.iter().for_each(|url| context.output.data(url));
             Outcome::AllDone
         }

@@ -32,7 +32,7 @@ use package::{
 };
 use plan::EncodePlan;
 use progress::Reporter;
-use publish::{Place, Publisher};
+use publish::{Place, PublishedLocation, Publisher};
 use stream_folder::StreamFolder;
 
 use crate::{
@@ -183,7 +183,10 @@ fn finish_in_bucket(
     mut report: Report,
 ) -> Result<Report, Failure> {
     match finish_publishing(&mut publisher, &folder) {
-        Ok(urls) => report.urls = urls,
+        Ok(published) => {
+            report.urls = published.urls;
+            report.warnings.extend(published.warnings);
+        }
         Err(failure) => {
             if request.cancel.is_cancelled() {
                 publisher.withdraw();
@@ -369,17 +372,16 @@ fn check_length(
     Ok(Some(format!("The source ends early: {made} of {of} could be read")))
 }
 
-/// The URLs of a stream that is up, or why it is not.
-fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder) -> Result<Vec<String>, Failure> {
-    let location = publisher.finish().map_err(|error| {
+/// Where a stream is that is up, or why it is not.
+fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder) -> Result<PublishedLocation, Failure> {
+    publisher.finish().map_err(|error| {
         let mut failure = error.into_failure().at(Stage::Publish);
         let kept = folder.path().display();
         failure.hint.push_str(&format!(
             "; the finished stream is kept in {kept}: retry the job or use “reelpress publish” to send the rest"
         ));
         failure
-    })?;
-    Ok(location.urls)
+    })
 }
 
 fn report(folder: &StreamFolder, stream: FinishedStream, files: Vec<FileReport>) -> Report {

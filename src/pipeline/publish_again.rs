@@ -42,6 +42,7 @@ pub(super) fn run(
     let published = sent.map_err(failed)?;
     let mut report = Report {
         urls: published.urls,
+        warnings: stream.report.warnings.iter().cloned().chain(published.warnings).collect(),
         wall_time: stream.report.wall_time + started.elapsed(),
         ..stream.report.clone()
     };

@@ -1,6 +1,8 @@
 //! A user publishes a stream to a bucket, as a whole or while it grows.
 
+mod connection;
 mod object_options;
+mod what_viewers_get;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

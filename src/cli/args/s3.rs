@@ -51,6 +51,12 @@ pub struct S3Arguments {
     /// Canned ACL of the objects, such as public-read; buckets without ACLs refuse it [default: none]
     #[arg(long, value_name = "ACL", help_heading = "S3", value_parser = typed_acl)]
     pub acl: Option<String>,
+    /// URL at which viewers read the root of the bucket, such as that of a CDN [default: the store's own]
+    #[arg(long, value_name = "URL", help_heading = "S3")]
+    pub public_url: Option<String>,
+    /// Don't look at the published stream as a player without credentials would
+    #[arg(long, help_heading = "S3")]
+    pub no_public_check: bool,
 }
 
 impl S3Arguments {
@@ -87,6 +93,8 @@ impl S3Arguments {
                 encryption: self.encryption.clone(),
                 acl: self.acl.clone(),
             },
+            public_url: self.public_url.clone(),
+            skip_public_check: self.no_public_check,
             ..place
         })
     }

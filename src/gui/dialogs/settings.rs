@@ -17,6 +17,7 @@ use crate::{
         wording,
     },
     job::s3::Store,
+    pipeline::publish::policy::iam_policy,
     settings::Appearance,
 };
 
@@ -139,6 +140,8 @@ fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut V
     });
     field_label(ui, "Bucket in the URL");
     segmented(ui, &mut form.path_style, &PathStyle::ALL, |style| style.label().to_owned());
+    text_field(ui, "Public URL", &mut form.public_url, "Where viewers read the bucket, such as a CDN’s address");
+    check_box(ui, &mut form.checks_in_public, "Look at each published stream as a player would");
     paragraph(ui, "Keys come from the environment, ~/.aws or the machine’s role; Reelpress never saves them.");
     ui.horizontal(|ui| {
         let location = form.location();
@@ -149,6 +152,13 @@ fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut V
         {
             form.has_tested = true;
             actions.push(Action::Send(Command::TestDestination { location }));
+        }
+        let location = form.location();
+        let copy = Button::new("Copy policy").enabled(location.is_ok()).show(ui);
+        if copy.on_hover_text("A policy of IAM that allows all that publishing to this place needs").clicked()
+            && let Ok(location) = location
+        {
+            actions.push(Action::Copy { text: iam_policy(&location), what: "Policy" });
         }
     });
     if form.has_tested {

@@ -41,6 +41,10 @@ pub struct SettingsForm {
     pub path_style: PathStyle,
     /// Whose store it is, where that is known.
     pub store: Option<Store>,
+    /// Where viewers read the bucket, when that is not the store's own place.
+    pub public_url: String,
+    /// A published stream is looked at as a player without credentials would.
+    pub checks_in_public: bool,
     /// What the form does not show of the place.
     kept: S3Location,
     /// True after a test was started in this dialog: older results are not shown.
@@ -134,6 +138,8 @@ impl SettingsForm {
             profile: s3.profile.clone().unwrap_or_default(),
             path_style: PathStyle::of(s3.path_style),
             store: s3.store,
+            public_url: s3.public_url.clone().unwrap_or_default(),
+            checks_in_public: !s3.skip_public_check,
             kept: s3.clone(),
             has_tested: false,
         }
@@ -214,6 +220,10 @@ impl SettingsForm {
         if endpoint.as_deref().is_some_and(|url| url.contains(['{', '}'])) {
             return Err("The endpoint has a part in {braces} to fill in; the store’s own pages show it");
         }
+        let public_url = filled(&self.public_url);
+        if public_url.as_deref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+            return Err("The public URL begins with http:// or https://");
+        }
         let prefixes = [prefix_in_bucket, self.prefix.trim()].map(|prefix| prefix.trim_matches('/'));
         let prefix: Vec<&str> = prefixes.into_iter().filter(|prefix| !prefix.is_empty()).collect();
         Ok(S3Location {
@@ -224,6 +234,8 @@ impl SettingsForm {
             profile: filled(&self.profile),
             path_style: self.path_style.setting(),
             store: self.store,
+            public_url,
+            skip_public_check: !self.checks_in_public,
             ..self.kept.clone()
         })
     }
@@ -276,6 +288,23 @@ mod tests {
         form.bucket = "s3://media/films/".to_owned();
         form.prefix = "/2026/".to_owned();
         assert_eq!(form.location().map(|location| location.to_string()), Ok("s3://media/films/2026".to_owned()));
+    }
+
+    #[test]
+    fn a_chosen_store_fills_in_what_it_needs_and_nothing_that_was_typed() {
+        let mut form = SettingsForm::new(&Settings::default(), SettingsSection::S3);
+        form.bucket = "media".to_owned();
+        form.choose_store(Some(Store::R2));
+        assert_eq!(form.region, "auto");
+        assert!(form.location().is_err_and(|words| words.contains("{braces}")), "the account is missing");
+        form.choose_store(Some(Store::Wasabi));
+        assert_eq!(form.region, "", "what the store before filled in is gone");
+        form.region = "eu-west-2".to_owned();
+        let endpoint = form.location().map(|location| location.endpoint);
+        assert_eq!(endpoint, Ok(Some("https://s3.eu-west-2.wasabisys.com".to_owned())));
+        form.endpoint = "https://own.example".to_owned();
+        form.choose_store(Some(Store::Minio));
+        assert_eq!((form.endpoint.as_str(), form.region.as_str()), ("https://own.example", "eu-west-2"));
     }
 
     #[test]

@@ -21,6 +21,12 @@ pub enum Action {
     Read,
     /// Deleting an object.
     Delete,
+    /// Listing unfinished uploads.
+    ListUploads,
+    /// Listing what is up of an unfinished upload.
+    ListParts,
+    /// Dropping an unfinished upload.
+    Abort,
 }
 
 impl Action {
@@ -31,6 +37,9 @@ impl Action {
             Self::Write => "s3:PutObject",
             Self::Read => "s3:GetObject",
             Self::Delete => "s3:DeleteObject",
+            Self::ListUploads => "s3:ListBucketMultipartUploads",
+            Self::ListParts => "s3:ListMultipartUploadParts",
+            Self::Abort => "s3:AbortMultipartUpload",
         }
     }
 
@@ -40,6 +49,9 @@ impl Action {
             Self::Write => "write",
             Self::Read => "read",
             Self::Delete => "delete",
+            Self::ListUploads => "list unfinished uploads",
+            Self::ListParts => "list the parts of uploads",
+            Self::Abort => "drop unfinished uploads",
         }
     }
 }
@@ -67,6 +79,12 @@ pub enum PublishError {
     InUse {
         /// The key.
         key: String,
+    },
+    /// Another program has published there meanwhile.
+    #[error("another stream was published at {place} meanwhile")]
+    PlaceTaken {
+        /// The object, as `s3://bucket/key`.
+        place: String,
     },
     /// A file's name can't be used as a part of a key.
     #[error("“{name}” can't be the name of an object")]
@@ -109,6 +127,24 @@ pub enum PublishError {
         place: String,
         /// What the store said.
         detail: String,
+    },
+    /// The credentials are good, but some of what publishing does is not allowed to them.
+    #[error("no permission to {} in {place}", verbs(actions))]
+    PermissionsMissing {
+        /// What was tried.
+        actions: Vec<Action>,
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// What the store said.
+        detail: String,
+    },
+    /// Objects that were sent are not in the store, or other than they were sent.
+    #[error("the store of {place} has lost or changed {}", keys.first().map_or("an object", String::as_str))]
+    NotStored {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// The keys of all such objects.
+        keys: Vec<String>,
     },
     /// This computer's clock is too far from the store's.
     #[error("this computer's clock differs too much from that of {place}")]
@@ -221,6 +257,7 @@ impl PublishError {
             | Self::InvalidPublicUrl { .. }
             | Self::InvalidName { .. }
             | Self::InUse { .. }
+            | Self::PlaceTaken { .. }
             | Self::WrongRegion { .. }
             | Self::ClockSkew { .. }
             | Self::Refused { .. }
@@ -229,10 +266,10 @@ impl PublishError {
             | Self::Cancelled => FailureKind::InvalidRequest,
             Self::BucketMissing { .. } => FailureKind::BucketMissing,
             Self::CredentialsMissing { .. } | Self::CredentialsRefused { .. } => FailureKind::CredentialsRefused,
-            Self::PermissionDenied { .. } => FailureKind::PermissionDenied,
+            Self::PermissionDenied { .. } | Self::PermissionsMissing { .. } => FailureKind::PermissionDenied,
             Self::NetworkLost { .. } | Self::StoreUnavailable { .. } => FailureKind::NetworkLost,
             Self::LocalFile { .. } => FailureKind::SourceVanished,
-            Self::PlaylistIncomplete { .. } | Self::ContentDiffers { .. } => FailureKind::StreamIncorrect,
+            Self::PlaylistIncomplete { .. } | Self::ContentDiffers { .. } | Self::NotStored { .. } => FailureKind::StreamIncorrect,
             Self::Internal { .. } => FailureKind::Internal,
         }
     }
@@ -247,6 +284,10 @@ impl PublishError {
             Self::InvalidEndpoint { .. } => "Write the endpoint as http://host:port or https://host".to_owned(),
             Self::InvalidName { .. } => "Rename the file or folder and publish again".to_owned(),
             Self::InUse { .. } => "Wait until that job has ended, then retry this one".to_owned(),
+            Self::PlaceTaken { .. } => {
+                "That stream stays as it is; publish this one again, which gives it a name of its own, or replace that one"
+                    .to_owned()
+            }
             Self::BucketMissing { .. } => "Check the bucket's name and the endpoint, or create the bucket".to_owned(),
             Self::CredentialsMissing { profile: Some(profile), .. } => {
                 format!("Add the profile “{profile}” to ~/.aws/credentials or ~/.aws/config, or choose another profile")
@@ -260,6 +301,14 @@ impl PublishError {
             }
             Self::PermissionDenied { action, .. } => {
                 format!("Allow {} for these credentials, or choose another profile", action.permission())
+            }
+            Self::PermissionsMissing { actions, .. } => {
+                let names: Vec<&str> = actions.iter().map(|action| action.permission()).collect();
+                format!("Allow {} for these credentials; a policy that allows all that is needed is at hand", names.join(", "))
+            }
+            Self::NotStored { .. } => {
+                "Publish it again, which sends what is missing; if it stays so, the store or a proxy before it is faulty"
+                    .to_owned()
             }
             Self::ClockSkew { .. } => "Set this computer's clock and try again".to_owned(),
             Self::WrongRegion { .. } => "Set the bucket's own region in the destination".to_owned(),
@@ -290,6 +339,7 @@ impl PublishError {
             | Self::CredentialsMissing { detail, .. }
             | Self::CredentialsRefused { detail, .. }
             | Self::PermissionDenied { detail, .. }
+            | Self::PermissionsMissing { detail, .. }
             | Self::ClockSkew { detail, .. }
             | Self::WrongRegion { detail, .. }
             | Self::NetworkLost { detail, .. }
@@ -297,12 +347,13 @@ impl PublishError {
             | Self::Refused { detail, .. }
             | Self::LocalFile { detail, .. }
             | Self::Internal { detail } => detail.clone(),
-            Self::PlaylistIncomplete { names, .. } => names.join("\n"),
+            Self::PlaylistIncomplete { names, .. } | Self::NotStored { keys: names, .. } => names.join("\n"),
             Self::InvalidLocation(_)
             | Self::InvalidEndpoint { .. }
             | Self::InvalidPublicUrl { .. }
             | Self::InvalidName { .. }
             | Self::InUse { .. }
+            | Self::PlaceTaken { .. }
             | Self::ContentDiffers { .. }
             | Self::NoFolder { .. }
             | Self::NothingToPublish { .. }
@@ -349,6 +400,8 @@ impl PublishError {
                 _,
             )
             | (_, 301 | 307) => Self::WrongRegion { place, detail },
+            // Two conditional writes of one key at the same moment; either may be tried again.
+            ("ConditionalRequestConflict", _) => Self::StoreUnavailable { place, detail },
             (_, 401) => Self::CredentialsRefused { place, detail },
             (_, 403) => Self::PermissionDenied { action, place, detail },
             ("NotImplemented", _) | (_, 501) => Self::Refused { action, place, detail },
@@ -378,6 +431,16 @@ pub(super) fn causes(error: &dyn Error) -> String {
         cause = inner.source();
     }
     texts.join(": ")
+}
+
+/// `write, read and delete`.
+fn verbs(actions: &[Action]) -> String {
+    let verbs: Vec<&str> = actions.iter().map(|action| action.verb()).collect();
+    match verbs.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 fn capitalised(text: &str) -> String {

@@ -2,8 +2,12 @@
 //!
 //! Segments go up as they are finished, several at a time; a playlist goes up only after all that it names, so that a
 //! viewer can watch from the bucket while the encode goes on (`order.rs` decides that, without knowing the network).
-//! Nothing that lies in the bucket is ever overwritten by another stream.
+//! Nothing that lies in the bucket is ever overwritten by another stream; one that is to be replaced is left whole
+//! until the new one is up (`replace.rs`).
 
+mod claim;
+mod conditional;
+mod connection;
 mod error;
 pub mod headers;
 mod location;
@@ -12,15 +16,19 @@ mod object_headers;
 mod order;
 mod patience;
 mod playlist;
+pub mod policy;
+mod reach;
+pub mod replace;
 mod s3;
 mod status;
+mod stored;
 mod unchanged;
 mod uploader;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -36,7 +44,9 @@ pub use location::S3LocationError;
 pub use status::PublishStatus;
 
 use crate::{job::S3Location, tools::cancel::CancelToken};
+use claim::{Begun, Claim, begin};
 use headers::FileKind;
+use replace::ReplacedFiles;
 use s3::Bucket;
 use status::StatusBoard;
 use uploader::{Message, Target, Uploader, stopped};
@@ -70,8 +80,14 @@ pub enum FileContent {
 pub struct PublishedLocation {
     /// URLs to start from: the multivariant playlist first, other manifests, then the images.
     pub urls: Vec<String>,
+    /// URL of a file with sound or picture.
+    pub media_url: Option<String>,
     /// Key under which all files of the stream lie, without a slash at its end.
     pub prefix: String,
+    /// What keeps players from it, each with the way out.
+    pub warnings: Vec<String>,
+    /// What has to be removed later of the stream that it has replaced.
+    pub replaced: Option<ReplacedFiles>,
 }
 
 /// Uploads a stream while it grows. Owned by one job; dropping it stops the uploads.
@@ -83,9 +99,10 @@ pub struct Publisher {
     stop: Arc<watch::Sender<bool>>,
     task: Option<JoinHandle<Result<PublishedLocation, PublishError>>>,
     prefix: String,
+    location: S3Location,
     /// For the withdrawal: asks once and quickly.
     bucket: Bucket,
-    _claim: Claim,
+    claim: Claim,
 }
 
 impl Publisher {
@@ -110,7 +127,7 @@ impl Publisher {
             stop_on_cancel.send_replace(true);
         });
         let mut stop_first_contact = stop_receiver.clone();
-        let (bucket, claim, present) = runtime.block_on(async {
+        let Begun { bucket, claim, present, replacement } = runtime.block_on(async {
             tokio::select! {
                 biased;
                 () = stopped(&mut stop_first_contact) => Err(PublishError::Cancelled),
@@ -126,12 +143,15 @@ impl Publisher {
             prefix: claim.prefix.clone(),
             present: Arc::new(present),
             goes_on: !matches!(place, Place::New { .. }),
+            replacement: replacement.map(Arc::new),
             board: Arc::clone(&board),
+            ledger: Arc::default(),
             stop: stop_receiver,
         };
         let task = runtime.spawn(Uploader::new(target, Arc::clone(&stop), receiver).run());
         let prefix = claim.prefix.clone();
-        Ok(Self { runtime: runtime.clone(), messages, board, stop, task: Some(task), prefix, bucket, _claim: claim })
+        let (runtime, location) = (runtime.clone(), location.clone());
+        Ok(Self { runtime, messages, board, stop, task: Some(task), prefix, location, bucket, claim })
     }
 
     /// Takes a file that will go up in its turn. Never waits. Hidden and temporary files are left out.
@@ -150,15 +170,22 @@ impl Publisher {
         &self.prefix
     }
 
-    /// Waits until all is up, and gives the URLs. Must not be called on a thread of the runtime.
+    /// Waits until all is up and compared with what was sent, looks at it as a player would, and gives the URLs. Must not be called on a thread of the runtime.
     ///
     /// # Errors
     /// When a file could not be sent, a playlist names a file that was never finished, or it was cancelled.
     pub fn finish(&mut self) -> Result<PublishedLocation, PublishError> {
         self.seal();
         let ended = self.task.take().map(|task| self.runtime.block_on(task));
+        self.runtime.block_on(self.claim.release(&self.bucket));
         match ended {
-            Some(Ok(result)) => result,
+            Some(Ok(Ok(mut published))) => {
+                if let Some(url) = published.urls.first().filter(|_| !self.location.skip_public_check) {
+                    published.warnings = reach::obstacles(&self.location, url, published.media_url.as_deref());
+                }
+                Ok(published)
+            }
+            Some(Ok(Err(error))) => Err(error),
             Some(Err(error)) => Err(PublishError::Internal { detail: error.to_string() }),
             None => Err(PublishError::Cancelled),
         }
@@ -169,9 +196,14 @@ impl Publisher {
     pub fn withdraw(mut self) {
         self.stop.send_replace(true);
         let (task, bucket, board, prefix) = (self.task.take(), &self.bucket, &self.board, &self.prefix);
+        let claim = &mut self.claim;
         let take_back = async {
             if let Some(task) = task {
                 let _ = task.await;
+            }
+            claim.release(bucket).await;
+            if board.stays() {
+                return Ok(());
             }
             bucket.delete_all(&board.sent()).await?;
             // A store may finish a request whose sender has gone, if it had all of it; that shows soon or never.
@@ -249,13 +281,13 @@ pub fn publish_folder(
     publisher.send_all(files.into_keys().map(|(_, path)| path), progress)
 }
 
-/// Tests a destination: writes, reads and deletes a small object under its prefix. Takes 15 seconds at most. Must not
+/// Tests a destination: lists, writes, reads, uploads in parts and deletes under its prefix. Takes 15 seconds at most. Must not
 /// be called on a thread of the runtime.
 ///
 /// # Errors
-/// When the location makes no sense, no credentials are found, or the store does not answer or refuses one of the three.
+/// When the location makes no sense, no credentials are found, or the store does not answer or refuses one of these.
 pub fn test_destination(runtime: &Handle, location: &S3Location) -> Result<(), PublishError> {
-    runtime.block_on(s3::first_contact(location, async { Bucket::open(location).await?.try_round_trip().await }))
+    runtime.block_on(s3::first_contact(location, async { connection::try_everything(&Bucket::open(location).await?).await }))
 }
 
 /// Files of a folder with their sizes in bytes, in the order in which they are to go up: by kind, then by path.
@@ -323,91 +355,3 @@ pub enum Place<'a> {
 
 /// What lies under a stream's prefix already: sizes in bytes by path.
 pub(super) type Present = HashMap<String, u64>;
-
-/// Opens the bucket, takes the place in it and makes sure that it can be written.
-async fn begin(location: &S3Location, place: Place<'_>) -> Result<(Bucket, Claim, Present), PublishError> {
-    let bucket = Bucket::open(location).await?;
-    let (claim, present) = match place {
-        Place::New { stream_name } => (new_claim(&bucket, stream_name).await?, Present::new()),
-        Place::SameOrNew { stream_name, files } => match same_claim(&bucket, stream_name, files).await? {
-            Some(found) => found,
-            None => (new_claim(&bucket, stream_name).await?, Present::new()),
-        },
-        Place::GoOn { prefix } => {
-            let present = bucket.objects_under(prefix).await?;
-            let claim = Claim::of(&bucket, prefix).ok_or_else(|| PublishError::InUse { key: prefix.to_owned() })?;
-            (claim, present)
-        }
-    };
-    bucket.check_writable(&format!("{}/reelpress-test", claim.prefix)).await?;
-    Ok((bucket, claim, present))
-}
-
-async fn new_claim(bucket: &Bucket, stream_name: &str) -> Result<Claim, PublishError> {
-    if stream_name.contains('/') {
-        return Err(PublishError::InvalidName { name: stream_name.to_owned() });
-    }
-    let taken = bucket.taken_names(stream_name).await?;
-    Claim::take(bucket, stream_name, &taken)
-}
-
-/// The place under which nothing lies but a part of these files.
-async fn same_claim(
-    bucket: &Bucket,
-    stream_name: &str,
-    files: &FolderFiles,
-) -> Result<Option<(Claim, Present)>, PublishError> {
-    let sizes: HashMap<&str, u64> = files.iter().map(|((_, path), size)| (path.as_str(), *size)).collect();
-    let prefix = bucket.key(stream_name)?;
-    let present = bucket.objects_under(&prefix).await?;
-    // Playlists grow while they are published: of them only the name has to be known.
-    let is_ours = |(path, size): (&String, &u64)| match FileKind::of(path) {
-        FileKind::Playlist | FileKind::Manifest => sizes.contains_key(path.as_str()),
-        _ => sizes.get(path.as_str()) == Some(size),
-    };
-    if present.is_empty() || !present.iter().all(is_ours) {
-        return Ok(None);
-    }
-    Ok(Claim::of(bucket, &prefix).map(|claim| (claim, present)))
-}
-
-/// Names that streams of this program are being published under: the store does not show them before the first file.
-static CLAIMED: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
-
-/// Keeps a name in a bucket for one stream until it is dropped.
-#[derive(Debug)]
-struct Claim {
-    place: String,
-    prefix: String,
-}
-
-impl Claim {
-    fn take(bucket: &Bucket, stream_name: &str, taken: &BTreeSet<String>) -> Result<Self, PublishError> {
-        let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut name = stream_name.to_owned();
-        let mut number = 1_u64;
-        loop {
-            let claim = (bucket.place.clone(), bucket.key(&name)?);
-            if !taken.contains(&name) && claimed.insert(claim.clone()) {
-                let (place, prefix) = claim;
-                return Ok(Self { place, prefix });
-            }
-            number += 1;
-            name = format!("{stream_name}-{number}");
-        }
-    }
-
-    /// Exactly this key; `None` while another stream of this program has it.
-    fn of(bucket: &Bucket, prefix: &str) -> Option<Self> {
-        let claim = (bucket.place.clone(), prefix.to_owned());
-        let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
-        claimed.insert(claim.clone()).then_some(Self { place: claim.0, prefix: claim.1 })
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
-        claimed.remove(&(std::mem::take(&mut self.place), std::mem::take(&mut self.prefix)));
-    }
-}

@@ -50,8 +50,8 @@ struct Part {
 
 impl MultipartFile<'_> {
     /// Uploads the file. `stopped` ends it early; the parts that are up are then dropped. Goes on with an upload of
-    /// the same key that an earlier run has left, whose parts the store lists.
-    pub(super) async fn upload(&self, headers: Headers, stopped: impl Future<Output = ()>) -> Result<(), PublishError> {
+    /// the same key that an earlier run has left, whose parts the store lists. Gives the object's entity tag.
+    pub(super) async fn upload(&self, headers: Headers, stopped: impl Future<Output = ()>) -> Result<Option<String>, PublishError> {
         let mut stopped = std::pin::pin!(stopped);
         let (id, present) = tokio::select! {
             begun = until_answered(self.board, || self.go_on_or_begin(headers.clone())) => begun?,
@@ -165,7 +165,7 @@ impl MultipartFile<'_> {
         Ok(completed)
     }
 
-    async fn complete(&self, id: &str, parts: Vec<CompletedPart>) -> Result<(), PublishError> {
+    async fn complete(&self, id: &str, parts: Vec<CompletedPart>) -> Result<Option<String>, PublishError> {
         let upload = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let completed = self
             .bucket
@@ -182,10 +182,12 @@ impl MultipartFile<'_> {
             .await
             .map_err(|error| PublishError::of_store(&error, Action::Write, &self.bucket.place));
         match completed {
-            Ok(_) => Ok(()),
+            Ok(completed) => Ok(completed.e_tag),
             // A request whose answer was lost may have been carried out: then the object is there, whole.
-            Err(_) if self.bucket.size_of(self.key).await.is_ok_and(|size| size == Some(self.size)) => Ok(()),
-            Err(error) => Err(error),
+            Err(error) => match self.bucket.head(self.key).await {
+                Ok(Some(found)) if found.size == self.size => Ok(found.entity_tag),
+                _ => Err(error),
+            },
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use bytes::Bytes;
 
-use super::playlist::PlaylistFacts;
+use super::{headers::FileKind, playlist::PlaylistFacts};
 
 /// One upload that may begin now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,9 +83,16 @@ pub(super) struct Order {
     multivariants: BTreeMap<String, Multivariant>,
     multivariant_paths: BTreeSet<String>,
     finishing: bool,
+    /// Entry points go up at the end alone: until then viewers see what lay there before.
+    holds_entries: bool,
 }
 
 impl Order {
+    /// An order in which multivariant playlists and manifests go up at the end alone.
+    pub(super) fn holding_entries() -> Self {
+        Self { holds_entries: true, ..Self::default() }
+    }
+
     /// Takes a file that is no playlist.
     pub(super) fn file_finished(&mut self, upload: Upload) {
         self.finished.insert(upload.path.clone());
@@ -95,6 +102,12 @@ impl Order {
     /// Takes a version of a playlist.
     pub(super) fn playlist_finished(&mut self, path: String, text: Bytes, facts: PlaylistFacts) {
         self.finished.insert(path.clone());
+        if self.holds_entries && (FileKind::of(&path) == FileKind::Manifest || facts.is_multivariant()) {
+            let names = if let PlaylistFacts::Multivariant { names } = facts { names } else { Vec::new() };
+            self.multivariant_paths.insert(path.clone());
+            self.multivariants.insert(path, Multivariant { text, names });
+            return;
+        }
         let (names, growing) = match facts {
             PlaylistFacts::Media { names, growing } => (names, growing),
             PlaylistFacts::Multivariant { names } => {
@@ -182,7 +195,12 @@ impl Order {
         self.up.iter().map(String::as_str)
     }
 
-    /// True for the path of a multivariant playlist.
+    /// Paths of the multivariant playlists, and of manifests where these are held back too.
+    pub(super) fn entries(&self) -> Vec<String> {
+        self.multivariant_paths.iter().cloned().collect()
+    }
+
+    /// True for the path of a multivariant playlist, or of a manifest that is held back like one.
     pub(super) fn is_multivariant(&self, path: &str) -> bool {
         self.multivariant_paths.contains(path)
     }
@@ -340,6 +358,26 @@ mod tests {
         order.finish();
         for expected in ["1.m4s", "v.m3u8", "main.mpd", "main.m3u8"] {
             assert_eq!(next_path(&mut order).as_deref(), Some(expected));
+            order.went_up(expected);
+        }
+        assert!(order.is_done());
+    }
+
+    #[test]
+    fn entry_points_of_a_replacement_go_up_last_of_all() {
+        let mut order = Order::holding_entries();
+        let text = Bytes::from_static(b"<MPD/>");
+        order.playlist_finished("main.mpd".to_owned(), text, PlaylistFacts::Other { growing: false });
+        multivariant(&mut order, &["v.m3u8"]);
+        media(&mut order, "v.m3u8", "1", &[], false);
+        assert_eq!(next_path(&mut order).as_deref(), Some("v.m3u8"));
+        order.went_up("v.m3u8");
+        assert_eq!(next_path(&mut order), None, "nobody is led to it before all is up");
+        file(&mut order, "1.m4s");
+        order.finish();
+        for expected in ["1.m4s", "main.m3u8", "main.mpd"] {
+            assert_eq!(next_path(&mut order).as_deref(), Some(expected));
+            assert_eq!(next_path(&mut order), None);
             order.went_up(expected);
         }
         assert!(order.is_done());

@@ -25,8 +25,9 @@ use super::{
     error::{Action, PublishError, causes},
     location::{self, BaseUrl},
     object_headers::Headers,
+    stored::Stored,
 };
-use crate::job::{S3Location, s3::ObjectOptions};
+use crate::job::S3Location;
 
 /// How long the first contact may take in all: a dead endpoint is then known before the encode has begun.
 const FIRST_CONTACT_LIMIT: Duration = Duration::from_secs(15);
@@ -52,8 +53,8 @@ pub(super) struct Bucket {
     pub(super) name: String,
     /// The bucket, and its store when that is not AWS, for people.
     pub(super) place: String,
-    /// What the objects are given.
-    pub(super) options: Arc<ObjectOptions>,
+    /// The prefix in it, how it is reached, and what its objects are given.
+    pub(super) location: Arc<S3Location>,
     /// False for a store that refuses checksum headers; content is then known by its entity tag.
     pub(super) takes_checksums: bool,
     prefix: String,
@@ -96,7 +97,7 @@ impl Bucket {
             client: Client::from_conf(builder.build()),
             name: location.bucket.clone(),
             place,
-            options: Arc::new(location.objects.clone()),
+            location: Arc::new(location.clone()),
             takes_checksums,
             prefix: location.prefix.clone(),
             base_url,
@@ -146,6 +147,11 @@ impl Bucket {
 
     /// Sizes in bytes of all objects below `prefix/`, by the rest of their keys.
     pub(super) async fn objects_under(&self, prefix: &str) -> Result<HashMap<String, u64>, PublishError> {
+        Ok(self.listed_under(prefix).await?.into_iter().map(|(path, stored)| (path, stored.size)).collect())
+    }
+
+    /// What the store's list says of all objects below `prefix/`, by the rest of their keys.
+    pub(super) async fn listed_under(&self, prefix: &str) -> Result<HashMap<String, Stored>, PublishError> {
         let below = format!("{prefix}/");
         let mut pages = self.client.list_objects_v2().bucket(&self.name).prefix(&below).into_paginator().send();
         let mut objects = HashMap::new();
@@ -154,17 +160,30 @@ impl Bucket {
             for object in page.contents() {
                 let path = object.key().and_then(|key| key.strip_prefix(&below));
                 let size = object.size().and_then(|size| u64::try_from(size).ok());
-                objects.extend(path.map(str::to_owned).zip(size));
+                let stored = size.map(|size| Stored { size, entity_tag: object.e_tag().map(str::to_owned) });
+                objects.extend(path.map(str::to_owned).zip(stored));
             }
         }
         Ok(objects)
+    }
+
+    /// Keys of all objects under the location's prefix.
+    pub(super) async fn keys_under_location(&self) -> Result<Vec<String>, PublishError> {
+        let below = if self.prefix.is_empty() { String::new() } else { format!("{}/", self.prefix) };
+        let mut pages = self.client.list_objects_v2().bucket(&self.name).prefix(&below).into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| PublishError::of_store(&error, Action::List, &self.place))?;
+            keys.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
+        }
+        Ok(keys)
     }
 
     /// Whether objects may be written under this key as they are to be, without leaving one: an upload in parts is begun
     /// and dropped.
     pub(super) async fn check_writable(&self, key: &str) -> Result<(), PublishError> {
         let request = self.client.create_multipart_upload().bucket(&self.name).key(key);
-        let started = Headers::of_note(&self.options).on_multipart(request).send().await;
+        let started = Headers::of_note(&self.location.objects).on_multipart(request).send().await;
         let upload = started.map_err(|error| PublishError::of_store(&error, Action::Write, &self.place))?;
         if let Some(id) = upload.upload_id() {
             self.abort_multipart(key, id).await;
@@ -182,49 +201,42 @@ impl Bucket {
         }
     }
 
-    /// Writes a small object from memory.
-    pub(super) async fn put_text(&self, key: &str, text: Bytes, headers: Headers) -> Result<(), PublishError> {
+    /// Writes a small object from memory. Gives its entity tag.
+    pub(super) async fn put_text(
+        &self,
+        key: &str,
+        text: Bytes,
+        headers: Headers,
+    ) -> Result<Option<String>, PublishError> {
         let limit = transfer_limit(text.len() as u64);
         self.put(key, ByteStream::from(text), headers, limit).await
     }
 
-    /// Writes an object from a file of this size in one request, without holding it in memory.
+    /// Writes an object from a file of this size in one request, without holding it in memory. Gives its
+    /// entity tag.
     pub(super) async fn put_file(
         &self,
         key: &str,
         file: &Path,
         size: u64,
         headers: Headers,
-    ) -> Result<(), PublishError> {
+    ) -> Result<Option<String>, PublishError> {
         let body = file_body(file, 0, size).await?;
         self.put(key, body, headers, transfer_limit(size)).await
     }
 
-    async fn put(&self, key: &str, body: ByteStream, headers: Headers, limit: Duration) -> Result<(), PublishError> {
+    async fn put(
+        &self,
+        key: &str,
+        body: ByteStream,
+        headers: Headers,
+        limit: Duration,
+    ) -> Result<Option<String>, PublishError> {
         let request = headers.on_put(self.client.put_object().bucket(&self.name).key(key).body(body));
         let with_limit = Builder::new().timeout_config(attempt_limit(limit));
-        request
-            .customize()
-            .config_override(with_limit)
-            .send()
-            .await
-            .map_err(|error| PublishError::of_store(&error, Action::Write, &self.place))?;
-        Ok(())
-    }
-
-    /// Lists the bucket, and writes, reads and deletes an object under the prefix.
-    pub(super) async fn try_round_trip(&self) -> Result<(), PublishError> {
-        // Listed first: some stores make a bucket that is missing when an object is written to it.
-        self.taken_names("reelpress-test").await?;
-        let key = self.key(&format!("reelpress-test-{}.txt", uuid::Uuid::now_v7().simple()))?;
-        let text = Bytes::from(format!("Written by Reelpress to test this destination: {key}\n"));
-        let headers = Headers::of_note(&self.options);
-        self.put_text(&key, text.clone(), headers).await?;
-        let read = self.get(&key).await;
-        let deleted = self.client.delete_object().bucket(&self.name).key(&key).send().await;
-        let read = read?;
-        deleted.map_err(|error| PublishError::of_store(&error, Action::Delete, &self.place))?;
-        if read == text { Ok(()) } else { Err(PublishError::ContentDiffers { place: self.place.clone() }) }
+        let written = request.customize().config_override(with_limit).send().await;
+        let written = written.map_err(|error| PublishError::of_store(&error, Action::Write, &self.place))?;
+        Ok(written.e_tag)
     }
 
     /// Deletes these objects; those that are not there are passed over.
@@ -262,24 +274,16 @@ impl Bucket {
         Ok(())
     }
 
-    /// Size in bytes of an object; `None` when there is none of this key.
-    pub(super) async fn size_of(&self, key: &str) -> Result<Option<u64>, PublishError> {
+    /// What the store says of an object; `None` when there is none of this key.
+    pub(super) async fn head(&self, key: &str) -> Result<Option<Stored>, PublishError> {
         match self.client.head_object().bucket(&self.name).key(key).send().await {
-            Ok(object) => Ok(object.content_length().and_then(|length| u64::try_from(length).ok())),
+            Ok(object) => {
+                let size = object.content_length().and_then(|length| u64::try_from(length).ok());
+                Ok(size.map(|size| Stored { size, entity_tag: object.e_tag }))
+            }
             Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
             Err(error) => Err(PublishError::of_store(&error, Action::Read, &self.place)),
         }
-    }
-
-    async fn get(&self, key: &str) -> Result<Bytes, PublishError> {
-        let object = self.client.get_object().bucket(&self.name).key(key).send().await;
-        let object = object.map_err(|error| PublishError::of_store(&error, Action::Read, &self.place))?;
-        let content = object
-            .body
-            .collect()
-            .await
-            .map_err(|error| PublishError::NetworkLost { place: self.place.clone(), detail: causes(&error) })?;
-        Ok(content.into_bytes())
     }
 }
 
