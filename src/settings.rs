@@ -186,6 +186,11 @@ impl AppFolders {
         self.cache.join("hardware.json")
     }
 
+    /// Which files of replaced streams have to be removed from their buckets, and when.
+    pub fn replaced(&self) -> PathBuf {
+        self.data.join("replaced")
+    }
+
     /// Small pictures of the sources in the queue.
     pub fn thumbnails(&self) -> PathBuf {
         self.cache.join("thumbnails")

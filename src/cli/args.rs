@@ -194,11 +194,15 @@ impl From<Surround> for SurroundCodec {
 #[derive(Debug, Args)]
 pub struct PublishArguments {
     /// The folder
-    #[arg(value_name = "DIR")]
-    pub folder: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "clean")]
+    pub folder: Option<PathBuf>,
     /// Bucket and prefix, as s3://bucket/prefix; the folder's name is added
-    #[arg(value_name = "s3://…")]
-    pub destination: String,
+    #[arg(value_name = "s3://…", required_unless_present = "clean")]
+    pub destination: Option<String>,
+    /// Instead of uploading, remove what is due of streams that were replaced from here; with s3://bucket/prefix, of all
+    /// streams there, and drop uploads that a Reelpress has left unfinished a day ago
+    #[arg(long, value_name = "s3://…", num_args = 0..=1, conflicts_with = "folder")]
+    pub clean: Option<Option<String>>,
     /// How to reach it.
     #[command(flatten)]
     pub s3: S3Arguments,

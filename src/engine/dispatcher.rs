@@ -62,6 +62,7 @@ impl Dispatcher {
         let retries = crossbeam_channel::tick(RETRY_INTERVAL);
         let idle = crossbeam_channel::never();
         self.services.check_tools(&self.snapshot.settings);
+        self.services.remove_replaced();
         self.services.measure_disk(&self.snapshot.settings);
         loop {
             let progress = if self.running.is_empty() { &idle } else { &progress };
@@ -300,6 +301,7 @@ impl Dispatcher {
                 runtime: self.services.runtime_handle(),
                 work_folder: self.services.work_folder(job.id),
                 hardware_file: self.services.hardware_file(),
+                replaced_folder: self.services.folders.replaced(),
             };
             self.emit(vec![Event::JobStarted { id: job.id, at: Timestamp::now() }]);
             match job_thread::start(request, &self.reports) {

@@ -96,6 +96,8 @@ pub struct JobRequest {
     pub work_folder: PathBuf,
     /// Where it is kept which hardware encoders work.
     pub hardware_file: PathBuf,
+    /// Where it is kept what has to be removed later of streams that were replaced.
+    pub replaced_folder: PathBuf,
 }
 
 /// How often the end of an upload is looked for, and told of.
@@ -184,6 +186,7 @@ fn finish_in_bucket(
 ) -> Result<Report, Failure> {
     match finish_publishing(&mut publisher, &folder) {
         Ok(published) => {
+            publish::replace::remember(published.replaced.as_ref(), &request.replaced_folder);
             report.urls = published.urls;
             report.warnings.extend(published.warnings);
         }

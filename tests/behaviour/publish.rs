@@ -2,6 +2,7 @@
 
 mod connection;
 mod object_options;
+mod replacing;
 mod what_viewers_get;
 
 use std::{

@@ -1,5 +1,7 @@
 //! The flags that say how an S3 store is reached, and what is done there.
 
+use std::time::Duration;
+
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
@@ -10,7 +12,8 @@ use crate::{
     failure::Failure,
     job::{
         S3Location,
-        s3::{ByKind, Encryption, ObjectOptions, ObjectTag, Store, typed_acl},
+        s3::{ByKind, Encryption, OLD_FILES_STAY, ObjectOptions, ObjectTag, Store, typed_acl},
+        typed,
     },
 };
 
@@ -57,6 +60,15 @@ pub struct S3Arguments {
     /// Don't look at the published stream as a player without credentials would
     #[arg(long, help_heading = "S3")]
     pub no_public_check: bool,
+    /// Replace an earlier stream of the same name: viewers go on with the old files until the new ones are up
+    #[arg(long, help_heading = "S3")]
+    pub replace: bool,
+    /// How long the files of a replaced stream stay for those who are playing it, such as 90s, 30m or 2h [default: 1h]
+    #[arg(long, value_name = "TIME", requires = "replace", help_heading = "S3", value_parser = time_span)]
+    pub replace_after: Option<Duration>,
+    /// Most bytes a second that uploads take together, such as 500K or 20M
+    #[arg(long, value_name = "BYTES", help_heading = "S3", value_parser = typed::byte_size)]
+    pub max_upload: Option<u64>,
 }
 
 impl S3Arguments {
@@ -95,9 +107,17 @@ impl S3Arguments {
             },
             public_url: self.public_url.clone(),
             skip_public_check: self.no_public_check,
+            replace_after: self.replace.then(|| self.replace_after.unwrap_or(OLD_FILES_STAY)),
+            most_bytes_per_second: self.max_upload,
             ..place
         })
     }
+}
+
+/// Reads `90s`, `30m`, `1h 30m`.
+fn time_span(text: &str) -> Result<Duration, String> {
+    let span = text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+    span.ok_or_else(|| "give a time such as 90s, 30m or 2h".to_owned())
 }
 
 fn store() -> impl TypedValueParser<Value = Store> {

@@ -141,6 +141,8 @@ fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut V
     field_label(ui, "Bucket in the URL");
     segmented(ui, &mut form.path_style, &PathStyle::ALL, |style| style.label().to_owned());
     text_field(ui, "Public URL", &mut form.public_url, "Where viewers read the bucket, such as a CDN’s address");
+    text_field(ui, "Upload limit", &mut form.upload_limit, "Bytes a second, such as 20M; none when empty");
+    check_box(ui, &mut form.replaces, "Replace an earlier stream of the same name");
     check_box(ui, &mut form.checks_in_public, "Look at each published stream as a player would");
     paragraph(ui, "Keys come from the environment, ~/.aws or the machine’s role; Reelpress never saves them.");
     ui.horizontal(|ui| {

@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use crate::{
-    job::{S3Location, s3::Store},
+    job::{
+        S3Location,
+        s3::{OLD_FILES_STAY, Store},
+        typed,
+    },
     settings::{Appearance, Settings},
 };
 
@@ -45,6 +49,10 @@ pub struct SettingsForm {
     pub public_url: String,
     /// A published stream is looked at as a player without credentials would.
     pub checks_in_public: bool,
+    /// An earlier stream of the same name is replaced.
+    pub replaces: bool,
+    /// Most bytes a second of all uploads; empty for no limit.
+    pub upload_limit: String,
     /// What the form does not show of the place.
     kept: S3Location,
     /// True after a test was started in this dialog: older results are not shown.
@@ -140,6 +148,8 @@ impl SettingsForm {
             store: s3.store,
             public_url: s3.public_url.clone().unwrap_or_default(),
             checks_in_public: !s3.skip_public_check,
+            replaces: s3.replace_after.is_some(),
+            upload_limit: s3.most_bytes_per_second.map(|most| most.to_string()).unwrap_or_default(),
             kept: s3.clone(),
             has_tested: false,
         }
@@ -224,6 +234,8 @@ impl SettingsForm {
         if public_url.as_deref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
             return Err("The public URL begins with http:// or https://");
         }
+        let most_bytes_per_second = filled(&self.upload_limit).map(|text| typed::byte_size(&text)).transpose();
+        let most_bytes_per_second = most_bytes_per_second.map_err(|_| "The upload limit is of the form 500K or 20M")?;
         let prefixes = [prefix_in_bucket, self.prefix.trim()].map(|prefix| prefix.trim_matches('/'));
         let prefix: Vec<&str> = prefixes.into_iter().filter(|prefix| !prefix.is_empty()).collect();
         Ok(S3Location {
@@ -236,6 +248,8 @@ impl SettingsForm {
             store: self.store,
             public_url,
             skip_public_check: !self.checks_in_public,
+            replace_after: self.replaces.then(|| self.kept.replace_after.unwrap_or(OLD_FILES_STAY)),
+            most_bytes_per_second,
             ..self.kept.clone()
         })
     }
@@ -262,7 +276,8 @@ mod tests {
                 profile: Some("press".to_owned()),
                 path_style: Some(false),
                 store: Some(Store::Minio),
-                most_bytes_per_second: Some(1_000_000),
+                replace_after: Some(std::time::Duration::from_secs(60)),
+                most_bytes_per_second: Some(1_500_000),
                 ..S3Location::default()
             },
             publish_to_s3: true,

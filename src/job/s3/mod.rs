@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub use objects::{ByKind, Encryption, ObjectKind, ObjectOptions, ObjectTag, typed_acl};
 pub use store::{Store, StoreProfile};
 
+/// How long the files of a replaced stream stay when nothing else is said: longer than most pauses of a viewer.
+pub const OLD_FILES_STAY: Duration = Duration::from_secs(3600);
+
 /// A prefix in a bucket of an S3 store, and how to reach it. Never holds a secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -38,7 +41,7 @@ pub struct S3Location {
     /// Replaces an earlier stream of the same name, whose files are removed after this time; when not given, a stream
     /// whose name is taken gets a number.
     pub replace_after: Option<Duration>,
-    /// Most bytes a second that the upload may take.
+    /// Most bytes a second that all uploads together may take.
     pub most_bytes_per_second: Option<u64>,
 }
 

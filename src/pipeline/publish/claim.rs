@@ -3,11 +3,15 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    fs::File,
+    io::Read,
+    path::Path,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 use super::{
     FolderFiles, Place, Present,
@@ -15,13 +19,20 @@ use super::{
     error::PublishError,
     headers::FileKind,
     object_headers::Headers,
-    replace::{NOTES_FOLDER, Replacement},
+    replace::{CLAIM_END, NOTES_FOLDER, Replacement},
     s3::Bucket,
+    unchanged,
 };
 use crate::job::S3Location;
 
+/// Of so many files the content is looked at to know a stream again, and of each so much.
+const SAMPLED_FILES: usize = 8;
+const SAMPLE_BYTES: u64 = 1 << 20;
 /// How long giving the place back may take; an object that stays does no harm.
 const RELEASE_LIMIT: Duration = Duration::from_secs(5);
+
+/// An upload in parts that was begun before this is not gone on with any more.
+pub const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// A place that was taken.
 pub(super) struct Begun {
@@ -47,11 +58,17 @@ pub(super) async fn begin(location: &S3Location, place: Place<'_>) -> Result<Beg
             let before = before.into_iter().map(|(path, stored)| (path, stored.entity_tag)).collect();
             (claim, Present::new(), Some(Replacement::beside(before, stays)))
         }
-        (None, Place::New { stream_name }) => (new_claim(&bucket, stream_name).await?, Present::new(), None),
-        (None, Place::SameOrNew { stream_name, files }) => match same_claim(&bucket, stream_name, files).await? {
-            Some((claim, present)) => (claim, present, None),
-            None => (new_claim(&bucket, stream_name).await?, Present::new(), None),
-        },
+        (None, Place::New { stream_name }) => {
+            let owner = uuid::Uuid::now_v7().to_string();
+            (new_claim(&bucket, stream_name, &owner).await?, Present::new(), None)
+        }
+        (None, Place::SameOrNew { stream_name, folder, files }) => {
+            let owner = fingerprint(folder, files)?;
+            match same_claim(&bucket, stream_name, (folder, files), &owner).await? {
+                Some((claim, present)) => (claim, present, None),
+                None => (new_claim(&bucket, stream_name, &owner).await?, Present::new(), None),
+            }
+        }
         (None, Place::GoOn { prefix }) => {
             let present = present_under(&bucket, prefix).await?;
             let claim = Claim::of(&bucket, prefix).ok_or_else(|| PublishError::InUse { key: prefix.to_owned() })?;
@@ -59,30 +76,60 @@ pub(super) async fn begin(location: &S3Location, place: Place<'_>) -> Result<Beg
         }
     };
     bucket.check_writable(&format!("{}/reelpress-test", claim.prefix)).await?;
+    if present.is_empty() {
+        // Those of a run that is gone on with are its parts. That old ones stay is no reason to fail.
+        let dropped = bucket.abort_abandoned(&claim.prefix, ABANDONED_AFTER).await;
+        dropped.inspect_err(|error| tracing::warn!("abandoned uploads stay: {error}")).ok();
+    }
     Ok(Begun { bucket, claim, present, replacement })
 }
 
-/// Takes the name, or the next one with a number that nobody has.
-async fn new_claim(bucket: &Bucket, stream_name: &str) -> Result<Claim, PublishError> {
+/// Takes the name, or the next one with a number that nobody has. `owner` is what others find there.
+async fn new_claim(bucket: &Bucket, stream_name: &str, owner: &str) -> Result<Claim, PublishError> {
     if stream_name.contains('/') {
         return Err(PublishError::InvalidName { name: stream_name.to_owned() });
     }
     let mut taken = bucket.taken_names(stream_name).await?;
     loop {
         let mut claim = Claim::take(bucket, stream_name, &taken)?;
-        let key = claim.note_key();
-        let text = Bytes::from(format!("A Reelpress publishes here: {}\n", uuid::Uuid::now_v7()));
-        match bucket.put_text_if(&key, &text, Headers::of_note(&bucket.location.objects), &Condition::Absent).await {
-            Ok(_) => {
-                claim.is_noted = true;
-                return Ok(claim);
-            }
-            Err(PublishError::PlaceTaken { .. }) => {
-                taken.insert(claim.prefix.rsplit('/').next().unwrap_or_default().to_owned());
-            }
-            Err(error) => return Err(error),
+        if claim.note(bucket, owner).await? {
+            return Ok(claim);
         }
+        taken.insert(claim.prefix.rsplit('/').next().unwrap_or_default().to_owned());
     }
+}
+
+/// What files are known again by: names, sizes, and the content of some.
+fn fingerprint(folder: &Path, files: &FolderFiles) -> Result<String, PublishError> {
+    let mut digest = Sha256::new();
+    for ((_, path), size) in files {
+        digest.update(format!("{path}\n{size}\n"));
+    }
+    for path in sampled(files) {
+        let file = folder.join(path);
+        let unreadable =
+            |error: std::io::Error| PublishError::LocalFile { file: file.clone(), detail: error.to_string() };
+        let mut start = Vec::new();
+        File::open(&file).and_then(|file| file.take(SAMPLE_BYTES).read_to_end(&mut start)).map_err(unreadable)?;
+        digest.update(start);
+    }
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Some files that no two streams have in common: the first and the last segments, or files where there are none.
+fn sampled(files: &FolderFiles) -> Vec<&str> {
+    let of = |wanted: fn(FileKind) -> bool| -> Vec<&str> {
+        files.keys().filter(|(kind, _)| wanted(*kind)).map(|(_, path)| path.as_str()).collect()
+    };
+    let mut paths = of(|kind| kind == FileKind::Segment);
+    if paths.is_empty() {
+        paths = of(|kind| !matches!(kind, FileKind::Playlist | FileKind::Manifest));
+    }
+    let half = SAMPLED_FILES / 2;
+    if paths.len() > SAMPLED_FILES {
+        paths.drain(half..paths.len() - half);
+    }
+    paths
 }
 
 /// What lies there of a stream, without what only this program reads.
@@ -96,7 +143,8 @@ async fn present_under(bucket: &Bucket, prefix: &str) -> Result<Present, Publish
 async fn same_claim(
     bucket: &Bucket,
     stream_name: &str,
-    files: &FolderFiles,
+    (folder, files): (&Path, &FolderFiles),
+    owner: &str,
 ) -> Result<Option<(Claim, Present)>, PublishError> {
     let sizes: HashMap<&str, u64> = files.iter().map(|((_, path), size)| (path.as_str(), *size)).collect();
     let prefix = bucket.key(stream_name)?;
@@ -109,7 +157,14 @@ async fn same_claim(
     if present.is_empty() || !present.iter().all(is_ours) {
         return Ok(None);
     }
-    Ok(Claim::of(bucket, &prefix).map(|claim| (claim, present)))
+    for path in sampled(files) {
+        let Some(size) = present.get(path) else { continue };
+        if unchanged::holds(bucket, &format!("{prefix}/{path}"), &folder.join(path), *size).await.is_none() {
+            return Ok(None);
+        }
+    }
+    let Some(mut claim) = Claim::of(bucket, &prefix) else { return Ok(None) };
+    Ok(claim.note(bucket, owner).await?.then_some((claim, present)))
 }
 
 /// Names that streams of this program are being published under: the store does not show them before the first file.
@@ -147,8 +202,20 @@ impl Claim {
         claimed.insert(claim.clone()).then_some(Self { place: claim.0, prefix: claim.1, is_noted: false })
     }
 
+    /// Lets other programs see it. False when another owner has the place.
+    async fn note(&mut self, bucket: &Bucket, owner: &str) -> Result<bool, PublishError> {
+        let text = Bytes::from(format!("A Reelpress publishes here: {owner}\n"));
+        let headers = Headers::of_note(&bucket.location.objects);
+        match bucket.put_text_if(&self.note_key(), &text, headers, &Condition::Absent).await {
+            Ok(_) => self.is_noted = true,
+            Err(PublishError::PlaceTaken { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(self.is_noted)
+    }
+
     fn note_key(&self) -> String {
-        format!("{}/{NOTES_FOLDER}/claim.txt", self.prefix)
+        format!("{}{CLAIM_END}", self.prefix)
     }
 
     /// Removes the object by which other programs see it.
@@ -159,7 +226,9 @@ impl Claim {
         match tokio::time::timeout(RELEASE_LIMIT, bucket.delete_all(&[self.note_key()])).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(key = self.note_key(), "a small object stays in the bucket: {error}"),
-            Err(_) => tracing::warn!(key = self.note_key(), "a small object stays in the bucket: the store is too slow"),
+            Err(_) => {
+                tracing::warn!(key = self.note_key(), "a small object stays in the bucket: the store is too slow")
+            }
         }
     }
 }

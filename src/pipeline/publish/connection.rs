@@ -37,7 +37,8 @@ pub(super) async fn try_everything(bucket: &Bucket) -> Result<(), PublishError> 
 /// Begins an upload in parts, asks for it, and drops it.
 async fn in_parts(bucket: &Bucket, key: &str, headers: Headers, denied: &mut Denied) -> Result<(), PublishError> {
     let place = &bucket.place;
-    let begun = headers.on_multipart(bucket.client.create_multipart_upload().bucket(&bucket.name).key(key)).send().await;
+    let begun =
+        headers.on_multipart(bucket.client.create_multipart_upload().bucket(&bucket.name).key(key)).send().await;
     let begun = begun.map_err(|error| PublishError::of_store(&error, Action::Write, place));
     let listed = bucket.client.list_multipart_uploads().bucket(&bucket.name).prefix(key).send().await;
     denied.weigh(listed.map_err(|error| PublishError::of_store(&error, Action::ListUploads, place)))?;

@@ -2,59 +2,9 @@
 
 use std::{error::Error, path::PathBuf};
 
-use aws_sdk_s3::{
-    config::http::HttpResponse,
-    error::{ProvideErrorMetadata, SdkError},
-};
-
+pub use super::action::Action;
 use super::location::S3LocationError;
 use crate::failure::{Failure, FailureKind};
-
-/// What was asked of the store when it failed, in the words of its permissions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Listing what lies under the prefix.
-    List,
-    /// Writing an object.
-    Write,
-    /// Reading an object.
-    Read,
-    /// Deleting an object.
-    Delete,
-    /// Listing unfinished uploads.
-    ListUploads,
-    /// Listing what is up of an unfinished upload.
-    ListParts,
-    /// Dropping an unfinished upload.
-    Abort,
-}
-
-impl Action {
-    /// The permission of an S3 policy that allows it.
-    pub fn permission(self) -> &'static str {
-        match self {
-            Self::List => "s3:ListBucket",
-            Self::Write => "s3:PutObject",
-            Self::Read => "s3:GetObject",
-            Self::Delete => "s3:DeleteObject",
-            Self::ListUploads => "s3:ListBucketMultipartUploads",
-            Self::ListParts => "s3:ListMultipartUploadParts",
-            Self::Abort => "s3:AbortMultipartUpload",
-        }
-    }
-
-    fn verb(self) -> &'static str {
-        match self {
-            Self::List => "list",
-            Self::Write => "write",
-            Self::Read => "read",
-            Self::Delete => "delete",
-            Self::ListUploads => "list unfinished uploads",
-            Self::ListParts => "list the parts of uploads",
-            Self::Abort => "drop unfinished uploads",
-        }
-    }
-}
 
 /// Why a stream could not be published.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -269,7 +219,9 @@ impl PublishError {
             Self::PermissionDenied { .. } | Self::PermissionsMissing { .. } => FailureKind::PermissionDenied,
             Self::NetworkLost { .. } | Self::StoreUnavailable { .. } => FailureKind::NetworkLost,
             Self::LocalFile { .. } => FailureKind::SourceVanished,
-            Self::PlaylistIncomplete { .. } | Self::ContentDiffers { .. } | Self::NotStored { .. } => FailureKind::StreamIncorrect,
+            Self::PlaylistIncomplete { .. } | Self::ContentDiffers { .. } | Self::NotStored { .. } => {
+                FailureKind::StreamIncorrect
+            }
             Self::Internal { .. } => FailureKind::Internal,
         }
     }
@@ -360,63 +312,6 @@ impl PublishError {
             | Self::Cancelled => String::new(),
         }
     }
-
-    /// What an error of the SDK means. `place` is the bucket, and its store when that is not AWS.
-    pub(super) fn of_store<E>(error: &SdkError<E, HttpResponse>, action: Action, place: &str) -> Self
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        let place = place.to_owned();
-        let SdkError::ServiceError(service) = error else {
-            let detail = causes(error);
-            return match error {
-                SdkError::ConstructionFailure(_) => Self::Refused { action, place, detail },
-                _ => Self::NetworkLost { place, detail },
-            };
-        };
-        let status = service.raw().status().as_u16();
-        let code = service.err().code().unwrap_or_default();
-        let detail = answer(status, code, service.err());
-        match (code, status) {
-            ("NoSuchBucket", _) => Self::BucketMissing { place, detail },
-            (
-                "InvalidAccessKeyId"
-                | "SignatureDoesNotMatch"
-                | "ExpiredToken"
-                | "InvalidToken"
-                | "TokenRefreshRequired"
-                | "InvalidSecurity"
-                | "CredentialsNotSupported"
-                | "NotSignedUp",
-                _,
-            ) => Self::CredentialsRefused { place, detail },
-            ("RequestTimeTooSkewed" | "RequestExpired", _) => Self::ClockSkew { place, detail },
-            (
-                "PermanentRedirect"
-                | "TemporaryRedirect"
-                | "AuthorizationHeaderMalformed"
-                | "IllegalLocationConstraintException"
-                | "IncorrectEndpoint",
-                _,
-            )
-            | (_, 301 | 307) => Self::WrongRegion { place, detail },
-            // Two conditional writes of one key at the same moment; either may be tried again.
-            ("ConditionalRequestConflict", _) => Self::StoreUnavailable { place, detail },
-            (_, 401) => Self::CredentialsRefused { place, detail },
-            (_, 403) => Self::PermissionDenied { action, place, detail },
-            ("NotImplemented", _) | (_, 501) => Self::Refused { action, place, detail },
-            (_, 429 | 500..=599) => Self::StoreUnavailable { place, detail },
-            _ => Self::Refused { action, place, detail },
-        }
-    }
-}
-
-/// Only what is known to hold no secret: the SDK's own text would add the whole answer, which can echo what was signed.
-fn answer(status: u16, code: &str, error: &impl ProvideErrorMetadata) -> String {
-    let message = error.message().unwrap_or("no message");
-    let request = error.meta().extra("aws_request_id").map(|id| format!(" (request {id})")).unwrap_or_default();
-    let code = if code.is_empty() { "no code" } else { code };
-    format!("HTTP {status}, {code}: {message}{request}")
 }
 
 /// The error and all that caused it, from the outside in.

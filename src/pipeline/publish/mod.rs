@@ -5,6 +5,7 @@
 //! Nothing that lies in the bucket is ever overwritten by another stream; one that is to be replaced is left whole
 //! until the new one is up (`replace.rs`).
 
+mod action;
 mod claim;
 mod conditional;
 mod connection;
@@ -21,7 +22,9 @@ mod reach;
 pub mod replace;
 mod s3;
 mod status;
+mod store_answer;
 mod stored;
+mod throttle;
 mod unchanged;
 mod uploader;
 
@@ -39,6 +42,7 @@ use tokio::{
     task::JoinHandle,
 };
 
+pub use claim::ABANDONED_AFTER;
 pub use error::{Action, PublishError};
 pub use location::S3LocationError;
 pub use status::PublishStatus;
@@ -276,7 +280,7 @@ pub fn publish_folder(
     let name = folder.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| PublishError::InvalidName { name: folder.display().to_string() })?;
     let files = published_files(&folder)?;
-    let place = Place::SameOrNew { stream_name: name, files: &files };
+    let place = Place::SameOrNew { stream_name: name, folder: &folder, files: &files };
     let mut publisher = Publisher::start(runtime, location, &folder, place, cancel)?;
     publisher.send_all(files.into_keys().map(|(_, path)| path), progress)
 }
@@ -287,7 +291,9 @@ pub fn publish_folder(
 /// # Errors
 /// When the location makes no sense, no credentials are found, or the store does not answer or refuses one of these.
 pub fn test_destination(runtime: &Handle, location: &S3Location) -> Result<(), PublishError> {
-    runtime.block_on(s3::first_contact(location, async { connection::try_everything(&Bucket::open(location).await?).await }))
+    runtime.block_on(s3::first_contact(location, async {
+        connection::try_everything(&Bucket::open(location).await?).await
+    }))
 }
 
 /// Files of a folder with their sizes in bytes, in the order in which they are to go up: by kind, then by path.
@@ -343,6 +349,8 @@ pub enum Place<'a> {
     SameOrNew {
         /// The name.
         stream_name: &'a str,
+        /// The folder with the files.
+        folder: &'a Path,
         /// The files.
         files: &'a FolderFiles,
     },

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use aws_sdk_s3::{
@@ -14,9 +15,9 @@ use tokio::task::JoinSet;
 
 use super::{
     error::{Action, PublishError},
-    patience::until_answered,
     object_headers::Headers,
-    s3::{Bucket, attempt_limit, file_body, transfer_limit},
+    patience::until_answered,
+    s3::{Bucket, attempt_limit},
     status::StatusBoard,
     unchanged::Known,
 };
@@ -51,7 +52,11 @@ struct Part {
 impl MultipartFile<'_> {
     /// Uploads the file. `stopped` ends it early; the parts that are up are then dropped. Goes on with an upload of
     /// the same key that an earlier run has left, whose parts the store lists. Gives the object's entity tag.
-    pub(super) async fn upload(&self, headers: Headers, stopped: impl Future<Output = ()>) -> Result<Option<String>, PublishError> {
+    pub(super) async fn upload(
+        &self,
+        headers: Headers,
+        stopped: impl Future<Output = ()>,
+    ) -> Result<Option<String>, PublishError> {
         let mut stopped = std::pin::pin!(stopped);
         let (id, present) = tokio::select! {
             begun = until_answered(self.board, || self.go_on_or_begin(headers.clone())) => begun?,
@@ -177,7 +182,7 @@ impl MultipartFile<'_> {
             .multipart_upload(upload)
             .customize()
             // A store may take its time to join many parts.
-            .config_override(Builder::new().timeout_config(attempt_limit(transfer_limit(self.size / 64))))
+            .config_override(Builder::new().timeout_config(attempt_limit(self.bucket.transfer_limit(self.size / 64))))
             .send()
             .await
             .map_err(|error| PublishError::of_store(&error, Action::Write, &self.bucket.place));
@@ -189,6 +194,25 @@ impl MultipartFile<'_> {
                 _ => Err(error),
             },
         }
+    }
+}
+
+impl Bucket {
+    /// Drops the uploads in parts under `prefix/` that were begun at least `age` ago. Gives their number.
+    pub(super) async fn abort_abandoned(&self, prefix: &str, age: Duration) -> Result<usize, PublishError> {
+        let below = format!("{prefix}/");
+        let listed = self.client.list_multipart_uploads().bucket(&self.name).prefix(&below).send().await;
+        let listed = listed.map_err(|error| PublishError::of_store(&error, Action::ListUploads, &self.place))?;
+        let latest = DateTime::from(SystemTime::now() - age);
+        let is_old = |begun: Option<&DateTime>| begun.is_some_and(|begun| begun.as_nanos() <= latest.as_nanos());
+        let mut dropped = 0;
+        for upload in listed.uploads().iter().filter(|upload| is_old(upload.initiated())) {
+            if let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) {
+                self.abort_multipart(key, id).await;
+                dropped += 1;
+            }
+        }
+        Ok(dropped)
     }
 }
 
@@ -210,9 +234,9 @@ impl PartSender {
             .upload_id(&self.id)
             .part_number(part.number)
             .set_checksum_algorithm(self.bucket.part_checksum())
-            .body(file_body(&self.file, part.offset, part.length).await?)
+            .body(self.bucket.file_body(&self.file, part.offset, part.length).await?)
             .customize()
-            .config_override(Builder::new().timeout_config(attempt_limit(transfer_limit(part.length))))
+            .config_override(Builder::new().timeout_config(attempt_limit(self.bucket.transfer_limit(part.length))))
             .send()
             .await
             .map_err(|error| PublishError::of_store(&error, Action::Write, &self.bucket.place))?;

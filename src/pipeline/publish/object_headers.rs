@@ -83,7 +83,10 @@ impl Headers {
     }
 
     /// Puts them on the request that begins an object in parts.
-    pub(super) fn on_multipart(self, request: CreateMultipartUploadFluentBuilder) -> CreateMultipartUploadFluentBuilder {
+    pub(super) fn on_multipart(
+        self,
+        request: CreateMultipartUploadFluentBuilder,
+    ) -> CreateMultipartUploadFluentBuilder {
         with_headers!(request, self)
     }
 }

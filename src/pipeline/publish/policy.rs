@@ -14,10 +14,16 @@ pub fn iam_policy(location: &S3Location) -> String {
     let keys = if location.prefix.is_empty() { "*".to_owned() } else { format!("{}/*", location.prefix) };
     let mut list = json!({ "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket });
     if !location.prefix.is_empty() {
-        list["Condition"] = json!({ "StringLike": { "s3:prefix": [location.prefix, format!("{}/*", location.prefix)] } });
+        list["Condition"] =
+            json!({ "StringLike": { "s3:prefix": [location.prefix, format!("{}/*", location.prefix)] } });
     }
-    let mut on_objects =
-        vec!["s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"];
+    let mut on_objects = vec![
+        "s3:PutObject",
+        "s3:GetObject",
+        "s3:DeleteObject",
+        "s3:AbortMultipartUpload",
+        "s3:ListMultipartUploadParts",
+    ];
     if !location.objects.tags.is_empty() {
         on_objects.push("s3:PutObjectTagging");
     }
@@ -43,11 +49,16 @@ pub fn iam_policy(location: &S3Location) -> String {
 /// What makes the objects under the location readable for everyone, in one line.
 pub(super) fn how_to_open(location: &S3Location) -> String {
     match location.store {
-        Some(Store::R2) => "connect a domain to the bucket in the dashboard of Cloudflare and give it as the public URL: \
+        Some(Store::R2) => {
+            "connect a domain to the bucket in the dashboard of Cloudflare and give it as the public URL: \
             R2’s own endpoint is never public"
-            .to_owned(),
+                .to_owned()
+        }
         Some(Store::B2) => "set the bucket to public in its settings".to_owned(),
-        _ => format!("give the bucket this policy, or put a CDN before it and name its public URL: {}", public_policy(location)),
+        _ => format!(
+            "give the bucket this policy, or put a CDN before it and name its public URL: {}",
+            public_policy(location)
+        ),
     }
 }
 

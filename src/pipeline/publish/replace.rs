@@ -25,6 +25,8 @@ use crate::job::S3Location;
 
 /// Folder beside a stream for what only this program reads. No player and no upload looks into it.
 pub(super) const NOTES_FOLDER: &str = ".reelpress";
+/// How the key of a claim ends, after that of the stream.
+pub(super) const CLAIM_END: &str = "/.reelpress/claim.txt";
 const NOTE_START: &str = "/.reelpress/replaced-";
 /// Digits of a revision's name: enough for no two of a stream to be the same.
 const REVISION_DIGITS: usize = 10;
@@ -120,15 +122,17 @@ impl Replacement {
     }
 }
 
-impl ReplacedFiles {
-    /// Keeps it in `folder` for a later start.
-    ///
-    /// # Errors
-    /// When it can't be written.
-    pub fn remember(&self, folder: &Path) -> std::io::Result<()> {
-        std::fs::create_dir_all(folder)?;
-        let name = format!("{}.json", uuid::Uuid::now_v7().simple());
-        crate::tools::atomic_file::write(&folder.join(name), &serde_json::to_vec(self)?)
+/// Keeps in `folder`, for a later start, what has to be removed. When that fails it is logged: the note beside the stream
+/// is still there for [`clean`].
+pub fn remember(replaced: Option<&ReplacedFiles>, folder: &Path) {
+    let Some(replaced) = replaced else { return };
+    let file = folder.join(format!("{}.json", uuid::Uuid::now_v7().simple()));
+    let kept = std::fs::create_dir_all(folder).and_then(|()| {
+        let text = serde_json::to_vec(replaced)?;
+        crate::tools::atomic_file::write(&file, &text)
+    });
+    if let Err(error) = kept {
+        tracing::warn!(key = replaced.key, "what has to be removed later is not remembered: {error}");
     }
 }
 
@@ -160,19 +164,34 @@ async fn remove_noted(location: &S3Location, key: &str) -> Result<usize, Publish
     Bucket::open(location).await?.remove_by_note(key).await
 }
 
-/// Removes everything under the location that was replaced and is due, whoever has replaced it. Gives the number of
-/// removed objects. Must not be called on a thread of the runtime.
+/// What [`clean`] has found to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// Objects of replaced streams that were removed.
+    pub objects: usize,
+    /// Abandoned uploads in parts that were dropped.
+    pub uploads: usize,
+}
+
+/// Removes everything under the location that was replaced and is due, whoever has replaced it, and drops uploads in
+/// parts that a Reelpress has begun and left for at least `abandoned_after`. Must not be called on a thread of the
+/// runtime.
 ///
 /// # Errors
 /// When the store can't be asked or refuses.
-pub fn clean(runtime: &Handle, location: &S3Location) -> Result<usize, PublishError> {
+pub fn clean(runtime: &Handle, location: &S3Location, abandoned_after: Duration) -> Result<Cleaned, PublishError> {
     runtime.block_on(async {
         let bucket = Bucket::open(location).await?;
-        let mut removed = 0;
-        for key in bucket.keys_under_location().await?.iter().filter(|key| key.contains(NOTE_START)) {
-            removed += bucket.remove_by_note(key).await?;
+        let keys = bucket.keys_under_location().await?;
+        let mut cleaned = Cleaned::default();
+        for key in keys.iter().filter(|key| key.contains(NOTE_START)) {
+            cleaned.objects += bucket.remove_by_note(key).await?;
         }
-        Ok(removed)
+        // Where the claim of a run still lies, the run has not ended; uploads beside it are its own.
+        for prefix in keys.iter().filter_map(|key| key.strip_suffix(CLAIM_END)) {
+            cleaned.uploads += bucket.abort_abandoned(prefix, abandoned_after).await?;
+        }
+        Ok(cleaned)
     })
 }
 
@@ -241,10 +260,12 @@ mod tests {
         assert!(new.contains("NAME=\"URI=\",URI=\"r1/audio/p.m3u8\"") && new.contains("\nr1/720p/p.m3u8\n"), "{new}");
         assert!(new.contains("\nhttps://x.example/p.m3u8\n"), "{new}");
         assert_eq!(folders_in("main.m3u8", new.as_bytes()), BTreeSet::from(["r1".to_owned()]));
-        let deep = replacement().entry_text("ts/main.m3u8", &Bytes::from("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\np.m3u8\n"));
+        let deep =
+            replacement().entry_text("ts/main.m3u8", &Bytes::from("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\np.m3u8\n"));
         assert!(deep.ends_with(b"\n../r1/ts/p.m3u8\n"), "{deep:?}");
         assert_eq!(folders_in("ts/main.m3u8", &deep), BTreeSet::from(["r1".to_owned()]));
-        let mpd = replacement().entry_text("main.mpd", &Bytes::from("<MPD><Period><BaseURL>x</BaseURL></Period></MPD>"));
+        let mpd =
+            replacement().entry_text("main.mpd", &Bytes::from("<MPD><Period><BaseURL>x</BaseURL></Period></MPD>"));
         assert!(mpd.starts_with(b"<MPD><BaseURL>r1/</BaseURL><Period>"), "{mpd:?}");
         assert!(folders_in("main.mpd", &mpd).contains("r1"));
     }

@@ -26,6 +26,7 @@ use super::{
     location::{self, BaseUrl},
     object_headers::Headers,
     stored::Stored,
+    throttle,
 };
 use crate::job::S3Location;
 
@@ -36,6 +37,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(4);
 const SMALL_REQUEST_LIMIT: Duration = Duration::from_secs(20);
 /// A transfer below this is given up; a transfer that moves nothing is ended much earlier by the SDK's own watch.
 const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
+/// At most: six files, of which each may go up in three parts at once.
+const TRANSFERS_AT_A_TIME: u64 = 18;
 const STALL_LIMIT: Duration = Duration::from_secs(10);
 const FIRST_CONTACT_ATTEMPTS: u32 = 3;
 /// With the waits between them these bridge an outage of some ten seconds.
@@ -208,7 +211,7 @@ impl Bucket {
         text: Bytes,
         headers: Headers,
     ) -> Result<Option<String>, PublishError> {
-        let limit = transfer_limit(text.len() as u64);
+        let limit = self.transfer_limit(text.len() as u64);
         self.put(key, ByteStream::from(text), headers, limit).await
     }
 
@@ -221,8 +224,8 @@ impl Bucket {
         size: u64,
         headers: Headers,
     ) -> Result<Option<String>, PublishError> {
-        let body = file_body(file, 0, size).await?;
-        self.put(key, body, headers, transfer_limit(size)).await
+        let body = self.file_body(file, 0, size).await?;
+        self.put(key, body, headers, self.transfer_limit(size)).await
     }
 
     async fn put(
@@ -237,6 +240,24 @@ impl Bucket {
         let written = request.customize().config_override(with_limit).send().await;
         let written = written.map_err(|error| PublishError::of_store(&error, Action::Write, &self.place))?;
         Ok(written.e_tag)
+    }
+
+    /// A body that is read from a part of a file while it is sent, and once more when the SDK tries again.
+    pub(super) async fn file_body(&self, file: &Path, offset: u64, length: u64) -> Result<ByteStream, PublishError> {
+        let length = aws_sdk_s3::primitives::Length::Exact(length);
+        let body = ByteStream::read_from().path(file).offset(offset).length(length).build().await;
+        let body = body.map_err(|error| PublishError::LocalFile { file: file.to_owned(), detail: causes(&error) })?;
+        Ok(match self.location.most_bytes_per_second {
+            Some(most) => throttle::limited(body, most),
+            None => body,
+        })
+    }
+
+    /// How long the transfer of so many bytes may take.
+    pub(super) fn transfer_limit(&self, bytes: u64) -> Duration {
+        // Under a limit all transfers share what it leaves.
+        let share = self.location.most_bytes_per_second.map_or(u64::MAX, |most| most / TRANSFERS_AT_A_TIME / 2);
+        SMALL_REQUEST_LIMIT + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND.min(share).max(1))
     }
 
     /// Deletes these objects; those that are not there are passed over.
@@ -304,22 +325,6 @@ fn place_of(location: &S3Location, endpoint: Option<&str>) -> String {
         Some(endpoint) => format!("s3://{} at {endpoint}", location.bucket),
         None => format!("s3://{}", location.bucket),
     }
-}
-
-/// A body that is read from a part of a file while it is sent, and once more when the SDK tries again.
-pub(super) async fn file_body(file: &Path, offset: u64, length: u64) -> Result<ByteStream, PublishError> {
-    let body = ByteStream::read_from()
-        .path(file)
-        .offset(offset)
-        .length(aws_sdk_s3::primitives::Length::Exact(length))
-        .build()
-        .await;
-    body.map_err(|error| PublishError::LocalFile { file: file.to_owned(), detail: causes(&error) })
-}
-
-/// How long the transfer of so many bytes may take.
-pub(super) fn transfer_limit(bytes: u64) -> Duration {
-    SMALL_REQUEST_LIMIT + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND)
 }
 
 /// The limit on one attempt of a request.

@@ -19,11 +19,11 @@ use super::{
     headers::{FileKind, holds_only_sound},
     location,
     multipart::{MULTIPART_THRESHOLD_BYTES, MultipartFile},
+    object_headers::Headers,
     order::{Body, Order, Upload},
     patience::until_answered,
     playlist::PlaylistFacts,
     replace::{ReplacedFiles, Replacement},
-    object_headers::Headers,
     s3::Bucket,
     status::StatusBoard,
     stored::Ledger,
@@ -215,8 +215,7 @@ impl Uploader {
             && let Some(upload) = self.order.next()
         {
             let target = self.target.clone();
-            let is_entry =
-                self.order.is_multivariant(&upload.path) || FileKind::of(&upload.path) == FileKind::Manifest;
+            let is_entry = self.order.is_multivariant(&upload.path) || FileKind::of(&upload.path) == FileKind::Manifest;
             self.uploads.spawn(async move { (upload.path.clone(), target.send(upload, is_entry).await) });
         }
     }
@@ -327,7 +326,13 @@ impl Target {
         }
     }
 
-    async fn send_file(&mut self, key: &str, file: &Path, size: u64, headers: Headers) -> Result<Option<String>, PublishError> {
+    async fn send_file(
+        &mut self,
+        key: &str,
+        file: &Path,
+        size: u64,
+        headers: Headers,
+    ) -> Result<Option<String>, PublishError> {
         if size <= MULTIPART_THRESHOLD_BYTES {
             // A file that has changed or gone meanwhile would be asked for in vain for ever.
             let put = || async {

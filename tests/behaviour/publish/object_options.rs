@@ -98,7 +98,8 @@ fn nothing_is_sent_that_nobody_asked_for() {
             for name in ["x-amz-acl", "x-amz-storage-class", "x-amz-tagging", "x-amz-server-side-encryption"] {
                 assert_eq!(header(&head, name), None, "{head}");
             }
-            let has_checksum = header(&head, "x-amz-checksum-crc32").is_some() || header(&head, "x-amz-trailer").is_some();
+            let has_checksum =
+                header(&head, "x-amz-checksum-crc32").is_some() || header(&head, "x-amz-trailer").is_some();
             assert!(has_checksum, "{head}");
         }
     });
@@ -112,7 +113,8 @@ fn stores_that_refuse_checksum_headers_get_none() {
         let proxy = RecordingProxy::answering(endpoint, |head| {
             let head = head.to_ascii_lowercase();
             let is_checksum = |line: &str| line.starts_with("x-amz-checksum") || line.starts_with("x-amz-sdk-checksum");
-            (head.lines().any(is_checksum) || head.contains("x-amz-trailer")).then(|| refusal(400, "InvalidArgument", "Unsupported header"))
+            (head.lines().any(is_checksum) || head.contains("x-amz-trailer"))
+                .then(|| refusal(400, "InvalidArgument", "Unsupported header"))
         });
         let location = S3Location { endpoint: Some(proxy.endpoint.clone()), ..new_bucket(&runtime, endpoint) };
         let parent = TempDir::new().unwrap();

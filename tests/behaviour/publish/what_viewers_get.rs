@@ -1,5 +1,6 @@
 //! After the upload it is looked at what the store holds, and what viewers get of it.
 
+use aws_sdk_s3::types::{CorsConfiguration, CorsRule};
 use reelpress::{
     failure::FailureKind,
     job::S3Location,
@@ -9,7 +10,7 @@ use reelpress::{
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{read_url, write_stream};
+use super::{read_url, write, write_stream};
 use crate::support::{
     object_store::{client, new_bucket, with_credentials},
     recording_proxy::{RecordingProxy, answer, header},
@@ -42,6 +43,14 @@ fn players_on_other_sites_are_thought_of() {
     with_credentials("publish::what_viewers_get::players_on_other_sites_are_thought_of", |endpoint| {
         let runtime = Runtime::new().unwrap();
         let location = new_bucket(&runtime, endpoint);
+        let open_to = |rule: CorsRule| {
+            let cors = CorsConfiguration::builder().cors_rules(rule).build().unwrap();
+            let put = client(endpoint).put_bucket_cors().bucket(&location.bucket).cors_configuration(cors);
+            runtime.block_on(put.send()).unwrap();
+        };
+        // The server lets everyone in by itself until a bucket has rules of its own.
+        let own = CorsRule::builder().allowed_methods("GET").allowed_origins("https://own.example").build().unwrap();
+        open_to(own);
         let published = publish(&runtime, &location).unwrap();
         let [warning] = published.warnings.as_slice() else { panic!("{:?}", published.warnings) };
         assert!(warning.contains("CORS") && warning.contains(&published.urls[0]), "{warning}");
@@ -53,16 +62,14 @@ fn players_on_other_sites_are_thought_of() {
             let values = rule[name].as_array().unwrap().iter();
             Some(values.map(|value| value.as_str().unwrap().to_owned()).collect::<Vec<_>>())
         };
-        let rule = aws_sdk_s3::types::CorsRule::builder()
+        let rule = CorsRule::builder()
             .set_allowed_methods(texts("AllowedMethods"))
             .set_allowed_origins(texts("AllowedOrigins"))
             .set_allowed_headers(texts("AllowedHeaders"))
             .set_expose_headers(texts("ExposeHeaders"))
             .build()
             .unwrap();
-        let cors = aws_sdk_s3::types::CorsConfiguration::builder().cors_rules(rule).build().unwrap();
-        let put = client(endpoint).put_bucket_cors().bucket(&location.bucket).cors_configuration(cors);
-        runtime.block_on(put.send()).unwrap();
+        open_to(rule);
         assert_eq!(publish(&runtime, &location).unwrap().warnings, [""; 0]);
     });
 }
@@ -112,5 +119,25 @@ fn the_results_have_the_address_of_the_cdn() {
         let nowhere = S3Location { public_url: Some("http://127.0.0.1:9".to_owned()), ..location };
         let published = publish(&runtime, &nowhere).unwrap();
         assert!(published.warnings[0].contains("http://127.0.0.1:9/"), "{:?}", published.warnings);
+    });
+}
+
+#[test]
+fn an_upload_leaves_room_on_the_line() {
+    with_credentials("publish::what_viewers_get::an_upload_leaves_room_on_the_line", |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let location = S3Location { most_bytes_per_second: Some(8 << 20), ..new_bucket(&runtime, endpoint) };
+        let parent = TempDir::new().unwrap();
+        let folder = parent.path().join("large");
+        let content: Vec<u8> = (0..20_u32 << 20).map(|index| (index >> 11) as u8).collect();
+        write(&folder, "film.mp4", &content);
+        write(&folder, "film.bin", &content[..4 << 20]);
+        let started = std::time::Instant::now();
+        let cancel = CancelToken::default();
+        let published = publish_folder(runtime.handle(), &folder, &location, &|_| {}, &cancel).unwrap();
+        // 24 MiB at 8 MiB a second; that it may take longer is no fault of the limit.
+        assert!(started.elapsed().as_secs_f64() > 2.9, "{:?}", started.elapsed());
+        let url = published.media_url.unwrap();
+        assert!(read_url(&url) == content, "the bytes differ");
     });
 }

@@ -24,10 +24,7 @@ impl RecordingProxy {
 
     /// Starts before the server at `endpoint`; `answer` gives a whole HTTP answer to requests that the server is not
     /// to see.
-    pub fn answering(
-        endpoint: &str,
-        answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn answering(endpoint: &str, answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         let server = endpoint.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let own = format!("http://{}", listener.local_addr().unwrap());
@@ -93,7 +90,9 @@ pub fn refusal(status: u16, code: &str, message: &str) -> String {
 /// An answer with this body.
 pub fn answer(status: u16, body: &str) -> String {
     let length = body.len();
-    format!("HTTP/1.1 {status} -\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\nETag: \"0\"\r\n\r\n{body}")
+    format!(
+        "HTTP/1.1 {status} -\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\nETag: \"0\"\r\n\r\n{body}"
+    )
 }
 
 /// The value of a header in the head of a request.
