@@ -1,9 +1,11 @@
 //! What was asked for, and how far it has come.
 
+mod layout;
 mod operations;
 mod outputs;
 pub mod path_text;
 pub mod s3;
+mod template;
 pub mod typed;
 
 use std::{path::PathBuf, time::Duration};
@@ -11,11 +13,13 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use layout::{LayoutKind, StreamLayout, WantedFolder, WhenTaken};
 pub use operations::{
     Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
 };
 pub use outputs::{OutputKind, Outputs, ThumbnailFormat, ThumbnailStyle};
 pub use s3::S3Location;
+pub use template::{FolderTemplate, PLACEHOLDERS, RenditionValues, TemplateError};
 
 use crate::{failure::Failure, preset::Preset};
 
@@ -29,6 +33,14 @@ impl JobId {
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
+    }
+
+    /// When it was made, which its name tells.
+    pub fn made_at(&self) -> jiff::Timestamp {
+        let made_at = self.0.get_timestamp().map(|timestamp| timestamp.to_unix());
+        made_at
+            .and_then(|(seconds, _)| jiff::Timestamp::from_second(i64::try_from(seconds).ok()?).ok())
+            .unwrap_or_default()
     }
 
     /// The last eight digits: enough for a person to tell jobs apart in a log.
@@ -62,6 +74,9 @@ pub struct JobSpec {
     /// What is done to the source before it is encoded.
     #[serde(default)]
     pub operations: Operations,
+    /// Where its files lie under the destination.
+    #[serde(default)]
+    pub layout: StreamLayout,
 }
 
 impl JobSpec {
@@ -209,6 +224,9 @@ pub struct Progress {
     /// Why nothing goes up at this moment, in one line; the upload goes on by itself.
     #[serde(default)]
     pub upload_interruption: Option<String>,
+    /// Why nothing is written at this moment, in one line; the work goes on by itself when the disk has room.
+    #[serde(default)]
+    pub disk_shortage: Option<String>,
     /// Bytes a second of the upload, measured over the last seconds.
     pub upload_bytes_per_second: Option<f64>,
     /// What each rendition has come to, in the order of the plan.
@@ -245,6 +263,7 @@ impl Default for Progress {
             published_files: 0,
             finished_files: 0,
             upload_interruption: None,
+            disk_shortage: None,
             upload_bytes_per_second: None,
             renditions: Vec::new(),
         }
@@ -334,7 +353,7 @@ impl UnpublishedStream {
 /// One rendition of a finished stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RenditionReport {
-    /// Name of the rendition, which is also its folder: `1080p`, `audio`.
+    /// Name of the rendition, which is also its folder in our own layout: `1080p`, `audio`.
     pub name: String,
     /// The CODECS value of RFC 6381.
     pub codecs: String,

@@ -61,6 +61,7 @@
 //! - **segment, init segment**: the files of a rendition. **segment duration** is asked, **target duration** is what
 //!   EXT-X-TARGETDURATION says.
 //! - **GOP**: the frames from one keyframe to the next; ours are closed and begin with an IDR.
+//! - **layout**: where each file lies in its stream's folder ([`pipeline::layout`]); **template**: what names that folder.
 //! - **poster, thumbnail**: pictures of the source. **source, preset, plan, destination**: what goes in.
 //! - **job, stage, outcome, failure**: what the queue holds, and how it ends.
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::{Destination, Outputs, S3Location};
+use crate::job::{Destination, Outputs, S3Location, StreamLayout};
 
 /// Saved settings, with defaults for all that the file does not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Settings {
     pub preset: String,
     /// What new files are made into beside HLS with fMP4 segments.
     pub outputs: Outputs,
+    /// Where the files of new files' streams lie.
+    pub layout: StreamLayout,
     /// Number of jobs that run side by side.
     pub running_jobs: usize,
     /// Light, dark, or as the system has it.
@@ -53,6 +55,7 @@ impl Default for Settings {
             publish_to_s3: false,
             preset: "web-hls".to_owned(),
             outputs: Outputs::default(),
+            layout: StreamLayout::default(),
             running_jobs: 1,
             appearance: Appearance::System,
         }

@@ -105,6 +105,7 @@ fn plan(source: &Path) -> EncodePlan {
         thumbnails: ThumbnailTimes::default(),
         outputs: Outputs::default(),
         operations: Operations::default(),
+        layout: reelpress::job::StreamLayout::default(),
     };
     EncodePlan::resolve(&spec, &media, toolbox.can_tone_map).expect("a plan")
 }

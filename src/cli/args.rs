@@ -1,5 +1,6 @@
 //! What can be typed, and what it means.
 
+mod layout;
 mod outputs;
 mod s3;
 
@@ -7,6 +8,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub use layout::LayoutArguments;
 pub use outputs::OutputArguments;
 pub use s3::S3Arguments;
 
@@ -113,6 +115,9 @@ pub struct EncodeArguments {
     /// What is made of each video, and how thumbnails look.
     #[command(flatten)]
     pub outputs: OutputArguments,
+    /// Where its files lie.
+    #[command(flatten)]
+    pub layout: LayoutArguments,
     /// Number of videos that are encoded side by side
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: Option<u8>,

@@ -15,6 +15,7 @@ use crate::{
     tools::{
         atomic_file::TEMPORARY_PREFIX,
         cancel::CancelToken,
+        disk,
         ffmpeg::{Capabilities, Toolbox},
     },
 };
@@ -194,12 +195,12 @@ fn folder(check: &'static str, folder: &Path) -> Finding {
         let finding = Finding::new(check, Status::Failed, format!("{shown} can't be written")).hint(hint);
         return Finding { detail: error.to_string(), ..finding };
     }
-    match fs4::available_space(existing) {
-        Ok(bytes) if bytes < LITTLE_SPACE_BYTES => {
+    match disk::free_bytes(existing) {
+        Some(bytes) if bytes < LITTLE_SPACE_BYTES => {
             Finding::new(check, Status::Limited, format!("{shown}: only {} free", format::bytes(bytes)))
                 .hint("Free some space, or choose a folder on another disk: a film needs some gigabytes")
         }
-        Ok(bytes) => Finding::new(check, Status::Fine, format!("{shown}: {} free", format::bytes(bytes))),
-        Err(error) => Finding::new(check, Status::Limited, format!("{shown}: free space is not known ({error})")),
+        Some(bytes) => Finding::new(check, Status::Fine, format!("{shown}: {} free", format::bytes(bytes))),
+        None => Finding::new(check, Status::Limited, format!("{shown}: free space is not known")),
     }
 }

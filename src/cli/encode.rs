@@ -49,6 +49,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         keep: None,
         thumbnails: None,
         outputs: super::args::OutputArguments::default(),
+        layout: super::args::LayoutArguments::default(),
         jobs: None,
         surround: None,
         on_damage: None,
@@ -92,6 +93,8 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
     let outputs = arguments.outputs.resolve(&settings.outputs);
+    let layout =
+        arguments.layout.resolve(&settings.layout).map_err(|error| bad_usage(error.to_string(), error.hint()))?;
     let spec = |source| JobSpec {
         source,
         preset: preset.clone(),
@@ -99,6 +102,7 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         thumbnails: thumbnails.clone(),
         outputs: outputs.clone(),
         operations: operations.clone(),
+        layout: layout.clone(),
     };
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());
     for file in &arguments.files {

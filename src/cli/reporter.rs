@@ -150,6 +150,9 @@ fn stage_line(progress: &Progress) -> String {
 
 fn progress_line(progress: &Progress) -> String {
     let mut parts = vec![progress.stage.working_label().to_owned()];
+    if let Some(shortage) = &progress.disk_shortage {
+        parts.push(format!("{shortage}, goes on by itself"));
+    }
     if let Some(interruption) = &progress.upload_interruption {
         parts.push(format!("{interruption}, goes on by itself"));
     }

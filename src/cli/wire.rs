@@ -27,8 +27,8 @@ Events of --json, one object a line on standard output. `event` tells which; eve
                   warnings
   job_progressed  percent (of the whole job), stage (probe, encode, package, publish), encoded_seconds, fps, speed,
                   time_left_seconds, bytes_written, playable_seconds, renditions (how many), published_files,
-                  finished_files, upload_interruption (why the upload waits at this moment, null while it does not);
-                  at most ten a second
+                  finished_files, upload_interruption (why the upload waits at this moment, null while it does not),
+                  disk_shortage (why nothing is written at this moment, null while there is room); at most ten a second
   files_finished  files [{path, bytes}]
   job_finished    folder, multivariant_playlist, urls, renditions [{name, codecs, width, height, target_bps,
                   average_bps, peak_bps, bytes, segments}], files [{path, bytes}], duration_seconds, total_bytes,
@@ -129,6 +129,7 @@ pub(super) struct WireProgress {
     published_files: u64,
     finished_files: u64,
     upload_interruption: Option<String>,
+    disk_shortage: Option<String>,
 }
 
 /// What came out.
@@ -260,6 +261,7 @@ impl WireProgress {
             published_files: progress.published_files,
             finished_files: progress.finished_files,
             upload_interruption: progress.upload_interruption.clone(),
+            disk_shortage: progress.disk_shortage.clone(),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{
     intake_thread::{Inspection, IntakeRequest},
     job_thread::{self, JobOutcome, RunningJob},
     journal::Journal,
+    places::Places,
     services::Services,
 };
 use crate::{
@@ -143,8 +144,10 @@ impl Dispatcher {
             Command::DownloadTools => self.services.download_tools(&self.snapshot.settings),
             Command::TestDestination { location } => self.services.test_destination(location),
             Command::Preview { id } => {
-                let folder = self.snapshot.job(id).and_then(|job| Some(job.plan.as_ref()?.folder.clone()));
-                self.services.preview(id, folder);
+                let stream = self.snapshot.job(id).and_then(|job| {
+                    Some((job.plan.as_ref()?.folder.clone(), job.spec.layout.kind.multivariant_playlist()))
+                });
+                self.services.preview(id, stream);
             }
             Command::Stop => {}
         }
@@ -175,7 +178,9 @@ impl Dispatcher {
         let is_over = matches!(job.state, JobState::Failed { .. } | JobState::Cancelled);
         if is_over || job.waits_for_retry().is_some() {
             let request = job.source.is_none().then(|| IntakeRequest::Inspect { id, source: job.spec.source.clone() });
-            self.emit(vec![Event::JobRequeued { id }]);
+            let refusal = Places::of(&self.snapshot).take(id, &job.spec).err();
+            let refusal = refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() });
+            self.emit(std::iter::once(Event::JobRequeued { id }).chain(refusal).collect());
             if let Some(request) = request {
                 self.services.intake(request);
             }
@@ -185,7 +190,11 @@ impl Dispatcher {
     fn change(&mut self, id: JobId, spec: Box<JobSpec>) {
         let Some(job) = self.snapshot.job(id) else { return };
         match job.state {
-            JobState::Waiting => self.emit(vec![Event::JobChanged { id, spec }]),
+            JobState::Waiting => {
+                let refusal = Places::of(&self.snapshot).take(id, &spec).err();
+                let refusal = refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() });
+                self.emit(std::iter::once(Event::JobChanged { id, spec }).chain(refusal).collect());
+            }
             JobState::Failed { .. } | JobState::Cancelled => {
                 self.emit(vec![Event::JobChanged { id, spec }]);
                 self.retry(id);
@@ -237,10 +246,13 @@ impl Dispatcher {
     fn add_jobs(&mut self, specs: Vec<JobSpec>, failures: Vec<Failure>) {
         let mut events: Vec<Event> = failures.into_iter().map(|failure| Event::Noticed { failure }).collect();
         let mut requests = Vec::new();
+        let mut places = Places::of(&self.snapshot);
         for spec in specs {
             let id = JobId::generate();
+            let refusal = places.take(id, &spec).err();
             requests.push(IntakeRequest::Inspect { id, source: spec.source.clone() });
             events.push(Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::now() });
+            events.extend(refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() }));
         }
         self.emit(events);
         if self.toolbox.is_some() {

@@ -253,6 +253,7 @@ mod tests {
             thumbnails: ThumbnailTimes::default(),
             outputs: Outputs::default(),
             operations: Operations::default(),
+            layout: crate::job::StreamLayout::default(),
         };
         (id, Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH })
     }

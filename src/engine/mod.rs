@@ -6,6 +6,7 @@ mod event;
 mod intake_thread;
 mod job_thread;
 mod journal;
+mod places;
 mod retry;
 mod services;
 mod snapshot;
@@ -129,13 +130,7 @@ impl Engine {
 fn remove_interrupted_streams(snapshot: &Snapshot) {
     for job in snapshot.jobs.iter().filter(|job| job.progress().is_some() && job.unpublished.is_none()) {
         let Some(plan) = &job.plan else { continue };
-        // Such a folder was made by the job itself, directly under its destination.
-        if plan.folder.parent() == Some(job.spec.destination.local_folder())
-            && let Err(error) = std::fs::remove_dir_all(&plan.folder)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(%error, folder = %plan.folder.display(), "an interrupted stream could not be removed");
-        }
+        crate::pipeline::remove_interrupted(&job.spec, job.id, &plan.folder);
     }
 }
 

@@ -2,7 +2,7 @@
 //! disk, serving previews. Each answers with a report; none is waited for.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -22,6 +22,7 @@ use crate::{
     settings::{AppFolders, Settings},
     tools::{
         cancel::CancelToken,
+        disk,
         ffmpeg::{DownloadProgress, ToolError, Toolbox},
     },
 };
@@ -137,7 +138,7 @@ impl Services {
     pub(super) fn measure_disk(&self, settings: &Settings) {
         let folder = settings.output_folder.clone();
         self.in_background(move |report| {
-            let free_bytes = nearest_existing(&folder).and_then(|folder| fs4::available_space(folder).ok());
+            let free_bytes = disk::free_bytes(&folder);
             report(WorkerReport::Event(Box::new(Event::DiskMeasured { free_bytes })));
         });
     }
@@ -165,11 +166,12 @@ impl Services {
         });
     }
 
-    pub(super) fn preview(&self, id: JobId, folder: Option<PathBuf>) {
+    /// Serves a folder once it holds this playlist.
+    pub(super) fn preview(&self, id: JobId, stream: Option<(PathBuf, &'static str)>) {
         let (server, runtime) = (Arc::clone(&self.preview), self.runtime_handle());
         self.in_background(move |report| {
-            let url = folder
-                .filter(|folder| folder.join(crate::pipeline::package::MULTIVARIANT_PLAYLIST).is_file())
+            let url = stream
+                .filter(|(folder, playlist)| folder.join(playlist).is_file())
                 .ok_or_else(|| {
                     Failure::new(
                         FailureKind::InvalidRequest,
@@ -177,7 +179,7 @@ impl Services {
                         "A stream can be played once its first segments are finished, and as long as its folder is there",
                     )
                 })
-                .and_then(|folder| {
+                .and_then(|(folder, _)| {
                     let mut server = server.lock().unwrap_or_else(PoisonError::into_inner);
                     if server.is_none() {
                         *server = Some(PreviewServer::start(&runtime).map_err(|error| {
@@ -213,9 +215,4 @@ impl Services {
             });
         });
     }
-}
-
-/// The folder itself or the nearest one above it that is there; a new output folder lies on the same disk.
-fn nearest_existing(folder: &Path) -> Option<&Path> {
-    folder.ancestors().find(|folder| folder.is_dir())
 }

@@ -110,6 +110,7 @@ impl ReelpressApp {
                 thumbnails: ThumbnailTimes::default(),
                 outputs: settings.outputs.clone(),
                 operations: self.view.operations.clone(),
+                layout: settings.layout.clone(),
             })
             .collect();
         if !specs.is_empty() {

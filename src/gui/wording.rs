@@ -155,6 +155,9 @@ const GOES_ON: &str = "goes on by itself";
 /// `3.4× speed · 85 fps · 00:05:12 left`, or `41 of 45 files · 12.4 MB/s` while only the upload is left.
 fn numbers(progress: &Progress) -> String {
     let mut numbers = Vec::new();
+    if let Some(shortage) = &progress.disk_shortage {
+        return format!("{shortage}{BETWEEN_FACTS}{GOES_ON}");
+    }
     if let Some(interruption) = &progress.upload_interruption
         && progress.stage == Stage::Publish
     {

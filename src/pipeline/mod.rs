@@ -6,6 +6,7 @@ pub mod check;
 pub mod encode;
 pub mod hardware;
 pub mod intake;
+pub mod layout;
 pub mod measure;
 pub mod package;
 pub mod plan;
@@ -16,6 +17,7 @@ mod prepare;
 mod progress;
 mod publish_again;
 mod stream_folder;
+mod uploads;
 mod verify;
 
 use std::{
@@ -27,17 +29,16 @@ use encode::{
     Damage, EncodeSession,
     subtitles::{ReadSubtitles, read_subtitles},
 };
-use package::{
-    FinishedStream, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError, Packager, ReportedJob, images::ImageMaker,
-};
+use package::{FinishedStream, OutputMaker, PackageError, Packager, ReportedJob, Room, images::ImageMaker};
 use plan::EncodePlan;
 use progress::Reporter;
-use publish::{Place, PublishedLocation, Publisher};
+use publish::Publisher;
 use stream_folder::StreamFolder;
+pub use stream_folder::remove_interrupted;
 
 use crate::{
     failure::{Failure, FailureKind},
-    job::{Destination, FileReport, JobId, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream},
+    job::{FileReport, JobId, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream},
     media::SourceMedia,
     preset::OnDamage,
     tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
@@ -100,8 +101,6 @@ pub struct JobRequest {
     pub replaced_folder: PathBuf,
 }
 
-/// How often the end of an upload is looked for, and told of.
-const PUBLISH_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// A stream that is shorter than its source by more than this part and this time is worth a warning.
 const MISSING_PART: f64 = 0.02;
 const MISSING_TIME: Duration = Duration::from_secs(1);
@@ -134,13 +133,14 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     check_tools(request)?;
     let plan = prepare::plan(request, &source, observer).map_err(|failure| failure.at(Stage::Probe))?;
 
-    let folder = StreamFolder::create(spec.destination.local_folder(), &spec.source)
-        .map_err(|failure| failure.at(Stage::Package))?;
+    let folder = StreamFolder::of_job(request).map_err(|failure| failure.at(Stage::Package))?;
+    let expected_bytes = package::expected_bytes(&plan, &spec.outputs);
+    let room = Room::for_stream(spec.destination.local_folder(), expected_bytes)?;
     observer.notice(Notice::Planned(Box::new(plan.summary(folder.path().to_owned()))));
-    let publisher = start_publisher(request, &folder)?;
+    let publisher = uploads::start(request, &folder)?;
 
     let software = plan.in_software();
-    let listeners = (observer, publisher.as_ref());
+    let listeners = (observer, &room, publisher.as_ref());
     let places = (work_folder, &folder);
     let Attempt { plan, reporter, made } = encode_somehow(request, (&plan, software.as_ref()), places, listeners);
     let made = made.and_then(|(stream, mut warnings)| {
@@ -154,58 +154,26 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
         Ok(made) => made,
         Err(failure) => {
             drop(reporter);
-            withdraw(publisher);
+            uploads::withdraw(publisher);
             return Err(failure);
         }
     };
     reporter.finished(Stage::Package);
-    let mut report = report(&folder, stream, reporter.finished_files());
+    let mut report = report(&folder, plan, stream, reporter.finished_files());
     report.warnings = plan.warnings.iter().cloned().chain(warnings).collect();
     report.wall_time = started.elapsed();
-    let Some(uploads) = &publisher else {
+    let Some(running) = &publisher else {
         folder.keep();
         return Ok(report);
     };
-    let unpublished = UnpublishedStream { report: report.clone(), prefix: uploads.prefix().to_owned() };
+    let unpublished = UnpublishedStream { report: report.clone(), prefix: running.prefix().to_owned() };
     observer.notice(Notice::StreamMade(Box::new(unpublished)));
-    wait_for_uploads(uploads, &reporter);
+    uploads::wait(running, &reporter);
     drop(reporter);
     if let Some(publisher) = publisher {
-        report = finish_in_bucket(request, publisher, folder, report)?;
+        report = uploads::finish(request, publisher, folder, report)?;
     }
     report.wall_time = started.elapsed();
-    Ok(report)
-}
-
-/// The report of a stream whose uploads have ended.
-fn finish_in_bucket(
-    request: &JobRequest,
-    mut publisher: Publisher,
-    folder: StreamFolder,
-    mut report: Report,
-) -> Result<Report, Failure> {
-    match finish_publishing(&mut publisher, &folder) {
-        Ok(published) => {
-            publish::replace::remember(published.replaced.as_ref(), &request.replaced_folder);
-            report.urls = published.urls;
-            report.warnings.extend(published.warnings);
-        }
-        Err(failure) => {
-            if request.cancel.is_cancelled() {
-                publisher.withdraw();
-            } else {
-                // The finished stream is not lost because it could not be sent, nor is what was sent of it.
-                folder.keep();
-            }
-            return Err(failure);
-        }
-    }
-    if matches!(request.spec.destination, Destination::S3 { keep_local: true, .. }) {
-        folder.keep();
-    } else {
-        report.folder = None;
-        report.multivariant_playlist = None;
-    }
     Ok(report)
 }
 
@@ -227,13 +195,16 @@ struct Attempt<'a> {
     made: Result<(FinishedStream, Vec<String>), Failure>,
 }
 
+/// Who is told, where it is written, and who sends it.
+type Listeners<'a> = (&'a dyn Observer, &'a Room, Option<&'a Publisher>);
+
 fn attempt<'a>(
     request: &JobRequest,
     plan: &'a EncodePlan,
     (work_folder, folder): (&Path, &StreamFolder),
-    (observer, publisher): (&'a dyn Observer, Option<&'a Publisher>),
+    (observer, room, publisher): Listeners<'a>,
 ) -> Attempt<'a> {
-    let reporter = Reporter::new(observer, plan, publisher);
+    let reporter = Reporter::new(observer, plan, room, publisher);
     let made = encode_and_package(request, plan, work_folder, folder, &reporter);
     Attempt { plan, reporter, made }
 }
@@ -243,7 +214,7 @@ fn encode_somehow<'a>(
     request: &JobRequest,
     (plan, software): (&'a EncodePlan, Option<&'a EncodePlan>),
     places: (&Path, &StreamFolder),
-    listeners: (&'a dyn Observer, Option<&'a Publisher>),
+    listeners: Listeners<'a>,
 ) -> Attempt<'a> {
     let first = attempt(request, plan, places, listeners);
     match (&first.made, software) {
@@ -256,30 +227,6 @@ fn encode_somehow<'a>(
         }
         _ => first,
     }
-}
-
-fn wait_for_uploads(uploads: &Publisher, reporter: &Reporter<'_>) {
-    uploads.seal();
-    while !uploads.has_ended() {
-        reporter.tell();
-        std::thread::sleep(PUBLISH_POLL_INTERVAL);
-    }
-    reporter.finished(Stage::Publish);
-}
-
-/// Leaves nothing of an unfinished stream in the bucket.
-fn withdraw(publisher: Option<Publisher>) {
-    if let Some(publisher) = publisher {
-        publisher.withdraw();
-    }
-}
-
-fn start_publisher(request: &JobRequest, folder: &StreamFolder) -> Result<Option<Publisher>, Failure> {
-    let Destination::S3 { location, .. } = &request.spec.destination else { return Ok(None) };
-    let place = Place::New { stream_name: folder.name() };
-    Publisher::start(&request.runtime, location, folder.path(), place, &request.cancel)
-        .map(Some)
-        .map_err(|error| error.into_failure().at(Stage::Publish))
 }
 
 fn encode_and_package(
@@ -305,6 +252,7 @@ fn encode_and_package(
     let images = ImageMaker {
         work_folder,
         stream_folder: folder.path(),
+        files: &plan.files,
         style: request.spec.outputs.thumbnails,
         toolbox: &request.toolbox,
         cancel: &request.cancel,
@@ -375,22 +323,10 @@ fn check_length(
     Ok(Some(format!("The source ends early: {made} of {of} could be read")))
 }
 
-/// Where a stream is that is up, or why it is not.
-fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder) -> Result<PublishedLocation, Failure> {
-    publisher.finish().map_err(|error| {
-        let mut failure = error.into_failure().at(Stage::Publish);
-        let kept = folder.path().display();
-        failure.hint.push_str(&format!(
-            "; the finished stream is kept in {kept}: retry the job or use “reelpress publish” to send the rest"
-        ));
-        failure
-    })
-}
-
-fn report(folder: &StreamFolder, stream: FinishedStream, files: Vec<FileReport>) -> Report {
+fn report(folder: &StreamFolder, plan: &EncodePlan, stream: FinishedStream, files: Vec<FileReport>) -> Report {
     Report {
         folder: Some(folder.path().to_owned()),
-        multivariant_playlist: Some(folder.path().join(MULTIVARIANT_PLAYLIST)),
+        multivariant_playlist: Some(folder.path().join(plan.files.multivariant_playlist())),
         urls: Vec::new(),
         renditions: stream.renditions,
         total_bytes: files.iter().map(|file| file.bytes).sum(),

@@ -6,7 +6,9 @@ use std::{collections::BTreeSet, path::Path, process::Command, time::Duration};
 use super::{
     JobRequest, Notice, Observer,
     encode::trial,
-    hardware, measure,
+    hardware,
+    layout::StreamFiles,
+    measure,
     plan::{EncodePlan, Findings},
     probe::{PROTOCOL_WHITELIST, input_url},
 };
@@ -61,7 +63,11 @@ pub(super) fn plan(request: &JobRequest, source: &SourceMedia, observer: &dyn Ob
 }
 
 fn resolve(request: &JobRequest, source: &SourceMedia, findings: &Findings) -> Result<EncodePlan, Failure> {
-    EncodePlan::resolve_with(&request.spec, source, findings).map_err(super::plan::PlanError::into_failure)
+    let plan = EncodePlan::resolve_with(&request.spec, source, findings).and_then(|plan| {
+        let files = StreamFiles::of(&request.spec, request.id, &plan)?;
+        Ok(EncodePlan { files, ..plan })
+    });
+    plan.map_err(super::plan::PlanError::into_failure)
 }
 
 fn check_image(request: &JobRequest, image: &Path) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{
     Notice, Observer,
     encode::EncodeListener,
-    package::{FileListener, PackageProgress},
+    package::{FileListener, PackageProgress, Room},
     plan::EncodePlan,
     publish::{FileContent, FinishedFile, Publisher},
 };
@@ -26,6 +26,7 @@ pub(super) struct Reporter<'a> {
     observer: &'a dyn Observer,
     plan: &'a EncodePlan,
     publisher: Option<&'a Publisher>,
+    room: &'a Room,
     package: Mutex<Arc<Mutex<PackageProgress>>>,
     state: Mutex<State>,
 }
@@ -39,12 +40,18 @@ struct State {
     files: Vec<FileReport>,
     /// What was last said about uploads that do not go on.
     told_of_uploads: Option<String>,
+    is_short_of_room: bool,
 }
 
 impl<'a> Reporter<'a> {
-    pub(super) fn new(observer: &'a dyn Observer, plan: &'a EncodePlan, publisher: Option<&'a Publisher>) -> Self {
+    pub(super) fn new(
+        observer: &'a dyn Observer,
+        plan: &'a EncodePlan,
+        room: &'a Room,
+        publisher: Option<&'a Publisher>,
+    ) -> Self {
         let state = Mutex::new(State { finished_stages: vec![Stage::Probe], ..State::default() });
-        Self { observer, plan, publisher, package: Mutex::default(), state }
+        Self { observer, plan, publisher, room, package: Mutex::default(), state }
     }
 
     /// Reads from now on how far the packaging is.
@@ -67,6 +74,7 @@ impl<'a> Reporter<'a> {
     pub(super) fn tell(&self) {
         let progress = self.measure();
         self.warn_of_lost_uploads();
+        self.warn_of_shortage(progress.disk_shortage.as_ref());
         self.observer.notice(Notice::Progressed(Box::new(progress)));
     }
 
@@ -82,6 +90,13 @@ impl<'a> Reporter<'a> {
         let told = std::mem::replace(&mut self.state().told_of_uploads, line.clone());
         if let Some(line) = line.filter(|line| told.as_ref() != Some(line)) {
             self.observer.notice(Notice::Logged(line));
+        }
+    }
+
+    fn warn_of_shortage(&self, shortage: Option<&String>) {
+        let was_short = std::mem::replace(&mut self.state().is_short_of_room, shortage.is_some());
+        if let Some(shortage) = shortage.filter(|_| !was_short) {
+            self.observer.notice(Notice::Logged(shortage.clone()));
         }
     }
 
@@ -134,6 +149,7 @@ impl<'a> Reporter<'a> {
             upload_interruption: published
                 .as_ref()
                 .and_then(|status| Some(status.interruption.as_ref()?.headline.clone())),
+            disk_shortage: self.room.shortage(),
             upload_bytes_per_second: published.and_then(|status| status.bytes_per_second),
             renditions: package.renditions,
         }
@@ -208,6 +224,14 @@ impl EncodeListener for Reporter<'_> {
 }
 
 impl FileListener for Reporter<'_> {
+    fn room(&self) -> &Room {
+        self.room
+    }
+
+    fn room_changed(&self) {
+        self.tell();
+    }
+
     fn file_finished(&self, file: FileReport, text: Option<Bytes>) {
         if let Some(publisher) = self.publisher {
             let content = text.map_or(FileContent::OnDisk, FileContent::Text);

@@ -35,7 +35,7 @@ pub(super) fn run(
     let sent = publisher.send_all(files.into_keys().map(|(_, path)| path), &tell);
     if request.cancel.is_cancelled() {
         // The folder goes with the cancelled job, and so does what is in the bucket.
-        drop(StreamFolder::at(folder));
+        drop(StreamFolder::at(request.spec.destination.local_folder(), folder));
         publisher.withdraw();
         return Err(failed(super::publish::PublishError::Cancelled));
     }
@@ -48,7 +48,7 @@ pub(super) fn run(
         ..stream.report.clone()
     };
     if !keep_local {
-        drop(StreamFolder::at(folder));
+        drop(StreamFolder::at(request.spec.destination.local_folder(), folder));
         report.folder = None;
         report.multivariant_playlist = None;
     }

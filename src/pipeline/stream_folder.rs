@@ -1,12 +1,21 @@
-//! The folder of a stream: its own, named after the source, never one that is there already.
+//! The folder of a stream: its own, never one that is there already, unless an earlier try of the same job has made it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
-use super::package::{PackageError, write_failure};
-use crate::failure::Failure;
+use super::{
+    JobRequest,
+    package::{PackageError, write_failure},
+};
+use crate::{
+    failure::{Failure, FailureKind},
+    job::{Destination, JobId, JobSpec, LayoutKind, TemplateError, WantedFolder, WhenTaken},
+};
 
-/// Names longer than this in bytes are cut, so that files in the folder still have room for their own names.
-const LONGEST_NAME_BYTES: usize = 120;
 const MOST_SUFFIXES: u32 = 10_000;
 
 /// A folder that is removed with all it holds, unless the stream was finished.
@@ -15,34 +24,69 @@ pub struct StreamFolder {
     path: PathBuf,
     name: String,
     is_kept: bool,
+    /// Removed after the folder itself, where nothing else is in them.
+    _above: FoldersAbove,
+    _claim: Option<Claim>,
 }
 
 impl StreamFolder {
-    /// Makes the folder for `source` under `parent`: its name without extension, with `-2`, `-3`… if that is taken.
+    /// Makes the folder of a job's stream on this machine.
     ///
     /// # Errors
-    /// When the folder can't be made.
-    pub fn create(parent: &Path, source: &Path) -> Result<Self, Failure> {
-        let base = stream_name(source);
-        let failed = |error: &std::io::Error| write_failure(&parent.join(&base), error);
-        std::fs::create_dir_all(parent).map_err(|error| failed(&error))?;
-        for number in 1..MOST_SUFFIXES {
-            let name = if number == 1 { base.clone() } else { format!("{base}-{number}") };
-            let path = parent.join(&name);
-            match std::fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path, name, is_kept: false }),
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(failed(&error)),
-            }
+    /// As [`Self::create`], and when its template gives no folder.
+    pub fn of_job(request: &JobRequest) -> Result<Self, Failure> {
+        let mut wanted = wanted_folder(request)?;
+        if matches!(request.spec.destination, Destination::S3 { keep_local: false, .. }) {
+            // Where the stream lies before it is up matters to nobody.
+            wanted.when_taken = WhenTaken::Number;
         }
-        let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-        Err(PackageError::Write { path: parent.join(base), source }.into_failure())
+        let earlier = request.unpublished.as_ref().and_then(|stream| stream.report.folder.as_deref());
+        Self::create(request.spec.destination.local_folder(), &wanted, earlier)
     }
 
-    /// A folder that an earlier run has made.
-    pub fn at(path: &Path) -> Self {
+    /// Makes the folder that a job wants under `parent`. `earlier` is the folder of an earlier try of the same job.
+    ///
+    /// # Errors
+    /// When the folder can't be made, or the job wants exactly one that is there already or lies in another stream.
+    pub fn create(parent: &Path, wanted: &WantedFolder, earlier: Option<&Path>) -> Result<Self, Failure> {
+        let failed = |path: &Path, error: &std::io::Error| write_failure(path, error);
+        std::fs::create_dir_all(parent).map_err(|error| failed(&parent.join(&wanted.path), &error))?;
+        let above = FoldersAbove::make(parent, &wanted.path)?;
+        for number in 1..MOST_SUFFIXES {
+            let name = if number == 1 { wanted.path.clone() } else { format!("{}-{number}", wanted.path) };
+            let path = parent.join(&name);
+            let Some(claim) = Claim::take(&path) else {
+                if wanted.when_taken == WhenTaken::Number {
+                    continue;
+                }
+                return Err(taken(&path));
+            };
+            let mut made = std::fs::create_dir(&path);
+            if made.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                // Another job has just removed the empty folders that both lie in.
+                made =
+                    std::fs::create_dir_all(path.parent().unwrap_or(parent)).and_then(|()| std::fs::create_dir(&path));
+            }
+            let is_ours = wanted.when_taken == WhenTaken::Replace || earlier == Some(path.as_path());
+            if is_ours && made.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
+                made = std::fs::remove_dir_all(&path).and_then(|()| std::fs::create_dir(&path));
+            }
+            match made {
+                Ok(()) => return Ok(Self { path, name, is_kept: false, _above: above, _claim: Some(claim) }),
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(&path, &error)),
+                Err(_) if wanted.when_taken == WhenTaken::Number => {}
+                Err(_) => return Err(taken(&path)),
+            }
+        }
+        let source = std::io::Error::from(ErrorKind::AlreadyExists);
+        Err(PackageError::Write { path: parent.join(&wanted.path), source }.into_failure())
+    }
+
+    /// A folder that an earlier run has made under `parent`.
+    pub fn at(parent: &Path, path: &Path) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self { path: path.to_owned(), name, is_kept: false }
+        let above = FoldersAbove::between(parent, path);
+        Self { path: path.to_owned(), name, is_kept: false, _above: above, _claim: None }
     }
 
     /// The folder.
@@ -50,7 +94,7 @@ impl StreamFolder {
         &self.path
     }
 
-    /// Its name.
+    /// Its path under the folder that it was made in, with forward slashes.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -71,51 +115,145 @@ impl Drop for StreamFolder {
     }
 }
 
-/// The name of a source's stream: a folder name on every system and a part of a key, nothing more.
-fn stream_name(source: &Path) -> String {
-    let stem = source.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut name: String = stem
-        .chars()
-        .map(|character| {
-            let is_unsafe = character.is_control() || r#"<>:"/\|?*"#.contains(character) || character == '\u{fffd}';
-            if is_unsafe { '_' } else { character }
-        })
-        .collect();
-    while name.len() > LONGEST_NAME_BYTES {
-        name.pop();
+/// The folder that a job's stream is to have.
+pub(super) fn wanted_folder(request: &JobRequest) -> Result<WantedFolder, Failure> {
+    request.spec.wanted_folder(request.id).map_err(TemplateError::into_failure)
+}
+
+/// Removes what a run that did not end has made in `folder`, if that is a folder which this job makes.
+pub fn remove_interrupted(spec: &JobSpec, id: JobId, folder: &Path) {
+    let parent = spec.destination.local_folder();
+    let Ok(wanted) = spec.wanted_folder(id) else { return };
+    if folder.parent() == parent.join(wanted.path).parent() && folder.exists() {
+        drop(StreamFolder::at(parent, folder));
     }
-    let trimmed = name.trim_matches(|character: char| character.is_whitespace() || character == '.');
-    let trimmed = trimmed.trim_start_matches('-');
-    if trimmed.is_empty() { "stream".to_owned() } else { trimmed.to_owned() }
+}
+
+fn taken(path: &Path) -> Failure {
+    let headline = format!("{} is there already, and may belong to another job", path.display());
+    let hint = "Put {id} into the template, or move that folder away, then retry the job";
+    Failure::new(FailureKind::InvalidRequest, headline, hint)
+}
+
+/// The folders between the output folder and that of a stream; when dropped, those are removed that are empty.
+#[derive(Debug)]
+struct FoldersAbove(Vec<PathBuf>);
+
+impl FoldersAbove {
+    /// Makes those that are missing; only these go again.
+    fn make(parent: &Path, wanted: &str) -> Result<Self, Failure> {
+        let mut made = Self(Vec::new());
+        for (end, _) in wanted.match_indices('/') {
+            let path = parent.join(&wanted[..end]);
+            match std::fs::create_dir(&path) {
+                Ok(()) => made.0.push(path),
+                // Whatever is there besides a folder makes the next step fail.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    if LayoutKind::ALL.iter().any(|kind| path.join(kind.multivariant_playlist()).is_file()) {
+                        return Err(taken(&path));
+                    }
+                }
+                Err(error) => return Err(write_failure(&path, &error)),
+            }
+        }
+        Ok(made)
+    }
+
+    fn between(parent: &Path, path: &Path) -> Self {
+        let above = path.ancestors().skip(1).take_while(|folder| *folder != parent && folder.starts_with(parent));
+        let mut above: Vec<PathBuf> = above.map(Path::to_owned).collect();
+        above.reverse();
+        Self(above)
+    }
+}
+
+impl Drop for FoldersAbove {
+    fn drop(&mut self) {
+        for folder in self.0.iter().rev() {
+            // One that is not empty stays.
+            if std::fs::remove_dir(folder).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Folders in which streams of this program are being made.
+static CLAIMED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Keeps a folder for one stream until it is dropped.
+#[derive(Debug)]
+struct Claim(PathBuf);
+
+impl Claim {
+    /// `None` while another stream is made there, above or below.
+    fn take(path: &Path) -> Option<Self> {
+        let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+        if claimed.iter().any(|other| other.starts_with(path) || path.starts_with(other)) {
+            return None;
+        }
+        claimed.insert(path.to_owned());
+        Some(Self(path.to_owned()))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn names_are_folders_on_every_system() {
-        for (source, expected) in [
-            ("/a/Interview Dr. Müller – final_v7.mp4", "Interview Dr. Müller – final_v7"),
-            ("-i.mp4", "i"),
-            ("...mp4", "stream"),
-            ("a\nb:c?.mov", "a_b_c_"),
-            (".hidden.mp4", "hidden"),
-        ] {
-            assert_eq!(stream_name(Path::new(source)), expected);
-        }
-        assert!(stream_name(Path::new(&"ü".repeat(127))).len() <= LONGEST_NAME_BYTES);
+    fn create(parent: &Path, path: &str, when_taken: WhenTaken) -> Result<StreamFolder, Failure> {
+        StreamFolder::create(parent, &WantedFolder { path: path.to_owned(), when_taken }, None)
     }
 
     #[test]
     fn a_taken_name_gets_a_number_and_an_unfinished_folder_goes() {
         let parent = tempfile::tempdir().unwrap();
-        let first = StreamFolder::create(parent.path(), Path::new("clip.mp4")).unwrap();
-        let second = StreamFolder::create(parent.path(), Path::new("clip.mov")).unwrap();
+        let first = create(parent.path(), "clip", WhenTaken::Number).unwrap();
+        let second = create(parent.path(), "clip", WhenTaken::Number).unwrap();
         assert_eq!((first.name(), second.name()), ("clip", "clip-2"));
         first.keep();
         drop(second);
         assert!(parent.path().join("clip").is_dir());
         assert!(!parent.path().join("clip-2").exists());
+    }
+
+    #[test]
+    fn an_exact_folder_is_refused_where_something_lies_and_leaves_nothing_behind() {
+        let parent = tempfile::tempdir().unwrap();
+        let first = create(parent.path(), "videos/clip", WhenTaken::Refuse).unwrap();
+        for path in ["videos/clip", "videos/clip/hls", "videos"] {
+            let failure = create(parent.path(), path, WhenTaken::Refuse).unwrap_err();
+            assert!(
+                failure.kind == FailureKind::InvalidRequest && failure.hint.contains("{id}"),
+                "{path}: {failure:?}"
+            );
+        }
+        std::fs::write(first.path().join("master.m3u8"), "#EXTM3U").unwrap();
+        first.keep();
+        for path in ["videos/clip", "videos/clip/hls", "videos"] {
+            assert!(create(parent.path(), path, WhenTaken::Refuse).is_err(), "{path}");
+        }
+        assert_eq!(std::fs::read_dir(parent.path().join("videos/clip")).unwrap().count(), 1);
+        drop(create(parent.path(), "a/b/c", WhenTaken::Refuse).unwrap());
+        assert!(!parent.path().join("a").exists());
+    }
+
+    #[test]
+    fn what_an_earlier_try_has_left_is_replaced() {
+        let parent = tempfile::tempdir().unwrap();
+        let left = parent.path().join("videos/1/hls");
+        std::fs::create_dir_all(left.join("720p")).unwrap();
+        create(parent.path(), "videos/1/hls", WhenTaken::Replace).unwrap().keep();
+        assert!(left.is_dir() && !left.join("720p").exists());
+        let wanted = WantedFolder { path: "videos/1/hls".to_owned(), when_taken: WhenTaken::Refuse };
+        StreamFolder::create(parent.path(), &wanted, Some(&left)).unwrap().keep();
+        drop(StreamFolder::at(parent.path(), &left));
+        assert!(parent.path().is_dir() && !parent.path().join("videos").exists());
     }
 }

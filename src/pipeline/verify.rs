@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     JobRequest, Notice, Observer,
     check::{CheckError, CheckOptions, Judgement, Level, StreamPlace, Verdict, check},
-    package::{MULTIVARIANT_PLAYLIST, PackageError, TRANSPORT_STREAM_FOLDER},
+    package::PackageError,
     plan::EncodePlan,
 };
 use crate::{
@@ -24,11 +24,11 @@ pub(super) fn verify(
     folder: &Path,
     observer: &dyn Observer,
 ) -> Result<(), Failure> {
-    verify_playlist(request, plan, folder, observer)?;
-    let transport_stream = folder.join(TRANSPORT_STREAM_FOLDER);
+    verify_playlist(request, plan, (folder, plan.files.multivariant_playlist()), observer)?;
+    let transport_stream = plan.files.transport_multivariant_playlist();
     // It is left out where it can't be right.
-    if transport_stream.is_dir() {
-        verify_playlist(request, plan, &transport_stream, observer)?;
+    if folder.join(&transport_stream).is_file() {
+        verify_playlist(request, plan, (folder, transport_stream), observer)?;
     }
     Ok(())
 }
@@ -36,10 +36,10 @@ pub(super) fn verify(
 fn verify_playlist(
     request: &JobRequest,
     plan: &EncodePlan,
-    folder: &Path,
+    (folder, playlist): (&Path, String),
     observer: &dyn Observer,
 ) -> Result<(), Failure> {
-    let place = StreamPlace::Playlist { folder: folder.to_owned(), playlist: MULTIVARIANT_PLAYLIST.to_owned() };
+    let place = StreamPlace::Playlist { folder: folder.to_owned(), playlist };
     let options = CheckOptions { source_frames: plan.most_frames, boxes_alone: true };
     let verdict = check(&place, Some(&request.toolbox), options, &request.cancel).map_err(|error| match error {
         CheckError::Cancelled => PackageError::Cancelled.into_failure(),

@@ -74,7 +74,7 @@ impl StreamDescription {
     /// Looks into the folder. What can't be read is as if it were not there: the page asks again.
     pub(super) fn of(folder: &Path) -> Self {
         let title = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
-        let poster = ["images/poster.jpg", "poster.jpg", "poster.webp", "poster.png"]
+        let poster = ["images/poster.jpg", "thumbnails/poster.jpg", "poster.jpg", "poster.webp", "poster.png"]
             .into_iter()
             .find(|name| folder.join(name).is_file());
         let poster = poster.map(str::to_owned);

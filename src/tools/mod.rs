@@ -3,5 +3,6 @@
 pub mod atomic_file;
 pub mod cancel;
 pub mod child;
+pub mod disk;
 pub mod ffmpeg;
 pub mod pause;

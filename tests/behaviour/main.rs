@@ -7,6 +7,7 @@ mod bad_input;
 mod check;
 mod encode_makes_a_stream;
 mod encoders;
+mod layouts;
 mod operations;
 mod outputs;
 mod pause;

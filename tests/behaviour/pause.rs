@@ -28,6 +28,7 @@ fn a_held_job_stands_still_and_ends_in_the_same_stream_after_it_goes_on() {
         thumbnails: ThumbnailTimes::default(),
         outputs: reelpress::job::Outputs::default(),
         operations: Operations::default(),
+        layout: reelpress::job::StreamLayout::default(),
     };
     engine.send(Command::AddJobs { specs: vec![spec] }).expect("the engine runs");
     let job = |is_so: &dyn Fn(&Job) -> bool| {

@@ -17,6 +17,7 @@ fn added(id: JobId, name: &str) -> Event {
         thumbnails: ThumbnailTimes::default(),
         outputs: Outputs::default(),
         operations: Operations::default(),
+        layout: crate::job::StreamLayout::default(),
     };
     Event::JobAdded { id, spec: Box::new(spec), at: at(1) }
 }

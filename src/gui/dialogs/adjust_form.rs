@@ -72,37 +72,37 @@ pub enum CropChoice {
 /// The dialog's fields.
 pub struct AdjustForm {
     /// What is changed.
-    pub target: AdjustTarget,
+    pub(super) target: AdjustTarget,
     /// The part that is shown.
-    pub section: AdjustSection,
+    pub(super) section: AdjustSection,
     /// The presets to choose from; the job's own first, if it is none of the built-in ones.
-    pub presets: Vec<Preset>,
+    pub(super) presets: Vec<Preset>,
     /// Index of the chosen one.
-    pub preset: usize,
-    pub outputs: Outputs,
-    pub start: String,
-    pub end: String,
-    pub fade_in: String,
-    pub fade_out: String,
-    pub crop: CropChoice,
+    pub(super) preset: usize,
+    pub(super) outputs: Outputs,
+    pub(super) start: String,
+    pub(super) end: String,
+    pub(super) fade_in: String,
+    pub(super) fade_out: String,
+    pub(super) crop: CropChoice,
     /// Width, height, left and top.
-    pub area: [String; 4],
-    pub turn: Option<Turn>,
-    pub flip: Option<Flip>,
-    pub deinterlace: Deinterlace,
-    pub denoise: Option<Strength>,
-    pub sharpen: Option<Strength>,
+    pub(super) area: [String; 4],
+    pub(super) turn: Option<Turn>,
+    pub(super) flip: Option<Flip>,
+    pub(super) deinterlace: Deinterlace,
+    pub(super) denoise: Option<Strength>,
+    pub(super) sharpen: Option<Strength>,
     /// Path of the image; without watermark when empty.
-    pub image: String,
-    pub position: WatermarkPosition,
-    pub width_percent: f64,
-    pub margin_percent: f64,
-    pub opacity_percent: f64,
-    pub appears: String,
-    pub goes: String,
-    pub has_loudness: bool,
-    pub loudness: String,
-    pub target_size: String,
+    pub(in crate::gui) image: String,
+    pub(super) position: WatermarkPosition,
+    pub(super) width_percent: f64,
+    pub(super) margin_percent: f64,
+    pub(super) opacity_percent: f64,
+    pub(super) appears: String,
+    pub(super) goes: String,
+    pub(super) has_loudness: bool,
+    pub(super) loudness: String,
+    pub(super) target_size: String,
 }
 
 impl AdjustForm {

@@ -1,4 +1,4 @@
-//! All settings, in three parts.
+//! All settings, in four parts.
 
 use eframe::egui::{self, DragValue, Label, RichText, ScrollArea, Ui};
 
@@ -16,7 +16,7 @@ use crate::{
         widgets::{Button, check_box, field_label, path_field, segmented, text, text_field},
         wording,
     },
-    job::s3::Store,
+    job::{LayoutKind, s3::Store},
     pipeline::publish::policy::iam_policy,
     settings::Appearance,
 };
@@ -42,6 +42,7 @@ pub fn settings_ui(
                 ui.set_max_width(ui.available_width() - theme::SPACE[3]);
                 match form.section {
                     SettingsSection::General => general(ui, form, has_file_dialogs, actions),
+                    SettingsSection::Layout => layout(ui, form),
                     SettingsSection::Ffmpeg => ffmpeg(ui, snapshot, (form, has_file_dialogs), actions),
                     SettingsSection::S3 => s3(ui, snapshot, form, actions),
                 }
@@ -49,7 +50,7 @@ pub fn settings_ui(
         );
         let settings = form.to_settings(&snapshot.settings);
         if let Err((_, words)) = &settings {
-            ui.label(RichText::new(*words).font(theme::facts()).color(theme::palette(ui).bad));
+            ui.label(RichText::new(words.as_str()).font(theme::facts()).color(theme::palette(ui).bad));
         }
         let mut is_done = false;
         button_line(ui, |ui| {
@@ -92,6 +93,24 @@ fn general(ui: &mut Ui, form: &mut SettingsForm, has_file_dialogs: bool, actions
         ui.add_sized([64.0, theme::ICON_HIT], number).labelled_by(name.id);
     });
     paragraph(ui, "One job already uses all cores; more help with many small files.");
+}
+
+/// Where the files of new streams lie, and what that comes to.
+fn layout(ui: &mut Ui, form: &mut SettingsForm) {
+    field_label(ui, "Layout of a stream");
+    segmented(ui, &mut form.layout, &LayoutKind::ALL, |kind| kind.label().to_owned());
+    paragraph(ui, form.layout.explanation());
+    ui.add_space(theme::SPACE[2]);
+    text_field(ui, "Template of the folder", &mut form.template, "By the layout when empty, such as videos/{id}/hls");
+    if let Ok(layout) = form.stream_layout() {
+        let example = layout.example(form.example_job);
+        paragraph(ui, &example.map_or_else(|error| error.to_string(), |path| format!("film.mp4 becomes {path}")));
+    }
+    ui.add_space(theme::SPACE[1]);
+    paragraph(
+        ui,
+        "Each job needs a folder of its own, so a template has {id} or {name}. It may also have {preset}, {user} and {date:%Y/%m}; from the first part with {rung}, {width}, {height} or {codec} on, it names the folders of renditions.",
+    );
 }
 
 fn ffmpeg(

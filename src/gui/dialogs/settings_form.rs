@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     job::{
-        S3Location,
+        JobId, LayoutKind, S3Location, StreamLayout, TemplateError,
         s3::{OLD_FILES_STAY, Store},
         typed,
     },
@@ -25,6 +25,12 @@ pub struct SettingsForm {
     pub ffprobe: String,
     /// The output folder.
     pub output_folder: String,
+    /// How the files of a stream lie in its folder.
+    pub layout: LayoutKind,
+    /// Template of the stream's folder; empty for that of the layout.
+    pub template: String,
+    /// Stands for a job when the layout is shown.
+    pub example_job: JobId,
     /// Light, dark or the system's.
     pub appearance: Appearance,
     /// Jobs that run side by side.
@@ -65,6 +71,8 @@ pub enum SettingsSection {
     /// Appearance, jobs side by side, output folder.
     #[default]
     General,
+    /// Where the files of streams lie.
+    Layout,
     /// ffmpeg and ffprobe.
     Ffmpeg,
     /// The bucket.
@@ -73,12 +81,13 @@ pub enum SettingsSection {
 
 impl SettingsSection {
     /// All parts in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::General, Self::Ffmpeg, Self::S3];
+    pub const ALL: [Self; 4] = [Self::General, Self::Layout, Self::Ffmpeg, Self::S3];
 
     /// Name of the part.
     pub fn label(self) -> &'static str {
         match self {
             Self::General => "General",
+            Self::Layout => "Layout",
             Self::Ffmpeg => "ffmpeg",
             Self::S3 => "S3 destination",
         }
@@ -136,6 +145,9 @@ impl SettingsForm {
             ffmpeg: path(&settings.ffmpeg),
             ffprobe: path(&settings.ffprobe),
             output_folder: settings.output_folder.display().to_string(),
+            layout: settings.layout.kind,
+            template: settings.layout.template.as_ref().map(ToString::to_string).unwrap_or_default(),
+            example_job: JobId::generate(),
             appearance: settings.appearance,
             running_jobs: settings.running_jobs,
             publish_to_s3: settings.publish_to_s3,
@@ -175,14 +187,16 @@ impl SettingsForm {
     ///
     /// # Errors
     /// What is missing or wrong, in one sentence for the user, and the part where it is.
-    pub fn to_settings(&self, base: &Settings) -> Result<Settings, (SettingsSection, &'static str)> {
+    pub fn to_settings(&self, base: &Settings) -> Result<Settings, (SettingsSection, String)> {
         let path = |text: &str| filled(text).map(PathBuf::from);
-        let output_folder =
-            path(&self.output_folder).ok_or((SettingsSection::General, "An output folder is needed"))?;
+        let wrong_folder = |words: &str| (SettingsSection::General, words.to_owned());
+        let output_folder = path(&self.output_folder).ok_or_else(|| wrong_folder("An output folder is needed"))?;
         if output_folder.is_relative() {
-            return Err((SettingsSection::General, "The output folder needs its full path"));
+            return Err(wrong_folder("The output folder needs its full path"));
         }
-        let s3 = self.location().map_err(|words| (SettingsSection::S3, words));
+        let wrong_layout = |error: TemplateError| (SettingsSection::Layout, format!("{error}. {}", error.hint()));
+        let layout = self.stream_layout().map_err(wrong_layout)?;
+        let s3 = self.location().map_err(|words| (SettingsSection::S3, words.to_owned()));
         let s3 = match s3 {
             Ok(location) => location,
             Err(_) if self.bucket.trim().is_empty() && !self.publish_to_s3 => S3Location::default(),
@@ -196,9 +210,19 @@ impl SettingsForm {
             publish_to_s3: self.publish_to_s3,
             preset: base.preset.clone(),
             outputs: base.outputs.clone(),
+            layout,
             running_jobs: self.running_jobs.clamp(1, MOST_JOBS),
             appearance: self.appearance,
         })
+    }
+
+    /// The layout that the form means.
+    ///
+    /// # Errors
+    /// When the template can't be used.
+    pub fn stream_layout(&self) -> Result<StreamLayout, TemplateError> {
+        let template = filled(&self.template).map(|text| text.parse()).transpose()?;
+        Ok(StreamLayout { kind: self.layout, template })
     }
 
     /// The place in S3 that the form means.
@@ -283,6 +307,10 @@ mod tests {
             publish_to_s3: true,
             preset: "quick".to_owned(),
             outputs: Outputs { dash: true, ..Outputs::default() },
+            layout: StreamLayout {
+                kind: LayoutKind::Processed,
+                template: Some("videos/{id}".parse().expect("a template")),
+            },
             running_jobs: 3,
             appearance: Appearance::Dark,
             ffmpeg: Some(PathBuf::from("/opt/ffmpeg")),
@@ -333,6 +361,7 @@ mod tests {
         assert_eq!(wrong(&|form| form.bucket.clear()), SettingsSection::S3);
         assert_eq!(wrong(&|form| form.bucket = "a/b".to_owned()), SettingsSection::S3);
         assert_eq!(wrong(&|form| form.endpoint = "localhost:9000".to_owned()), SettingsSection::S3);
+        assert_eq!(wrong(&|form| form.template = "../{id}".to_owned()), SettingsSection::Layout);
         assert_eq!(wrong(&|form| form.output_folder = " ".to_owned()), SettingsSection::General);
         assert_eq!(wrong(&|form| form.output_folder = "streams".to_owned()), SettingsSection::General);
     }

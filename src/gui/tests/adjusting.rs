@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use eframe::egui::{Key, Modifiers, Role};
 use egui_kittest::kittest::Queryable;
 
 use super::{Window, states};

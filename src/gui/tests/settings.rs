@@ -1,11 +1,9 @@
 //! The settings dialog.
 
-use eframe::egui::{Key, Modifiers, Role};
-use egui_kittest::kittest::Queryable;
-
 use super::{Window, states};
 use crate::{
     engine::{Command, DestinationTest, Event},
+    job::LayoutKind,
     settings::{Appearance, Settings},
 };
 
@@ -45,6 +43,27 @@ fn wrong_settings_are_not_saved_and_say_why() {
     window.press("Cancel");
     assert!(window.asked().is_empty());
     assert!(!window.shows("Save"));
+}
+
+#[test]
+fn a_layout_is_shown_with_what_it_comes_to_and_a_wrong_template_says_what_to_do() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Settings…");
+    window.press("Layout");
+    assert!(window.shows("film.mp4 becomes film/master.m3u8"));
+    window.press("Processed");
+    assert!(window.shows("film.mp4 becomes film_processed/hls/master.m3u8"));
+    window.type_into("Template of the folder", "videos/hls");
+    let says = "The template “videos/hls” has neither {id} nor {name}: jobs would overwrite each other's files. Put {id} or {name} into it";
+    assert!(window.shows(says));
+    window.press("Save");
+    assert!(window.asked().is_empty());
+    window.type_into("Template of the folder", "videos/{name}");
+    assert!(window.shows("film.mp4 becomes videos/film/hls/master.m3u8"));
+    window.press("Save");
+    let layout = saved(&window).layout;
+    assert_eq!(layout.kind, LayoutKind::Processed);
+    assert_eq!(layout.template.map(|template| template.to_string()).as_deref(), Some("videos/{name}"));
 }
 
 #[test]

@@ -108,6 +108,7 @@ pub fn spec(name: &str, destination: Destination) -> JobSpec {
         thumbnails: ThumbnailTimes::default(),
         outputs: Outputs::default(),
         operations: Operations::default(),
+        layout: crate::job::StreamLayout::default(),
     }
 }
 

@@ -46,6 +46,11 @@ pub struct S3Location {
 }
 
 impl S3Location {
+    /// The key of a path under the prefix.
+    pub fn key_of(&self, path: &str) -> String {
+        if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) }
+    }
+
     /// Base URL of the store: the one that was given, else that of the store where its region says it all.
     pub fn endpoint_url(&self) -> Option<String> {
         let given = self.endpoint.clone().filter(|endpoint| !endpoint.trim().is_empty());

@@ -331,6 +331,7 @@ mod tests {
             thumbnails: ThumbnailTimes::default(),
             outputs: Outputs::default(),
             operations: crate::job::Operations::default(),
+            layout: crate::job::StreamLayout::default(),
         };
         let source = SourceMedia { video: vec![video], audio: vec![audio], ..SourceMedia::default() };
         EncodePlan::resolve(&spec, &source, true).expect("a plan")

@@ -10,11 +10,12 @@ use dash_mpd_core::{
     SegmentTemplate, SegmentTimeline,
 };
 
-use super::{FinishedTrack, INIT_SEGMENT, hls::SegmentEntry, segmenter::TrackFormat};
-use crate::pipeline::plan::{AudioCodec, AudioLayout, AudioRendition, SubtitleRendition, Timing};
+use super::{FinishedTrack, hls::SegmentEntry, segmenter::TrackFormat};
+use crate::pipeline::{
+    layout::{INIT_SEGMENT, relative_folder_uri},
+    plan::{AudioCodec, AudioLayout, AudioRendition, SubtitleRendition, Timing},
+};
 
-/// File name of the manifest, in the stream's folder.
-pub const DASH_MANIFEST: &str = "manifest.mpd";
 const PROFILE: &str = "urn:mpeg:dash:profile:isoff-live:2011";
 const ROLE_SCHEME: &str = "urn:mpeg:dash:role:2011";
 /// ISO/IEC 23003-3's ChannelConfiguration.
@@ -31,15 +32,15 @@ const SAP_TYPE: u64 = 1;
 pub struct DashSubtitles<'a> {
     /// What they are.
     pub rendition: &'a SubtitleRendition,
-    /// Path of the file relative to the stream's folder.
-    pub path: String,
+    /// URI of the file, relative to the manifest.
+    pub uri: String,
     /// Its size.
     pub bytes: u64,
 }
 
-/// The manifest of a finished stream that lasts `duration`.
+/// The manifest, with this path in the stream's folder, of a finished stream that lasts `duration`.
 pub fn manifest(
-    tracks: &[FinishedTrack],
+    (path, tracks): (&str, &[FinishedTrack]),
     subtitles: &[DashSubtitles<'_>],
     timing: &Timing,
     duration: Duration,
@@ -47,9 +48,9 @@ pub fn manifest(
     let mut sets: Vec<AdaptationSet> = Vec::new();
     for codec in video_codecs(tracks) {
         let of_codec = |track: &&FinishedTrack| is_video(track) && family(track) == codec;
-        sets.push(video_set(&tracks.iter().filter(of_codec).collect::<Vec<_>>(), timing));
+        sets.push(video_set(path, &tracks.iter().filter(of_codec).collect::<Vec<_>>(), timing));
     }
-    sets.extend(tracks.iter().filter_map(|track| Some(sound_set(track, track.sound.as_ref()?))));
+    sets.extend(tracks.iter().filter_map(|track| Some(sound_set(path, track, track.sound.as_ref()?))));
     sets.extend(subtitles.iter().map(|subtitles| subtitle_set(subtitles, duration)));
     for (index, set) in sets.iter_mut().enumerate() {
         set.id = Some(index.to_string());
@@ -99,7 +100,8 @@ fn video_codecs(tracks: &[FinishedTrack]) -> Vec<&str> {
     families
 }
 
-fn video_set(tracks: &[&FinishedTrack], timing: &Timing) -> AdaptationSet {
+fn video_set(manifest: &str, tracks: &[&FinishedTrack], timing: &Timing) -> AdaptationSet {
+    let names = SegmentNames::of(manifest, tracks);
     let rate = timing.frame_rate;
     let representation = |track: &&FinishedTrack| {
         let TrackFormat::Video { codecs, width, height } = &track.format else { return None };
@@ -109,6 +111,7 @@ fn video_set(tracks: &[&FinishedTrack], timing: &Timing) -> AdaptationSet {
             height: Some(u64::from(*height)),
             sar: Some("1:1".to_owned()),
             frameRate: Some(rate.to_string()),
+            BaseURL: names.base(track),
             ..representation(track)
         })
     };
@@ -119,26 +122,28 @@ fn video_set(tracks: &[&FinishedTrack], timing: &Timing) -> AdaptationSet {
         maxWidth: representations.iter().filter_map(|found| found.width).max(),
         maxHeight: representations.iter().filter_map(|found| found.height).max(),
         maxFrameRate: Some(rate.to_string()),
-        SegmentTemplate: tracks.first().map(|track| template(track)),
+        SegmentTemplate: tracks.first().map(|track| names.template(track)),
         Role: vec![role("main")],
         representations,
         ..aligned_set()
     }
 }
 
-fn sound_set(track: &FinishedTrack, sound: &AudioRendition) -> AdaptationSet {
+fn sound_set(manifest: &str, track: &FinishedTrack, sound: &AudioRendition) -> AdaptationSet {
+    let names = SegmentNames::of(manifest, &[track]);
     AdaptationSet {
         contentType: Some("audio".to_owned()),
         mimeType: Some("audio/mp4".to_owned()),
         lang: Some(sound.language.clone()),
         Label: vec![label(&sound.label)],
-        SegmentTemplate: Some(template(track)),
+        SegmentTemplate: Some(names.template(track)),
         Role: vec![role(if sound.is_default { "main" } else { "alternate" })],
         Accessibility: sound.describes_video.then(for_the_blind).into_iter().collect(),
         representations: vec![Representation {
             codecs: Some(track.format.codecs().to_owned()),
             audioSamplingRate: Some(track.timescale.to_string()),
             AudioChannelConfiguration: vec![channels(sound)],
+            BaseURL: names.base(track),
             ..representation(track)
         }],
         ..aligned_set()
@@ -188,7 +193,7 @@ fn subtitle_set(subtitles: &DashSubtitles<'_>, duration: Duration) -> Adaptation
         representations: vec![Representation {
             id: Some(name.clone()),
             bandwidth: Some((average_bps as u64).max(1)),
-            BaseURL: vec![BaseURL { base: subtitles.path.clone(), ..BaseURL::default() }],
+            BaseURL: vec![BaseURL { base: subtitles.uri.clone(), ..BaseURL::default() }],
             ..Representation::default()
         }],
         ..AdaptationSet::default()
@@ -208,15 +213,45 @@ fn role(value: &str) -> Role {
     Role { schemeIdUri: ROLE_SCHEME.to_owned(), value: Some(value.to_owned()), ..Role::default() }
 }
 
-/// Names of segments by number, and the exact length of each. Renditions of a set have the same lengths.
-fn template(track: &FinishedTrack) -> SegmentTemplate {
-    SegmentTemplate {
-        timescale: Some(u64::from(track.timescale)),
-        startNumber: Some(0),
-        initialization: Some(format!("$RepresentationID$/{INIT_SEGMENT}")),
-        media: Some("$RepresentationID$/segment_$Number%05d$.m4s".to_owned()),
-        SegmentTimeline: Some(SegmentTimeline { segments: timeline(&track.segments) }),
-        ..SegmentTemplate::default()
+/// How the segments of a set are named.
+struct SegmentNames<'a> {
+    manifest: &'a str,
+    /// What stands before the id of each representation, where its folder is called by that; else each representation
+    /// has a base URL of its own.
+    folder_of_folders: Option<String>,
+}
+
+impl<'a> SegmentNames<'a> {
+    fn of(manifest: &'a str, tracks: &[&FinishedTrack]) -> Self {
+        let before_id = |track: &&FinishedTrack| {
+            let uri = relative_folder_uri(manifest, &track.folder);
+            // A dollar sign begins a placeholder of the template (ISO/IEC 23009-1, 5.3.9.4.4).
+            uri.strip_suffix(&format!("{}/", track.name)).filter(|uri| !uri.contains('$')).map(str::to_owned)
+        };
+        let common = tracks.first().and_then(before_id);
+        let is_common = |track: &&FinishedTrack| before_id(track) == common;
+        Self { manifest, folder_of_folders: common.clone().filter(|_| tracks.iter().all(is_common)) }
+    }
+
+    /// Names of segments by number, and the exact length of each. Renditions of a set have the same lengths.
+    fn template(&self, track: &FinishedTrack) -> SegmentTemplate {
+        let folder = self.folder_of_folders.as_ref().map(|folders| format!("{folders}$RepresentationID$/"));
+        let folder = folder.unwrap_or_default();
+        SegmentTemplate {
+            timescale: Some(u64::from(track.timescale)),
+            startNumber: Some(0),
+            initialization: Some(format!("{folder}{INIT_SEGMENT}")),
+            media: Some(format!("{folder}segment_$Number%05d$.m4s")),
+            SegmentTimeline: Some(SegmentTimeline { segments: timeline(&track.segments) }),
+            ..SegmentTemplate::default()
+        }
+    }
+
+    fn base(&self, track: &FinishedTrack) -> Vec<BaseURL> {
+        match self.folder_of_folders {
+            Some(_) => Vec::new(),
+            None => vec![BaseURL { base: relative_folder_uri(self.manifest, &track.folder), ..BaseURL::default() }],
+        }
     }
 }
 
@@ -245,10 +280,7 @@ mod tests {
     use super::*;
     use crate::{
         media::FrameRate,
-        pipeline::{
-            package::{hls::MeasuredRates, segment_file_name},
-            plan::SubtitleOrigin,
-        },
+        pipeline::{layout::segment_file_name, package::hls::MeasuredRates, plan::SubtitleOrigin},
         preset::BitRate,
     };
 
@@ -270,6 +302,7 @@ mod tests {
         };
         FinishedTrack {
             name: name.to_owned(),
+            folder: name.to_owned(),
             format,
             timescale,
             segments: durations
@@ -306,9 +339,9 @@ mod tests {
             is_forced: true,
             is_for_hearing_impaired: false,
         };
-        let path = "subtitles-en/subtitles.vtt".to_owned();
-        let subtitles = [DashSubtitles { rendition: &subtitles, path, bytes: 4000 }];
-        manifest(&tracks, &subtitles, &timing, exact_duration(400_400, 30_000))
+        let uri = "subtitles-en/subtitles.vtt".to_owned();
+        let subtitles = [DashSubtitles { rendition: &subtitles, uri, bytes: 4000 }];
+        manifest(("manifest.mpd", &tracks), &subtitles, &timing, exact_duration(400_400, 30_000))
     }
 
     #[test]

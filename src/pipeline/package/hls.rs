@@ -9,10 +9,13 @@ use m3u8_rs::{
     MediaPlaylistType, MediaSegment, QuotedOrUnquoted, Resolution, VariantStream,
 };
 
-use super::{I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, segment_file_name, subtitle_file_name};
 use crate::{
     media::{DynamicRange, FrameRate, PictureSize},
-    pipeline::{package::segmenter::KeyframeRange, plan::SubtitleRendition},
+    pipeline::{
+        layout::{INIT_SEGMENT, segment_file_name, subtitle_file_name},
+        package::segmenter::KeyframeRange,
+        plan::SubtitleRendition,
+    },
 };
 
 /// What EXT-X-MAP with fMP4 needs in the eyes of players (6 by the letter of rfc8216bis 8).
@@ -83,26 +86,32 @@ pub fn measure(segments: &[(f64, u64)], target_duration_seconds: u64) -> Measure
     MeasuredRates { peak_bps: peak.ceil() as u64, average_bps: average.round() as u64 }
 }
 
-/// The media playlist of a rendition.
+/// The media playlist of a rendition. `folder_uri` is what it puts before the names of its files.
 pub fn media_playlist(
+    folder_uri: &str,
     segments: &[SegmentEntry],
     timescale: u32,
     target_duration_seconds: u64,
     growth: Growth,
 ) -> String {
     let entries = segments.iter().enumerate().map(|(number, segment)| MediaSegment {
-        uri: segment_file_name(number as u64),
+        uri: format!("{folder_uri}{}", segment_file_name(number as u64)),
         duration: seconds(segment.duration_ticks, timescale) as f32,
-        map: (number == 0).then(init_map),
+        map: (number == 0).then(|| init_map(folder_uri)),
         ..MediaSegment::default()
     });
     write_media(&MediaPlaylist { segments: entries.collect(), ..media_frame(target_duration_seconds, growth) })
 }
 
 /// The media playlist of a subtitle rendition whose segments are as long as these.
-pub fn subtitle_playlist(segments: &[SegmentEntry], timescale: u32, target_duration_seconds: u64) -> String {
+pub fn subtitle_playlist(
+    folder_uri: &str,
+    segments: &[SegmentEntry],
+    timescale: u32,
+    target_duration_seconds: u64,
+) -> String {
     let entries = segments.iter().enumerate().map(|(number, segment)| MediaSegment {
-        uri: subtitle_file_name(number as u64),
+        uri: format!("{folder_uri}{}", subtitle_file_name(number as u64)),
         duration: seconds(segment.duration_ticks, timescale) as f32,
         ..MediaSegment::default()
     });
@@ -111,16 +120,21 @@ pub fn subtitle_playlist(segments: &[SegmentEntry], timescale: u32, target_durat
 }
 
 /// The I-frame playlist of a video rendition (rfc8216bis 4.4.3.6): each keyframe as a byte range of its segment.
-pub fn i_frame_playlist(segments: &[SegmentEntry], timescale: u32, target_duration_seconds: u64) -> String {
+pub fn i_frame_playlist(
+    folder_uri: &str,
+    segments: &[SegmentEntry],
+    timescale: u32,
+    target_duration_seconds: u64,
+) -> String {
     let keyframes = segments
         .iter()
         .enumerate()
         .flat_map(|(number, segment)| segment.keyframes.iter().map(move |keyframe| (number, keyframe)));
     let entries = keyframes.enumerate().map(|(index, (number, keyframe))| MediaSegment {
-        uri: segment_file_name(number as u64),
+        uri: format!("{folder_uri}{}", segment_file_name(number as u64)),
         duration: seconds(keyframe.duration_ticks, timescale) as f32,
         byte_range: Some(ByteRange { length: keyframe.length, offset: Some(keyframe.offset) }),
-        map: (index == 0).then(init_map),
+        map: (index == 0).then(|| init_map(folder_uri)),
         ..MediaSegment::default()
     });
     write_media(&MediaPlaylist {
@@ -159,8 +173,8 @@ fn media_frame(target_duration: u64, growth: Growth) -> MediaPlaylist {
     }
 }
 
-fn init_map() -> Map {
-    Map { uri: INIT_SEGMENT.to_owned(), ..Map::default() }
+fn init_map(folder_uri: &str) -> Map {
+    Map { uri: format!("{folder_uri}{INIT_SEGMENT}"), ..Map::default() }
 }
 
 pub(super) fn write_media(playlist: &MediaPlaylist) -> String {
@@ -174,8 +188,10 @@ pub(super) fn write_media(playlist: &MediaPlaylist) -> String {
 /// A video rendition as a variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VideoVariant {
-    /// Name and folder.
-    pub name: String,
+    /// URI of the media playlist.
+    pub uri: String,
+    /// URI of the I-frame playlist.
+    pub i_frame_uri: String,
     /// CODECS of the pictures.
     pub codecs: String,
     /// Size of the picture.
@@ -202,8 +218,8 @@ pub struct AudioGroup {
 /// A sound rendition in a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AudioTrack {
-    /// Folder.
-    pub folder: String,
+    /// URI of the media playlist.
+    pub uri: String,
     /// CODECS of the sound.
     pub codecs: String,
     /// Number of channels.
@@ -225,6 +241,8 @@ pub struct AudioTrack {
 /// A subtitle rendition, which every variant refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubtitleTrack<'a> {
+    /// URI of the media playlist.
+    pub uri: String,
     /// What it is.
     pub rendition: &'a SubtitleRendition,
     /// Its rates.
@@ -285,7 +303,7 @@ pub fn multivariant_playlist(
     let playlist = MasterPlaylist {
         version: Some(PLAYLIST_VERSION),
         independent_segments: true,
-        alternatives: sound.chain(subtitles.iter().map(|track| subtitle_alternative(track.rendition))).collect(),
+        alternatives: sound.chain(subtitles.iter().map(subtitle_alternative)).collect(),
         variants,
         ..MasterPlaylist::default()
     };
@@ -355,7 +373,7 @@ fn video_variant(video: &VideoVariant, audio: Option<&AudioGroup>) -> VariantStr
     let sound = audio.map_or(MeasuredRates::default(), AudioGroup::rates);
     let codecs = std::iter::once(video.codecs.as_str()).chain(audio.iter().flat_map(|group| group.codecs()));
     VariantStream {
-        uri: format!("{}/{MEDIA_PLAYLIST}", video.name),
+        uri: video.uri.clone(),
         bandwidth: video.rates.peak_bps + sound.peak_bps,
         average_bandwidth: Some(video.rates.average_bps + sound.average_bps),
         codecs: Some(codecs.collect::<Vec<_>>().join(",")),
@@ -371,7 +389,7 @@ fn audio_variant(group: &AudioGroup) -> Option<VariantStream> {
     let track = group.tracks.iter().find(|track| track.is_default).or(group.tracks.first())?;
     let rates = group.rates();
     Some(VariantStream {
-        uri: format!("{}/{MEDIA_PLAYLIST}", track.folder),
+        uri: track.uri.clone(),
         bandwidth: rates.peak_bps,
         average_bandwidth: Some(rates.average_bps),
         codecs: Some(group.codecs().join(",")),
@@ -385,7 +403,7 @@ fn i_frame_variant(video: &VideoVariant) -> Option<VariantStream> {
     let rates = video.i_frame_rates?;
     Some(VariantStream {
         is_i_frame: true,
-        uri: format!("{}/{I_FRAME_PLAYLIST}", video.name),
+        uri: video.i_frame_uri.clone(),
         bandwidth: rates.peak_bps,
         average_bandwidth: Some(rates.average_bps),
         codecs: Some(video.codecs.clone()),
@@ -397,7 +415,7 @@ fn i_frame_variant(video: &VideoVariant) -> Option<VariantStream> {
 fn alternative(group: &AudioGroup, track: &AudioTrack) -> AlternativeMedia {
     AlternativeMedia {
         media_type: AlternativeMediaType::Audio,
-        uri: Some(format!("{}/{MEDIA_PLAYLIST}", track.folder)),
+        uri: Some(track.uri.clone()),
         group_id: group.id.to_owned(),
         language: Some(track.language.clone()),
         name: quotable(&track.name),
@@ -409,12 +427,12 @@ fn alternative(group: &AudioGroup, track: &AudioTrack) -> AlternativeMedia {
     }
 }
 
-fn subtitle_alternative(track: &SubtitleRendition) -> AlternativeMedia {
+fn subtitle_alternative(SubtitleTrack { uri, rendition: track, .. }: &SubtitleTrack<'_>) -> AlternativeMedia {
     // The two together are what Apple calls subtitles for the deaf and hard of hearing.
     let for_deaf = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound";
     AlternativeMedia {
         media_type: AlternativeMediaType::Subtitles,
-        uri: Some(format!("{}/{MEDIA_PLAYLIST}", track.name)),
+        uri: Some(uri.clone()),
         group_id: SUBTITLE_GROUP.to_owned(),
         language: Some(track.language.clone()),
         name: quotable(&track.label),

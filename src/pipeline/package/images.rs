@@ -9,12 +9,11 @@ use std::{
 
 use image::{DynamicImage, ImageReader, codecs::jpeg::JpegEncoder, imageops::FilterType};
 
-use super::{FileListener, IMAGES_FOLDER, PackageError};
+use super::{FileListener, PackageError};
 use crate::{
     job::{FileReport, ThumbnailFormat, ThumbnailStyle},
-    pipeline::plan::PicturePlan,
+    pipeline::{layout::StreamFiles, plan::PicturePlan},
     tools::{
-        atomic_file,
         cancel::CancelToken,
         child::{self, ChildError},
         ffmpeg::Toolbox,
@@ -48,6 +47,8 @@ pub struct ImageMaker<'a> {
     pub work_folder: &'a Path,
     /// The stream's folder.
     pub stream_folder: &'a Path,
+    /// Where the files of the stream lie.
+    pub files: &'a StreamFiles,
     /// How thumbnails are written.
     pub style: ThumbnailStyle,
     /// The programs to drive.
@@ -59,7 +60,7 @@ pub struct ImageMaker<'a> {
 }
 
 impl ImageMaker<'_> {
-    /// Writes `images/poster.jpg` and `images/thumbnail_N.jpg` (or `.webp`) into the stream's folder. Frames that the
+    /// Writes `poster.jpg` and `thumbnail_N.jpg` (or `.webp`) into the stream's folder for images. Frames that the
     /// source turned out not to have are left out.
     ///
     /// # Errors
@@ -81,13 +82,13 @@ impl ImageMaker<'_> {
                     }
                 };
                 let extension = self.style.format.extension();
-                self.write_file(&format!("{IMAGES_FOLDER}/thumbnail_{number}.{extension}"), &content)?;
+                self.write_file(&self.files.thumbnail(number, extension), &content)?;
             }
         }
         if let Some((_, index)) = best
             && let Ok(poster) = std::fs::read(picture_path(self.work_folder, index))
         {
-            self.write_file(&format!("{IMAGES_FOLDER}/poster.jpg"), &poster)?;
+            self.write_file(&self.files.poster(), &poster)?;
         }
         Ok(())
     }
@@ -120,7 +121,7 @@ impl ImageMaker<'_> {
             return Ok(());
         }
         let full = self.stream_folder.join(path);
-        atomic_file::write(&full, content).map_err(|source| PackageError::Write { path: full, source })?;
+        self.listener.room().write(&full, content, self.cancel, &|| self.listener.room_changed())?;
         self.listener.file_finished(FileReport { path: path.to_owned(), bytes: content.len() as u64 }, None);
         Ok(())
     }

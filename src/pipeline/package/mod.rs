@@ -9,44 +9,23 @@ pub mod images;
 mod outputs;
 mod packager;
 mod progressive;
+mod rendition;
 mod report;
+mod room;
 pub mod segmenter;
 mod storyboard;
 mod transport_stream;
 
 use std::path::PathBuf;
 
-pub use outputs::{MP4_FOLDER, OutputMaker};
+pub use outputs::OutputMaker;
 pub use packager::{FileListener, FinishedStream, FinishedTrack, PackageProgress, Packager};
 
-pub use report::{REPORT, ReportedJob};
-pub use storyboard::{SHEET_PATTERN, STORYBOARD_FOLDER, STORYBOARD_INDEX};
-pub use transport_stream::TRANSPORT_STREAM_FOLDER;
+pub use report::ReportedJob;
+pub use room::{Room, expected_bytes};
+pub use storyboard::SHEET_PATTERN;
 
 use crate::failure::{Failure, FailureKind};
-
-/// File name of the multivariant playlist, in the stream's folder.
-pub const MULTIVARIANT_PLAYLIST: &str = "master.m3u8";
-/// File name of a rendition's media playlist, in the rendition's folder.
-pub const MEDIA_PLAYLIST: &str = "playlist.m3u8";
-/// File name of a rendition's I-frame playlist, in the rendition's folder.
-pub const I_FRAME_PLAYLIST: &str = "iframes.m3u8";
-/// File name of a rendition's init segment, in the rendition's folder.
-pub const INIT_SEGMENT: &str = "init.mp4";
-/// File name of the chapters, in the stream's folder.
-pub const CHAPTERS: &str = "chapters.vtt";
-/// Folder of poster and thumbnails.
-pub const IMAGES_FOLDER: &str = "images";
-
-/// File name of a segment.
-pub fn segment_file_name(number: u64) -> String {
-    format!("segment_{number:05}.m4s")
-}
-
-/// File name of a segment of subtitles.
-pub fn subtitle_file_name(number: u64) -> String {
-    format!("segment_{number:05}.vtt")
-}
 
 /// Why a stream could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -7,21 +7,18 @@ use bytes::Bytes;
 use super::{
     FileListener, FinishedStream, FinishedTrack, PackageError,
     captions::{self, Cue},
-    dash::{self, DASH_MANIFEST, DashSubtitles},
+    dash::{self, DashSubtitles},
     progressive,
     segmenter::TrackFormat,
 };
 use crate::{
     job::{FileReport, Outputs},
-    pipeline::plan::{EncodePlan, SubtitleRendition},
+    pipeline::{
+        layout::relative_uri,
+        plan::{EncodePlan, SubtitleRendition},
+    },
     tools::{atomic_file, cancel::CancelToken, ffmpeg::Toolbox},
 };
-
-/// Folder of the MP4 files, in the stream's folder.
-pub const MP4_FOLDER: &str = "mp4";
-
-/// File name of a subtitle rendition as one file, in the rendition's folder.
-const WHOLE_SUBTITLES: &str = "subtitles.vtt";
 
 /// Below it, the pictures of a transport stream come too seldom to carry its clock.
 const LOWEST_TS_FRAME_RATE: f64 = 10.0;
@@ -90,15 +87,18 @@ impl OutputMaker<'_> {
 
     /// The manifest, after the subtitles as whole files: in DASH, WebVTT is not cut into segments.
     fn write_dash(&self) -> Result<(), PackageError> {
+        let path_of_manifest = self.plan.files.dash_manifest();
         let mut subtitles = Vec::new();
         for (rendition, cues) in self.subtitles {
-            let path = format!("{}/{WHOLE_SUBTITLES}", rendition.name);
+            let path = self.plan.files.whole_subtitles(&rendition.name);
             let text = captions::whole(cues);
             self.write_file(&path, text.as_bytes())?;
-            subtitles.push(DashSubtitles { rendition, path, bytes: text.len() as u64 });
+            let uri = relative_uri(&path_of_manifest, &path);
+            subtitles.push(DashSubtitles { rendition, uri, bytes: text.len() as u64 });
         }
         let (tracks, timing) = (&self.stream.tracks, &self.plan.timing);
-        self.write_text(DASH_MANIFEST, dash::manifest(tracks, &subtitles, timing, self.stream.duration))
+        let text = dash::manifest((&path_of_manifest, tracks), &subtitles, timing, self.stream.duration);
+        self.write_text(&path_of_manifest, text)
     }
 
     /// One file for each video rendition, with all sound; of several the default first, which players play. One file
@@ -108,12 +108,12 @@ impl OutputMaker<'_> {
         let mut sound: Vec<&FinishedTrack> = self.stream.tracks.iter().filter(|track| track.sound.is_some()).collect();
         sound.sort_by_key(|track| track.sound.as_ref().is_none_or(|sound| !sound.is_default));
         if let Some(first) = sound.first().filter(|_| self.plan.video_stream.is_none()) {
-            let path = format!("{MP4_FOLDER}/{}.m4a", first.name);
+            let path = self.plan.files.mp4(&first.name, "m4a");
             let bytes = progressive::write(&sound, self.folder, &self.folder.join(&path), self.cancel)?;
             self.listener.file_finished(FileReport { path, bytes }, None);
         }
         for track in self.stream.tracks.iter().filter(is_video) {
-            let path = format!("{MP4_FOLDER}/{}.mp4", track.name);
+            let path = self.plan.files.mp4(&track.name, "mp4");
             let tracks: Vec<&FinishedTrack> = std::iter::once(track).chain(sound.iter().copied()).collect();
             let bytes = progressive::write(&tracks, self.folder, &self.folder.join(&path), self.cancel)?;
             self.listener.file_finished(FileReport { path, bytes }, None);
@@ -137,11 +137,8 @@ impl OutputMaker<'_> {
     }
 
     fn write(&self, path: &str, content: &[u8]) -> Result<(), PackageError> {
-        if self.cancel.is_cancelled() {
-            return Err(PackageError::Cancelled);
-        }
         let full = self.folder.join(path);
-        atomic_file::write(&full, content).map_err(|source| PackageError::Write { path: full, source })
+        self.listener.room().write(&full, content, self.cancel, &|| self.listener.room_changed())
     }
 
     /// Gives a file that lies finished under a temporary name its final one.

@@ -9,23 +9,30 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    CHAPTERS, I_FRAME_PLAYLIST, INIT_SEGMENT, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, PackageError,
+    PackageError, Room,
     captions::{self, Cue},
     hls::{self, AudioGroup, AudioTrack, Growth, MeasuredRates, SegmentEntry, SubtitleTrack, VideoVariant},
-    segment_file_name,
+    rendition::Rendition,
     segmenter::{AudioTrackLayout, InitSegment, Segment, SegmentSink, TrackFormat, TrackLayout},
-    subtitle_file_name,
 };
 use crate::{
     job::{FileReport, RenditionProgress, RenditionReport},
-    media::{DynamicRange, PictureSize},
-    pipeline::plan::{AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
+    pipeline::{
+        layout::{relative_folder_uri, relative_uri},
+        plan::{AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
+    },
     preset::VideoCodec,
-    tools::{atomic_file, cancel::CancelToken},
+    tools::cancel::CancelToken,
 };
 
 /// Who is told of finished files, on the packager's thread; must not wait.
 pub trait FileListener: Send + Sync {
+    /// The disk that the files are written to.
+    fn room(&self) -> &Room;
+
+    /// There is no room, or there is again.
+    fn room_changed(&self);
+
     /// A file is finished under its final name. `text` holds the content of playlists, which change while they grow.
     fn file_finished(&self, file: FileReport, text: Option<Bytes>);
 }
@@ -57,8 +64,10 @@ pub struct FinishedStream {
 /// A rendition whose files are all written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FinishedTrack {
-    /// Name, which is also its folder.
+    /// Name.
     pub name: String,
+    /// Path of the folder of its segments in the stream's folder.
+    pub folder: String,
     /// What it holds.
     pub format: TrackFormat,
     /// Ticks a second.
@@ -76,17 +85,6 @@ impl FinishedTrack {
     pub fn ticks(&self) -> u64 {
         self.segments.iter().map(|segment| segment.duration_ticks).sum()
     }
-}
-
-/// One rendition in the making.
-struct Rendition {
-    name: String,
-    target_bps: u64,
-    /// What BANDWIDTH says until it can be measured.
-    expected: MeasuredRates,
-    format: Option<TrackFormat>,
-    timescale: u32,
-    segments: Vec<SegmentEntry>,
 }
 
 /// Takes segments and makes a stream of them in its folder.
@@ -166,13 +164,16 @@ impl<'a> Packager<'a> {
             let start = end;
             end += segment.duration_ticks;
             let text = captions::segment(cues, time_of(start), time_of(end));
-            self.write(&format!("{}/{}", planned.name, subtitle_file_name(number as u64)), text.as_bytes(), None)?;
+            self.write(&self.plan.files.subtitle_segment(&planned.name, number as u64), text.as_bytes(), None)?;
             sizes.push((hls::seconds(segment.duration_ticks, first.timescale), text.len() as u64));
         }
         let target = self.plan.timing.target_duration_seconds();
-        let text = hls::subtitle_playlist(&first.segments, first.timescale, target);
-        self.write_text(&format!("{}/{MEDIA_PLAYLIST}", planned.name), text)?;
-        self.subtitles.push(SubtitleTrack { rendition: planned, rates: hls::measure(&sizes, target) });
+        let path = self.plan.files.media_playlist(&planned.name);
+        let text =
+            hls::subtitle_playlist(&self.folder_uri(&path, &planned.name), &first.segments, first.timescale, target);
+        let uri = self.uri_in_multivariant(&path);
+        self.write_text(&path, text)?;
+        self.subtitles.push(SubtitleTrack { uri, rendition: planned, rates: hls::measure(&sizes, target) });
         Ok(())
     }
 
@@ -184,7 +185,7 @@ impl<'a> Packager<'a> {
         if self.plan.chapters.is_empty() {
             return Ok(());
         }
-        self.write_text(CHAPTERS, captions::chapters(&self.plan.chapters))
+        self.write_text(&self.plan.files.chapters(), captions::chapters(&self.plan.chapters))
     }
 
     /// Turns the growing stream into a finished one: VOD playlists, I-frame playlists, measured rates.
@@ -197,8 +198,10 @@ impl<'a> Packager<'a> {
             self.write_media_playlist(track, Growth::Finished)?;
             let rendition = &self.renditions[track];
             if matches!(rendition.format, Some(TrackFormat::Video { .. })) {
-                let text = hls::i_frame_playlist(&rendition.segments, rendition.timescale, target);
-                self.write_text(&format!("{}/{I_FRAME_PLAYLIST}", rendition.name), text)?;
+                let path = self.plan.files.i_frame_playlist(&rendition.name);
+                let folder_uri = self.folder_uri(&path, &rendition.name);
+                let text = hls::i_frame_playlist(&folder_uri, &rendition.segments, rendition.timescale, target);
+                self.write_text(&path, text)?;
             }
         }
         self.write_multivariant(Growth::Finished)?;
@@ -215,6 +218,7 @@ impl<'a> Packager<'a> {
         let track = |rendition: &Rendition| {
             let format = rendition.format.clone()?;
             Some(FinishedTrack {
+                folder: self.plan.files.segments_folder(&rendition.name),
                 name: rendition.name.clone(),
                 format,
                 timescale: rendition.timescale,
@@ -227,11 +231,8 @@ impl<'a> Packager<'a> {
     }
 
     fn write(&self, path: &str, content: &[u8], text: Option<Bytes>) -> Result<(), PackageError> {
-        if self.cancel.is_cancelled() {
-            return Err(PackageError::Cancelled);
-        }
         let full = self.folder.join(path);
-        atomic_file::write(&full, content).map_err(|source| PackageError::Write { path: full, source })?;
+        self.listener.room().write(&full, content, &self.cancel, &|| self.listener.room_changed())?;
         self.listener.file_finished(FileReport { path: path.to_owned(), bytes: content.len() as u64 }, text);
         Ok(())
     }
@@ -241,11 +242,22 @@ impl<'a> Packager<'a> {
         self.write(path, &text, Some(text.clone()))
     }
 
+    /// What a playlist puts before the names of a rendition's files.
+    fn folder_uri(&self, playlist: &str, rendition: &str) -> String {
+        relative_folder_uri(playlist, &self.plan.files.segments_folder(rendition))
+    }
+
+    fn uri_in_multivariant(&self, path: &str) -> String {
+        relative_uri(&self.plan.files.multivariant_playlist(), path)
+    }
+
     fn write_media_playlist(&self, track: usize, growth: Growth) -> Result<(), PackageError> {
         let rendition = &self.renditions[track];
         let target = self.plan.timing.target_duration_seconds();
-        let text = hls::media_playlist(&rendition.segments, rendition.timescale, target, growth);
-        self.write_text(&format!("{}/{MEDIA_PLAYLIST}", rendition.name), text)
+        let path = self.plan.files.media_playlist(&rendition.name);
+        let folder_uri = self.folder_uri(&path, &rendition.name);
+        let text = hls::media_playlist(&folder_uri, &rendition.segments, rendition.timescale, target, growth);
+        self.write_text(&path, text)
     }
 
     fn write_multivariant(&mut self, growth: Growth) -> Result<(), PackageError> {
@@ -254,13 +266,15 @@ impl<'a> Packager<'a> {
         let h264 = planned.iter().find(|rendition| rendition.codec == VideoCodec::H264);
         let common = h264.or(planned.first()).map(|rendition| rendition.codec);
         let videos = self.renditions.iter().zip(planned).filter_map(|(rendition, planned)| {
-            let variant = rendition.variant(target, growth)?;
+            let uri = self.uri_in_multivariant(&self.plan.files.media_playlist(&rendition.name));
+            let i_frame_uri = self.uri_in_multivariant(&self.plan.files.i_frame_playlist(&rendition.name));
+            let variant = rendition.variant((uri, i_frame_uri), target, growth)?;
             Some(VideoVariant { range: planned.range, is_common: Some(planned.codec) == common, ..variant })
         });
         let videos: Vec<VideoVariant> = videos.collect();
         let audio = self.audio_groups(target, growth);
         let text = hls::multivariant_playlist(&videos, &audio, &self.subtitles, self.plan.timing.frame_rate);
-        self.write_text(MULTIVARIANT_PLAYLIST, text)?;
+        self.write_text(&self.plan.files.multivariant_playlist(), text)?;
         self.has_multivariant = true;
         Ok(())
     }
@@ -289,7 +303,7 @@ impl<'a> Packager<'a> {
     fn audio_track(&self, planned: &AudioRendition, target: u64, growth: Growth) -> Option<AudioTrack> {
         let rendition = self.renditions.iter().find(|rendition| rendition.name == planned.name)?;
         Some(AudioTrack {
-            folder: rendition.name.clone(),
+            uri: self.uri_in_multivariant(&self.plan.files.media_playlist(&rendition.name)),
             codecs: rendition.format.as_ref()?.codecs().to_owned(),
             channels: planned.layout.channels(),
             language: planned.language.clone(),
@@ -314,7 +328,7 @@ impl<'a> Packager<'a> {
 
 impl SegmentSink for Packager<'_> {
     fn init_segment(&mut self, track: usize, init: InitSegment) -> Result<(), PackageError> {
-        let path = format!("{}/{INIT_SEGMENT}", self.renditions[track].name);
+        let path = self.plan.files.init_segment(&self.renditions[track].name);
         self.write(&path, &init.data, None)?;
         self.renditions[track].format = Some(init.format);
         Ok(())
@@ -322,7 +336,7 @@ impl SegmentSink for Packager<'_> {
 
     fn segment(&mut self, segment: Segment) -> Result<(), PackageError> {
         let rendition = &self.renditions[segment.track];
-        let path = format!("{}/{}", rendition.name, segment_file_name(segment.number));
+        let path = self.plan.files.segment(&rendition.name, segment.number);
         self.write(&path, &segment.data, None)?;
         let bytes = segment.data.len() as u64;
         self.renditions[segment.track].segments.push(SegmentEntry {
@@ -341,75 +355,5 @@ impl SegmentSink for Packager<'_> {
     fn advanced(&mut self, frames: u64) {
         let seconds = frames as f64 / self.plan.timing.frame_rate.per_second();
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).encoded = Duration::from_secs_f64(seconds);
-    }
-}
-
-impl Rendition {
-    fn new(name: &str, expected: MeasuredRates, timescale: u32) -> Self {
-        let (name, segments) = (name.to_owned(), Vec::new());
-        Self { name, target_bps: expected.average_bps, expected, format: None, timescale, segments }
-    }
-
-    fn seconds(&self) -> f64 {
-        hls::seconds(self.segments.iter().map(|segment| segment.duration_ticks).sum(), self.timescale)
-    }
-
-    fn bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.bytes).sum()
-    }
-
-    fn rates(&self, target_duration_seconds: u64, growth: Growth) -> MeasuredRates {
-        if growth == Growth::Growing {
-            return self.expected;
-        }
-        let segments: Vec<(f64, u64)> = self
-            .segments
-            .iter()
-            .map(|segment| (hls::seconds(segment.duration_ticks, self.timescale), segment.bytes))
-            .collect();
-        hls::measure(&segments, target_duration_seconds)
-    }
-
-    fn variant(&self, target_duration_seconds: u64, growth: Growth) -> Option<VideoVariant> {
-        let Some(TrackFormat::Video { codecs, width, height }) = &self.format else { return None };
-        let is_finished = growth == Growth::Finished;
-        Some(VideoVariant {
-            name: self.name.clone(),
-            codecs: codecs.clone(),
-            size: PictureSize { width: *width, height: *height },
-            range: DynamicRange::Sdr,
-            is_common: true,
-            rates: self.rates(target_duration_seconds, growth),
-            i_frame_rates: is_finished
-                .then(|| hls::measure_i_frames(&self.segments, self.timescale, target_duration_seconds)),
-        })
-    }
-
-    fn progress(&self) -> RenditionProgress {
-        let seconds = self.seconds();
-        RenditionProgress {
-            name: self.name.clone(),
-            segments: self.segments.len(),
-            bytes: self.bytes(),
-            measured_bps: (seconds > 0.0).then(|| (self.bytes() as f64 * 8.0 / seconds) as u64),
-        }
-    }
-
-    fn report(&self, target_duration_seconds: u64) -> RenditionReport {
-        let rates = self.rates(target_duration_seconds, Growth::Finished);
-        let size = match &self.format {
-            Some(TrackFormat::Video { width, height, .. }) => Some(PictureSize { width: *width, height: *height }),
-            _ => None,
-        };
-        RenditionReport {
-            name: self.name.clone(),
-            codecs: self.format.as_ref().map(|format| format.codecs().to_owned()).unwrap_or_default(),
-            size,
-            target_bps: self.target_bps,
-            average_bps: rates.average_bps,
-            peak_bps: rates.peak_bps,
-            bytes: self.bytes(),
-            segments: self.segments.len(),
-        }
     }
 }

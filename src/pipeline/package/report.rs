@@ -5,17 +5,12 @@ use std::{collections::HashMap, fmt::Write as _, fs::File, io::Read, path::Path}
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{
-    INIT_SEGMENT, MP4_FOLDER, OutputMaker, PackageError, TRANSPORT_STREAM_FOLDER, hls, segment_file_name,
-    segmenter::TrackFormat, transport_stream,
-};
+use super::{OutputMaker, PackageError, hls, segmenter::TrackFormat};
 use crate::{
     job::{FileReport, RenditionReport},
     pipeline::publish::headers,
 };
 
-/// File name of the report, in the stream's folder.
-pub const REPORT: &str = "report.json";
 const READ_BUFFER_BYTES: usize = 1 << 18;
 
 /// What the file holds. A field is never renamed or removed, and its meaning never changes; new ones may come.
@@ -40,7 +35,7 @@ struct StreamReport<'a> {
 /// A rendition.
 #[derive(Debug, Serialize)]
 struct ReportedRendition<'a> {
-    /// Name, which is also the folder.
+    /// Name, which is also the folder where the layout has not another.
     name: &'a str,
     /// CODECS as in RFC 6381.
     codecs: &'a str,
@@ -131,13 +126,14 @@ impl OutputMaker<'_> {
             renditions: self.stream.renditions.iter().map(|rendition| self.reported(rendition)).collect(),
             files: reported,
         };
+        let path = self.plan.files.report();
         let unwritable = |error: serde_json::Error| PackageError::Write {
-            path: self.folder.join(REPORT),
+            path: self.folder.join(&path),
             source: std::io::Error::other(error),
         };
         let mut text = serde_json::to_string_pretty(&report).map_err(unwritable)?;
         text.push('\n');
-        self.write_text(REPORT, text)
+        self.write_text(&path, text)
     }
 
     fn reported<'b>(&self, rendition: &'b RenditionReport) -> ReportedRendition<'b> {
@@ -160,21 +156,20 @@ impl OutputMaker<'_> {
     /// What is known of the media files.
     fn media_facts(&self) -> HashMap<String, MediaFacts> {
         let mut facts = HashMap::new();
+        let files = &self.plan.files;
         for track in &self.stream.tracks {
             let is_sound = matches!(track.format, TrackFormat::Audio { .. });
             let whole = hls::seconds(track.ticks(), track.timescale);
             let film = MediaFacts { seconds: Some(whole), is_sound: false };
-            facts.insert(format!("{MP4_FOLDER}/{}.mp4", track.name), film);
+            facts.insert(files.mp4(&track.name, "mp4"), film);
             let sound = MediaFacts { seconds: Some(whole), is_sound: true };
-            facts.insert(format!("{MP4_FOLDER}/{}.m4a", track.name), sound);
-            facts.insert(format!("{}/{INIT_SEGMENT}", track.name), MediaFacts { seconds: None, is_sound });
-            for (number, segment) in track.segments.iter().enumerate() {
+            facts.insert(files.mp4(&track.name, "m4a"), sound);
+            facts.insert(files.init_segment(&track.name), MediaFacts { seconds: None, is_sound });
+            for (number, segment) in (0..).zip(&track.segments) {
                 let seconds = Some(hls::seconds(segment.duration_ticks, track.timescale));
-                let path = format!("{}/{}", track.name, segment_file_name(number as u64));
-                facts.insert(path, MediaFacts { seconds, is_sound });
-                let path =
-                    format!("{TRANSPORT_STREAM_FOLDER}/{}/{}", track.name, transport_stream::segment_file_name(number));
-                facts.insert(path, MediaFacts { seconds, is_sound: false });
+                facts.insert(files.segment(&track.name, number), MediaFacts { seconds, is_sound });
+                let in_transport_stream = MediaFacts { seconds, is_sound: false };
+                facts.insert(files.transport_segment(&track.name, number), in_transport_stream);
             }
         }
         facts

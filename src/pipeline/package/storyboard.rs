@@ -9,22 +9,14 @@ use std::{
 use image::{DynamicImage, ImageReader, codecs::jpeg::JpegEncoder};
 
 use super::{OutputMaker, PackageError};
-use crate::pipeline::plan::StoryboardPlan;
+use crate::pipeline::{layout::relative_uri, plan::StoryboardPlan};
 
-/// Folder of sheets and index, in the stream's folder.
-pub const STORYBOARD_FOLDER: &str = "storyboard";
-/// File name of the index.
-pub const STORYBOARD_INDEX: &str = "storyboard.vtt";
 /// File name pattern of the sheets in the work folder, for ffmpeg's image2 muxer.
 pub const SHEET_PATTERN: &str = "sheet_%05d.jpg";
 const JPEG_QUALITY: u8 = 85;
 
 fn set_aside_sheet(work_folder: &Path, index: u64) -> PathBuf {
     work_folder.join(format!("sheet_{:05}.jpg", index + 1))
-}
-
-fn sheet_file_name(index: u64) -> String {
-    format!("sheet_{}.jpg", index + 1)
 }
 
 impl OutputMaker<'_> {
@@ -43,10 +35,13 @@ impl OutputMaker<'_> {
             } else {
                 content
             };
-            self.write_file(&format!("{STORYBOARD_FOLDER}/{}", sheet_file_name(index)), &content)?;
+            self.write_file(&self.plan.files.storyboard_sheet(index), &content)?;
         }
-        let text = index(plan, tiles, self.stream.duration, |frame| frame_rate.duration_of(frame));
-        self.write_text(&format!("{STORYBOARD_FOLDER}/{STORYBOARD_INDEX}"), text)
+        let path = self.plan.files.storyboard_index();
+        let sheet_uri = |sheet| relative_uri(&path, &self.plan.files.storyboard_sheet(sheet));
+        let time_of = |frame| frame_rate.duration_of(frame);
+        let text = index(plan, (tiles, self.stream.duration), time_of, sheet_uri);
+        self.write_text(&path, text)
     }
 }
 
@@ -63,7 +58,12 @@ fn cropped(sheet: &Path, plan: &StoryboardPlan, tiles: u64) -> Result<Vec<u8>, i
 }
 
 /// The index: which part of which sheet belongs to which time (W3C Media Fragments, 4.2.2).
-fn index(plan: &StoryboardPlan, tiles: u64, end: Duration, time_of: impl Fn(u64) -> Duration) -> String {
+fn index(
+    plan: &StoryboardPlan,
+    (tiles, end): (u64, Duration),
+    time_of: impl Fn(u64) -> Duration,
+    sheet_uri: impl Fn(u64) -> String,
+) -> String {
     let mut text = "WEBVTT\n".to_owned();
     for tile in 0..tiles {
         let on_sheet = u32::try_from(tile % plan.tiles_on_sheet()).unwrap_or(0);
@@ -73,7 +73,7 @@ fn index(plan: &StoryboardPlan, tiles: u64, end: Duration, time_of: impl Fn(u64)
             "\n{} --> {}\n{}#xywh={x},{y},{},{}\n",
             vtt_time(time_of(tile * plan.interval_frames)),
             vtt_time(next),
-            sheet_file_name(tile / plan.tiles_on_sheet()),
+            sheet_uri(tile / plan.tiles_on_sheet()),
             plan.tile.width,
             plan.tile.height
         ));
@@ -96,7 +96,9 @@ mod tests {
     fn the_index_names_each_picture_once_and_leaves_no_gap() {
         let tile = PictureSize { width: 240, height: 136 };
         let plan = StoryboardPlan { interval_frames: 50, tile, columns: 2, rows: 2 };
-        let text = index(&plan, 6, Duration::from_millis(10_400), |frame| Duration::from_millis(frame * 40));
+        let end = Duration::from_millis(10_400);
+        let sheet_uri = |sheet| format!("sheet_{}.jpg", sheet + 1);
+        let text = index(&plan, (6, end), |frame| Duration::from_millis(frame * 40), sheet_uri);
         assert!(
             text.starts_with("WEBVTT\n\n00:00:00.000 --> 00:00:02.000\nsheet_1.jpg#xywh=0,0,240,136\n\n"),
             "{text}"

@@ -60,6 +60,14 @@ impl AudioCodec {
         }
     }
 
+    /// Its name in folders, such as `aac`.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Aac => "aac",
+            Self::Eac3 => "eac3",
+        }
+    }
+
     /// The word of the field.
     pub fn label(self) -> &'static str {
         match self {

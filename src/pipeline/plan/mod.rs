@@ -29,6 +29,7 @@ pub use storyboard::StoryboardPlan;
 pub use subtitles::{SubtitleOrigin, SubtitleRendition};
 pub use timing::Timing;
 
+use super::layout::StreamFiles;
 use crate::{
     failure::{Failure, FailureKind},
     job::{CropArea, JobSpec, LoudnessTarget, Operations},
@@ -77,6 +78,8 @@ pub struct EncodePlan {
     pub pictures: PicturePlan,
     /// Small pictures for the seek bar, if they are asked for.
     pub storyboard: Option<StoryboardPlan>,
+    /// Where each file of the stream lies.
+    pub files: StreamFiles,
     /// Expected length.
     pub duration: Option<Duration>,
     /// The most frames that the source gives, where its container tells its length exactly.
@@ -190,8 +193,7 @@ impl EncodePlan {
             operations::trim(asked, (&source.container, source_duration), timing.frame_rate)?;
         let crop = operations::crop(asked, display_size, findings)?;
         let size = operations::size_after(display_size, crop.as_ref(), asked.rotate);
-        let range = video.colour.dynamic_range();
-        let renditions = renditions::video_renditions(&spec.preset, size, range, findings)?;
+        let renditions = renditions::video_renditions(&spec.preset, size, video.colour.dynamic_range(), findings)?;
         let operations = PlannedOperations::resolve(asked, (trim, crop), renditions[0].size, duration)?;
         warn_of_picture(video, &conversion, (&renditions, spec.preset.video.rate_control), &mut warnings);
         // A held picture is worth no thumbnail of its own.
@@ -218,6 +220,7 @@ impl EncodePlan {
             loudness: BTreeMap::new(),
             audio,
             subtitles,
+            files: StreamFiles::default(),
             duration,
         };
         plan.check_hdr_operations()?;
@@ -264,6 +267,7 @@ impl EncodePlan {
             chapters: source.chapters.clone(),
             pictures: PicturePlan::waveform(),
             storyboard: None,
+            files: StreamFiles::default(),
             duration: source.duration.filter(|duration| !duration.is_zero()),
             most_frames: None,
             warnings,

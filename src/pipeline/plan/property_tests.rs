@@ -103,6 +103,7 @@ proptest! {
             thumbnails: ThumbnailTimes::default(),
             outputs: Outputs::default(),
             operations: crate::job::Operations::default(),
+            layout: crate::job::StreamLayout::default(),
         };
         let shown = source.video[0].display_size();
         let plan = EncodePlan::resolve(&spec, &source, true).expect("a plan");

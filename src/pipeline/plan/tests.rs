@@ -56,6 +56,7 @@ fn spec() -> JobSpec {
         thumbnails: ThumbnailTimes::default(),
         outputs: Outputs::default(),
         operations: Operations::default(),
+        layout: crate::job::StreamLayout::default(),
     }
 }
 

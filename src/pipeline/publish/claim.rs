@@ -14,7 +14,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    FolderFiles, Place, Present,
+    FolderFiles, Present,
     conditional::Condition,
     error::PublishError,
     headers::FileKind,
@@ -23,7 +23,7 @@ use super::{
     s3::Bucket,
     unchanged,
 };
-use crate::job::S3Location;
+use crate::job::{LayoutKind, S3Location};
 
 /// Of so many files the content is looked at to know a stream again, and of each so much.
 const SAMPLED_FILES: usize = 8;
@@ -33,6 +33,44 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 
 /// An upload in parts that was begun before this is not gone on with any more.
 pub const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// Where in a location a stream goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// Under this name; when something lies there already, under `name-2` and so on.
+    New {
+        /// The name.
+        stream_name: &'a str,
+    },
+    /// Where an earlier try has put a part of the very same files, else as `New`.
+    SameOrNew {
+        /// The name.
+        stream_name: &'a str,
+        /// The folder with the files.
+        folder: &'a Path,
+        /// The files.
+        files: &'a FolderFiles,
+    },
+    /// Under this path and no other.
+    Exactly {
+        /// The path under the location's prefix, with forward slashes.
+        path: &'a str,
+        /// Whether what lies there can only be from an earlier try of the same job.
+        is_of_same_job: bool,
+    },
+    /// Under this key, where an earlier run of the same job has put a part of it.
+    GoOn {
+        /// The key, without a slash at its end.
+        prefix: &'a str,
+    },
+}
+
+impl Place<'_> {
+    /// Whether unfinished uploads there are those of an earlier try.
+    pub(super) fn may_go_on(&self) -> bool {
+        !matches!(self, Self::New { .. } | Self::Exactly { is_of_same_job: false, .. })
+    }
+}
 
 /// A place that was taken.
 pub(super) struct Begun {
@@ -50,6 +88,7 @@ pub(super) async fn begin(location: &S3Location, place: Place<'_>) -> Result<Beg
     let (claim, present, replacement) = match (location.replace_after, place) {
         (Some(stays), place) => {
             let prefix = match place {
+                Place::Exactly { path, .. } => bucket.key(path)?,
                 Place::New { stream_name } | Place::SameOrNew { stream_name, .. } => bucket.key(stream_name)?,
                 Place::GoOn { prefix } => prefix.to_owned(),
             };
@@ -69,9 +108,15 @@ pub(super) async fn begin(location: &S3Location, place: Place<'_>) -> Result<Beg
                 None => (new_claim(&bucket, stream_name, &owner).await?, Present::new(), None),
             }
         }
+        (None, Place::Exactly { path, is_of_same_job }) => {
+            let (claim, present) = exact_claim(&bucket, path, is_of_same_job).await?;
+            (claim, present, None)
+        }
         (None, Place::GoOn { prefix }) => {
             let present = present_under(&bucket, prefix).await?;
-            let claim = Claim::of(&bucket, prefix).ok_or_else(|| PublishError::InUse { key: prefix.to_owned() })?;
+            let mut claim = Claim::of(&bucket, prefix).ok_or_else(|| PublishError::InUse { key: prefix.to_owned() })?;
+            // A run that was cut off has left its note.
+            claim.is_noted = true;
             (claim, present, None)
         }
     };
@@ -97,6 +142,30 @@ async fn new_claim(bucket: &Bucket, stream_name: &str, owner: &str) -> Result<Cl
         }
         taken.insert(claim.prefix.rsplit('/').next().unwrap_or_default().to_owned());
     }
+}
+
+/// Exactly this place, under which nothing lies but what an earlier try of the same job has left.
+async fn exact_claim(bucket: &Bucket, path: &str, is_of_same_job: bool) -> Result<(Claim, Present), PublishError> {
+    let key = bucket.key(path)?;
+    let mut claim = Claim::of(bucket, &key).ok_or_else(|| PublishError::InUse { key: key.clone() })?;
+    for (end, _) in path.match_indices('/') {
+        let above = &path[..end];
+        for playlist in LayoutKind::ALL.map(LayoutKind::multivariant_playlist) {
+            if bucket.head(&bucket.key(&format!("{above}/{playlist}"))?).await?.is_some() {
+                return Err(PublishError::Taken { key: bucket.key(above)? });
+            }
+        }
+    }
+    let present = present_under(bucket, &key).await?;
+    if is_of_same_job {
+        claim.is_noted = true;
+        return Ok((claim, present));
+    }
+    let owner = uuid::Uuid::now_v7().to_string();
+    if present.is_empty() && claim.note(bucket, &owner).await? {
+        return Ok((claim, present));
+    }
+    Err(PublishError::Taken { key })
 }
 
 /// What files are known again by: names, sizes, and the content of some.
@@ -179,6 +248,14 @@ pub(super) struct Claim {
     is_noted: bool,
 }
 
+/// Whether a stream of this program has this key, one above or one below it.
+fn is_claimed(claimed: &BTreeSet<(String, String)>, (place, key): &(String, String)) -> bool {
+    let is_below = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+    claimed.iter().any(|(other_place, other)| {
+        other_place == place && (other == key || is_below(other, key) || is_below(key, other))
+    })
+}
+
 impl Claim {
     fn take(bucket: &Bucket, stream_name: &str, taken: &BTreeSet<String>) -> Result<Self, PublishError> {
         let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -186,7 +263,8 @@ impl Claim {
         let mut number = 1_u64;
         loop {
             let claim = (bucket.place.clone(), bucket.key(&name)?);
-            if !taken.contains(&name) && claimed.insert(claim.clone()) {
+            if !taken.contains(&name) && !is_claimed(&claimed, &claim) {
+                claimed.insert(claim.clone());
                 let (place, prefix) = claim;
                 return Ok(Self { place, prefix, is_noted: false });
             }
@@ -195,11 +273,15 @@ impl Claim {
         }
     }
 
-    /// Exactly this key; `None` while another stream of this program has it.
+    /// Exactly this key; `None` while another stream of this program has it, one above or one below it.
     fn of(bucket: &Bucket, prefix: &str) -> Option<Self> {
         let claim = (bucket.place.clone(), prefix.to_owned());
         let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
-        claimed.insert(claim.clone()).then_some(Self { place: claim.0, prefix: claim.1, is_noted: false })
+        if is_claimed(&claimed, &claim) {
+            return None;
+        }
+        claimed.insert(claim.clone());
+        Some(Self { place: claim.0, prefix: claim.1, is_noted: false })
     }
 
     /// Lets other programs see it. False when another owner has the place.

@@ -30,6 +30,12 @@ pub enum PublishError {
         /// The key.
         key: String,
     },
+    /// Something lies at this key, and the stream is to lie exactly there.
+    #[error("something lies at {key} already, and may belong to another job")]
+    Taken {
+        /// The key.
+        key: String,
+    },
     /// Another program has published there meanwhile.
     #[error("another stream was published at {place} meanwhile")]
     PlaceTaken {
@@ -208,6 +214,7 @@ impl PublishError {
             | Self::InvalidName { .. }
             | Self::InUse { .. }
             | Self::PlaceTaken { .. }
+            | Self::Taken { .. }
             | Self::WrongRegion { .. }
             | Self::ClockSkew { .. }
             | Self::Refused { .. }
@@ -236,6 +243,9 @@ impl PublishError {
             Self::InvalidEndpoint { .. } => "Write the endpoint as http://host:port or https://host".to_owned(),
             Self::InvalidName { .. } => "Rename the file or folder and publish again".to_owned(),
             Self::InUse { .. } => "Wait until that job has ended, then retry this one".to_owned(),
+            Self::Taken { .. } => {
+                "Put {id} into the template, empty this place, or replace what lies there, then retry the job".to_owned()
+            }
             Self::PlaceTaken { .. } => {
                 "That stream stays as it is; publish this one again, which gives it a name of its own, or replace that one"
                     .to_owned()
@@ -306,6 +316,7 @@ impl PublishError {
             | Self::InvalidName { .. }
             | Self::InUse { .. }
             | Self::PlaceTaken { .. }
+            | Self::Taken { .. }
             | Self::ContentDiffers { .. }
             | Self::NoFolder { .. }
             | Self::NothingToPublish { .. }

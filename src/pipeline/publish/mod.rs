@@ -42,7 +42,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub use claim::ABANDONED_AFTER;
+pub use claim::{ABANDONED_AFTER, Place};
 pub use error::{Action, PublishError};
 pub use location::S3LocationError;
 pub use status::PublishStatus;
@@ -146,7 +146,7 @@ impl Publisher {
             folder: folder.to_owned(),
             prefix: claim.prefix.clone(),
             present: Arc::new(present),
-            goes_on: !matches!(place, Place::New { .. }),
+            goes_on: place.may_go_on(),
             replacement: replacement.map(Arc::new),
             board: Arc::clone(&board),
             ledger: Arc::default(),
@@ -335,30 +335,6 @@ fn relative_path(folder: &Path, file: &Path) -> Result<String, PublishError> {
     let names: Option<Vec<&str>> = relative.iter().map(std::ffi::OsStr::to_str).collect();
     let names = names.ok_or_else(|| PublishError::InvalidName { name: relative.display().to_string() })?;
     Ok(names.join("/"))
-}
-
-/// Where in a location a stream goes.
-#[derive(Debug, Clone, Copy)]
-pub enum Place<'a> {
-    /// Under this name; when something lies there already, under `name-2` and so on.
-    New {
-        /// The name.
-        stream_name: &'a str,
-    },
-    /// Where an earlier try has put a part of the very same files, else as `New`.
-    SameOrNew {
-        /// The name.
-        stream_name: &'a str,
-        /// The folder with the files.
-        folder: &'a Path,
-        /// The files.
-        files: &'a FolderFiles,
-    },
-    /// Under this key, where an earlier run of the same job has put a part of it.
-    GoOn {
-        /// The key, without a slash at its end.
-        prefix: &'a str,
-    },
 }
 
 /// What lies under a stream's prefix already: sizes in bytes by path.

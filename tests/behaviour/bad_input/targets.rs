@@ -20,13 +20,17 @@ fn an_output_folder_below_a_file() {
 /// Runs an encode with a small disk of this kind at the output folder, in a mount namespace of its own so that no other
 /// process sees it. Gives what it came to and the files that were left on that disk.
 fn encode_onto_disk(user: &User, mount_options: &str, source: &Path) -> (Ended, String) {
+    on_disk(user, mount_options, &user.encode_command(&[source], "web-hls"), r#""${@:4}""#)
+}
+
+/// The same for any command, which `run` starts as `"${@:4}"`; the disk is at `$2`.
+fn on_disk(user: &User, mount_options: &str, encode: &Command, run: &str) -> (Ended, String) {
     std::fs::create_dir(user.output()).expect("the user's folder can be written");
     let listing = user.path("listing");
     // The disk ends with the namespace: what is left on it has to be listed from inside.
-    let script = r#"mount -t tmpfs -o "$1" none "$2" && { "${@:4}"; code=$?; find "$2" -type f >"$3"; exit $code; }"#;
-    let encode = user.encode_command(&[source], "web-hls");
+    let script = r#"mount -t tmpfs -o "$1" none "$2" && { RUN; code=$?; find "$2" -type f >"$3"; exit $code; }"#;
     let mut command = Command::new(system_tool("unshare"));
-    command.args(["--map-root-user", "--mount", "bash", "-c", script, "bash", mount_options]);
+    command.args(["--map-root-user", "--mount", "bash", "-c", &script.replace("RUN", run), "bash", mount_options]);
     command.arg(user.output()).arg(&listing).arg(encode.get_program()).args(encode.get_args());
     user.equip(&mut command);
     let ended = Ended::of(command);
@@ -45,11 +49,38 @@ fn an_output_folder_on_a_disk_that_can_only_be_read() {
 }
 
 #[test]
-fn a_disk_that_is_full_before_the_stream_is_whole() {
+fn a_disk_on_which_the_stream_can_not_fit() {
     let user = User::new();
     let (ended, left) = encode_onto_disk(&user, "size=3m", &clips::MINUTE.path());
     assert_failed_alone(&ended, "disk_full", "output");
     assert_eq!(left, "", "files are left on the full disk");
     assert!(only_failure(&ended)["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
     assert_nothing_left(&user, &[]);
+}
+
+/// Another program fills the disk when the first segment is there, and makes room when the job waits.
+#[test]
+fn a_disk_that_is_full_for_a_while_holds_the_job_and_loses_nothing() {
+    let user = User::new();
+    let source = clips::MINUTE.path();
+    let speed = ["--speed".into(), "ultrafast".into()];
+    let encode = user.encode_command_to(user.output().as_os_str(), &speed, &[&source], "quick");
+    let run = r#"{
+        "${@:4}" >"$3.events" & encode=$!
+        is_there() { kill -0 $encode 2>/dev/null && ! compgen -G "$1" >/dev/null; }
+        while is_there "$2/*/360p/segment_00000.m4s"; do sleep 0.05; done
+        head -c 1G /dev/zero >"$2/ballast" 2>/dev/null
+        while kill -0 $encode 2>/dev/null && ! grep -q '"disk_shortage":"' "$3.events"; do sleep 0.05; done
+        rm "$2/ballast"
+        wait $encode; code=$?
+        cat "$3.events"
+        (exit $code); }"#;
+    let (ended, left) = on_disk(&user, "size=300m", &encode, run);
+    assert_eq!(ended.exit_code, Some(0), "{}", ended.stderr);
+    let shortages = ended.events_named("job_progressed");
+    let shortages: Vec<&str> = shortages.iter().filter_map(|event| event["disk_shortage"].as_str()).collect();
+    assert!(shortages.iter().any(|words| words.contains("output")), "the job never waited for room");
+    let segments = left.lines().filter(|file| file.contains("/720p/") && file.ends_with(".m4s")).count();
+    assert_eq!(segments, 10, "{left}");
+    assert!(left.contains("master.m3u8") && !left.contains(".reelpress-"), "{left}");
 }

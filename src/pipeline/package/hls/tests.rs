@@ -8,13 +8,13 @@ fn segment(duration_ticks: u64, bytes: u64) -> SegmentEntry {
 #[test]
 fn a_growing_playlist_is_an_event_and_a_finished_one_is_vod() {
     let segments = [segment(76_800, 10), segment(12_800, 5)];
-    let growing = media_playlist(&segments[..1], 12_800, 6, Growth::Growing);
+    let growing = media_playlist("", &segments[..1], 12_800, 6, Growth::Growing);
     assert_eq!(
         growing,
         "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:6\n\
          #EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:6.000000,\nsegment_00000.m4s\n"
     );
-    let finished = media_playlist(&segments, 12_800, 6, Growth::Finished);
+    let finished = media_playlist("", &segments, 12_800, 6, Growth::Finished);
     assert!(finished.contains("VOD") && finished.ends_with("#EXTINF:1.000000,\nsegment_00001.m4s\n#EXT-X-ENDLIST\n"));
     let media_of = |text: &str| text.lines().skip(5).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(media_of(&finished)[..3], media_of(&growing)[..], "entries are only appended to");
@@ -22,7 +22,7 @@ fn a_growing_playlist_is_an_event_and_a_finished_one_is_vod() {
 
 #[test]
 fn keyframes_are_byte_ranges() {
-    let text = i_frame_playlist(&[segment(60_060, 10)], 30_000, 6);
+    let text = i_frame_playlist("", &[segment(60_060, 10)], 30_000, 6);
     assert!(text.contains("#EXT-X-I-FRAMES-ONLY\n"));
     assert!(text.contains("#EXT-X-BYTERANGE:1000@24\n#EXTINF:2.002000,\nsegment_00000.m4s\n"), "{text}");
 }
@@ -40,7 +40,8 @@ fn the_peak_is_of_runs_between_half_and_one_and_a_half_target_durations() {
 #[test]
 fn the_multivariant_playlist_lists_a_middle_variant_first_and_the_rest_falling() {
     let video = |name: &str, height: u32, average_bps: u64| VideoVariant {
-        name: name.to_owned(),
+        uri: format!("{name}/playlist.m3u8"),
+        i_frame_uri: format!("{name}/iframes.m3u8"),
         codecs: "avc1.64001f".to_owned(),
         size: PictureSize { width: height * 16 / 9, height },
         range: DynamicRange::Sdr,
@@ -49,7 +50,7 @@ fn the_multivariant_playlist_lists_a_middle_variant_first_and_the_rest_falling()
         i_frame_rates: Some(MeasuredRates { peak_bps: 100, average_bps: 90 }),
     };
     let track = |folder: &str, codecs: &str, channels: u32, rate: u64| AudioTrack {
-        folder: folder.to_owned(),
+        uri: format!("{folder}/playlist.m3u8"),
         codecs: codecs.to_owned(),
         channels,
         language: "de".to_owned(),

@@ -8,7 +8,10 @@ use std::{
 
 use mp4_atom::{Atom, Header, Moof, ReadFrom};
 
-use crate::pipeline::package::{FinishedTrack, INIT_SEGMENT, PackageError, segment_file_name};
+use crate::pipeline::{
+    layout::{INIT_SEGMENT, segment_file_name},
+    package::{FinishedTrack, PackageError},
+};
 
 /// The flag of ISO/IEC 14496-12, 8.8.3.1, that a sample is not a sync sample.
 const IS_NON_SYNC: u32 = 0x0001_0000;
@@ -78,7 +81,7 @@ impl TrackSamples {
 
 /// Reads the tables of a rendition's segments.
 pub(super) fn read(track: &FinishedTrack, stream_folder: &Path) -> Result<TrackSamples, PackageError> {
-    let folder = stream_folder.join(&track.name);
+    let folder = stream_folder.join(&track.folder);
     let init_path = folder.join(INIT_SEGMENT);
     let init = std::fs::read(&init_path).map_err(|error| PackageError::unreadable(&init_path, &error))?;
     let segments = (0..track.segments.len()).map(|number| folder.join(segment_file_name(number as u64))).collect();

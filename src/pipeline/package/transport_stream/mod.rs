@@ -7,21 +7,20 @@ mod playlists;
 use std::{ffi::OsString, path::Path, process::Command, time::Duration};
 
 use super::{
-    FinishedTrack, I_FRAME_PLAYLIST, MEDIA_PLAYLIST, MULTIVARIANT_PLAYLIST, OutputMaker, PackageError,
+    FinishedTrack, OutputMaker, PackageError,
     hls::{self, SegmentEntry, VideoVariant},
     segmenter::{KeyframeRange, TrackFormat},
 };
 use crate::{
     media::{DynamicRange, PictureSize},
+    pipeline::layout::{relative_folder_uri, relative_uri, transport_segment_file_name as segment_file_name},
     tools::{
         atomic_file,
         child::{self, ChildError},
     },
 };
-use playlists::MuxedVariant;
+use playlists::{MuxedPlaylist, MuxedVariant};
 
-/// Folder of all MPEG-TS files, in the stream's folder.
-pub const TRANSPORT_STREAM_FOLDER: &str = "ts";
 const OUTPUT_NAME: &str = "The stream in MPEG-TS";
 /// The first frame is shown at 10 s, so that no time stamp or clock reference is below zero, whatever the delay between
 /// decoding and showing: this, and twice ffmpeg's `-muxdelay`.
@@ -30,11 +29,6 @@ const MUX_DELAY_SECONDS: &str = "0.7";
 /// Time for ffmpeg to copy a rendition: a start, and a rate that any disk reaches.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(600);
 const SLOWEST_BYTES_PER_SECOND: u64 = 1_000_000;
-
-/// File name of a segment.
-pub(super) fn segment_file_name(number: usize) -> String {
-    format!("segment_{number:05}.ts")
-}
 
 /// Whether a rendition can be offered in MPEG-TS: old devices know H.264 and AAC.
 fn is_offered(track: &FinishedTrack) -> bool {
@@ -64,20 +58,30 @@ impl OutputMaker<'_> {
             let detail = "No rendition is in H.264, which is all that MPEG-TS players know";
             return Err(PackageError::Remux { output: OUTPUT_NAME, detail: detail.to_owned() });
         }
+        let files = &self.plan.files;
+        let multivariant = files.transport_multivariant_playlist();
         let target_duration = self.plan.timing.target_duration_seconds();
         let mut variants = Vec::new();
         for track in pictures {
             let written = self.write_rendition(track, sound)?;
-            let folder = format!("{TRANSPORT_STREAM_FOLDER}/{}", track.name);
-            let text = playlists::media_playlist(&written.segments, track.timescale, target_duration);
-            self.write_text(&format!("{folder}/{MEDIA_PLAYLIST}"), text)?;
-            let text =
-                playlists::i_frame_playlist(&written.segments, track.timescale, target_duration, written.tables_bytes);
-            self.write_text(&format!("{folder}/{I_FRAME_PLAYLIST}"), text)?;
-            variants.extend(muxed_variant(track, sound, &written, target_duration));
+            let path = files.transport_media_playlist(&track.name);
+            let folder = files.transport_segments_folder(&track.name);
+            let playlist = MuxedPlaylist {
+                folder_uri: &relative_folder_uri(&path, &folder),
+                segments: &written.segments,
+                timescale: track.timescale,
+                target_duration,
+            };
+            self.write_text(&path, playlists::media_playlist(&playlist))?;
+            let i_frame_path = files.transport_i_frame_playlist(&track.name);
+            let folder_uri = &relative_folder_uri(&i_frame_path, &folder);
+            let text = playlists::i_frame_playlist(&MuxedPlaylist { folder_uri, ..playlist }, written.tables_bytes);
+            self.write_text(&i_frame_path, text)?;
+            let uris = (relative_uri(&multivariant, &path), relative_uri(&multivariant, &i_frame_path));
+            variants.extend(muxed_variant(uris, (track, sound), &written, target_duration));
         }
         let text = playlists::multivariant_playlist(&variants, self.plan.timing.frame_rate);
-        self.write_text(&format!("{TRANSPORT_STREAM_FOLDER}/{MULTIVARIANT_PLAYLIST}"), text)
+        self.write_text(&multivariant, text)
     }
 
     fn write_rendition(
@@ -85,7 +89,7 @@ impl OutputMaker<'_> {
         track: &FinishedTrack,
         sound: Option<&FinishedTrack>,
     ) -> Result<WrittenRendition, PackageError> {
-        let parent = self.folder.join(TRANSPORT_STREAM_FOLDER);
+        let parent = self.folder.join(self.plan.files.transport_stream_folder());
         let workplace = atomic_file::temporary_folder(&parent)
             .map_err(|source| PackageError::Write { path: parent.clone(), source })?;
         let film = workplace.path().join("film.mp4");
@@ -94,7 +98,7 @@ impl OutputMaker<'_> {
         self.cut(track, sound.is_some(), &film, bytes)?;
 
         let mut written = WrittenRendition { segments: Vec::new(), tables_bytes: 0 };
-        for (number, planned) in track.segments.iter().enumerate() {
+        for (number, planned) in (0..).zip(&track.segments) {
             let name = segment_file_name(number);
             let finished = workplace.path().join(&name);
             let content = std::fs::read(&finished).map_err(|error| PackageError::unreadable(&finished, &error))?;
@@ -104,7 +108,7 @@ impl OutputMaker<'_> {
                 written.tables_bytes = tables_bytes;
             }
             written.segments.push(entry);
-            self.take_finished(&finished, &format!("{TRANSPORT_STREAM_FOLDER}/{}/{name}", track.name))?;
+            self.take_finished(&finished, &self.plan.files.transport_segment(&track.name, number))?;
         }
         Ok(written)
     }
@@ -123,7 +127,7 @@ impl OutputMaker<'_> {
         })?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.success() {
-            let surplus = film.with_file_name(segment_file_name(track.segments.len()));
+            let surplus = film.with_file_name(segment_file_name(track.segments.len() as u64));
             return if surplus.exists() { Err(wrong("more segments than planned")) } else { Ok(()) };
         }
         if said.contains("No space left on device") {
@@ -191,8 +195,8 @@ fn segment_entry(planned: &SegmentEntry, content: &[u8]) -> Result<(SegmentEntry
 }
 
 fn muxed_variant(
-    track: &FinishedTrack,
-    sound: Option<&FinishedTrack>,
+    (uri, i_frame_uri): (String, String),
+    (track, sound): (&FinishedTrack, Option<&FinishedTrack>),
     written: &WrittenRendition,
     target_duration: u64,
 ) -> Option<MuxedVariant> {
@@ -204,7 +208,8 @@ fn muxed_variant(
         .collect();
     Some(MuxedVariant {
         video: VideoVariant {
-            name: track.name.clone(),
+            uri,
+            i_frame_uri,
             codecs: codecs.clone(),
             size: PictureSize { width: *width, height: *height },
             range: DynamicRange::Sdr,

@@ -2,10 +2,12 @@
 
 use m3u8_rs::{ByteRange, Map, MediaPlaylist, MediaPlaylistType, MediaSegment};
 
-use super::segment_file_name;
 use crate::{
     media::FrameRate,
-    pipeline::package::hls::{self, SegmentEntry, VideoVariant},
+    pipeline::{
+        layout::transport_segment_file_name,
+        package::hls::{self, SegmentEntry, VideoVariant},
+    },
 };
 
 /// What EXTINF with decimals needs (rfc8216bis 8).
@@ -21,35 +23,48 @@ pub(super) struct MuxedVariant {
     pub(super) sound_codecs: Option<String>,
 }
 
+/// What a playlist of a rendition is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MuxedPlaylist<'a> {
+    /// What it puts before the names of segments.
+    pub(super) folder_uri: &'a str,
+    /// The segments.
+    pub(super) segments: &'a [SegmentEntry],
+    /// Ticks a second.
+    pub(super) timescale: u32,
+    /// In seconds.
+    pub(super) target_duration: u64,
+}
+
+impl MuxedPlaylist<'_> {
+    fn segment_uri(&self, number: u64) -> String {
+        format!("{}{}", self.folder_uri, transport_segment_file_name(number))
+    }
+}
+
 /// The media playlist of a rendition.
-pub(super) fn media_playlist(segments: &[SegmentEntry], timescale: u32, target_duration: u64) -> String {
-    let entries = segments.iter().enumerate().map(|(number, segment)| MediaSegment {
-        uri: segment_file_name(number),
-        duration: hls::seconds(segment.duration_ticks, timescale) as f32,
+pub(super) fn media_playlist(playlist: &MuxedPlaylist<'_>) -> String {
+    let entries = (0..).zip(playlist.segments).map(|(number, segment)| MediaSegment {
+        uri: playlist.segment_uri(number),
+        duration: hls::seconds(segment.duration_ticks, playlist.timescale) as f32,
         ..MediaSegment::default()
     });
-    hls::write_media(&MediaPlaylist { segments: entries.collect(), ..frame(MEDIA_VERSION, target_duration) })
+    hls::write_media(&MediaPlaylist { segments: entries.collect(), ..frame(MEDIA_VERSION, playlist.target_duration) })
 }
 
 /// The I-frame playlist of a rendition, whose first segment begins with `tables_bytes` of programme tables.
-pub(super) fn i_frame_playlist(
-    segments: &[SegmentEntry],
-    timescale: u32,
-    target_duration: u64,
-    tables_bytes: u64,
-) -> String {
-    let keyframes = segments
-        .iter()
-        .enumerate()
+pub(super) fn i_frame_playlist(playlist: &MuxedPlaylist<'_>, tables_bytes: u64) -> String {
+    let keyframes = (0..)
+        .zip(playlist.segments)
         .flat_map(|(number, segment)| segment.keyframes.iter().map(move |keyframe| (number, keyframe)));
     let tables = || Map {
-        uri: segment_file_name(0),
+        uri: playlist.segment_uri(0),
         byte_range: Some(ByteRange { length: tables_bytes, offset: Some(0) }),
         ..Map::default()
     };
     let entries = keyframes.enumerate().map(|(index, (number, keyframe))| MediaSegment {
-        uri: segment_file_name(number),
-        duration: hls::seconds(keyframe.duration_ticks, timescale) as f32,
+        uri: playlist.segment_uri(number),
+        duration: hls::seconds(keyframe.duration_ticks, playlist.timescale) as f32,
         byte_range: Some(ByteRange { length: keyframe.length, offset: Some(keyframe.offset) }),
         map: (index == 0).then(tables),
         ..MediaSegment::default()
@@ -57,7 +72,7 @@ pub(super) fn i_frame_playlist(
     hls::write_media(&MediaPlaylist {
         segments: entries.collect(),
         i_frames_only: true,
-        ..frame(I_FRAME_VERSION, target_duration)
+        ..frame(I_FRAME_VERSION, playlist.target_duration)
     })
 }
 
@@ -88,7 +103,8 @@ mod tests {
     fn keyframes_are_read_after_the_tables_of_the_first_segment() {
         let keyframe = KeyframeRange { offset: 564, length: 1880, duration_ticks: 50_000 };
         let segment = SegmentEntry { duration_ticks: 150_000, bytes: 18_800, keyframes: vec![keyframe] };
-        let text = i_frame_playlist(&[segment], 25_000, 6, 564);
+        let playlist = MuxedPlaylist { folder_uri: "", segments: &[segment], timescale: 25_000, target_duration: 6 };
+        let text = i_frame_playlist(&playlist, 564);
         assert!(text.contains("#EXT-X-MAP:URI=\"segment_00000.ts\",BYTERANGE=\"564@0\"\n"), "{text}");
         assert!(text.contains("#EXT-X-BYTERANGE:1880@564\n#EXTINF:2.000000,\nsegment_00000.ts\n"), "{text}");
     }

@@ -1,0 +1,141 @@
+//! Where the streams of the queue will lie: two jobs never write to one place. Pure.
+
+use std::{collections::BTreeMap, ops::Bound};
+
+use super::Snapshot;
+use crate::{
+    failure::{Failure, FailureKind},
+    job::{Destination, JobId, JobSpec, JobState, TemplateError, WantedFolder, WhenTaken},
+};
+
+/// The places of the jobs that wait or run, each with the name of its job's source.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    taken: BTreeMap<String, (JobId, String)>,
+}
+
+impl Places {
+    /// Those of all jobs that have not ended.
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
+        let mut places = Self::default();
+        for job in snapshot.jobs.iter().filter(|job| matches!(job.state, JobState::Waiting | JobState::Running { .. }))
+        {
+            if let Ok(wanted) = job.spec.wanted_folder(job.id) {
+                places.insert(job.id, &job.spec, &wanted);
+            }
+        }
+        places
+    }
+
+    /// Takes the place of a job that is to wait.
+    ///
+    /// # Errors
+    /// When its template gives no place, or one that belongs to another job.
+    pub(super) fn take(&mut self, id: JobId, spec: &JobSpec) -> Result<(), Failure> {
+        let wanted = spec.wanted_folder(id).map_err(TemplateError::into_failure)?;
+        if wanted.when_taken != WhenTaken::Number {
+            for key in keys(spec, &wanted.path) {
+                if let Some((_, other)) = self.meets(id, &key) {
+                    let headline = format!(
+                        "“{}” would write over the files of “{other}”: both have {} for their folder",
+                        spec.source_name(),
+                        wanted.path
+                    );
+                    let hint = "Put {id} into the template, or rename one of the two, then add the file again";
+                    return Err(Failure::new(FailureKind::InvalidRequest, headline, hint));
+                }
+            }
+        }
+        self.insert(id, spec, &wanted);
+        Ok(())
+    }
+
+    fn insert(&mut self, id: JobId, spec: &JobSpec, wanted: &WantedFolder) {
+        for key in keys(spec, &wanted.path) {
+            self.taken.entry(key).or_insert_with(|| (id, spec.source_name()));
+        }
+    }
+
+    /// The job whose place is this one, above it or below it.
+    fn meets(&self, id: JobId, key: &str) -> Option<&(JobId, String)> {
+        let above = key.match_indices('/').map(|(end, _)| &key[..end]).chain([key]);
+        let below = (Bound::Excluded(format!("{key}/")), Bound::Excluded(format!("{key}0")));
+        let mut found =
+            above.filter_map(|place| self.taken.get(place)).chain(self.taken.range(below).map(|(_, job)| job));
+        found.find(|(other, _)| *other != id)
+    }
+}
+
+/// The place of a stream on this machine, where it stays there, and in its bucket, if it goes to one.
+fn keys(spec: &JobSpec, path: &str) -> Vec<String> {
+    let local = |folder: &std::path::Path| format!("folder:{}", folder.join(path).display());
+    match &spec.destination {
+        Destination::Folder(folder) => vec![local(folder)],
+        Destination::S3 { location, local_folder, keep_local } => {
+            let endpoint = location.endpoint.as_deref().unwrap_or_default().trim_end_matches('/');
+            let bucket = format!("s3:{endpoint}/{}/{}", location.bucket, location.key_of(path));
+            std::iter::once(bucket).chain(keep_local.then(|| local(local_folder))).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        job::{LayoutKind, Operations, Outputs, S3Location, StreamLayout, ThumbnailTimes},
+        preset::built_in_presets,
+    };
+
+    fn spec(source: &str, template: Option<&str>, destination: Destination) -> JobSpec {
+        JobSpec {
+            source: source.into(),
+            preset: built_in_presets().remove(0),
+            destination,
+            thumbnails: ThumbnailTimes::default(),
+            outputs: Outputs::default(),
+            operations: Operations::default(),
+            layout: StreamLayout { kind: LayoutKind::Own, template: template.map(|text| text.parse().unwrap()) },
+        }
+    }
+
+    fn in_folder(source: &str, template: Option<&str>) -> JobSpec {
+        spec(source, template, Destination::Folder("/out".into()))
+    }
+
+    #[test]
+    fn the_second_job_of_a_place_is_refused_and_so_is_one_above_or_below() {
+        for (first, second) in [
+            ("videos/{name}", "videos/{name}"),
+            ("videos/{name}", "videos/{name}/hls"),
+            ("videos/{name}/hls", "videos/{name}"),
+            ("{name}", "film/{name}"),
+        ] {
+            let mut places = Places::default();
+            places.take(JobId::generate(), &in_folder("/a/film.mp4", Some(first))).unwrap();
+            let refused = places.take(JobId::generate(), &in_folder("/b/film.mov", Some(second))).unwrap_err();
+            assert!(refused.headline.contains("film.mp4") && refused.hint.contains("{id}"), "{first}, {second}");
+        }
+    }
+
+    #[test]
+    fn jobs_with_ids_numbers_or_other_destinations_do_not_meet() {
+        let mut places = Places::default();
+        let id = JobId::generate();
+        let spec_of_first = in_folder("/a/film.mp4", Some("{name}"));
+        places.take(id, &spec_of_first).unwrap();
+        places.take(id, &spec_of_first).unwrap();
+        places.take(JobId::generate(), &in_folder("/a/film.mp4", None)).unwrap();
+        places.take(JobId::generate(), &in_folder("/b/film.mp4", None)).unwrap();
+        places.take(JobId::generate(), &in_folder("/a/film 2.mp4", Some("{name}"))).unwrap();
+        for _ in 0..2 {
+            places.take(JobId::generate(), &in_folder("/a/film.mp4", Some("videos/{id}"))).unwrap();
+        }
+        for (bucket, keep_local) in [("one", false), ("two", false), ("one", true)] {
+            let location = S3Location { bucket: bucket.to_owned(), ..S3Location::default() };
+            let destination = Destination::S3 { location, local_folder: "/kept".into(), keep_local };
+            let taken = places.take(JobId::generate(), &spec("/a/film.mp4", Some("{name}"), destination));
+            assert_eq!(taken.is_err(), keep_local, "{bucket}");
+        }
+    }
+}

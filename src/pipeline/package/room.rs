@@ -1,0 +1,178 @@
+//! Room on the disk: asked for before a stream is begun, waited for while it is written.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use super::PackageError;
+use crate::{
+    failure::{Failure, FailureKind},
+    format,
+    job::{Outputs, Stage},
+    pipeline::plan::EncodePlan,
+    preset::RateControl,
+    tools::{atomic_file, cancel::CancelToken, disk},
+};
+
+/// What is left to others on the disk.
+const RESERVE_BYTES: u64 = 500_000_000;
+/// On a small disk the reserve is this part of it.
+const RESERVE_PART: f64 = 0.05;
+/// How soon the work goes on when there is room again.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Part of the highest bit rate that constant quality takes of ordinary pictures.
+const CONSTANT_QUALITY_PART: f64 = 0.5;
+/// What segments, playlists and I-frame playlists add to the media.
+const CONTAINER_PART: f64 = 1.03;
+
+/// The disk that a stream is written to. While it has too little room, whoever writes waits; nothing of the work is lost.
+#[derive(Debug)]
+pub struct Room {
+    folder: PathBuf,
+    /// Expected size of what is not written yet.
+    left_bytes: AtomicU64,
+    /// Why nothing is written at this moment.
+    shortage: Mutex<Option<String>>,
+}
+
+/// Expected size of a stream in all its forms; `None` when the source does not tell its length.
+pub fn expected_bytes(plan: &EncodePlan, outputs: &Outputs) -> Option<u64> {
+    let part = match plan.rate_control {
+        RateControl::Crf { .. } | RateControl::CappedCrf { .. } => CONSTANT_QUALITY_PART,
+        RateControl::AverageBitrate | RateControl::ConstantBitrate | RateControl::TwoPass => 1.0,
+    };
+    let video: f64 = plan.renditions.iter().map(|rendition| rendition.bitrate.bits_per_second() as f64 * part).sum();
+    let sound: f64 = plan.audio.iter().map(|audio| audio.bitrate.bits_per_second() as f64).sum();
+    let forms = 1 + usize::from(outputs.mp4) + usize::from(outputs.transport_stream);
+    let bytes = (video + sound) / 8.0 * plan.duration?.as_secs_f64() * CONTAINER_PART * forms as f64;
+    Some(bytes as u64)
+}
+
+impl Room {
+    /// The disk of `folder`, for a stream of this expected size, if it is known.
+    ///
+    /// # Errors
+    /// When the stream can't fit on it.
+    pub fn for_stream(folder: &Path, expected_bytes: Option<u64>) -> Result<Self, Failure> {
+        let needed = expected_bytes.unwrap_or(0);
+        if let Some(free) = disk::free_bytes(folder).filter(|free| *free < needed) {
+            let (needed, free) = (format::bytes(needed), format::bytes(free));
+            let headline = format!("The stream needs about {needed}, and {} has {free} free", folder.display());
+            let hint = "Make room on that disk or choose another output folder, then retry the job";
+            return Err(Failure::new(FailureKind::DiskFull, headline, hint)
+                .with_detail(format!("estimated from bit rates and length: {needed}; free: {free}"))
+                .at(Stage::Package));
+        }
+        Ok(Self { folder: folder.to_owned(), left_bytes: AtomicU64::new(needed), shortage: Mutex::default() })
+    }
+
+    /// Why nothing is written at this moment, in one line; the work goes on by itself.
+    pub fn shortage(&self) -> Option<String> {
+        self.shortage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Writes a file of the stream. While there is no room for it and for what comes after it, waits; `changed` is called
+    /// each time when it is known again how much there is.
+    ///
+    /// # Errors
+    /// When it can't be written for another cause, or the job is cancelled.
+    pub fn write(
+        &self,
+        path: &Path,
+        content: &[u8],
+        cancel: &CancelToken,
+        changed: &dyn Fn(),
+    ) -> Result<(), PackageError> {
+        loop {
+            if cancel.is_cancelled() {
+                return Err(PackageError::Cancelled);
+            }
+            let shortage = self.shortage_now(content.len() as u64);
+            if shortage.is_none() {
+                match atomic_file::write(path, content) {
+                    Ok(()) => break,
+                    Err(error) if is_full(&error) => {}
+                    Err(source) => return Err(PackageError::Write { path: path.to_owned(), source }),
+                }
+            }
+            self.set(Some(shortage.unwrap_or_else(|| format!("The disk of {} is full", self.folder.display()))));
+            changed();
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+        let written = content.len() as u64;
+        let left = |left: u64| Some(left.saturating_sub(written));
+        // It never fails: the closure always gives a value.
+        let _ = self.left_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+        if self.set(None) {
+            changed();
+        }
+        Ok(())
+    }
+
+    /// What is missing for the next file and the rest of the stream.
+    fn shortage_now(&self, next_bytes: u64) -> Option<String> {
+        let space = disk::Space::of(&self.folder)?;
+        let reserve = RESERVE_BYTES.min((space.total_bytes as f64 * RESERVE_PART) as u64);
+        let needed = self.left_bytes.load(Ordering::Relaxed).max(next_bytes).saturating_add(reserve);
+        (space.free_bytes < needed).then(|| {
+            let (needed, free) = (format::bytes(needed), format::bytes(space.free_bytes));
+            format!("Waiting for room in {}: {free} are free, {needed} are needed", self.folder.display())
+        })
+    }
+
+    /// Sets why nothing is written; true when that is news.
+    fn set(&self, shortage: Option<String>) -> bool {
+        let mut known = self.shortage.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *known != shortage;
+        *known = shortage;
+        is_news
+    }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_can_not_fit_is_refused_with_figures() {
+        let folder = tempfile::tempdir().unwrap();
+        let failure = Room::for_stream(folder.path(), Some(u64::MAX)).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::DiskFull);
+        assert!(failure.headline.contains("TB") && failure.headline.contains("free"), "{}", failure.headline);
+        let room = Room::for_stream(&folder.path().join("not/there/yet"), None).unwrap();
+        assert_eq!(room.shortage(), None);
+    }
+
+    #[test]
+    fn a_cancelled_job_does_not_wait_for_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let room = Room::for_stream(folder.path(), None).unwrap();
+        room.left_bytes.store(u64::MAX / 2, Ordering::Relaxed);
+        let cancel = CancelToken::default();
+        let file = folder.path().join("segment");
+        let ended = room.write(&file, b"media", &cancel, &|| cancel.cancel());
+        assert!(matches!(ended, Err(PackageError::Cancelled)));
+        assert!(room.shortage().is_some_and(|shortage| shortage.starts_with("Waiting for room in")));
+        assert!(!file.exists());
+    }
+
+    #[test]
+    fn work_goes_on_when_there_is_room_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let room = Room::for_stream(folder.path(), None).unwrap();
+        room.left_bytes.store(u64::MAX / 2, Ordering::Relaxed);
+        let file = folder.path().join("segment");
+        room.write(&file, b"media", &CancelToken::default(), &|| room.left_bytes.store(0, Ordering::Relaxed)).unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"media");
+        assert_eq!(room.shortage(), None);
+    }
+}
