@@ -258,7 +258,7 @@ pub struct CheckArguments {
 /// Check what encoding needs
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
-    /// Also try this destination by writing, reading and deleting a small object: s3://bucket/prefix, or a folder
+    /// Also try this destination, and tell every missing permission: s3://bucket/prefix, or a folder
     #[arg(long, value_name = "DIR|s3://…")]
     pub destination: Option<PathBuf>,
     /// How to reach it.

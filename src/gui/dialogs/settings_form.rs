@@ -225,6 +225,20 @@ impl SettingsForm {
         Ok(StreamLayout { kind: self.layout, template })
     }
 
+    fn endpoint_in(&self, region: Option<&str>) -> Result<Option<String>, &'static str> {
+        let Some(mut endpoint) = filled(&self.endpoint) else { return Ok(None) };
+        if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+            return Err("The endpoint begins with http:// or https://");
+        }
+        if let Some(region) = region {
+            endpoint = endpoint.replace("{region}", region);
+        }
+        if endpoint.contains(['{', '}']) {
+            return Err("The endpoint has a part in {braces} to fill in; the store’s own pages show it");
+        }
+        Ok(Some(endpoint))
+    }
+
     /// The place in S3 that the form means.
     ///
     /// # Errors
@@ -242,18 +256,8 @@ impl SettingsForm {
         if bucket.contains('/') || bucket.chars().any(char::is_whitespace) {
             return Err("The name of the bucket has a slash or a space; a folder belongs into the prefix");
         }
-        let endpoint = filled(&self.endpoint);
-        if endpoint.as_deref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
-            return Err("The endpoint begins with http:// or https://");
-        }
         let region = filled(&self.region);
-        let endpoint = match (endpoint, &region) {
-            (Some(form), Some(region)) => Some(form.replace("{region}", region)),
-            (endpoint, _) => endpoint,
-        };
-        if endpoint.as_deref().is_some_and(|url| url.contains(['{', '}'])) {
-            return Err("The endpoint has a part in {braces} to fill in; the store’s own pages show it");
-        }
+        let endpoint = self.endpoint_in(region.as_deref())?;
         let public_url = filled(&self.public_url);
         if public_url.as_deref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
             return Err("The public URL begins with http:// or https://");
