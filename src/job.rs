@@ -113,7 +113,7 @@ pub enum Destination {
     /// A bucket; the stream is made in `local_folder` and uploaded from there.
     S3 {
         /// Bucket, prefix and how to reach them.
-        location: S3Location,
+        location: Box<S3Location>,
         /// Where the local stream is made.
         #[serde(with = "crate::job::path_text")]
         local_folder: PathBuf,

@@ -66,7 +66,11 @@ impl Settings {
     /// Where new files go.
     pub fn destination(&self) -> Destination {
         if self.publish_to_s3 && !self.s3.bucket.is_empty() {
-            Destination::S3 { location: self.s3.clone(), local_folder: self.output_folder.clone(), keep_local: true }
+            Destination::S3 {
+                location: Box::new(self.s3.clone()),
+                local_folder: self.output_folder.clone(),
+                keep_local: true,
+            }
         } else {
             Destination::Folder(self.output_folder.clone())
         }

@@ -143,7 +143,7 @@ impl Services {
         });
     }
 
-    pub(super) fn test_destination(&self, location: S3Location) {
+    pub(super) fn test_destination(&self, location: Box<S3Location>) {
         let runtime = self.runtime_handle();
         self.in_background(move |report| {
             let tell = |test| report(WorkerReport::Event(Box::new(Event::DestinationTested { test })));

@@ -172,7 +172,7 @@ fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut V
             && let Ok(location) = location
         {
             form.has_tested = true;
-            actions.push(Action::Send(Command::TestDestination { location }));
+            actions.push(Action::Send(Command::TestDestination { location: Box::new(location) }));
         }
         let location = form.location();
         let copy = Button::new("Copy policy").enabled(location.is_ok()).show(ui);

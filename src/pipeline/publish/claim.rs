@@ -248,6 +248,48 @@ pub(super) struct Claim {
     is_noted: bool,
 }
 
+/// The program that has noted a claim.
+struct Writer {
+    /// Id of its machine; `-` where the system has none.
+    machine: String,
+    process: i32,
+}
+
+impl Writer {
+    fn this() -> Self {
+        let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+        let machine = machine.split_whitespace().next().unwrap_or("-").to_owned();
+        Self { machine, process: i32::try_from(std::process::id()).unwrap_or_default() }
+    }
+
+    /// Reads the end of a note; `None` when it was written by nobody known, such as half of one.
+    fn of_note(note: &[u8]) -> Option<Self> {
+        let note = String::from_utf8_lossy(note);
+        let mut words = note.split_whitespace().rev();
+        let process = words.next()?.parse().ok()?;
+        Some(Self { process, machine: words.next()?.to_owned() })
+    }
+
+    /// True when it is known to run no more. Within one program the list of claims says who has a place.
+    fn has_ended(&self, this: &Self) -> bool {
+        self.machine == this.machine
+            && this.machine != "-"
+            && (self.process == this.process || !is_running(self.process))
+    }
+}
+
+#[cfg(unix)]
+fn is_running(process: i32) -> bool {
+    let Some(process) = rustix::process::Pid::from_raw(process) else { return false };
+    // One that runs for another user may not be signalled.
+    !matches!(rustix::process::test_kill_process(process), Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(not(unix))]
+fn is_running(_process: i32) -> bool {
+    true
+}
+
 /// Whether a stream of this program has this key, one above or one below it.
 fn is_claimed(claimed: &BTreeSet<(String, String)>, (place, key): &(String, String)) -> bool {
     let is_below = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
@@ -284,13 +326,23 @@ impl Claim {
         Some(Self { place: claim.0, prefix: claim.1, is_noted: false })
     }
 
-    /// Lets other programs see it. False when another owner has the place.
+    /// Lets other programs see it. False when another owner has the place; one whose program has ended on this machine
+    /// has it no more.
     async fn note(&mut self, bucket: &Bucket, owner: &str) -> Result<bool, PublishError> {
-        let text = Bytes::from(format!("A Reelpress publishes here: {owner}\n"));
-        let headers = Headers::of_note(&bucket.location.objects);
-        match bucket.put_text_if(&self.note_key(), &text, headers, &Condition::Absent).await {
+        let writer = Writer::this();
+        let text = Bytes::from(format!("A Reelpress publishes here: {owner} {} {}\n", writer.machine, writer.process));
+        let key = self.note_key();
+        let headers = || Headers::of_note(&bucket.location.objects);
+        match bucket.put_text_if(&key, &text, headers(), &Condition::Absent).await {
             Ok(_) => self.is_noted = true,
-            Err(PublishError::PlaceTaken { .. }) => {}
+            Err(PublishError::PlaceTaken { .. }) => {
+                let found = bucket.text(&key).await?.unwrap_or_default();
+                let has_owner = String::from_utf8_lossy(&found).split_whitespace().any(|word| word == owner);
+                if has_owner || Writer::of_note(&found).is_none_or(|other| other.has_ended(&writer)) {
+                    bucket.put_text(&key, text, headers()).await?;
+                    self.is_noted = true;
+                }
+            }
             Err(error) => return Err(error),
         }
         Ok(self.is_noted)
@@ -309,7 +361,7 @@ impl Claim {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(key = self.note_key(), "a small object stays in the bucket: {error}"),
             Err(_) => {
-                tracing::warn!(key = self.note_key(), "a small object stays in the bucket: the store is too slow")
+                tracing::warn!(key = self.note_key(), "a small object stays in the bucket: the store is too slow");
             }
         }
     }

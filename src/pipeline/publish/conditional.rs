@@ -1,6 +1,7 @@
 //! Writes that hold only while nobody else has written the same key, where the store knows such (Amazon S3 User Guide,
 //! "Add preconditions to S3 operations with conditional requests").
 
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use bytes::Bytes;
 
 use super::{
@@ -61,7 +62,7 @@ impl Bucket {
                 let lost = |error| PublishError::NetworkLost { place: self.place.clone(), detail: causes(&error) };
                 Ok(Some(content.map_err(lost)?.into_bytes()))
             }
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => Ok(None),
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => Ok(None),
             Err(error) => Err(PublishError::of_store(&error, Action::Read, &self.place)),
         }
     }

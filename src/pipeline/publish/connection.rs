@@ -1,6 +1,7 @@
 //! Trying a destination: everything that publishing does is done once with a small object, and what is not allowed is
 //! named.
 
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use bytes::Bytes;
 
 use super::{
@@ -60,7 +61,7 @@ async fn read(bucket: &Bucket, key: &str, is_there: bool, may_list: bool) -> Res
             Ok(Some(content.map_err(lost)?.into_bytes()))
         }
         Err(_) if !is_there && !may_list => Ok(None),
-        Err(error) if !is_there && error.as_service_error().is_some_and(|error| error.is_no_such_key()) => Ok(None),
+        Err(error) if !is_there && error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => Ok(None),
         Err(error) => Err(PublishError::of_store(&error, Action::Read, &bucket.place)),
     }
 }
