@@ -1,5 +1,6 @@
 //! What was asked for, and how far it has come.
 
+mod conversion;
 mod layout;
 mod operations;
 mod outputs;
@@ -13,6 +14,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use conversion::{Conversion, FileAudioCodec, FileFormat, FileVideoCodec, JobKind, StreamTreatment, VideoRate};
 pub use layout::{LayoutKind, StreamLayout, WantedFolder, WhenTaken};
 pub use operations::{
     Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
@@ -62,6 +64,12 @@ pub struct JobSpec {
     /// The file to encode.
     #[serde(with = "crate::job::path_text")]
     pub source: PathBuf,
+    /// Files that follow it, one after the other, in its shape.
+    #[serde(default, with = "crate::job::path_text::list")]
+    pub joined: Vec<PathBuf>,
+    /// What is made of it.
+    #[serde(default)]
+    pub kind: JobKind,
     /// The settings to encode it with, whole, so that a later change of a preset does not touch queued jobs.
     pub preset: Preset,
     /// Where the stream goes.
@@ -311,6 +319,9 @@ pub struct Report {
     /// The folder of the local stream; `None` when it was removed after publishing.
     #[serde(default, with = "crate::job::path_text::optional")]
     pub folder: Option<PathBuf>,
+    /// The file that was made, where that is one file.
+    #[serde(default, with = "crate::job::path_text::optional")]
+    pub file: Option<PathBuf>,
     /// Path of the multivariant playlist on this machine, if it is still there.
     #[serde(default, with = "crate::job::path_text::optional")]
     pub multivariant_playlist: Option<PathBuf>,

@@ -359,6 +359,17 @@ impl SourceMedia {
         self.video.iter().find(|stream| stream.is_default).or_else(|| self.video.first())
     }
 
+    /// Whether it is one picture that does not move.
+    pub fn is_still(&self) -> bool {
+        self.container.ends_with("_pipe")
+    }
+
+    /// The demuxer to open it with, where ffmpeg must not choose by the name: it would take a picture whose name has a
+    /// number sign for a row of files.
+    pub fn demuxer(&self) -> Option<&str> {
+        self.is_still().then_some(self.container.as_str())
+    }
+
     /// The sound that is encoded: the default one, else the first.
     pub fn main_audio(&self) -> Option<&AudioStream> {
         self.audio.iter().find(|stream| stream.is_default).or_else(|| self.audio.first())

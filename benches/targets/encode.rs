@@ -100,6 +100,8 @@ fn plan(source: &Path) -> EncodePlan {
     let media = probe(source, &toolbox, &CancelToken::default()).expect("a readable source");
     let spec = JobSpec {
         source: source.to_owned(),
+        joined: Vec::new(),
+        kind: reelpress::job::JobKind::Stream,
         preset: find_preset(PRESET).expect("a built-in preset"),
         destination: Destination::Folder(PathBuf::new()),
         thumbnails: ThumbnailTimes::default(),

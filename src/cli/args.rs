@@ -1,5 +1,6 @@
 //! What can be typed, and what it means.
 
+mod convert;
 mod layout;
 mod outputs;
 mod s3;
@@ -8,6 +9,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub use convert::ConvertArguments;
 pub use layout::LayoutArguments;
 pub use outputs::OutputArguments;
 pub use s3::S3Arguments;
@@ -74,6 +76,9 @@ impl GeneralArguments {
 pub enum CommandArguments {
     /// Encode videos into adaptive streams
     Encode(Box<EncodeArguments>),
+    /// Make one file of each video: another container or codec, a smaller one, a part, several joined
+    #[command(visible_alias = "compress")]
+    Convert(Box<ConvertArguments>),
     /// Upload a finished stream, or any folder, to an S3 bucket: playlists last
     Publish(PublishArguments),
     /// Tell what a file is
@@ -115,6 +120,9 @@ pub struct EncodeArguments {
     /// What is made of each video, and how thumbnails look.
     #[command(flatten)]
     pub outputs: OutputArguments,
+    /// Join all files to one stream, in the shape of the first: size, frame rate, sound
+    #[arg(long)]
+    pub join: bool,
     /// Where its files lie.
     #[command(flatten)]
     pub layout: LayoutArguments,

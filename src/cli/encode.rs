@@ -49,6 +49,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         keep: None,
         thumbnails: None,
         outputs: super::args::OutputArguments::default(),
+        join: false,
         layout: super::args::LayoutArguments::default(),
         jobs: None,
         surround: None,
@@ -62,12 +63,12 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
 }
 
 /// What one call asks of the engine.
-struct Call {
-    specs: Vec<JobSpec>,
+pub(super) struct Call {
+    pub(super) specs: Vec<JobSpec>,
     /// What was named and gives no job.
-    without_job: Vec<Failure>,
-    settings: Settings,
-    json: bool,
+    pub(super) without_job: Vec<Failure>,
+    pub(super) settings: Settings,
+    pub(super) json: bool,
 }
 
 fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure> {
@@ -97,6 +98,8 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         arguments.layout.resolve(&settings.layout).map_err(|error| bad_usage(error.to_string(), error.hint()))?;
     let spec = |source| JobSpec {
         source,
+        joined: Vec::new(),
+        kind: crate::job::JobKind::Stream,
         preset: preset.clone(),
         destination: destination.clone(),
         thumbnails: thumbnails.clone(),
@@ -105,6 +108,10 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         layout: layout.clone(),
     };
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());
+    if arguments.join {
+        specs.push(joined(arguments, &spec)?);
+        return Ok(Call { specs, without_job, settings, json: arguments.json });
+    }
     for file in &arguments.files {
         let file = absolute(file);
         if file.is_dir() {
@@ -118,6 +125,19 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         }
     }
     Ok(Call { specs, without_job, settings, json: arguments.json })
+}
+
+/// One job of all files.
+fn joined(arguments: &EncodeArguments, spec: &dyn Fn(PathBuf) -> JobSpec) -> Result<JobSpec, Failure> {
+    let files: Vec<PathBuf> = arguments.files.iter().map(|file| absolute(file)).collect();
+    if let Some(folder) = files.iter().find(|file| file.is_dir()) {
+        let headline = format!("{} is a folder, which can't be joined", folder.display());
+        return Err(bad_usage(headline, "Name the files in it in their order"));
+    }
+    match files.as_slice() {
+        [first, joined @ ..] if !joined.is_empty() => Ok(JobSpec { joined: joined.to_vec(), ..spec(first.clone()) }),
+        _ => Err(bad_usage("One file is nothing to join", "Name the files in their order, or leave --join out")),
+    }
 }
 
 fn preset(name: &str) -> Result<Preset, Failure> {
@@ -158,12 +178,13 @@ fn destination(context: &Context, arguments: &EncodeArguments) -> Result<Destina
 }
 
 /// The engine's threads and reports know no current folder.
-fn absolute(path: &Path) -> PathBuf {
+pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 impl Call {
-    fn run(self, context: &Context, interrupt: &CancelToken) -> Outcome {
+    /// Runs its jobs and waits until every one is at rest.
+    pub(super) fn run(self, context: &Context, interrupt: &CancelToken) -> Outcome {
         let mut reporter = reporter(&context.output, self.json);
         let mut outcome = Outcome::AllDone;
         for failure in self.without_job {

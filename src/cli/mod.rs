@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod convert;
 mod destination;
 mod doctor;
 mod encode;
@@ -21,8 +22,8 @@ mod wire;
 use std::path::{Path, PathBuf};
 
 pub use args::{
-    Arguments, CheckArguments, CommandArguments, DoctorArguments, EncodeArguments, GeneralArguments, OutputArguments,
-    PresetsArguments, PreviewArguments, ProbeArguments, PublishArguments, S3Arguments, SetupArguments,
+    Arguments, CheckArguments, CommandArguments, ConvertArguments, DoctorArguments, EncodeArguments, GeneralArguments,
+    OutputArguments, PresetsArguments, PreviewArguments, ProbeArguments, PublishArguments, S3Arguments, SetupArguments,
 };
 pub use operation_args::OperationArguments;
 pub use outcome::Outcome;
@@ -67,6 +68,7 @@ pub fn run(arguments: Arguments) -> Outcome {
     let Some(command) = command else { return plain::run(&context, &files, &interrupt) };
     match command {
         CommandArguments::Encode(arguments) => encode::run(&context, &arguments, &interrupt),
+        CommandArguments::Convert(arguments) => convert::run(&context, &arguments, &interrupt),
         CommandArguments::Publish(arguments) => publish::run(&context, &arguments, &interrupt),
         CommandArguments::Probe(arguments) => probe::run(&context, &arguments, &interrupt),
         CommandArguments::Presets(arguments) => list_presets(&context, &arguments),

@@ -71,6 +71,9 @@ pub struct OperationArguments {
     /// Choose bit rates so that all renditions and the sound together have this size, such as 25M
     #[arg(long, value_name = "SIZE", value_parser = typed::byte_size, help_heading = "Operations")]
     pub target_size: Option<u64>,
+    /// Show a still picture for this long [default: 10]
+    #[arg(long, value_name = "TIME", value_parser = typed::time, help_heading = "Operations")]
+    pub still_duration: Option<Duration>,
 }
 
 impl OperationArguments {
@@ -110,6 +113,7 @@ impl OperationArguments {
             fade_out: self.fade_out.unwrap_or_default(),
             loudness: self.loudness,
             target_size_bytes: self.target_size,
+            still_duration: self.still_duration,
         })
     }
 }

@@ -127,9 +127,9 @@ fn tell_end(output: &Output, event: &Event, spec: Option<&JobSpec>) {
     }
 }
 
-/// Where the stream begins: its URL, else the multivariant playlist on this machine.
+/// Where the stream begins: its URL, else the multivariant playlist on this machine; or the file that was made.
 fn address(report: &Report) -> Option<String> {
-    let local = || Some(report.multivariant_playlist.as_ref()?.display().to_string());
+    let local = || Some(report.multivariant_playlist.as_ref().or(report.file.as_ref())?.display().to_string());
     report.urls.first().cloned().or_else(local)
 }
 
@@ -173,6 +173,10 @@ fn retry_line(retry: &PlannedRetry) -> String {
 
 fn done_line(report: &Report) -> String {
     let pictures = report.renditions.iter().filter(|rendition| rendition.size.is_some()).count();
+    if report.file.is_some() {
+        let (size, time) = (format::bytes(report.total_bytes), format::clock(report.wall_time));
+        return format!("done: {size} in {time}");
+    }
     let renditions = match pictures {
         0 => "sound alone".to_owned(),
         count => format::count(count as u64, "rendition", "renditions"),

@@ -30,8 +30,8 @@ Events of --json, one object a line on standard output. `event` tells which; eve
                   finished_files, upload_interruption (why the upload waits at this moment, null while it does not),
                   disk_shortage (why nothing is written at this moment, null while there is room); at most ten a second
   files_finished  files [{path, bytes}]
-  job_finished    folder, multivariant_playlist, urls, renditions [{name, codecs, width, height, target_bps,
-                  average_bps, peak_bps, bytes, segments}], files [{path, bytes}], duration_seconds, total_bytes,
+  job_finished    folder, file (of “convert”), multivariant_playlist, urls, renditions [{name, codecs, width, height,
+                  target_bps, average_bps, peak_bps, bytes, segments}], files [{path, bytes}], duration_seconds, total_bytes,
                   wall_seconds, warnings
   job_retry_planned  number (of the try that follows, from 1), not_before (RFC 3339), failure {kind, stage, headline,
                   hint, detail}: the cause may pass, the job begins again by itself
@@ -136,6 +136,7 @@ pub(super) struct WireProgress {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct WireReport {
     folder: Option<String>,
+    file: Option<String>,
     multivariant_playlist: Option<String>,
     urls: Vec<String>,
     renditions: Vec<WireRendition>,
@@ -281,6 +282,7 @@ impl WireReport {
         };
         Self {
             folder: report.folder.as_deref().map(text),
+            file: report.file.as_deref().map(text),
             multivariant_playlist: report.multivariant_playlist.as_deref().map(text),
             urls: report.urls.clone(),
             renditions: report.renditions.iter().map(rendition).collect(),
@@ -357,6 +359,7 @@ mod tests {
         let failure = Failure::new(FailureKind::Internal, "", "");
         let report = Report {
             folder: None,
+            file: None,
             multivariant_playlist: None,
             urls: Vec::new(),
             renditions: Vec::new(),

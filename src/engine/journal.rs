@@ -248,6 +248,8 @@ mod tests {
         let id = JobId::generate();
         let spec = JobSpec {
             source: "a.mp4".into(),
+            joined: Vec::new(),
+            kind: crate::job::JobKind::Stream,
             preset: find_preset("quick").expect("a built-in preset"),
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),

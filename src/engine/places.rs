@@ -90,6 +90,8 @@ mod tests {
     fn spec(source: &str, template: Option<&str>, destination: Destination) -> JobSpec {
         JobSpec {
             source: source.into(),
+            joined: Vec::new(),
+            kind: crate::job::JobKind::Stream,
             preset: built_in_presets().remove(0),
             destination,
             thumbnails: ThumbnailTimes::default(),

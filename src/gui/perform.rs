@@ -105,6 +105,8 @@ impl ReelpressApp {
             .into_iter()
             .map(|path| JobSpec {
                 source: std::path::absolute(&path).unwrap_or(path),
+                joined: Vec::new(),
+                kind: crate::job::JobKind::Stream,
                 preset: preset.clone(),
                 destination: destination.clone(),
                 thumbnails: ThumbnailTimes::default(),

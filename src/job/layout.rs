@@ -29,6 +29,8 @@ impl StreamLayout {
     pub fn example(&self, id: JobId) -> Result<String, TemplateError> {
         let spec = JobSpec {
             source: "film.mp4".into(),
+            joined: Vec::new(),
+            kind: crate::job::JobKind::Stream,
             preset: built_in_presets().remove(0),
             destination: Destination::Folder(PathBuf::new()),
             thumbnails: ThumbnailTimes::default(),

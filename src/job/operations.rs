@@ -38,6 +38,8 @@ pub struct Operations {
     /// The size that all renditions and the sound together are to have, in bytes; bit rates follow from it and from
     /// the length.
     pub target_size_bytes: Option<u64>,
+    /// For how long a still picture is shown; ten seconds if not given.
+    pub still_duration: Option<Duration>,
 }
 
 impl Operations {

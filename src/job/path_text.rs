@@ -49,6 +49,27 @@ pub mod optional {
     }
 }
 
+/// The same for several paths.
+pub mod list {
+    use super::{Deserialize, Deserializer, PathBuf, Serializer};
+
+    /// Writes paths.
+    ///
+    /// # Errors
+    /// When the serializer fails.
+    pub fn serialize<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(paths.iter().map(|path| super::text(path)))
+    }
+
+    /// Reads paths.
+    ///
+    /// # Errors
+    /// When they are no list of texts.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+        Ok(Vec::<String>::deserialize(deserializer)?.into_iter().map(super::path).collect())
+    }
+}
+
 fn text(path: &Path) -> String {
     match path.to_str() {
         Some(text) => text.to_owned(),

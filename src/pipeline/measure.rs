@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     encode::{
-        argv,
+        argv, inputs,
         operation_filters::{self, HIGHEST_TRUE_PEAK},
     },
     plan::{EncodePlan, LoudnessCorrection},
@@ -80,9 +80,9 @@ fn measure_loudness(
     cancel: &CancelToken,
 ) -> Result<Option<MeasuredLoudness>, Failure> {
     let mut command = Command::new(&toolbox.ffmpeg);
-    command.args(["-hide_banner", "-v", "info", "-nostats", "-nostdin"]).args(argv::trim_options(plan));
-    command.args(["-protocol_whitelist", PROTOCOL_WHITELIST, "-i"]).arg(input_url(&plan.source));
-    let graph = format!("{chain},loudnorm=print_format=json[measured]");
+    command.args(["-hide_banner", "-v", "info", "-nostats", "-nostdin"]).args(inputs::source_inputs(plan));
+    let measured = format!("{chain},loudnorm=print_format=json[measured]");
+    let graph = argv::joined_sound(plan).into_iter().chain([measured]).collect::<Vec<_>>().join(";");
     command.args(["-filter_complex", &graph, "-map", "[measured]", "-f", "null", "-"]);
     Ok(loudness_in(&run(command, LOUDNESS_LIMIT, cancel, &plan.source)?))
 }

@@ -13,9 +13,11 @@ pub mod plan;
 pub mod probe;
 pub mod publish;
 
+mod convert;
 mod prepare;
 mod progress;
 mod publish_again;
+mod source_length;
 mod stream_folder;
 mod uploads;
 mod verify;
@@ -33,12 +35,13 @@ use package::{FinishedStream, OutputMaker, PackageError, Packager, ReportedJob, 
 use plan::EncodePlan;
 use progress::Reporter;
 use publish::Publisher;
+use source_length::{SourceFingerprint, check_length};
 use stream_folder::StreamFolder;
 pub use stream_folder::remove_interrupted;
 
 use crate::{
     failure::{Failure, FailureKind},
-    job::{FileReport, JobId, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream},
+    job::{FileReport, JobId, JobKind, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream},
     media::SourceMedia,
     preset::OnDamage,
     tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
@@ -101,10 +104,6 @@ pub struct JobRequest {
     pub replaced_folder: PathBuf,
 }
 
-/// A stream that is shorter than its source by more than this part and this time is worth a warning.
-const MISSING_PART: f64 = 0.02;
-const MISSING_TIME: Duration = Duration::from_secs(1);
-
 /// Runs a job from its source to its report, on the calling thread.
 ///
 /// # Errors
@@ -114,7 +113,10 @@ pub fn run(request: &JobRequest, observer: &dyn Observer) -> Result<Report, JobE
     let unpublished = request.unpublished.as_ref();
     let result = match unpublished.and_then(|stream| Some((stream, stream.whole_folder()?))) {
         Some((stream, folder)) => publish_again::run(request, stream, folder, observer),
-        None => WorkFolder::create(&request.work_folder).and_then(|work| run_stages(request, &work.0, observer)),
+        None => WorkFolder::create(&request.work_folder).and_then(|work| match &request.spec.kind {
+            JobKind::Stream => run_stages(request, &work.0, observer),
+            JobKind::File(conversion) => convert::run(request, conversion, &work.0, observer),
+        }),
     };
     if request.cancel.is_cancelled() && result.is_err() {
         return Err(JobEnd::Cancelled);
@@ -127,11 +129,11 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     let spec = &request.spec;
     let fingerprint = SourceFingerprint::of(&spec.source);
 
-    let source = probe::probe(&spec.source, &request.toolbox, &request.cancel)
-        .map_err(|error| error.into_failure().at(Stage::Probe))?;
+    let (source, join) = prepare::read_sources(request).map_err(|failure| failure.at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
     check_tools(request)?;
-    let plan = prepare::plan(request, &source, observer).map_err(|failure| failure.at(Stage::Probe))?;
+    let plan =
+        prepare::plan(request, (&source, join.as_ref()), observer).map_err(|failure| failure.at(Stage::Probe))?;
 
     let folder = StreamFolder::of_job(request).map_err(|failure| failure.at(Stage::Package))?;
     let expected_bytes = package::expected_bytes(&plan, &spec.outputs);
@@ -298,34 +300,10 @@ fn weigh_damage(damage: &Damage, spec: &JobSpec) -> Result<Option<String>, Failu
     }
 }
 
-/// Compares the stream's length with the source's: a warning when the source ended early, a failure when it was taken
-/// away or changed meanwhile.
-fn check_length(
-    plan: &EncodePlan,
-    stream: &FinishedStream,
-    spec: &JobSpec,
-    fingerprint: Option<&SourceFingerprint>,
-) -> Result<Option<String>, Failure> {
-    let Some(expected) = plan.duration else { return Ok(None) };
-    let missing = expected.saturating_sub(stream.duration);
-    if missing <= MISSING_TIME.max(expected.mul_f64(MISSING_PART)) {
-        return Ok(None);
-    }
-    let made = crate::format::clock(stream.duration);
-    let of = crate::format::clock(expected);
-    if SourceFingerprint::of(&spec.source).as_ref() != fingerprint {
-        let name = spec.source_name();
-        let headline = format!("“{name}” was removed or changed while it was encoded");
-        let hint = "Put the file back, leave it in place until the job is done, and retry the job";
-        let failure = Failure::new(FailureKind::SourceVanished, headline, hint);
-        return Err(failure.with_detail(format!("{made} of {of} could be read")).at(Stage::Encode));
-    }
-    Ok(Some(format!("The source ends early: {made} of {of} could be read")))
-}
-
 fn report(folder: &StreamFolder, plan: &EncodePlan, stream: FinishedStream, files: Vec<FileReport>) -> Report {
     Report {
         folder: Some(folder.path().to_owned()),
+        file: None,
         multivariant_playlist: Some(folder.path().join(plan.files.multivariant_playlist())),
         urls: Vec::new(),
         renditions: stream.renditions,
@@ -352,19 +330,5 @@ impl Drop for WorkFolder {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
             tracing::info!(%error, path = %self.0.display(), "passing files could not be removed");
         }
-    }
-}
-
-/// By what a file is known again.
-#[derive(Debug, PartialEq)]
-struct SourceFingerprint {
-    bytes: u64,
-    modified: Option<std::time::SystemTime>,
-}
-
-impl SourceFingerprint {
-    fn of(source: &Path) -> Option<Self> {
-        let metadata = std::fs::metadata(source).ok()?;
-        Some(Self { bytes: metadata.len(), modified: metadata.modified().ok() })
     }
 }

@@ -9,8 +9,8 @@ use super::{
     hardware,
     layout::StreamFiles,
     measure,
-    plan::{EncodePlan, Findings},
-    probe::{PROTOCOL_WHITELIST, input_url},
+    plan::{self, EncodePlan, Findings, JoinPlan, PlanError},
+    probe::{self, PROTOCOL_WHITELIST, ProbeError, input_url},
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -28,10 +28,51 @@ const IMAGE_LIMIT: Duration = Duration::from_secs(30);
 /// # Errors
 /// Whatever would fail the job later: a source that can't be planned, an encoder that is missing, a parameter that is
 /// refused, an image that can't be read.
-pub(super) fn plan(request: &JobRequest, source: &SourceMedia, observer: &dyn Observer) -> Result<EncodePlan, Failure> {
+pub(super) fn plan(
+    request: &JobRequest,
+    (source, join): (&SourceMedia, Option<&JoinPlan>),
+    observer: &dyn Observer,
+) -> Result<EncodePlan, Failure> {
+    let resolve = |findings: &Findings| {
+        let plan = EncodePlan::resolve_with(&request.spec, source, findings)?;
+        let files = StreamFiles::of(&request.spec, request.id, &plan)?;
+        Ok(EncodePlan { files, ..plan })
+    };
+    plan_with((request, source, join), observer, &resolve, |plan| Some(plan))
+}
+
+/// Reads the source, and those that follow it, as one.
+///
+/// # Errors
+/// When one of them can't be read or can't be joined.
+pub(super) fn read_sources(request: &JobRequest) -> Result<(SourceMedia, Option<JoinPlan>), Failure> {
+    let JobRequest { spec, toolbox, cancel, .. } = request;
+    let read = |file: &Path| probe::probe(file, toolbox, cancel).map_err(ProbeError::into_failure);
+    let first = read(&spec.source)?;
+    if spec.joined.is_empty() {
+        return Ok((first, None));
+    }
+    let mut sources = vec![first];
+    for file in &spec.joined {
+        sources.push(read(file)?);
+    }
+    let (media, join) = plan::join(spec, &sources, toolbox.can_tone_map).map_err(PlanError::into_failure)?;
+    Ok((media, Some(join)))
+}
+
+/// The same for a plan that has another one for what it encodes, if it encodes anything.
+///
+/// # Errors
+/// As [`plan`].
+pub(super) fn plan_with<P>(
+    (request, source, join): (&JobRequest, &SourceMedia, Option<&JoinPlan>),
+    observer: &dyn Observer,
+    resolve: &dyn Fn(&Findings) -> Result<P, PlanError>,
+    encode: fn(&mut P) -> Option<&mut EncodePlan>,
+) -> Result<P, Failure> {
     let JobRequest { spec, toolbox, cancel, .. } = request;
     let tell = |what: &str| observer.notice(Notice::Logged(what.to_owned()));
-    let mut findings = Findings { can_tone_map: toolbox.can_tone_map, ..Findings::default() };
+    let mut findings = Findings { can_tone_map: toolbox.can_tone_map, join: join.cloned(), ..Findings::default() };
     if spec.preset.video.encoder != EncoderChoice::Software {
         tell("Trying the hardware encoders");
         findings.hardware_encoders = hardware::working(&hardware::detect(toolbox, &request.hardware_file, cancel));
@@ -40,8 +81,9 @@ pub(super) fn plan(request: &JobRequest, source: &SourceMedia, observer: &dyn Ob
         tell("Looking for black bars");
         findings.picture_without_bars = measure::picture_without_bars(&spec.source, source, toolbox, cancel)?;
     }
-    let mut plan = resolve(request, source, &findings)?;
-    if let Err(log) = trial::check_hardware(&plan, toolbox, cancel) {
+    let mut resolved = resolve(&findings).map_err(PlanError::into_failure)?;
+    let refusal = encode(&mut resolved).and_then(|plan| trial::check_hardware(plan, toolbox, cancel).err());
+    if let Some(log) = refusal {
         if spec.preset.video.encoder != EncoderChoice::Automatic {
             let hint = "Choose the automatic or the software encoder, or other settings";
             return Err(Failure::new(FailureKind::EncoderFailed, "The hardware encoder refuses this job", hint)
@@ -49,25 +91,18 @@ pub(super) fn plan(request: &JobRequest, source: &SourceMedia, observer: &dyn Ob
         }
         tell("The hardware encoder refuses this job, so it is encoded in software");
         findings.hardware_encoders = BTreeSet::new();
-        plan = resolve(request, source, &findings)?;
+        resolved = resolve(&findings).map_err(PlanError::into_failure)?;
     }
-    trial::check(&plan, toolbox, cancel)?;
+    let Some(plan) = encode(&mut resolved) else { return Ok(resolved) };
+    trial::check(plan, toolbox, cancel)?;
     if let Some(watermark) = &plan.operations.watermark {
         check_image(request, &watermark.image)?;
     }
     if plan.loudness_target.is_some() {
         tell("Measuring the loudness");
-        measure::loudness(&mut plan, toolbox, cancel)?;
+        measure::loudness(plan, toolbox, cancel)?;
     }
-    Ok(plan)
-}
-
-fn resolve(request: &JobRequest, source: &SourceMedia, findings: &Findings) -> Result<EncodePlan, Failure> {
-    let plan = EncodePlan::resolve_with(&request.spec, source, findings).and_then(|plan| {
-        let files = StreamFiles::of(&request.spec, request.id, &plan)?;
-        Ok(EncodePlan { files, ..plan })
-    });
-    plan.map_err(super::plan::PlanError::into_failure)
+    Ok(resolved)
 }
 
 fn check_image(request: &JobRequest, image: &Path) -> Result<(), Failure> {

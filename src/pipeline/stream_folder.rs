@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, FailureKind},
-    job::{Destination, JobId, JobSpec, LayoutKind, TemplateError, WantedFolder, WhenTaken},
+    job::{Destination, JobId, JobKind, JobSpec, LayoutKind, TemplateError, WantedFolder, WhenTaken},
 };
 
 const MOST_SUFFIXES: u32 = 10_000;
@@ -122,6 +122,9 @@ pub(super) fn wanted_folder(request: &JobRequest) -> Result<WantedFolder, Failur
 
 /// Removes what a run that did not end has made in `folder`, if that is a folder which this job makes.
 pub fn remove_interrupted(spec: &JobSpec, id: JobId, folder: &Path) {
+    if spec.kind != JobKind::Stream {
+        return;
+    }
     let parent = spec.destination.local_folder();
     let Ok(wanted) = spec.wanted_folder(id) else { return };
     if folder.parent() == parent.join(wanted.path).parent() && folder.exists() {

@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod check;
+mod convert;
 mod encode_makes_a_stream;
 mod encoders;
 mod layouts;

@@ -23,6 +23,8 @@ fn a_held_job_stands_still_and_ends_in_the_same_stream_after_it_goes_on() {
     let engine = Engine::start(EngineConfig { folders, settings, queue: QueueLife::ThisRun }).expect("an engine");
     let spec = JobSpec {
         source: clips::LANDSCAPE.path(),
+        joined: Vec::new(),
+        kind: reelpress::job::JobKind::Stream,
         preset: find_preset("quick").expect("a built-in preset"),
         destination: Destination::Folder(user.output()),
         thumbnails: ThumbnailTimes::default(),

@@ -252,7 +252,8 @@ fn text_pictures_sound_and_cut_off_files_are_told_apart() {
     assert!(failure.detail.contains("moov"), "{}", failure.detail);
 
     let picture = make(folder.path(), "picture.png", "-i plain.mp4 -frames:v 1");
-    assert!(matches!(refusal(&picture).0, ProbeError::NotMedia { .. }));
+    let still = probe(&picture, &toolbox(), &CancelToken::default()).unwrap();
+    assert!(still.is_still() && still.container == "png_pipe", "{still:?}");
     let words = folder.path().join("words.srt");
     fs::write(&words, "1\n00:00:01,000 --> 00:00:02,000\nHello\n\n").unwrap();
     let (error, _) = refusal(&words);

@@ -4,6 +4,7 @@ mod awkward_video;
 mod damaged;
 mod sound;
 mod sound_alone;
+mod still_pictures;
 mod subtitles;
 mod timing;
 

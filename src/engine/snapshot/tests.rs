@@ -12,6 +12,8 @@ fn at(second: i64) -> Timestamp {
 fn added(id: JobId, name: &str) -> Event {
     let spec = JobSpec {
         source: name.into(),
+        joined: Vec::new(),
+        kind: crate::job::JobKind::Stream,
         preset: find_preset("quick").expect("a built-in preset"),
         destination: Destination::Folder("out".into()),
         thumbnails: ThumbnailTimes::default(),
@@ -43,6 +45,7 @@ fn progress(fraction: f64, speed: f64, left_seconds: u64) -> Box<Progress> {
 fn report() -> Box<Report> {
     Box::new(Report {
         folder: Some("out/a".into()),
+        file: None,
         multivariant_playlist: Some("out/a/master.m3u8".into()),
         urls: Vec::new(),
         renditions: Vec::new(),
@@ -118,6 +121,7 @@ fn a_finished_stream_is_remembered_until_it_is_published() {
     let id = ids[0];
     let report = Report {
         folder: Some("out/a".into()),
+        file: None,
         multivariant_playlist: None,
         urls: Vec::new(),
         renditions: Vec::new(),

@@ -103,6 +103,8 @@ pub struct AdjustForm {
     pub(super) has_loudness: bool,
     pub(super) loudness: String,
     pub(super) target_size: String,
+    /// Not in the form: kept as it was asked for.
+    still_duration: Option<Duration>,
 }
 
 impl AdjustForm {
@@ -170,6 +172,7 @@ impl AdjustForm {
             has_loudness: operations.loudness.is_some(),
             loudness: operations.loudness.unwrap_or(LoudnessTarget::EBU_R128).lufs().to_string(),
             target_size: operations.target_size_bytes.map(|bytes| bytes.to_string()).unwrap_or_default(),
+            still_duration: operations.still_duration,
             target,
         }
     }
@@ -215,6 +218,7 @@ impl AdjustForm {
             fade_out: self.time("Fade out", &self.fade_out)?.unwrap_or_default(),
             loudness: loudness.map_err(sound_and_size("Loudness"))?,
             target_size_bytes: size.map_err(sound_and_size("Target size"))?,
+            still_duration: self.still_duration,
         })
     }
 
@@ -309,6 +313,7 @@ mod tests {
             fade_out: seconds(2),
             loudness: LoudnessTarget::new(-16.0),
             target_size_bytes: Some(25_000_001),
+            still_duration: Some(seconds(7)),
         }
     }
 

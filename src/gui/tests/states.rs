@@ -103,6 +103,8 @@ impl Story {
 pub fn spec(name: &str, destination: Destination) -> JobSpec {
     JobSpec {
         source: PathBuf::from("/films").join(name),
+        joined: Vec::new(),
+        kind: crate::job::JobKind::Stream,
         preset: find_preset("web-hls").unwrap(),
         destination,
         thumbnails: ThumbnailTimes::default(),
@@ -201,6 +203,7 @@ pub fn report(total_bytes: u64, seconds: u64, warnings: &[&str]) -> Report {
     });
     let folder = PathBuf::from("/home/anna/Videos/Reelpress/teaser");
     Report {
+        file: None,
         multivariant_playlist: Some(folder.join("master.m3u8")),
         folder: Some(folder),
         urls: vec!["https://media-prod.s3.eu-central-1.amazonaws.com/films/teaser/master.m3u8".to_owned()],

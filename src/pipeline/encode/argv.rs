@@ -1,35 +1,29 @@
 //! The command line of the one ffmpeg process of a plan. Pure.
 
-use std::{ffi::OsString, path::Path, time::Duration};
+use std::{ffi::OsString, path::Path};
 
-use super::{cascade, operation_filters, video_encoder};
+use super::{
+    cascade,
+    inputs::{file_url, inputs},
+    joining, operation_filters, video_encoder,
+};
 use crate::{
     media::PictureSize,
     pipeline::{
-        hardware::VAAPI_DEVICE,
         package::{SHEET_PATTERN, images::PICTURE_PATTERN},
         plan::{AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan, StoryboardPlan},
     },
-    preset::{HardwareFamily, InterlacedOutput},
+    preset::InterlacedOutput,
 };
 
 /// Silence after the end of the sound. The segmenter cuts it off, or repeats it to the end of the picture.
 const SILENCE_SECONDS: u32 = 1;
-/// Pictures beyond four times 8K are no video but an attempt to fill the memory.
-const MOST_PIXELS: &str = "134217728";
 /// The picture of a sound.
 const WAVEFORM_SIZE: &str = "1280x720";
 /// Steps in which ffmpeg hands over what it has encoded, in microseconds.
 const FRAGMENT_MICROSECONDS: u32 = 100_000;
-/// Time between two progress lines of ffmpeg, in seconds.
-const PROGRESS_SECONDS: &str = "0.1";
-/// What a source may be read through.
-const PROTOCOLS: &str = "file,pipe,crypto,data";
 /// Begin of the names of the files that the first of two passes leaves for the second.
 const PASS_LOG: &str = "pass";
-
-/// What is not read of a trimmed source ends this much after what is needed of it.
-const READ_MARGIN: Duration = Duration::from_secs(5);
 
 /// All arguments: one input, all renditions and the sound as tracks of one fragmented MP4 on standard output, the
 /// pictures as JPEG files in `work_folder`.
@@ -98,51 +92,18 @@ fn pass(number: &str, work_folder: &Path) -> [OsString; 4] {
     ["-pass".into(), number.into(), "-passlogfile".into(), work_folder.join(PASS_LOG).into_os_string()]
 }
 
-/// What is read, and how.
-fn inputs(plan: &EncodePlan) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = Vec::new();
-    let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
-    push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
-    if plan.renditions.iter().any(|rendition| rendition.hardware == Some(HardwareFamily::VaApi)) {
-        push(&["-vaapi_device", VAAPI_DEVICE]);
-    }
-    push(&trim_options(plan).iter().map(String::as_str).collect::<Vec<_>>());
-    // The source is not trusted: nothing but files is opened, whatever it names.
-    push(&["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"]);
-    arguments.push(file_url(&plan.source));
-    if let Some(watermark) = &plan.operations.watermark {
-        arguments.extend(["-protocol_whitelist", PROTOCOLS, "-i"].map(OsString::from));
-        arguments.push(file_url(&watermark.image));
-    }
-    arguments
-}
-
-/// Where the source is opened, and how much of it is read.
-pub fn trim_options(plan: &EncodePlan) -> Vec<String> {
-    let Some(trim) = plan.operations.trim else { return Vec::new() };
-    let mut options = Vec::new();
-    if !trim.seek.is_zero() {
-        options.extend(["-ss".to_owned(), operation_filters::seconds(trim.seek)]);
-    }
-    if let Some(frames) = trim.frames {
-        let length = plan.timing.frame_rate.duration_of(trim.lead_frames + frames).saturating_add(READ_MARGIN);
-        options.extend(["-t".to_owned(), operation_filters::seconds(length)]);
-    }
-    options
-}
-
-/// A path as ffmpeg takes it without finding an option, a protocol or a device in it.
-pub(super) fn file_url(path: &Path) -> OsString {
-    let mut url = OsString::from("file:");
-    url.push(path);
-    url
-}
-
 /// The graph: one decode, cascades of scalers, the pictures from the largest rendition, the sound.
 fn filter_graph(plan: &EncodePlan) -> String {
     let mut chains = if plan.video_stream.is_some() { picture_chains(plan) } else { waveform_chains(plan) };
+    chains.extend(joined_sound(plan));
     chains.extend(plan.audio.iter().enumerate().map(|(index, audio)| sound_chain(plan, audio, index)));
     chains.join(";")
+}
+
+/// What makes one sound of several, if anything listens to it.
+pub(in crate::pipeline) fn joined_sound(plan: &EncodePlan) -> Vec<String> {
+    let join = plan.join.as_ref().filter(|_| !plan.audio.is_empty());
+    join.map(joining::sound_chains).unwrap_or_default()
 }
 
 /// The pictures of all renditions, and those that are set aside.
@@ -179,14 +140,20 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
     if let Some(matrix) = assumed_matrix {
         filters.push(format!("setparams=colorspace={matrix}"));
     }
-    if *deinterlace {
+    if *deinterlace && plan.join.is_none() {
         let mode = match interlaced {
             InterlacedOutput::Frames => "send_frame",
             InterlacedOutput::Fields => "send_field",
         };
         filters.push(format!("bwdif=mode={mode}"));
     }
-    filters.push(format!("fps={}:start_time=0", plan.timing.frame_rate));
+    let rate = plan.timing.frame_rate;
+    if plan.join.is_some() {
+        // The parts have this rate already; a rate filter would add a frame at their end.
+        filters.push(format!("settb={}/{},setpts=N", rate.denominator(), rate.numerator()));
+    } else {
+        filters.push(format!("fps={rate}:start_time=0"));
+    }
     if let Some(time) = plan.hold_last_picture {
         filters.push(format!("tpad=stop_mode=clone:stop_duration={:.3}", time.as_secs_f64()));
     }
@@ -196,7 +163,12 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
 
 /// The way to standard range, scaled to `size`.
 pub(super) fn range_filters(plan: &EncodePlan, size: PictureSize) -> Vec<String> {
-    let PictureConversion { tone_map, convert_gamut, .. } = &plan.conversion;
+    range_filters_of(&plan.conversion, size)
+}
+
+/// The same for a picture that needs this.
+pub(super) fn range_filters_of(conversion: &PictureConversion, size: PictureSize) -> Vec<String> {
+    let PictureConversion { tone_map, convert_gamut, .. } = conversion;
     let mut filters = Vec::new();
     if *tone_map || *convert_gamut {
         // Scaled first: linear light is worked in 32-bit floats, so every pixel less counts.
@@ -248,9 +220,9 @@ fn pictures_chain(plan: &EncodePlan) -> String {
 pub fn heard_sound(plan: &EncodePlan, audio: &AudioRendition) -> String {
     // Gaps are filled and the start is drawn to 0; a downmix (by the coefficients of ITU-R BS.775) is normalised so that
     // it can't clip.
+    let source = if plan.join.is_some() { joining::SOUND.to_owned() } else { format!("[0:{}]", audio.stream) };
     let mut chain = format!(
-        "[0:{}]aresample=async=1:first_pts=0:rematrix_maxval=1,aformat=sample_rates={}:channel_layouts={}",
-        audio.stream,
+        "{source}aresample=async=1:first_pts=0:rematrix_maxval=1,aformat=sample_rates={}:channel_layouts={}",
         audio.sample_rate_hz,
         audio.layout.ffmpeg_name()
     );
@@ -326,6 +298,8 @@ mod tests {
         };
         let spec = JobSpec {
             source: source_path.into(),
+            joined: Vec::new(),
+            kind: crate::job::JobKind::Stream,
             preset: find_preset("quick").expect("a built-in preset"),
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),

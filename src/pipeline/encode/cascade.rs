@@ -1,7 +1,7 @@
 //! The part of the filter graph from the decoded picture to the renditions: one decode, then for each dynamic range a
 //! cascade in which each size is scaled from the next larger one. Pure.
 
-use super::{argv, operation_filters};
+use super::{argv, joining, operation_filters};
 use crate::{
     media::{DynamicRange, PictureSize},
     pipeline::plan::EncodePlan,
@@ -16,12 +16,12 @@ struct Step {
 
 /// The chains that end in `[v0]`, `[v1]` and so on, in `[p]` if pictures are taken, and in `[board]`
 /// if there is a storyboard.
-pub(super) fn chains(plan: &EncodePlan) -> Vec<String> {
+pub(in crate::pipeline) fn chains(plan: &EncodePlan) -> Vec<String> {
     let Some(stream) = plan.video_stream else { return Vec::new() };
     let ranges = ranges(plan);
-    let source = format!("[0:{stream}]");
+    let mut chains = plan.join.as_ref().map(joining::picture_chains).unwrap_or_default();
+    let source = if plan.join.is_some() { joining::PICTURE.to_owned() } else { format!("[0:{stream}]") };
     let head = argv::source_filters(plan);
-    let mut chains = Vec::new();
     if ranges.len() == 1 {
         push_cascade(&mut chains, plan, ranges[0], (source, head));
         return chains;

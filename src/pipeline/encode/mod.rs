@@ -2,21 +2,25 @@
 
 pub mod argv;
 mod damage;
+pub(super) mod inputs;
+pub(super) mod joining;
 pub mod operation_filters;
 pub mod subtitles;
 pub mod trial;
 
-mod cascade;
+pub(super) mod cascade;
 mod parameters;
-mod video_encoder;
+pub(super) mod video_encoder;
 
-use std::{collections::VecDeque, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle};
+use std::{
+    collections::VecDeque, ffi::OsString, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle,
+};
 
 pub use damage::Damage;
 use ffmpeg_sidecar::{
     child::FfmpegChild,
     command::FfmpegCommand,
-    event::{FfmpegEvent, LogLevel},
+    event::{FfmpegEvent, FfmpegProgress, LogLevel},
 };
 
 use super::{
@@ -171,7 +175,7 @@ pub fn encode(
             }
             result
         });
-        let progressed = |_, frames_per_second| session.listener.progressed(frames_per_second);
+        let progressed = |told: &FfmpegProgress| session.listener.progressed(f64::from(told.fps));
         let listened = listen(&mut process, &progressed, session.listener, &mut tail);
         if cutting.is_err() || listened.is_err() {
             child::kill_group(process_id);
@@ -197,18 +201,33 @@ pub fn first_pass(
     work_folder: &Path,
     session: &EncodeSession<'_>,
 ) -> Result<(), EncodeError> {
+    let progressed = |told: &FfmpegProgress| {
+        session.listener.first_pass_progressed(u64::from(told.frame), f64::from(told.fps));
+    };
+    let arguments = argv::first_pass_arguments(plan, work_folder);
+    run_alone((toolbox, arguments), session, &progressed).map(|_| ())
+}
+
+/// Runs ffmpeg with arguments that make it write files, to its end; gives what it could not decode.
+///
+/// # Errors
+/// When ffmpeg can't be started or fails, or the job is cancelled. In every case the process is gone when this returns.
+pub(super) fn run_alone(
+    (toolbox, arguments): (&Toolbox, Vec<OsString>),
+    session: &EncodeSession<'_>,
+    progressed: &dyn Fn(&FfmpegProgress),
+) -> Result<Damage, EncodeError> {
     let mut command = FfmpegCommand::new_with_path(&toolbox.ffmpeg);
-    command.args(argv::first_pass_arguments(plan, work_folder));
+    command.args(arguments);
     child::isolate(command.as_inner_mut());
     let command_line = printable(&command);
-    tracing::debug!(command = command_line, "first pass");
+    tracing::debug!(command = command_line, "ffmpeg alone");
     let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let process_id = process.as_inner().id();
     let guard = KillOnCancel::guard(process_id, session.cancel);
     let held = session.pause.guard(process_id);
     let mut tail = Tail::default();
-    let progressed = |frames, rate| session.listener.first_pass_progressed(frames, rate);
-    if listen(&mut process, &progressed, session.listener, &mut tail).is_err() {
+    if listen(&mut process, progressed, session.listener, &mut tail).is_err() {
         child::kill_group(process_id);
     }
     let status = process.wait();
@@ -218,7 +237,7 @@ pub fn first_pass(
         return Err(EncodeError::Cancelled);
     }
     let status = match status {
-        Ok(status) if status.success() => return Ok(()),
+        Ok(status) if status.success() => return Ok(tail.damage),
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     };
@@ -296,7 +315,7 @@ impl Tail {
 
 fn listen(
     process: &mut FfmpegChild,
-    progressed: &dyn Fn(u64, f64),
+    progressed: &dyn Fn(&FfmpegProgress),
     listener: &dyn EncodeListener,
     tail: &mut Tail,
 ) -> Result<(), String> {
@@ -306,7 +325,7 @@ fn listen(
         }
         match event {
             // Its time is that of the track that is farthest, which is the sound: the segmenter knows the picture's.
-            FfmpegEvent::Progress(progress) => progressed(u64::from(progress.frame), f64::from(progress.fps)),
+            FfmpegEvent::Progress(progress) => progressed(&progress),
             FfmpegEvent::Log(LogLevel::Error | LogLevel::Fatal | LogLevel::Warning, line) => {
                 tail.push(line.clone());
                 listener.logged(line);

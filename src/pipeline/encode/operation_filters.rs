@@ -85,8 +85,9 @@ pub(super) fn on_picture(
 /// The image in the colours of the picture.
 fn watermark_chain(plan: &EncodePlan, watermark: &PlannedWatermark) -> String {
     let matrix = super::argv::swscale_matrix(&plan.conversion.label);
+    let image = super::inputs::source_count(plan);
     format!(
-        "[1:v:0]format=rgba,colorchannelmixer=aa={:.4},scale={}:-2:flags=bicubic:out_range=tv:out_color_matrix={matrix},\
+        "[{image}:v:0]format=rgba,colorchannelmixer=aa={:.4},scale={}:-2:flags=bicubic:out_range=tv:out_color_matrix={matrix},\
          format=yuva420p[mark]",
         watermark.opacity, watermark.width
     )
@@ -119,7 +120,7 @@ pub(super) fn sound_trim(plan: &EncodePlan) -> Option<String> {
 }
 
 /// Loudness and fades of the sound rendition of this index, after it was trimmed.
-pub(super) fn on_sound(plan: &EncodePlan, index: usize, sample_rate_hz: u32) -> Vec<String> {
+pub(in crate::pipeline) fn on_sound(plan: &EncodePlan, index: usize, sample_rate_hz: u32) -> Vec<String> {
     let mut filters = Vec::new();
     if let Some(correction) = plan.loudness.get(&index) {
         filters.push(loudness(correction, sample_rate_hz));
@@ -144,6 +145,6 @@ pub fn loudness(correction: &LoudnessCorrection, sample_rate_hz: u32) -> String 
 }
 
 /// A time as filters take it.
-pub(super) fn seconds(time: Duration) -> String {
+pub(in crate::pipeline) fn seconds(time: Duration) -> String {
     format!("{:.6}", time.as_secs_f64())
 }

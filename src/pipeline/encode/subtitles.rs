@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
-use super::argv::file_url;
+use super::inputs::file_url;
 use crate::{
     pipeline::{
         package::captions::{self, Cue},

@@ -39,7 +39,11 @@ fn keyframe_options(timing: &Timing) -> Vec<String> {
 }
 
 /// Options of one rendition as video stream `index` of the output.
-pub(super) fn rendition_options(plan: &EncodePlan, rendition: &VideoRendition, index: usize) -> Vec<String> {
+pub(in crate::pipeline) fn rendition_options(
+    plan: &EncodePlan,
+    rendition: &VideoRendition,
+    index: usize,
+) -> Vec<String> {
     let mut options = StreamOptions { index, list: Vec::new() };
     options.set("c", rendition.encoder());
     match (rendition.hardware, rendition.codec) {

@@ -163,7 +163,7 @@ fn for_the_blind() -> Accessibility {
 fn channels(sound: &AudioRendition) -> AudioChannelConfiguration {
     let (scheme, value) = match (sound.codec, sound.layout) {
         (AudioCodec::Eac3, AudioLayout::Surround) => (DOLBY_CHANNEL_SCHEME, DOLBY_SURROUND.to_owned()),
-        (AudioCodec::Eac3, AudioLayout::Stereo) => (DOLBY_CHANNEL_SCHEME, DOLBY_STEREO.to_owned()),
+        (AudioCodec::Eac3, _) => (DOLBY_CHANNEL_SCHEME, DOLBY_STEREO.to_owned()),
         // Up to 5.1 ISO's number of a layout is that of its channels.
         (AudioCodec::Aac, layout) => (CHANNEL_SCHEME, layout.channels().to_string()),
     };

@@ -77,29 +77,38 @@ impl AudioCodec {
     }
 }
 
-/// The loudspeakers that a rendition is for. Each layout is a group of its own in the multivariant playlist.
+/// The loudspeakers that sound is for. Streams have stereo and 5.1, each a group of its own in the multivariant playlist;
+/// files also have the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AudioLayout {
+    /// One channel.
+    Mono,
     /// Left and right.
     Stereo,
     /// 5.1.
     Surround,
+    /// 7.1.
+    SevenPointOne,
 }
 
 impl AudioLayout {
     /// Number of channels.
     pub fn channels(self) -> u32 {
         match self {
+            Self::Mono => 1,
             Self::Stereo => 2,
             Self::Surround => SURROUND_CHANNELS,
+            Self::SevenPointOne => 8,
         }
     }
 
     /// The layout's name in ffmpeg.
     pub fn ffmpeg_name(self) -> &'static str {
         match self {
+            Self::Mono => "mono",
             Self::Stereo => "stereo",
             Self::Surround => "5.1",
+            Self::SevenPointOne => "7.1",
         }
     }
 }
@@ -135,8 +144,8 @@ impl AudioRendition {
     /// Codec and layout in the words of the field: `AAC`, `E-AC-3 5.1`.
     pub fn codec_label(&self) -> String {
         match self.layout {
-            AudioLayout::Stereo => self.codec.label().to_owned(),
-            AudioLayout::Surround => format!("{} 5.1", self.codec.label()),
+            AudioLayout::Mono | AudioLayout::Stereo => self.codec.label().to_owned(),
+            layout => format!("{} {}", self.codec.label(), layout.ffmpeg_name()),
         }
     }
 }

@@ -2,10 +2,12 @@
 
 mod audio;
 mod colour;
+mod join;
 mod language;
 mod operations;
 mod pictures;
 mod renditions;
+mod sound_alone;
 mod storyboard;
 mod subtitles;
 mod target_size;
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use audio::{AudioCodec, AudioLayout, AudioRendition};
 pub use colour::{ColourLabel, PictureConversion};
+pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
 pub use language::{language_name, language_tag};
 pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
 pub use pictures::{PicturePlan, PlannedPicture};
@@ -32,7 +35,7 @@ pub use timing::Timing;
 use super::layout::StreamFiles;
 use crate::{
     failure::{Failure, FailureKind},
-    job::{CropArea, JobSpec, LoudnessTarget, Operations},
+    job::{CropArea, JobSpec, LoudnessTarget},
     media::{Chapter, DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
     preset::{BitRate, EncoderSpeed, HardwareFamily, RateControl},
 };
@@ -42,6 +45,10 @@ use crate::{
 pub struct EncodePlan {
     /// The file to read.
     pub source: PathBuf,
+    /// Demuxer to open it with, where ffmpeg must not choose.
+    pub demuxer: Option<String>,
+    /// The sources that are one after the other, if there are several.
+    pub join: Option<JoinPlan>,
     /// Index of the picture's stream in the file; `None` for a source of sound alone.
     pub video_stream: Option<usize>,
     /// Frame rate, GOPs, segments.
@@ -106,6 +113,8 @@ pub struct Findings {
     pub hardware_encoders: BTreeSet<String>,
     /// The picture without black bars, if there are some and they were looked for.
     pub picture_without_bars: Option<CropArea>,
+    /// How several sources become the one that is planned for.
+    pub join: Option<JoinPlan>,
 }
 
 /// Why nothing can be planned.
@@ -167,32 +176,25 @@ impl EncodePlan {
     /// # Errors
     /// When the source has no picture that can be encoded, or what was asked does not fit it.
     pub fn resolve_with(spec: &JobSpec, source: &SourceMedia, findings: &Findings) -> Result<Self, PlanError> {
-        let name = spec.source_name();
-        let mut warnings = Vec::new();
+        let mut warnings = findings.join.as_ref().map(|join| join.warnings.clone()).unwrap_or_default();
         let audio = audio::renditions(source, &spec.preset, &mut warnings);
         let subtitles = subtitles::renditions(source, &mut warnings);
         let Some(video) = source.main_video() else {
-            return Self::of_sound(spec, source, (audio, subtitles), warnings);
+            return Self::of_sound(spec, source, (audio, subtitles), (findings, warnings));
         };
-        let display_size = video.display_size();
-        if video.coded_size.pixels() == 0 || display_size.short_side() < 2 {
-            return Err(PlanError::UnreadablePicture(name));
-        }
-        let mut conversion = PictureConversion::for_stream(video, spec.preset.interlaced);
-        if conversion.tone_map && !findings.can_tone_map {
-            return Err(PlanError::CannotToneMap(name));
-        }
+        let conversion = picture_conversion(spec, video, findings)?;
         warn_of_hold(source, &mut warnings);
-        let hold_last_picture = timing::time_after_picture(source);
         let asked = &spec.operations;
-        conversion.deinterlace = asked.deinterlace.applies_to(conversion.deinterlace);
-        let timing = Timing::new(timing::output_frame_rate(video, &conversion), spec.preset.keyframes);
-        let picture_duration = source.picture_duration().filter(|duration| !duration.is_zero());
+        let timing = Timing::new(
+            timing::output_frame_rate(video, &conversion, timing::highest_frame_rate(&spec.kind)),
+            spec.preset.keyframes,
+        );
+        let (picture_duration, hold_last_picture) = timing::picture_and_hold(source, asked, timing.frame_rate);
         let source_duration = picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default());
         let operations::Trimmed { trim, duration } =
             operations::trim(asked, (&source.container, source_duration), timing.frame_rate)?;
-        let crop = operations::crop(asked, display_size, findings)?;
-        let size = operations::size_after(display_size, crop.as_ref(), asked.rotate);
+        let crop = operations::crop(asked, video.display_size(), findings)?;
+        let size = operations::size_after(video.display_size(), crop.as_ref(), asked.rotate);
         let renditions = renditions::video_renditions(&spec.preset, size, video.colour.dynamic_range(), findings)?;
         let operations = PlannedOperations::resolve(asked, (trim, crop), renditions[0].size, duration)?;
         warn_of_picture(video, &conversion, (&renditions, spec.preset.video.rate_control), &mut warnings);
@@ -202,6 +204,8 @@ impl EncodePlan {
             most_frames: most_frames(source, video, timing.frame_rate, (hold_last_picture, operations.trim)),
             chapters: timing::chapters_from(&source.chapters, operations.start(timing.frame_rate), duration),
             source: spec.source.clone(),
+            demuxer: source.demuxer().map(str::to_owned),
+            join: findings.join.clone(),
             video_stream: Some(video.index),
             pictures: PicturePlan::new(&spec.thumbnails, pictured, timing.frame_rate),
             storyboard: StoryboardPlan::asked_for(spec, renditions[0].size, (timing.frame_rate, duration)),
@@ -228,50 +232,6 @@ impl EncodePlan {
             Some(bytes) => plan.fit_into(bytes),
             None => Ok(plan),
         }
-    }
-
-    /// The plan for a source of sound alone.
-    fn of_sound(
-        spec: &JobSpec,
-        source: &SourceMedia,
-        (audio, subtitles): (Vec<AudioRendition>, Vec<SubtitleRendition>),
-        warnings: Vec<String>,
-    ) -> Result<Self, PlanError> {
-        if audio.is_empty() {
-            return Err(PlanError::Nothing(spec.source_name()));
-        }
-        if (Operations { loudness: None, ..spec.operations.clone() }) != Operations::default() {
-            return Err(PlanError::NotPossible {
-                what: format!("“{}” has sound alone: only its loudness can be changed", spec.source_name()),
-                hint: "Leave out what trims or changes the picture".to_owned(),
-            });
-        }
-        Ok(Self {
-            source: spec.source.clone(),
-            video_stream: None,
-            // Segments are as long as if there were pictures at this rate.
-            timing: Timing::for_rate(FrameRate::FALLBACK),
-            conversion: PictureConversion::none(),
-            hold_last_picture: None,
-            operations: PlannedOperations::default(),
-            renditions: Vec::new(),
-            encoder_speed: spec.preset.encoder_speed,
-            rate_control: spec.preset.video.rate_control,
-            x264_parameters: String::new(),
-            x265_parameters: String::new(),
-            hdr: None,
-            loudness_target: spec.operations.loudness,
-            loudness: BTreeMap::new(),
-            audio,
-            subtitles,
-            chapters: source.chapters.clone(),
-            pictures: PicturePlan::waveform(),
-            storyboard: None,
-            files: StreamFiles::default(),
-            duration: source.duration.filter(|duration| !duration.is_zero()),
-            most_frames: None,
-            warnings,
-        })
     }
 
     /// Images and fades are made for standard range.
@@ -338,6 +298,23 @@ impl EncodePlan {
             warnings: self.warnings.clone(),
         }
     }
+}
+
+/// What the picture needs, if it can be had.
+fn picture_conversion(
+    spec: &JobSpec,
+    video: &VideoStream,
+    findings: &Findings,
+) -> Result<PictureConversion, PlanError> {
+    if video.coded_size.pixels() == 0 || video.display_size().short_side() < 2 {
+        return Err(PlanError::UnreadablePicture(spec.source_name()));
+    }
+    let mut conversion = PictureConversion::for_stream(video, spec.preset.interlaced);
+    if conversion.tone_map && !findings.can_tone_map {
+        return Err(PlanError::CannotToneMap(spec.source_name()));
+    }
+    conversion.deinterlace = spec.operations.deinterlace.applies_to(conversion.deinterlace);
+    Ok(conversion)
 }
 
 /// MP4 and MOV tell the length of each track exactly; other containers round it, or tell that of the longest track. A

@@ -159,7 +159,9 @@ pub(super) fn trim(
         });
     }
     let kept = end.map(|end| end - first);
-    let lead = if WITHOUT_TIMESTAMPS.contains(&container) { first } else { rate.frames_in(LEAD).min(first) };
+    let has_no_timestamps =
+        WITHOUT_TIMESTAMPS.contains(&container) || container == super::join::CONTAINER || container.ends_with("_pipe");
+    let lead = if has_no_timestamps { first } else { rate.frames_in(LEAD).min(first) };
     let trim = PlannedTrim {
         seek: rate.duration_of(first - lead),
         lead_frames: lead,
@@ -240,7 +242,7 @@ fn watermark(operations: &Operations, size: PictureSize) -> Result<Option<Planne
 }
 
 /// The fades within `duration`.
-fn fade(operations: &Operations, duration: Option<Duration>) -> Result<PlannedFade, PlanError> {
+pub(super) fn fade(operations: &Operations, duration: Option<Duration>) -> Result<PlannedFade, PlanError> {
     let asked = |length: Duration| (!length.is_zero()).then_some(length);
     let (at_start, at_end) = (asked(operations.fade_in), asked(operations.fade_out));
     if at_end.is_some() && duration.is_none() {

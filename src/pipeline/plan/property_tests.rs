@@ -98,6 +98,8 @@ proptest! {
         let preset = built_in_presets().remove(index);
         let spec = JobSpec {
             source: PathBuf::from(&name),
+            joined: Vec::new(),
+            kind: crate::job::JobKind::Stream,
             preset,
             destination: Destination::Folder("out".into()),
             thumbnails: ThumbnailTimes::default(),

@@ -57,7 +57,7 @@ impl VideoRendition {
     }
 
     /// Bit rate and VBV for an average of this many bits a second.
-    pub(super) fn set_bitrate(&mut self, bits_per_second: f64, rate_control: RateControl) {
+    pub(in crate::pipeline) fn set_bitrate(&mut self, bits_per_second: f64, rate_control: RateControl) {
         let bits = bits_per_second.max(LOWEST_BITS_PER_SECOND);
         let (max_factor, buffer_seconds) = match rate_control {
             RateControl::ConstantBitrate => (1.0, CONSTANT_BITRATE_BUFFER_SECONDS),

@@ -15,7 +15,7 @@ const SOUND_HEADERS: f64 = 0.06;
 
 impl EncodePlan {
     /// Chooses bit rates so that all renditions and the sound together have this size.
-    pub(super) fn fit_into(mut self, bytes: u64) -> Result<Self, PlanError> {
+    pub(in crate::pipeline) fn fit_into(mut self, bytes: u64) -> Result<Self, PlanError> {
         let Some(seconds) = self.duration.map(|duration| duration.as_secs_f64()) else {
             return Err(PlanError::NotPossible {
                 what: "The source does not say how long it is, so its size can't be chosen".to_owned(),
@@ -37,11 +37,11 @@ impl EncodePlan {
             let least = ((least_bits + sound_bits) / 8.0 / (1.0 - RESERVE)).ceil();
             PlanError::NotPossible {
                 what: format!(
-                    "{} are too few for {} of this ladder",
+                    "{} are too few for {} of pictures of this size",
                     format::bytes(bytes),
                     format::clock(Duration::from_secs_f64(seconds))
                 ),
-                hint: format!("Give at least {}, or a preset of fewer rungs", format::bytes(least as u64)),
+                hint: format!("Give at least {}, or make smaller or fewer pictures", format::bytes(least as u64)),
             }
         })?;
         Ok(self)

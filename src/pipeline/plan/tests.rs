@@ -51,6 +51,8 @@ fn audio(language: Option<&str>, sample_rate_hz: u32) -> AudioStream {
 fn spec() -> JobSpec {
     JobSpec {
         source: "clip.mp4".into(),
+        joined: Vec::new(),
+        kind: crate::job::JobKind::Stream,
         preset: find_preset("web-hls").expect("a built-in preset"),
         destination: Destination::Folder("out".into()),
         thumbnails: ThumbnailTimes::default(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::PictureConversion;
 use crate::{
+    job::{FileFormat, JobKind, Operations},
     media::{Chapter, FrameRate, SourceMedia, VideoStream},
     preset::{InterlacedOutput, KeyframeInterval},
 };
@@ -30,6 +31,27 @@ pub(super) fn time_after_picture(source: &SourceMedia) -> Option<Duration> {
     let picture_end = end(video.start_time_seconds, video.duration)?;
     let sound_end = end(audio.start_time_seconds, audio.duration)?;
     Some(sound_end.saturating_sub(picture_end)).filter(|time| *time >= SHORTEST_HOLD)
+}
+
+/// A still picture is shown this long if nothing else is asked.
+const STILL_DURATION: Duration = Duration::from_secs(10);
+
+/// For how long a still picture is shown.
+pub(super) fn still_duration(operations: &Operations) -> Duration {
+    operations.still_duration.filter(|duration| !duration.is_zero()).unwrap_or(STILL_DURATION)
+}
+
+/// How long there are new pictures, where that is known, and how long the last one stays after that.
+pub(super) fn picture_and_hold(
+    source: &SourceMedia,
+    operations: &Operations,
+    rate: FrameRate,
+) -> (Option<Duration>, Option<Duration>) {
+    if source.is_still() {
+        let one = rate.duration_of(1);
+        return (Some(one), Some(still_duration(operations).saturating_sub(one)));
+    }
+    (source.picture_duration().filter(|duration| !duration.is_zero()), time_after_picture(source))
 }
 
 /// The chapters on a timeline that begins at `start` of the source's and has this length, where it is known.
@@ -110,10 +132,24 @@ const STANDARD_RATES: [(u32, u32); 8] =
     [(24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60000, 1001), (60, 1)];
 /// An average this near to a standard rate is that rate.
 const STANDARD_RATE_TOLERANCE: f64 = 0.0004;
+/// Apple HLS Authoring Specification 1.17.
 const HIGHEST_RATE: f64 = 60.0;
+/// More is a wrong time base, not a rate.
+const HIGHEST_RATE_OF_FILE: f64 = 240.0;
+/// Delays in GIF are hundredths of a second, and each frame is a whole picture.
+const HIGHEST_RATE_OF_GIF: f64 = 15.0;
 
-/// The constant rate that is written: the source's own, as an exact fraction, halved while above 60.
-pub(super) fn output_frame_rate(video: &VideoStream, conversion: &PictureConversion) -> FrameRate {
+/// The highest rate that a job of this kind writes; a file keeps what the source has.
+pub(super) fn highest_frame_rate(kind: &JobKind) -> f64 {
+    match kind {
+        JobKind::Stream => HIGHEST_RATE,
+        JobKind::File(conversion) if conversion.format == FileFormat::Gif => HIGHEST_RATE_OF_GIF,
+        JobKind::File(_) => HIGHEST_RATE_OF_FILE,
+    }
+}
+
+/// The constant rate that is written: the source's own, as an exact fraction, halved while above the highest.
+pub(super) fn output_frame_rate(video: &VideoStream, conversion: &PictureConversion, highest: f64) -> FrameRate {
     let fallback = Some(FrameRate::FALLBACK);
     let average = video.average_frame_rate;
     let natural = if video.is_variable_frame_rate() || video.scan.is_interlaced() {
@@ -138,7 +174,7 @@ pub(super) fn output_frame_rate(video: &VideoStream, conversion: &PictureConvers
         });
         rate = doubled.or(rate);
     }
-    while let Some(too_high) = rate.filter(|rate| rate.per_second() > HIGHEST_RATE + 0.01) {
+    while let Some(too_high) = rate.filter(|rate| rate.per_second() > highest + 0.01) {
         rate = too_high
             .denominator()
             .checked_mul(2)

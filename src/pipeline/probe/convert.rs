@@ -22,6 +22,9 @@ const REFERRING_FORMATS: [(&str, &str); 7] = [
     ("avisynth", "script"),
 ];
 
+/// Demuxers of still pictures that are shown for a while.
+const STILL_FORMATS: [&str; 5] = ["png_pipe", "jpeg_pipe", "webp_pipe", "tiff_pipe", "bmp_pipe"];
+
 /// Refuses what is no single video file, as far as the demuxer tells.
 pub(super) fn check_container(source: &Path, found: &Output) -> Result<(), ProbeError> {
     let format = found.format.format_name.as_str();
@@ -30,7 +33,8 @@ pub(super) fn check_container(source: &Path, found: &Output) -> Result<(), Probe
     }
     let is_text = format == "tty";
     // Animated pictures (gif, apng) have demuxers of their own and are welcome.
-    let is_picture = format.ends_with("_pipe") || format == "image2" || format == "ico";
+    let is_picture =
+        (format.ends_with("_pipe") && !STILL_FORMATS.contains(&format)) || format == "image2" || format == "ico";
     if is_text || is_picture {
         let kind = if is_text { "text" } else { "a still picture" };
         let detail = format!("ffprobe reads it as {kind} ({format})");

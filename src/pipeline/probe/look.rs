@@ -33,6 +33,8 @@ const ISO_MEDIA_BOXES: [&[u8]; 6] = [b"ftyp", b"moov", b"mdat", b"wide", b"free"
 pub(super) struct FirstLook {
     /// Size of the file.
     pub(super) size_bytes: u64,
+    /// It is a still picture, which is opened with this demuxer.
+    pub(super) still_demuxer: Option<&'static str>,
     /// It begins as MP4 and MOV files do.
     pub(super) is_iso_media: bool,
 }
@@ -60,7 +62,20 @@ pub(super) fn look_at(source: &Path) -> Result<FirstLook, ProbeError> {
     if is_iso_media && has_encrypted_track(source).unwrap_or(false) {
         return Err(ProbeError::Encrypted { source_file });
     }
-    Ok(FirstLook { size_bytes: metadata.len(), is_iso_media })
+    Ok(FirstLook { size_bytes: metadata.len(), still_demuxer: still_demuxer(&beginning), is_iso_media })
+}
+
+/// The demuxer of a still picture, by how it begins. Animated PNG has its own.
+fn still_demuxer(beginning: &[u8]) -> Option<&'static str> {
+    let has = |name: &[u8]| beginning.windows(name.len()).any(|window| window == name);
+    match beginning {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] if !has(b"acTL") => Some("png_pipe"),
+        [0xff, 0xd8, 0xff, ..] => Some("jpeg_pipe"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] if !has(b"ANIM") => Some("webp_pipe"),
+        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Some("tiff_pipe"),
+        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => Some("bmp_pipe"),
+        _ => None,
+    }
 }
 
 /// Whether the movie header of an MP4 names a sample entry of encrypted media (ISO/IEC 14496-12, 8.12). ffprobe tells only
@@ -122,5 +137,16 @@ mod tests {
         assert_eq!(kind("a.AVS", b"Import(\"b\")"), Some("script"));
         assert_eq!(kind("a.mp4", b"\0\0\0\x20ftypisom"), None);
         assert_eq!(kind("#EXTM3U.mp4", b"\x1a\x45\xdf\xa3 <MPD"), None);
+    }
+
+    #[test]
+    fn still_pictures_are_known_by_how_they_begin_and_animated_ones_are_none() {
+        assert_eq!(still_demuxer(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), Some("png_pipe"));
+        assert_eq!(still_demuxer(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR acTL"), None);
+        assert_eq!(still_demuxer(b"\xff\xd8\xff\xe0"), Some("jpeg_pipe"));
+        assert_eq!(still_demuxer(b"RIFF\0\0\0\0WEBPVP8 "), Some("webp_pipe"));
+        assert_eq!(still_demuxer(b"RIFF\0\0\0\0WEBPVP8X ANIM"), None);
+        assert_eq!(still_demuxer(b"RIFF\0\0\0\0WAVEfmt "), None);
+        assert_eq!(still_demuxer(b"GIF89a"), None);
     }
 }

@@ -41,7 +41,7 @@ const DETAIL_LINES: usize = 20;
 /// takes too long, vanishes meanwhile, or when `cancel` says so.
 pub fn probe(source: &Path, toolbox: &Toolbox, cancel: &CancelToken) -> Result<SourceMedia, ProbeError> {
     let first_look = look::look_at(source)?;
-    let output = run(probe_command(source, toolbox), source, cancel)?;
+    let output = run(probe_command(source, first_look.still_demuxer, toolbox), source, cancel)?;
     let parsed: Option<ffprobe_json::Output> = serde_json::from_slice(&output.stdout).ok();
     let found = parsed.filter(|found| !found.streams.is_empty());
     let Some(found) = found.filter(|_| output.status.success()) else {
@@ -96,8 +96,9 @@ fn ffprobe(toolbox: &Toolbox) -> Command {
     command
 }
 
-fn probe_command(source: &Path, toolbox: &Toolbox) -> Command {
+fn probe_command(source: &Path, demuxer: Option<&str>, toolbox: &Toolbox) -> Command {
     let mut command = ffprobe(toolbox);
+    command.args(demuxer.iter().flat_map(|demuxer| ["-f", demuxer]));
     command.args(["-print_format", "json", "-show_format", "-show_streams", "-show_chapters", "-i"]);
     command.arg(input_url(source));
     command

@@ -35,11 +35,11 @@ pub fn thumbnail(
     };
     let size = fitted(video.display_size());
     let wanted_bytes = size.pixels() * BYTES_PER_PIXEL;
-    let place = media.picture_duration().unwrap_or_default().mul_f64(PLACE);
+    let place = media.picture_duration().filter(|_| !media.is_still()).unwrap_or_default().mul_f64(PLACE);
     let mut detail = String::new();
     // Files whose length or index is wrong may have nothing at that place, but most have a first frame.
     for at in [place, Duration::ZERO] {
-        let mut output = run(frame_command(source, video, toolbox, (at, size)), source, cancel)?;
+        let mut output = run(frame_command((source, media.demuxer()), video, toolbox, (at, size)), source, cancel)?;
         // Some files give more than one frame for a time; the first is the one.
         output.stdout.truncate(usize::try_from(wanted_bytes).unwrap_or(usize::MAX));
         if output.stdout.len() as u64 == wanted_bytes {
@@ -54,13 +54,19 @@ pub fn thumbnail(
 }
 
 /// ffmpeg writing one frame at `at` as raw RGB of this size to its standard output.
-fn frame_command(source: &Path, video: &VideoStream, toolbox: &Toolbox, frame: (Duration, PictureSize)) -> Command {
+fn frame_command(
+    (source, demuxer): (&Path, Option<&str>),
+    video: &VideoStream,
+    toolbox: &Toolbox,
+    frame: (Duration, PictureSize),
+) -> Command {
     let (at, size) = frame;
     let mut command = Command::new(&toolbox.ffmpeg);
     command.args(["-v", "error", "-nostdin", "-protocol_whitelist", PROTOCOL_WHITELIST]);
     if !at.is_zero() {
         command.args(["-ss", &format!("{:.3}", at.as_secs_f64())]);
     }
+    command.args(demuxer.iter().flat_map(|demuxer| ["-f", demuxer]));
     command.arg("-i").arg(input_url(source));
     command.args(["-map", &format!("0:{}", video.index), "-frames:v", "1", "-an", "-sn", "-dn"]);
     command.args(["-vf", &filters(video, size, toolbox.can_tone_map)]);

@@ -1,0 +1,197 @@
+//! `reelpress convert`: one file of each source.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Context, ConvertArguments, Outcome, bad_usage,
+    encode::{Call, absolute},
+};
+use crate::{
+    failure::Failure,
+    job::{
+        Conversion, Destination, FileFormat, JobKind, JobSpec, Operations, Outputs, StreamLayout, StreamTreatment,
+        ThumbnailTimes, VideoRate,
+    },
+    preset::{Crf, Preset, find_preset},
+    tools::cancel::CancelToken,
+};
+
+const HELP: &str = "“reelpress convert --help” tells what can be asked";
+
+/// Makes what was asked and waits until every job is at rest.
+pub(super) fn run(context: &Context, arguments: &ConvertArguments, interrupt: &CancelToken) -> Outcome {
+    match plan(context, arguments) {
+        Ok(call) => call.run(context, interrupt),
+        Err(failure) => {
+            context.output.failure(None, &failure);
+            Outcome::BadUsage
+        }
+    }
+}
+
+fn plan(context: &Context, arguments: &ConvertArguments) -> Result<Call, Failure> {
+    let mut settings = context.settings.clone();
+    if let Some(jobs) = arguments.jobs {
+        settings.running_jobs = usize::from(jobs);
+    }
+    let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, HELP))?;
+    let preset = preset(arguments)?;
+    let files: Vec<PathBuf> = arguments.files.iter().map(|file| absolute(file)).collect();
+    if let Some(folder) = files.iter().find(|file| file.is_dir()) {
+        let hint = "Name the files in it, such as FOLDER/*.mov";
+        return Err(bad_usage(format!("{} is a folder", folder.display()), hint));
+    }
+    if arguments.join && files.len() < 2 {
+        return Err(bad_usage("One file is nothing to join", "Name the files in their order, or leave --join out"));
+    }
+    let groups: Vec<&[PathBuf]> = if arguments.join { vec![files.as_slice()] } else { files.chunks(1).collect() };
+    let target = Target::of(arguments, groups.len(), &operations)?;
+    let mut specs = Vec::new();
+    for group in groups {
+        let [source, joined @ ..] = group else { continue };
+        let format = target.format.unwrap_or_else(|| own_format(source));
+        let conversion = Conversion { output: target.file.clone(), ..conversion(arguments, format) };
+        let folder = target.folder.as_deref().or(source.parent()).unwrap_or(Path::new(".")).to_owned();
+        specs.push(JobSpec {
+            source: source.clone(),
+            joined: joined.to_vec(),
+            kind: JobKind::File(Box::new(conversion)),
+            preset: preset.clone(),
+            destination: Destination::Folder(folder),
+            thumbnails: ThumbnailTimes::default(),
+            outputs: Outputs::default(),
+            layout: StreamLayout::default(),
+            operations: operations.clone(),
+        });
+    }
+    Ok(Call { specs, without_job: Vec::new(), settings, json: arguments.json })
+}
+
+/// Where results go, and as what.
+struct Target {
+    /// The container; by the source if not given.
+    format: Option<FileFormat>,
+    /// The one file to make.
+    file: Option<PathBuf>,
+    /// The folder for files that are named after their sources.
+    folder: Option<PathBuf>,
+}
+
+impl Target {
+    fn of(arguments: &ConvertArguments, files: usize, operations: &Operations) -> Result<Self, Failure> {
+        let format = arguments.to.map(|name| name.0);
+        let Some(output) = arguments.output.as_deref() else {
+            let changes = arguments.crf.is_some()
+                || arguments.bitrate.is_some()
+                || arguments.size.is_some()
+                || arguments.video_codec.is_some()
+                || arguments.audio_codec.is_some()
+                || arguments.audio_bitrate.is_some()
+                || arguments.join
+                || arguments.reencode
+                || *operations != Operations::default();
+            if format.is_none() && !changes {
+                let hint = "Give a format, such as --to mp4, or a file, such as -o film.mp4";
+                return Err(bad_usage("Nothing is said of what the file is to become", hint));
+            }
+            return Ok(Self { format, file: None, folder: None });
+        };
+        let output = absolute(output);
+        if output.to_str().is_some_and(|text| text.contains("s3:/")) {
+            return Err(bad_usage("convert makes files on this machine", "Give a file or a folder after -o"));
+        }
+        let of_name = output.extension().and_then(|extension| FileFormat::of_extension(extension.to_str()?));
+        let ends_as_folder =
+            arguments.output.as_ref().is_some_and(|path| path.as_os_str().as_encoded_bytes().ends_with(b"/"));
+        if output.is_dir() || ends_as_folder {
+            return Ok(Self { format, file: None, folder: Some(output) });
+        }
+        if files > 1 {
+            let hint = "Give a folder after -o, or --join to make one file of all";
+            return Err(bad_usage(format!("{files} files can't become one, {}", output.display()), hint));
+        }
+        match format.or(of_name) {
+            Some(format) if of_name.is_none_or(|of_name| of_name == format) => {
+                Ok(Self { format: Some(format), file: Some(output), folder: None })
+            }
+            Some(format) => Err(bad_usage(
+                format!("{} is no name of a file of {}", output.display(), format.label()),
+                format!("Let it end in .{}", format.extension()),
+            )),
+            None => {
+                let known: Vec<&str> = FileFormat::ALL.into_iter().map(FileFormat::extension).collect();
+                let hint = format!("Let its name end in one of {}, or give --to", known.join(", "));
+                Err(bad_usage(format!("{} has no extension that tells its format", output.display()), hint))
+            }
+        }
+    }
+}
+
+/// The format that the source's name tells; MP4 where it is none that is written.
+fn own_format(source: &Path) -> FileFormat {
+    let extension = source.extension().and_then(|extension| extension.to_str());
+    extension.and_then(FileFormat::of_extension).unwrap_or(FileFormat::Mp4)
+}
+
+fn conversion(arguments: &ConvertArguments, format: FileFormat) -> Conversion {
+    let quality = arguments.crf.and_then(Crf::new).map(VideoRate::Quality);
+    Conversion {
+        overwrite: arguments.overwrite,
+        streams: match (arguments.lossless, arguments.reencode) {
+            (true, _) => StreamTreatment::Copy,
+            (_, true) => StreamTreatment::Encode,
+            _ => StreamTreatment::Automatic,
+        },
+        video_codec: arguments.video_codec.map(Into::into),
+        video_rate: quality.or(arguments.bitrate.map(VideoRate::Bitrate)),
+        short_side: arguments.size,
+        audio_codec: arguments.audio_codec.map(Into::into),
+        audio_bitrate: arguments.audio_bitrate,
+        ..Conversion::to(format)
+    }
+}
+
+fn preset(arguments: &ConvertArguments) -> Result<Preset, Failure> {
+    let source_size = find_preset("source").ok_or_else(|| bad_usage("There is no preset “source”", HELP))?;
+    let mut preset = Preset { id: "convert".to_owned(), name: "Convert".to_owned(), ..source_size };
+    if let Some(speed) = arguments.speed {
+        preset.encoder_speed = speed.0;
+    }
+    if let Some(encoder) = arguments.encoder {
+        preset.video.encoder = encoder.0;
+    }
+    Ok(preset)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Arguments, CommandArguments};
+
+    fn target(flags: &[&str]) -> Result<(Option<FileFormat>, Option<PathBuf>), Failure> {
+        let line = ["reelpress", "convert"].into_iter().chain(flags.iter().copied());
+        let Some(CommandArguments::Convert(arguments)) = Arguments::try_parse_from(line).unwrap().command else {
+            panic!("not convert")
+        };
+        let operations = arguments.operations.operations().unwrap();
+        let files = if arguments.join { 1 } else { arguments.files.len() };
+        Target::of(&arguments, files, &operations).map(|target| (target.format, target.file))
+    }
+
+    #[test]
+    fn the_format_is_told_by_a_flag_or_a_name_and_they_agree() {
+        assert_eq!(target(&["a.mov", "--to", "mp4"]).unwrap(), (Some(FileFormat::Mp4), None));
+        let file = std::path::absolute("b.webm").unwrap();
+        assert_eq!(target(&["a.mov", "-o", "b.webm"]).unwrap(), (Some(FileFormat::Webm), Some(file)));
+        assert_eq!(target(&["a.mov", "--target-size", "5M"]).unwrap(), (None, None));
+        for wrong in [&["a.mov"][..], &["a.mov", "-o", "b.doc"], &["a.mov", "-o", "b.mp4", "--to", "mkv"]] {
+            assert!(target(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(target(&["a.mov", "b.mov", "-o", "c.mp4"]).is_err());
+        assert!(target(&["a.mov", "b.mov", "-o", "c.mp4", "--join"]).is_ok());
+        assert!(Arguments::try_parse_from(["reelpress", "convert", "a", "--lossless", "--join"]).is_err());
+        assert!(Arguments::try_parse_from(["reelpress", "compress", "a.mp4", "--crf", "20"]).is_ok());
+    }
+}

@@ -1,0 +1,281 @@
+//! The command lines of a conversion. Pure.
+
+use std::{ffi::OsString, path::Path, time::Duration};
+
+use super::{
+    container,
+    plan::{ConvertPlan, PlannedPicture},
+    sound::PlannedSound,
+};
+use crate::{
+    job::{FileAudioCodec, FileFormat, FileVideoCodec},
+    pipeline::{
+        encode::{
+            argv, cascade,
+            inputs::{self, MOST_PIXELS, PROGRESS_SECONDS, PROTOCOLS, file_url},
+            operation_filters::{self, seconds},
+            video_encoder,
+        },
+        plan::EncodePlan,
+    },
+    preset::{EncoderSpeed, RateControl},
+};
+
+/// Begin of the names of the files that the first of two passes leaves for the second.
+const PASS_LOG: &str = "pass";
+/// Less than the time of a frame, and more than containers round by.
+const SEEK_MARGIN: Duration = Duration::from_micros(500);
+/// Samples by which MP3 comes late out of a decoder that nobody tells of it: that of the encoder, and of the decoder.
+const MP3_DELAY_SAMPLES: u32 = 1105;
+/// The bit rates of MP3 in kilobits (ISO/IEC 11172-3); others are averages.
+const MP3_KILOBITS: [u64; 14] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
+/// The colours of a GIF.
+const PALETTE: &str = "palette.png";
+
+/// Where a conversion writes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places<'a> {
+    /// Passing files.
+    pub(super) work_folder: &'a Path,
+    /// The file in the making.
+    pub(super) file: &'a Path,
+    /// Where ffmpeg notes how far it is.
+    pub(super) notes: &'a Path,
+}
+
+/// All arguments: what is copied and what is encoded, into one file.
+pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString> {
+    let mut list = ArgumentList(inputs(plan));
+    let is_gif = plan.format == FileFormat::Gif && plan.encoded_picture().is_some();
+    if is_gif {
+        list.0.push("-i".into());
+        list.0.push(file_url(&places.work_folder.join(PALETTE)));
+    }
+    let graph = graph(plan, is_gif);
+    if !graph.is_empty() {
+        list.push(&["-filter_complex", &graph]);
+    }
+    map_streams(&mut list, plan);
+    if plan.trim.start.is_some() && plan.encode.is_none() {
+        list.push(&["-copypriorss", "0"]);
+    }
+    if let Some(frames) = plan.frames {
+        list.push(&["-frames:v", &frames.to_string()]);
+    }
+    if let Some((encode, codec)) = plan.encoded_picture() {
+        list.0.extend(picture_options(encode, codec).into_iter().map(OsString::from));
+        if encode.has_first_pass() {
+            list.push(&["-pass", "2", "-passlogfile"]);
+            list.0.push(places.work_folder.join(PASS_LOG).into_os_string());
+        }
+        if container::is_iso_media(plan.format) {
+            list.push(&["-video_track_timescale", &encode.timing.timescale.to_string()]);
+        }
+    }
+    if let Some(PlannedPicture::Copied(video)) = &plan.picture {
+        list.push(&["-c:v:0", "copy"]);
+        if video.codec == "hevc" && container::is_iso_media(plan.format) {
+            list.push(&["-tag:v:0", "hvc1"]);
+        }
+    }
+    for (place, track) in plan.sound.iter().enumerate() {
+        sound_options(&mut list, plan, (place, track));
+    }
+    if let Some(encoder) = container::subtitle_encoder(plan.format).filter(|_| !plan.subtitles.is_empty()) {
+        list.push(&["-c:s", encoder]);
+    }
+    list.push(&["-map_metadata", "0", "-map_chapters", if plan.keeps_chapters { "0" } else { "-1" }]);
+    muxer_options(&mut list, plan.format);
+    list.push(&["-progress"]);
+    list.0.push(file_url(places.notes));
+    list.0.push(file_url(places.file));
+    list.0
+}
+
+/// All arguments of the run before: the first of two passes, or the choice of a GIF's colours.
+pub(super) fn first_pass_arguments(plan: &ConvertPlan, places: Places<'_>) -> Option<Vec<OsString>> {
+    let (encode, codec) = plan.encoded_picture().filter(|_| plan.has_first_pass())?;
+    let mut list = ArgumentList(inputs(plan));
+    let chains = cascade::chains(encode).join(";");
+    if codec == FileVideoCodec::Gif {
+        list.push(&["-filter_complex", &format!("{chains};[v0]palettegen=stats_mode=diff[palette]")]);
+        list.push(&["-map", "[palette]", "-frames:v", "1", "-update", "1", "-f", "image2"]);
+        list.0.push(file_url(&places.work_folder.join(PALETTE)));
+    } else {
+        list.push(&["-filter_complex", &chains, "-map", "[v0]"]);
+        list.0.extend(picture_options(encode, codec).into_iter().map(OsString::from));
+        list.push(&["-pass", "1", "-passlogfile"]);
+        list.0.push(places.work_folder.join(PASS_LOG).into_os_string());
+        list.push(&["-f", "null", "-"]);
+    }
+    Some(list.0)
+}
+
+/// All arguments that decode a finished file and write nothing but notes of how many pictures there are.
+pub(super) fn decode_arguments(places: Places<'_>) -> Vec<OsString> {
+    let mut list = ArgumentList(Vec::new());
+    list.push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS, "-protocol_whitelist", PROTOCOLS, "-i"]);
+    list.0.push(file_url(places.file));
+    list.push(&["-map", "0:v?", "-map", "0:a?", "-fps_mode", "passthrough", "-f", "null", "-progress"]);
+    list.0.push(file_url(places.notes));
+    list.push(&["-"]);
+    list.0
+}
+
+struct ArgumentList(Vec<OsString>);
+
+impl ArgumentList {
+    fn push(&mut self, arguments: &[&str]) {
+        self.0.extend(arguments.iter().map(OsString::from));
+    }
+}
+
+fn inputs(plan: &ConvertPlan) -> Vec<OsString> {
+    if let Some(encode) = &plan.encode {
+        return inputs::inputs(encode);
+    }
+    let mut list = ArgumentList(Vec::new());
+    list.push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
+    if let Some(start) = plan.trim.start {
+        // A little before the keyframe, so that no rounding loses it; what comes before that is not copied.
+        list.push(&["-ss", &seconds(start.saturating_sub(SEEK_MARGIN))]);
+    }
+    if let Some(end) = plan.trim.end {
+        list.push(&["-t", &seconds(end.saturating_sub(plan.trim.start.unwrap_or_default()))]);
+    }
+    list.push(&["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"]);
+    list.0.push(file_url(&plan.source));
+    list.0
+}
+
+/// What is done to what is encoded.
+fn graph(plan: &ConvertPlan, is_gif: bool) -> String {
+    let Some(encode) = &plan.encode else { return String::new() };
+    let mut chains = if plan.encoded_picture().is_some() { cascade::chains(encode) } else { Vec::new() };
+    if is_gif {
+        let palette = inputs::input_count(encode);
+        chains.push(format!("[v0][{palette}:v]paletteuse=dither=sierra2_4a:diff_mode=rectangle[gif]"));
+    }
+    chains.extend(argv::joined_sound(encode));
+    for track in &plan.sound {
+        if let PlannedSound::Encoded { index, codec, .. } = track {
+            // AVI has no place for the delay of an encoder.
+            let is_late = plan.format == FileFormat::Avi && *codec == FileAudioCodec::Mp3;
+            chains.push(sound_chain(encode, *index, if is_late { MP3_DELAY_SAMPLES } else { 0 }));
+        }
+    }
+    chains.join(";")
+}
+
+/// The sound that will be heard, to its exact end where one was asked for.
+fn sound_chain(encode: &EncodePlan, index: usize, delay_samples: u32) -> String {
+    let audio = &encode.audio[index];
+    let mut chain = argv::heard_sound(encode, audio);
+    if encode.operations.trim.is_some_and(|trim| trim.frames.is_some())
+        && let Some(length) = encode.duration
+    {
+        chain.push_str(&format!(",atrim=end={}", seconds(length)));
+    }
+    for filter in operation_filters::on_sound(encode, index, audio.sample_rate_hz) {
+        chain.push_str(&format!(",{filter}"));
+    }
+    if delay_samples > 0 {
+        chain.push_str(&format!(",atrim=start_sample={delay_samples},asetpts=PTS-STARTPTS"));
+    }
+    chain + &format!("[a{index}]")
+}
+
+fn map_streams(list: &mut ArgumentList, plan: &ConvertPlan) {
+    match &plan.picture {
+        Some(PlannedPicture::Copied(video)) => list.push(&["-map", &format!("0:{}", video.index)]),
+        Some(PlannedPicture::Encoded(FileVideoCodec::Gif)) => list.push(&["-map", "[gif]"]),
+        Some(PlannedPicture::Encoded(_)) => list.push(&["-map", "[v0]"]),
+        None => {}
+    }
+    for track in &plan.sound {
+        match track {
+            PlannedSound::Copied(audio) => list.push(&["-map", &format!("0:{}", audio.index)]),
+            PlannedSound::Encoded { index, .. } => list.push(&["-map", &format!("[a{index}]")]),
+        }
+    }
+    for index in &plan.subtitles {
+        list.push(&["-map", &format!("0:{index}")]);
+    }
+}
+
+/// The options of the picture's encoder.
+fn picture_options(encode: &EncodePlan, codec: FileVideoCodec) -> Vec<String> {
+    let Some(rendition) = encode.renditions.first() else { return Vec::new() };
+    match codec {
+        FileVideoCodec::Gif => vec!["-c:v:0".to_owned(), "gif".to_owned()],
+        FileVideoCodec::Mpeg4 => mpeg4_options(encode),
+        _ => video_encoder::rendition_options(encode, rendition, 0),
+    }
+}
+
+/// MPEG-4 part 2 as old players know it: Advanced Simple Profile without packed frames.
+fn mpeg4_options(encode: &EncodePlan) -> Vec<String> {
+    let Some(rendition) = encode.renditions.first() else { return Vec::new() };
+    let mut options =
+        ["-c:v:0", "mpeg4", "-tag:v:0", "xvid", "-pix_fmt:v:0", "yuv420p", "-g:v:0", "250"].map(str::to_owned).to_vec();
+    if matches!(encode.encoder_speed, EncoderSpeed::Medium | EncoderSpeed::Slow) {
+        options.extend(["-mbd:v:0", "rd", "-trellis:v:0", "1"].map(str::to_owned));
+    }
+    match encode.rate_control {
+        RateControl::Crf { crf } | RateControl::CappedCrf { crf } => {
+            // Its quantiser doubles where x264's grows by six, and is about 4 where x264's CRF is 20.
+            let quantiser = ((f64::from(crf.factor()) - 8.0) / 6.0).exp2().round().clamp(2.0, 31.0);
+            options.extend(["-q:v:0".to_owned(), format!("{quantiser}")]);
+        }
+        _ => options.extend(["-b:v:0".to_owned(), rendition.bitrate.bits_per_second().to_string()]),
+    }
+    options
+}
+
+fn sound_options(list: &mut ArgumentList, plan: &ConvertPlan, (place, track): (usize, &PlannedSound)) {
+    let option = |name: &str| format!("-{name}:a:{place}");
+    let PlannedSound::Encoded { index, codec, is_deep } = track else {
+        list.push(&[&option("c"), "copy"]);
+        return;
+    };
+    let encoder = match (codec, is_deep) {
+        (FileAudioCodec::Pcm, true) => "pcm_s24le",
+        (codec, _) => container::sound_names(*codec).1,
+    };
+    list.push(&[&option("c"), encoder]);
+    let Some(planned) = plan.encode.as_ref().and_then(|encode| encode.audio.get(*index)) else { return };
+    match codec {
+        FileAudioCodec::Pcm => {}
+        FileAudioCodec::Flac if *is_deep => {
+            list.push(&[&option("sample_fmt"), "s32", &option("bits_per_raw_sample"), "24"]);
+        }
+        FileAudioCodec::Flac => list.push(&[&option("sample_fmt"), "s16"]),
+        _ => {
+            list.push(&[&option("b"), &planned.bitrate.bits_per_second().to_string()]);
+            let is_average = !MP3_KILOBITS.iter().any(|rate| rate * 1000 == planned.bitrate.bits_per_second());
+            if *codec == FileAudioCodec::Mp3 && is_average {
+                list.push(&[&option("abr"), "1"]);
+            }
+        }
+    }
+    if planned.language != "und" {
+        list.push(&[&format!("-metadata:s:a:{place}"), &format!("language={}", planned.language)]);
+    }
+    list.push(&[&format!("-disposition:a:{place}"), if planned.is_default { "default" } else { "0" }]);
+}
+
+fn muxer_options(list: &mut ArgumentList, format: FileFormat) {
+    list.push(&["-f", container::muxer(format)]);
+    if container::is_iso_media(format) {
+        // Playable while it is loaded. Opus in MP4 counts as experimental in older versions.
+        list.push(&["-movflags", "+faststart", "-strict", "experimental"]);
+    }
+    match format {
+        FileFormat::Gif => list.push(&["-loop", "0"]),
+        // The sound begins before 0 by its delay, which must not move the picture.
+        FileFormat::Avi => list.push(&["-avoid_negative_ts", "disabled"]),
+        // Version 4 of its tags is not known to all.
+        FileFormat::Mp3 => list.push(&["-id3v2_version", "3"]),
+        _ => {}
+    }
+}

@@ -1,0 +1,417 @@
+//! What becomes of each stream of a source in a file: pure data, made by a pure function.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{container, sound::PlannedSound};
+use crate::{
+    job::{
+        Conversion, FileFormat, FileVideoCodec, JobSpec, Operations, Outputs, StreamTreatment, ThumbnailTimes, Trim,
+    },
+    job::{Deinterlace, VideoRate},
+    media::{FrameRate, PictureSize, SourceMedia, VideoStream},
+    pipeline::plan::{EncodePlan, Findings, PicturePlan, PlanError, PlanSummary, RenditionSummary},
+    preset::{
+        BitRate, Crf, EncoderChoice, HdrTreatment, LadderChoice, Preset, RateControl, Rung, VideoCodec, VideoSettings,
+    },
+};
+
+/// Looks like the source at a normal distance; a little better than the rungs of a stream, as nothing follows that would
+/// scale it up.
+const DEFAULT_QUALITY: u8 = 20;
+/// The most of a size that was asked for that goes to the sound.
+const MOST_FOR_SOUND: f64 = 0.25;
+/// With this many times the bit rate that a rung of the size has, nobody sees a difference any more.
+const MOST_TIMES_USUAL: f64 = 4.0;
+/// GIF has no prediction between frames worth its name: pictures are small unless they are asked for larger.
+const GIF_SHORT_SIDE: u32 = 360;
+/// For the rung that only limits the size: with a constant quality, its bit rate is not used.
+const UNUSED_BITRATE: BitRate = BitRate::from_kilobits(1000);
+
+/// What is made of a source.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ConvertPlan {
+    /// The file to read.
+    pub(super) source: PathBuf,
+    /// The container that is written.
+    pub(super) format: FileFormat,
+    /// The picture, if there is one.
+    pub(super) picture: Option<PlannedPicture>,
+    /// The tracks of sound.
+    pub(super) sound: Vec<PlannedSound>,
+    /// Subtitles in text, by the index of their streams.
+    pub(super) subtitles: Vec<usize>,
+    /// Whether chapters stay where they are.
+    pub(super) keeps_chapters: bool,
+    /// How what is encoded is encoded.
+    pub(super) encode: Option<EncodePlan>,
+    /// The part that is copied, if not all.
+    pub(super) trim: Trim,
+    /// How many pictures are copied, if not all.
+    pub(super) frames: Option<u64>,
+    /// Expected length.
+    pub(super) duration: Option<Duration>,
+    /// What the user should know.
+    pub(super) warnings: Vec<String>,
+}
+
+/// What becomes of a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum PlannedPicture {
+    /// It is copied as it is.
+    Copied(Box<VideoStream>),
+    /// It is encoded as the first rendition of the encode's plan.
+    Encoded(FileVideoCodec),
+}
+
+impl ConvertPlan {
+    /// Resolves what was asked against what the source is.
+    ///
+    /// # Errors
+    /// When the container holds nothing of the source, or what was asked does not fit it.
+    pub(super) fn resolve(
+        spec: &JobSpec,
+        conversion: &Conversion,
+        source: &SourceMedia,
+        findings: &Findings,
+    ) -> Result<Self, PlanError> {
+        let request = Request { spec, conversion, source };
+        let format = conversion.format;
+        let mut warnings = Vec::new();
+        request.check_picture_is_held()?;
+        if spec.operations.target_size_bytes.is_some()
+            && matches!(format, FileFormat::Gif | FileFormat::Wav | FileFormat::Flac)
+        {
+            return Err(PlanError::NotPossible {
+                what: format!("The size of a {} file can't be chosen", format.label()),
+                hint: "Choose a smaller picture or a part, or another format, such as MP4 or MP3".to_owned(),
+            });
+        }
+        let copied_picture = request.picture_to_copy()?;
+        let has_picture = format.has_picture() && source.main_video().is_some();
+        let tracks = request.tracks(&mut warnings)?;
+        if !has_picture && tracks.is_empty() {
+            return Err(request.holds_nothing());
+        }
+        let encodes_picture = has_picture && copied_picture.is_none();
+        let encodes_sound = tracks.iter().any(|track| !request.can_copy_sound(track));
+        let mut encode = None;
+        if encodes_picture || encodes_sound {
+            let mut plan = request.encode_plan(encodes_picture, findings)?;
+            warnings.append(&mut plan.warnings);
+            encode = Some(plan);
+        }
+        let mut sound = Vec::new();
+        for track in tracks {
+            sound.push(request.planned_sound(track, encode.as_mut(), &mut warnings)?);
+        }
+        if let Some(bytes) = spec.operations.target_size_bytes
+            && let Some(plan) = encode.take()
+        {
+            encode = Some(fit_into(plan, bytes, encodes_picture)?);
+        }
+        let picture = if !has_picture {
+            None
+        } else if let Some(video) = copied_picture {
+            Some(PlannedPicture::Copied(Box::new(video.clone())))
+        } else {
+            Some(PlannedPicture::Encoded(request.picture_codec()?))
+        };
+        let is_whole = spec.operations.trim == Trim::default() && spec.joined.is_empty();
+        let subtitles = request.subtitles(is_whole, &mut warnings);
+        let duration = encode.as_ref().map_or(source.duration, |plan| plan.duration);
+        Ok(Self {
+            source: spec.source.clone(),
+            format,
+            picture,
+            sound,
+            subtitles,
+            keeps_chapters: is_whole,
+            encode,
+            trim: spec.operations.trim,
+            frames: None,
+            duration,
+            warnings,
+        })
+    }
+
+    /// Whether anything is copied.
+    pub(super) fn copies(&self) -> bool {
+        matches!(self.picture, Some(PlannedPicture::Copied(_))) || self.sound.iter().any(PlannedSound::is_copied)
+    }
+
+    /// The rendition of the picture, if it is encoded.
+    pub(super) fn encoded_picture(&self) -> Option<(&EncodePlan, FileVideoCodec)> {
+        match self.picture {
+            Some(PlannedPicture::Encoded(codec)) => Some((self.encode.as_ref()?, codec)),
+            _ => None,
+        }
+    }
+
+    /// Whether the bits are spread by a run that comes before the encode.
+    pub(super) fn has_first_pass(&self) -> bool {
+        self.encoded_picture().is_some_and(|(plan, codec)| codec == FileVideoCodec::Gif || plan.has_first_pass())
+    }
+
+    /// Frames a second of the picture, where it is known.
+    pub(super) fn frame_rate(&self) -> Option<FrameRate> {
+        match &self.picture {
+            Some(PlannedPicture::Copied(video)) => video.average_frame_rate,
+            Some(PlannedPicture::Encoded(_)) => Some(self.encode.as_ref()?.timing.frame_rate),
+            None => None,
+        }
+    }
+
+    /// The size of the picture as it is seen.
+    pub(super) fn size(&self) -> Option<PictureSize> {
+        match &self.picture {
+            Some(PlannedPicture::Copied(video)) => Some(video.display_size()),
+            Some(PlannedPicture::Encoded(_)) => Some(self.encode.as_ref()?.renditions.first()?.size),
+            None => None,
+        }
+    }
+
+    /// The plan in the words of people.
+    pub(super) fn summary(&self, folder: PathBuf) -> PlanSummary {
+        let mut renditions = Vec::new();
+        if let Some(picture) = &self.picture {
+            let (codec, target) = match picture {
+                PlannedPicture::Copied(video) => (format!("{}, copied", video.codec), video.bitrate_bps.unwrap_or(0)),
+                PlannedPicture::Encoded(codec) => {
+                    let rendition = self.encode.as_ref().and_then(|plan| plan.renditions.first());
+                    let bits = rendition.map_or(0, |rendition| rendition.bitrate.bits_per_second());
+                    (container::picture_names(*codec).0.to_owned(), bits)
+                }
+            };
+            let target = BitRate::from_bits(target);
+            renditions.push(RenditionSummary { name: "picture".to_owned(), codec, size: self.size(), target });
+        }
+        renditions.extend(self.sound.iter().map(|track| track.summary(self.encode.as_ref())));
+        PlanSummary {
+            folder,
+            renditions,
+            frame_rate: self.frame_rate().unwrap_or(FrameRate::FALLBACK),
+            duration: self.duration,
+            segments: None,
+            warnings: self.warnings.clone(),
+        }
+    }
+}
+
+/// What is asked, and of what.
+pub(super) struct Request<'a> {
+    pub(super) spec: &'a JobSpec,
+    pub(super) conversion: &'a Conversion,
+    pub(super) source: &'a SourceMedia,
+}
+
+impl<'a> Request<'a> {
+    /// The picture, if it is copied.
+    fn picture_to_copy(&self) -> Result<Option<&'a VideoStream>, PlanError> {
+        let Some(video) = self.source.main_video().filter(|_| self.conversion.format.has_picture()) else {
+            return Ok(None);
+        };
+        let reason = self.why_encode_picture(video);
+        match (self.conversion.streams, reason) {
+            (_, None) => Ok(Some(video)),
+            (StreamTreatment::Copy, Some(reason)) => Err(cannot_copy("picture", &reason)),
+            (_, Some(_)) => Ok(None),
+        }
+    }
+
+    /// Why the picture can't stay as it is.
+    fn why_encode_picture(&self, video: &VideoStream) -> Option<String> {
+        let (format, operations) = (self.conversion.format, &self.spec.operations);
+        let is_lying = video.rotation_degrees != 0 && !container::is_iso_media(format);
+        let is_other =
+            self.conversion.video_codec.is_some_and(|codec| container::picture_names(codec).1 != video.codec);
+        let short_side = video.display_size().short_side();
+        if !container::holds_picture(format, &video.codec) || is_lying {
+            return Some(format!("{} does not hold {} as it is", format.label(), video.codec));
+        }
+        let asked = self.why_encode(operations).or_else(|| changes_picture(operations));
+        asked.or_else(|| {
+            let is_changed = is_other
+                || self.conversion.video_rate.is_some()
+                || self.conversion.short_side.is_some_and(|limit| limit < short_side);
+            is_changed.then(|| "a codec, rate or size was asked for".to_owned())
+        })
+    }
+
+    /// Why nothing is copied.
+    pub(super) fn why_encode(&self, operations: &Operations) -> Option<String> {
+        let copies = self.conversion.streams == StreamTreatment::Copy;
+        if self.conversion.streams == StreamTreatment::Encode {
+            Some("it is to be encoded".to_owned())
+        } else if self.source.is_still() {
+            Some("it is a still picture".to_owned())
+        } else if !self.spec.joined.is_empty() {
+            Some("several sources are joined".to_owned())
+        } else if operations.trim != Trim::default() && !copies {
+            Some("a trim to the frame was asked for".to_owned())
+        } else if operations.target_size_bytes.is_some_and(|bytes| bytes < self.source.size_bytes) {
+            Some("a size was asked for".to_owned())
+        } else {
+            None
+        }
+    }
+
+    fn picture_codec(&self) -> Result<FileVideoCodec, PlanError> {
+        let format = self.conversion.format;
+        let possible = container::picture_codecs(format);
+        let chosen = self.conversion.video_codec.or_else(|| possible.first().copied());
+        chosen.filter(|codec| possible.contains(codec)).ok_or_else(|| {
+            let names: Vec<&str> = possible.iter().map(|codec| container::picture_names(*codec).0).collect();
+            PlanError::NotPossible {
+                what: format!("{} does not hold pictures in that codec", format.label()),
+                hint: format!("Choose one of {}, or another format", names.join(", ")),
+            }
+        })
+    }
+
+    /// What is asked of a picture is not for files of sound.
+    fn check_picture_is_held(&self) -> Result<(), PlanError> {
+        let Conversion { format, video_codec, video_rate, short_side, .. } = self.conversion;
+        // Sound fades too.
+        let operations =
+            Operations { fade_in: Duration::ZERO, fade_out: Duration::ZERO, ..self.spec.operations.clone() };
+        let is_asked = video_codec.is_some() || video_rate.is_some() || short_side.is_some();
+        if format.has_picture() || !(is_asked || changes_picture(&operations).is_some()) {
+            return Ok(());
+        }
+        Err(PlanError::NotPossible {
+            what: format!("{} holds sound alone: it has no picture to change", format.label()),
+            hint: "Leave out what changes the picture, or choose a format with pictures, such as MP4".to_owned(),
+        })
+    }
+
+    fn holds_nothing(&self) -> PlanError {
+        let name = self.spec.source_name();
+        let (what, hint) = if self.conversion.format.has_picture() && !self.conversion.format.has_sound() {
+            (format!("“{name}” has no picture"), "Choose a format for sound, such as MP3")
+        } else {
+            (format!("“{name}” has no sound that can be read"), "Choose a format for pictures, such as MP4")
+        };
+        PlanError::NotPossible { what, hint: hint.to_owned() }
+    }
+
+    /// The plan of what is encoded: the picture as its only rendition, and all tracks of sound.
+    fn encode_plan(&self, encodes_picture: bool, findings: &Findings) -> Result<EncodePlan, PlanError> {
+        let codec = if encodes_picture { self.picture_codec()? } else { FileVideoCodec::H264 };
+        let mut spec = self.spec.clone();
+        spec.preset = self.preset(codec);
+        spec.operations.target_size_bytes = None;
+        spec.outputs = Outputs::default();
+        spec.thumbnails = ThumbnailTimes::Times(Vec::new());
+        let mut media = self.source.clone();
+        media.subtitles.clear();
+        media.subtitle_files.clear();
+        if !encodes_picture {
+            media.video.clear();
+            let sound =
+                Operations { loudness: spec.operations.loudness, trim: spec.operations.trim, ..Operations::default() };
+            spec.operations =
+                Operations { fade_in: spec.operations.fade_in, fade_out: spec.operations.fade_out, ..sound };
+        }
+        let mut plan = EncodePlan::resolve_with(&spec, &media, findings)?;
+        plan.pictures = PicturePlan::default();
+        plan.storyboard = None;
+        plan.renditions.truncate(1);
+        if let (Some(VideoRate::Bitrate(rate)), Some(rendition)) =
+            (self.conversion.video_rate, plan.renditions.first_mut())
+        {
+            rendition.set_bitrate(rate.bits_per_second() as f64, plan.rate_control);
+        }
+        Ok(plan)
+    }
+
+    /// The job's preset with one rung, of the source's size or a smaller one.
+    fn preset(&self, codec: FileVideoCodec) -> Preset {
+        let asked = &self.spec.preset;
+        let rate_control = match self.conversion.video_rate {
+            Some(VideoRate::Quality(crf)) => RateControl::Crf { crf },
+            Some(VideoRate::Bitrate(_)) => RateControl::AverageBitrate,
+            None => RateControl::Crf { crf: Crf::new(DEFAULT_QUALITY).unwrap_or_default() },
+        };
+        let (codecs, is_own) = match codec {
+            FileVideoCodec::H264 => (VideoCodec::H264, false),
+            FileVideoCodec::Hevc => (VideoCodec::Hevc, false),
+            FileVideoCodec::Av1 => (VideoCodec::Av1, false),
+            FileVideoCodec::Vp9 => (VideoCodec::Vp9, false),
+            FileVideoCodec::Mpeg4 | FileVideoCodec::Gif => (VideoCodec::H264, true),
+        };
+        let encoder = if is_own { EncoderChoice::Software } else { asked.video.encoder };
+        let short_side = self.conversion.short_side.or((codec == FileVideoCodec::Gif).then_some(GIF_SHORT_SIDE));
+        let ladder = match short_side {
+            Some(short_side) => LadderChoice::Rungs(vec![Rung { short_side, bitrate: UNUSED_BITRATE }]),
+            None => LadderChoice::SourceSize,
+        };
+        let video = VideoSettings {
+            codecs: vec![codecs],
+            rate_control,
+            encoder,
+            hdr: HdrTreatment::ToneMap,
+            ..asked.video.clone()
+        };
+        Preset { ladder, video, surround: None, ..asked.clone() }
+    }
+
+    /// Subtitles that go into the file.
+    fn subtitles(&self, is_whole: bool, warnings: &mut Vec<String>) -> Vec<usize> {
+        let format = self.conversion.format;
+        let all = &self.source.subtitles;
+        if all.is_empty() || !format.has_picture() {
+            return Vec::new();
+        }
+        let is_held =
+            |codec: &str| container::subtitle_encoder(format).is_some() && container::TEXT_SUBTITLES.contains(&codec);
+        let kept: Vec<usize> =
+            all.iter().filter(|track| is_whole && is_held(&track.codec)).map(|track| track.index).collect();
+        let left_out = all.len() - kept.len();
+        if left_out > 0 {
+            let tracks = crate::format::count(left_out as u64, "track of subtitles is", "tracks of subtitles are");
+            warnings.push(format!("{tracks} left out"));
+        }
+        kept
+    }
+}
+
+fn changes_picture(operations: &Operations) -> Option<String> {
+    let Operations { crop, rotate, flip, deinterlace, denoise, sharpen, watermark, fade_in, fade_out, .. } = operations;
+    let is_changed = crop.is_some()
+        || rotate.is_some()
+        || flip.is_some()
+        || *deinterlace == Deinterlace::Always
+        || denoise.is_some()
+        || sharpen.is_some()
+        || watermark.is_some()
+        || !fade_in.is_zero()
+        || !fade_out.is_zero();
+    is_changed.then(|| "the picture is to be changed".to_owned())
+}
+
+/// Why something can't be copied although that was asked for.
+pub(super) fn cannot_copy(what: &str, reason: &str) -> PlanError {
+    PlanError::NotPossible {
+        what: format!("The {what} can't be copied: {reason}"),
+        hint: "Leave --lossless out to have it encoded, or choose another format, such as mkv".to_owned(),
+    }
+}
+
+/// Chooses bit rates so that the file has this size, or a smaller one where more bits would not be seen.
+fn fit_into(mut plan: EncodePlan, bytes: u64, encodes_picture: bool) -> Result<EncodePlan, PlanError> {
+    super::sound::fit_into(&mut plan, bytes, if encodes_picture { MOST_FOR_SOUND } else { 1.0 })?;
+    if !encodes_picture {
+        return Ok(plan);
+    }
+    let usual =
+        |plan: &EncodePlan| plan.renditions.first().map_or(0.0, |picture| picture.bitrate.bits_per_second() as f64);
+    let most = usual(&plan) * MOST_TIMES_USUAL;
+    let mut plan = plan.fit_into(bytes)?;
+    let rate_control = plan.rate_control;
+    if usual(&plan) > most
+        && let Some(picture) = plan.renditions.first_mut()
+    {
+        picture.set_bitrate(most, rate_control);
+    }
+    Ok(plan)
+}

@@ -1,0 +1,86 @@
+//! What ffmpeg reads for a plan, and how it opens it. Pure.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::operation_filters;
+use crate::{
+    pipeline::{hardware::VAAPI_DEVICE, plan::EncodePlan},
+    preset::HardwareFamily,
+};
+
+/// Pictures beyond four times 8K are no video but an attempt to fill the memory.
+pub(in crate::pipeline) const MOST_PIXELS: &str = "134217728";
+/// Time between two progress lines of ffmpeg, in seconds.
+pub(in crate::pipeline) const PROGRESS_SECONDS: &str = "0.1";
+/// What a source may be read through.
+pub(in crate::pipeline) const PROTOCOLS: &str = "file,pipe,crypto,data";
+/// What is not read of a trimmed source ends this much after what is needed of it.
+const READ_MARGIN: Duration = Duration::from_secs(5);
+
+/// What is read, and how.
+pub(in crate::pipeline) fn inputs(plan: &EncodePlan) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
+    push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
+    if plan.renditions.iter().any(|rendition| rendition.hardware == Some(HardwareFamily::VaApi)) {
+        push(&["-vaapi_device", VAAPI_DEVICE]);
+    }
+    arguments.extend(source_inputs(plan));
+    if let Some(watermark) = &plan.operations.watermark {
+        arguments.extend(["-protocol_whitelist", PROTOCOLS, "-i"].map(OsString::from));
+        arguments.push(file_url(&watermark.image));
+    }
+    arguments
+}
+
+/// The source, or the sources that are joined, as inputs.
+pub(in crate::pipeline) fn source_inputs(plan: &EncodePlan) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = trim_options(plan).into_iter().map(OsString::from).collect();
+    let own = (plan.demuxer.as_deref(), &plan.source);
+    let all = plan.join.as_ref().map(|join| join.parts.iter().map(|part| (part.demuxer.as_deref(), &part.source)));
+    let sources: Vec<(Option<&str>, &PathBuf)> = all.map_or_else(|| vec![own], Iterator::collect);
+    for (demuxer, source) in sources {
+        arguments.extend(demuxer.iter().flat_map(|demuxer| ["-f", demuxer]).map(OsString::from));
+        // Sources are not trusted: nothing but files is opened, whatever they name.
+        arguments.extend(["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"].map(OsString::from));
+        arguments.push(file_url(source));
+    }
+    arguments
+}
+
+/// How many of the inputs are sources.
+pub(super) fn source_count(plan: &EncodePlan) -> usize {
+    plan.join.as_ref().map_or(1, |join| join.parts.len())
+}
+
+/// How many inputs there are.
+pub(in crate::pipeline) fn input_count(plan: &EncodePlan) -> usize {
+    source_count(plan) + usize::from(plan.operations.watermark.is_some())
+}
+
+/// Where the source is opened, and how much of it is read.
+pub fn trim_options(plan: &EncodePlan) -> Vec<String> {
+    let Some(trim) = plan.operations.trim.filter(|_| plan.join.is_none() && plan.demuxer.is_none()) else {
+        return Vec::new();
+    };
+    let mut options = Vec::new();
+    if !trim.seek.is_zero() {
+        options.extend(["-ss".to_owned(), operation_filters::seconds(trim.seek)]);
+    }
+    if let Some(frames) = trim.frames {
+        let length = plan.timing.frame_rate.duration_of(trim.lead_frames + frames).saturating_add(READ_MARGIN);
+        options.extend(["-t".to_owned(), operation_filters::seconds(length)]);
+    }
+    options
+}
+
+/// A path as ffmpeg takes it without finding an option, a protocol or a device in it.
+pub(in crate::pipeline) fn file_url(path: &Path) -> OsString {
+    let mut url = OsString::from("file:");
+    url.push(path);
+    url
+}

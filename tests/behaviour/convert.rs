@@ -1,0 +1,301 @@
+//! What a user makes of a file without a stream: another container or codec, a smaller file, a part, several joined. What
+//! comes out is measured: packets, decoded pictures, flashes and beeps.
+
+mod joined;
+mod sizes;
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::support::{
+    clips::{self, Clip},
+    ffmpeg::{FfmpegVersion, decode, on_both_ffmpeg_versions},
+    output_of,
+    picture::{brightness, colour_at},
+    sound::Samples,
+    system_tool,
+    user::{Ended, User, files_under},
+};
+
+/// A flash and a beep of a tenth of a second at 1 and 3 s, with B-frames and a keyframe every second.
+const FLASHES: Clip = Clip {
+    name: "flashes.mp4",
+    frames: 100,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i color=black:size=160x90:rate=25,drawbox=x=0:y=0:w=iw:h=ih:c=white:t=fill:enable=between(mod(t\\,2)\\,1\\,1.1) -f lavfi -i aevalsrc=0.5*sin(2000*2*PI*t)*between(mod(t\\,2)\\,1\\,1.1):s=48000 -t 4 -c:v libx264 -preset veryfast -bf 2 -g 25 -sc_threshold 0 -pix_fmt yuv420p -c:a aac",
+};
+
+/// The most by which a flash and its beep may be apart, in seconds.
+const TOGETHER: f64 = 0.020;
+
+/// `reelpress convert` of these files with JSON events.
+fn convert(user: &User, files: &[&Path], flags: &[&str]) -> Ended {
+    let mut command = user.reelpress();
+    command.args(["convert", "--json", "--speed", "ultrafast"]).args(flags).arg("--").args(files);
+    Ended::of(command)
+}
+
+/// The file that one conversion into the output folder makes.
+fn made(user: &User, source: &Path, flags: &[&str]) -> (PathBuf, Value) {
+    let output = format!("{}/", user.output().display());
+    let flags: Vec<&str> = ["-o", &output].iter().chain(flags).copied().collect();
+    let ended = convert(user, &[source], &flags);
+    ended.assert_all_done();
+    let finished = ended.events_named("job_finished")[0].clone();
+    let file = PathBuf::from(finished["file"].as_str().expect("a file"));
+    assert_eq!(files_under(&user.output()).len(), 1, "nothing but the file is left");
+    (file, finished)
+}
+
+/// ffprobe's JSON of all streams.
+fn streams(file: &Path) -> Vec<Value> {
+    let mut command = Command::new(system_tool("ffprobe"));
+    command.args(["-v", "error", "-show_streams", "-of", "json"]).arg(file);
+    let answer: Value = serde_json::from_slice(&output_of(command)).expect("ffprobe writes JSON");
+    answer["streams"].as_array().expect("streams").clone()
+}
+
+fn codecs(file: &Path) -> Vec<String> {
+    streams(file).iter().map(|stream| stream["codec_name"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// When the decoded frames of a stream are shown or heard, in seconds.
+fn times(file: &Path, stream: &str) -> Vec<f64> {
+    let mut command = Command::new(system_tool("ffprobe"));
+    command.args(["-v", "error", "-select_streams", stream, "-show_entries", "frame=best_effort_timestamp_time"]);
+    command.args(["-of", "csv=p=0"]).arg(file);
+    let lines = String::from_utf8(output_of(command)).expect("numbers");
+    lines.lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect()
+}
+
+/// When there are flashes and beeps in a file, in seconds.
+fn flashes_and_beeps(file: &Path) -> (Vec<f64>, Vec<f64>) {
+    let (bright, shown) = (brightness(file), times(file, "v:0"));
+    assert_eq!(bright.len(), shown.len(), "pictures are decoded and there");
+    let flashes = (1..bright.len()).filter(|index| bright[*index] > 128 && bright[*index - 1] <= 128);
+    let start = times(file, "a:0")[0];
+    let beeps = Samples::of(file).onsets(0.1).into_iter().map(|onset| start + onset);
+    (flashes.map(|index| shown[index]).collect(), beeps.collect())
+}
+
+#[track_caller]
+fn assert_together(file: &Path, expected: &[f64]) {
+    let (flashes, beeps) = flashes_and_beeps(file);
+    assert_eq!((flashes.len(), beeps.len()), (expected.len(), expected.len()), "{file:?}: {flashes:?} {beeps:?}");
+    // Some containers have no times before 0: all of the file is later by the delay of the sound's encoder.
+    let shift = times(file, "v:0")[0];
+    assert!((0.0..0.03).contains(&shift), "{file:?} begins at {shift}");
+    for ((flash, beep), expected) in flashes.iter().zip(&beeps).zip(expected) {
+        assert!((flash - beep).abs() < TOGETHER, "{file:?}: a flash at {flash}, its beep at {beep}");
+        assert!((flash - shift - expected).abs() < 0.001, "{file:?}: a flash at {flash}, not at {expected}");
+    }
+}
+
+/// A hash of each decoded picture.
+fn hashes(file: &Path) -> Vec<String> {
+    let mut command = Command::new(system_tool("ffmpeg"));
+    command.args(["-v", "error", "-nostdin", "-i"]).arg(file);
+    command.args(["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framehash", "-hash", "crc32", "-"]);
+    let lines = String::from_utf8(output_of(command)).expect("hashes");
+    let frames = lines.lines().filter(|line| !line.starts_with('#'));
+    frames.map(|line| line.rsplit(',').next().unwrap_or_default().trim().to_owned()).collect()
+}
+
+on_both_ffmpeg_versions! {
+    fn every_container_for_pictures_gets_all_of_them_and_the_sound_in_sync(version) {
+        for (format, expected) in [
+            ("mp4", ["h264", "aac"]), ("mov", ["h264", "aac"]), ("mkv", ["h264", "aac"]), ("webm", ["vp9", "opus"]),
+            ("avi", ["mpeg4", "mp3"]),
+        ] {
+            let user = User::with(version);
+            let (file, finished) = made(&user, &FLASHES.path(), &["--to", format, "--reencode"]);
+            assert_eq!(file, user.output().join(format!("flashes.{format}")));
+            assert_eq!(codecs(&file), expected, "{format}");
+            assert_eq!(decode(&file), (100, String::new()), "{format}");
+            assert_together(&file, &[1.0, 3.0]);
+            let duration = finished["duration_seconds"].as_f64().expect("a length");
+            assert!((duration - 4.0).abs() < 0.06, "{format} is {duration} s long");
+        }
+    }
+
+    fn every_container_for_sound_gets_it_whole(version) {
+        for (format, expected) in
+            [("m4a", "aac"), ("mp3", "mp3"), ("opus", "opus"), ("ogg", "vorbis"), ("wav", "pcm_s16le"), ("flac", "flac")]
+        {
+            let user = User::with(version);
+            let (file, _) = made(&user, &FLASHES.path(), &["--to", format]);
+            assert_eq!(codecs(&file), [expected]);
+            let sound = Samples::of(&file);
+            let onsets = sound.onsets(0.1);
+            assert!(onsets.len() == 2 && (onsets[0] - 1.0).abs() < 0.03 && (onsets[1] - 3.0).abs() < 0.03, "{format}: {onsets:?}");
+            let seconds = sound.channels[0].len() as f64 / 48_000.0;
+            assert!((seconds - 4.0).abs() < 0.06, "{format}: {seconds} s");
+            assert_eq!(sound.channels.len(), 1, "{format}: one channel stays one channel");
+        }
+    }
+
+    fn moving_pictures_become_a_gif_with_colours_of_its_own(version) {
+        let user = User::with(version);
+        let (file, _) = made(&user, &clips::RED_AND_BLUE.path(), &["--to", "gif", "--end", "2"]);
+        assert_eq!(codecs(&file), ["gif"]);
+        // Half of 25 frames a second.
+        assert_eq!(decode(&file), (25, String::new()));
+        let [red, _, blue] = colour_at(&file, 5, 0.25, 0.5);
+        assert!(red > 200 && blue < 60, "the left is {red}, {blue}");
+    }
+
+    fn what_the_container_holds_is_copied_and_that_is_said(version) {
+        let user = User::with(version);
+        let (file, finished) = made(&user, &FLASHES.path(), &["--to", "mkv"]);
+        assert_eq!(hashes(&file), hashes(&FLASHES.path()), "the pictures are the very same");
+        assert_together(&file, &[1.0, 3.0]);
+        let warnings = finished["warnings"].to_string();
+        assert!(warnings.contains("Copied without encoding: the picture (h264) and the sound (aac)"), "{warnings}");
+        let other = User::with(version);
+        let (back, finished) = made(&other, &file, &["--to", "mp4"]);
+        assert_eq!(hashes(&back), hashes(&FLASHES.path()));
+        assert_together(&back, &[1.0, 3.0]);
+        assert!(finished["warnings"].to_string().contains("Copied without encoding"));
+    }
+
+    fn only_what_does_not_fit_is_encoded(version) {
+        let user = User::with(version);
+        let (file, finished) = made(&user, &clips::BROADCAST.path(), &["--to", "mkv", "--audio-codec", "flac"]);
+        assert_eq!(codecs(&file), ["mpeg2video", "flac"]);
+        assert_eq!(decode(&file).0, clips::BROADCAST.frames);
+        assert!(finished["warnings"].to_string().contains("the picture (mpeg2video)"), "{finished:#}");
+    }
+
+    fn operations_apply_to_files_too(version) {
+        let user = User::with(version);
+        let flags = ["--to", "mp4", "--start", "1.8", "--end", "3.4", "--rotate", "90", "--loudness=-20"];
+        let (file, _) = made(&user, &FLASHES.path(), &flags);
+        assert_eq!(decode(&file), (40, String::new()));
+        let all = streams(&file);
+        assert_eq!((&all[0]["width"], &all[0]["height"]), (&90.into(), &160.into()));
+        assert_together(&file, &[1.2]);
+        let ends = all.iter().map(|stream| stream["duration"].as_str().and_then(|text| text.parse::<f64>().ok()));
+        assert!(ends.clone().all(|end| end.is_some_and(|end| (end - 1.6).abs() < 0.03)), "{:?}", ends.collect::<Vec<_>>());
+    }
+
+    fn a_part_is_cut_without_loss_at_a_keyframe(version) {
+        for format in ["mp4", "mkv"] {
+            let user = User::with(version);
+            let (file, finished) = made(&user, &FLASHES.path(), &["--to", format, "--lossless", "--start", "2.3", "--end", "3.5"]);
+            let (whole, part) = (hashes(&FLASHES.path()), hashes(&file));
+            // From the keyframe at 2 s to at most two pictures before 3.5 s, none of them missing.
+            assert!((35..=38).contains(&part.len()), "{format}: {} pictures", part.len());
+            assert_eq!(part, whole[50..50 + part.len()], "{format}");
+            assert_eq!(decode(&file).1, "");
+            assert_together(&file, &[1.0]);
+            let shown = times(&file, "v:0");
+            assert!(shown.windows(2).all(|pair| (pair[1] - pair[0] - 0.04).abs() < 0.002), "{format}: {shown:?}");
+            let warnings = finished["warnings"].to_string();
+            assert!(warnings.contains("from 2.000 s, the keyframe before 2.300 s, to 3.4"), "{warnings}");
+        }
+    }
+}
+
+#[test]
+fn turned_films_are_upright_in_containers_that_know_no_turn() {
+    let user = User::new();
+    let lying = user.path("lying.mp4");
+    let mut command = Command::new(FfmpegVersion::Nine.program());
+    command.args(["-v", "error", "-display_rotation", "90", "-i"]).arg(FLASHES.path()).args(["-c", "copy"]).arg(&lying);
+    output_of(command);
+    let (file, _) = made(&user, &lying, &["--to", "mov"]);
+    let side_data = streams(&file)[0]["side_data_list"].to_string();
+    assert!(side_data.contains("rotation"), "the turn is copied: {side_data}");
+    let encoded = User::new();
+    let (file, _) = made(&encoded, &lying, &["--to", "webm", "--end", "1"]);
+    let facts = &streams(&file)[0];
+    assert_eq!((&facts["width"], &facts["height"]), (&90.into(), &160.into()));
+    assert_eq!(facts["side_data_list"], Value::Null);
+}
+
+#[test]
+fn files_are_never_replaced_unless_asked_and_sources_never() {
+    let user = User::new();
+    let source = user.path("film.mp4");
+    std::fs::copy(FLASHES.path(), &source).expect("the user's folder can be written");
+    let link = user.path("same.mp4");
+    std::fs::hard_link(&source, &link).expect("a second name");
+    let taken = user.file("taken.mp4", b"precious");
+    let content = || std::fs::read(&source).expect("the source is there");
+    let before = content();
+    for (output, flags, said) in [
+        (&taken, &[][..], "exists already"),
+        (&source, &["--overwrite"][..], "is a source"),
+        (&link, &["--overwrite"][..], "is a source"),
+    ] {
+        let output = output.to_string_lossy().into_owned();
+        let flags: Vec<&str> = ["-o", &output, "--crf", "40"].iter().chain(flags).copied().collect();
+        let ended = convert(&user, &[&source], &flags);
+        assert_eq!(ended.exit_code, Some(1));
+        let failure = &ended.events_named("job_failed")[0]["failure"];
+        assert!(failure["headline"].as_str().is_some_and(|text| text.contains(said)), "{failure:#}");
+    }
+    assert_eq!(std::fs::read(&taken).expect("it is there"), b"precious");
+    assert_eq!(content(), before);
+    // Beside the source, the next free name.
+    convert(&user, &[&source], &["--crf", "40"]).assert_all_done();
+    assert_eq!(decode(&user.path("film-2.mp4")).0, 100);
+    let output = taken.to_string_lossy().into_owned();
+    convert(&user, &[&source], &["-o", &output, "--overwrite"]).assert_all_done();
+    assert_eq!(decode(&taken).0, 100);
+}
+
+#[test]
+fn what_does_not_go_is_refused_with_what_to_do() {
+    let user = User::new();
+    let output = |name: &str| user.path(name).to_string_lossy().into_owned();
+    for (name, flags, said) in [
+        ("a.webm", &["--lossless"][..], "can't be copied"),
+        ("a.avi", &["--video-codec", "hevc"], "does not hold pictures in that codec"),
+        ("a.gif", &["--target-size", "1M"], "can't be chosen"),
+        ("a.mp3", &["--rotate", "90"], "sound alone"),
+        ("a.mp4", &["--target-size", "5k"], "too few"),
+        ("a.mp4", &["--lossless", "--start", "9"], "after the end of the source"),
+    ] {
+        let output = output(name);
+        let flags: Vec<&str> = ["-o", &output].iter().chain(flags).copied().collect();
+        let ended = convert(&user, &[&FLASHES.path()], &flags);
+        assert_eq!(ended.exit_code, Some(1), "{flags:?}");
+        let failure = &ended.events_named("job_failed")[0]["failure"];
+        assert!(failure["headline"].as_str().is_some_and(|text| text.contains(said)), "{failure:#}");
+        assert_eq!(failure["kind"], "invalid_request");
+        assert!(!Path::new(&output).exists());
+    }
+    let silent = convert(&user, &[&clips::PORTRAIT_SILENT.path()], &["-o", &output("a.mp3")]);
+    let failure = &silent.events_named("job_failed")[0]["failure"];
+    assert!(failure["headline"].as_str().is_some_and(|text| text.contains("no sound")), "{failure:#}");
+}
+
+#[test]
+fn an_interrupted_conversion_leaves_nothing() {
+    let user = User::new();
+    std::fs::create_dir(user.output()).expect("the user's folder can be written");
+    let mut command = user.reelpress();
+    let output = user.output().join("minute.webm");
+    command.args(["convert", "--json", "--speed", "slow", "-o"]).arg(&output).arg(clips::MINUTE.path());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("reelpress starts");
+    let lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
+    let mut events = lines.map(|line| serde_json::from_str::<Value>(&line.expect("UTF-8")).expect("JSON"));
+    let encodes = |event: &Value| event["event"] == "job_progressed" && event["encoded_seconds"].as_f64() > Some(0.0);
+    assert!(events.any(|event| encodes(&event)), "the encode ended before it could be interrupted");
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(id, Signal::INT).expect("the program still runs");
+    assert!(events.any(|event| event["event"] == "job_cancelled"));
+    assert_eq!(child.wait().expect("the child can be waited for").code(), Some(130));
+    assert_eq!(files_under(&user.output()), Vec::<String>::new());
+    assert_eq!(user.processes(), Vec::<String>::new());
+}
+
+/// The version that most of these tests use.
+const SYSTEM: FfmpegVersion = FfmpegVersion::System;
