@@ -182,7 +182,11 @@ fn fingerprint(folder: &Path, files: &FolderFiles) -> Result<String, PublishErro
         File::open(&file).and_then(|file| file.take(SAMPLE_BYTES).read_to_end(&mut start)).map_err(unreadable)?;
         digest.update(start);
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(in_digits(&digest.finalize()))
+}
+
+fn in_digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Some files that no two streams have in common: the first and the last segments, or files where there are none.
@@ -250,15 +254,16 @@ pub(super) struct Claim {
 
 /// The program that has noted a claim.
 struct Writer {
-    /// Id of its machine; `-` where the system has none.
+    /// What its machine is known by; `-` where the system has no id.
     machine: String,
     process: i32,
 }
 
 impl Writer {
     fn this() -> Self {
-        let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-        let machine = machine.split_whitespace().next().unwrap_or("-").to_owned();
+        // The id itself is nobody's business (machine-id(5)), and the bucket may be open to all.
+        let machine = std::fs::read_to_string("/etc/machine-id")
+            .map_or_else(|_| "-".to_owned(), |id| in_digits(&Sha256::digest(format!("Reelpress {}", id.trim()))));
         Self { machine, process: i32::try_from(std::process::id()).unwrap_or_default() }
     }
 
