@@ -21,7 +21,7 @@ use crate::{
     settings::Appearance,
 };
 
-const BODY_HEIGHT: f32 = 400.0;
+const BODY_HEIGHT: f32 = 470.0;
 
 /// Shows the settings; true when they were saved or left.
 pub fn settings_ui(
@@ -150,19 +150,24 @@ fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut V
         text_field(&mut columns[0], "Bucket", &mut form.bucket, "media-prod");
         text_field(&mut columns[1], "Prefix", &mut form.prefix, "films");
     });
-    field_label(ui, "Store");
-    store_picker(ui, form);
-    text_field(ui, "Endpoint", &mut form.endpoint, "Only for stores other than Amazon S3");
+    ui.columns(2, |columns| {
+        field_label(&mut columns[0], "Store");
+        columns[0].add_space(-theme::SPACE[0]);
+        store_picker(&mut columns[0], form);
+        text_field(&mut columns[1], "Endpoint", &mut form.endpoint, "Only for stores other than Amazon S3");
+    });
     ui.columns(2, |columns| {
         text_field(&mut columns[0], "Region", &mut form.region, "From the AWS settings when empty");
         text_field(&mut columns[1], "Profile", &mut form.profile, "The default profile when empty");
     });
     field_label(ui, "Bucket in the URL");
     segmented(ui, &mut form.path_style, &PathStyle::ALL, |style| style.label().to_owned());
-    text_field(ui, "Public URL", &mut form.public_url, "Where viewers read the bucket, such as a CDN’s address");
-    text_field(ui, "Upload limit", &mut form.upload_limit, "Bytes a second, such as 20M; none when empty");
-    check_box(ui, &mut form.replaces, "Replace an earlier stream of the same name");
-    check_box(ui, &mut form.checks_in_public, "Look at each published stream as a player would");
+    ui.columns(2, |columns| {
+        text_field(&mut columns[0], "Public URL", &mut form.public_url, "Where viewers read the bucket");
+        text_field(&mut columns[1], "Upload limit", &mut form.upload_limit, "Bytes a second, such as 20M");
+        check_box(&mut columns[0], &mut form.replaces, "Replace streams of the same name");
+        check_box(&mut columns[1], &mut form.checks_in_public, "Look at streams as players would");
+    });
     paragraph(ui, "Keys come from the environment, ~/.aws or the machine’s role; Reelpress never saves them.");
     ui.horizontal(|ui| {
         let location = form.location();
@@ -189,7 +194,7 @@ fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut V
 }
 
 fn store_picker(ui: &mut Ui, form: &mut SettingsForm) {
-    let name = |store: Option<Store>| store.map_or("Another, or as the endpoint says", Store::label);
+    let name = |store: Option<Store>| store.map_or("Another", Store::label);
     let response = Button::new(name(form.store)).picker("Store").show(ui);
     egui::Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Store").show(|ui| {
         for store in Store::ALL.into_iter().map(Some).chain([None]) {

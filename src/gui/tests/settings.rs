@@ -89,11 +89,11 @@ fn a_store_is_picked_and_its_policy_copied() {
     let mut window = Window::open(states::Story::begin().snapshot);
     window.press("Settings…");
     window.press("S3 destination");
-    window.press("Store: Another, or as the endpoint says");
+    window.press("Store: Another");
     window.press("Wasabi");
     window.type_into("Region", "eu-west-2");
     window.type_into("Public URL", "https://cdn.example");
-    window.press("Look at each published stream as a player would");
+    window.press("Look at streams as players would");
     window.press("Copy policy");
     assert!(window.shows("Policy copied"));
     window.press("Save");
