@@ -284,6 +284,11 @@ impl Default for Progress {
 pub enum JobState {
     /// In the queue.
     Waiting,
+    /// The program ended while it ran; it goes on by itself, or when the user asks for it.
+    Interrupted {
+        /// What is finished of the stream; zero when it has to begin again.
+        reached: Duration,
+    },
     /// At work.
     Running {
         /// The newest measurement.

@@ -30,6 +30,8 @@ pub struct Settings {
     pub running_jobs: usize,
     /// Light, dark, or as the system has it.
     pub appearance: Appearance,
+    /// Jobs that ran when the program ended go on at its next start.
+    pub goes_on_by_itself: bool,
 }
 
 /// Which colours the window has.
@@ -58,6 +60,7 @@ impl Default for Settings {
             layout: StreamLayout::default(),
             running_jobs: 1,
             appearance: Appearance::System,
+            goes_on_by_itself: true,
         }
     }
 }

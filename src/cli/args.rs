@@ -144,6 +144,9 @@ pub struct EncodeArguments {
     /// What is done to the source.
     #[command(flatten)]
     pub operations: OperationArguments,
+    /// Start over, also where an interrupted encode could go on
+    #[arg(long)]
+    pub fresh: bool,
     /// Tell what happens as one JSON event a line on standard output; --help documents them
     #[arg(long)]
     pub json: bool,

@@ -7,6 +7,7 @@ use super::{
     encode::{Call, absolute},
 };
 use crate::{
+    engine::QueueLife,
     failure::Failure,
     job::{
         Conversion, Destination, FileFormat, JobKind, JobSpec, Operations, Outputs, StreamLayout, StreamTreatment,
@@ -64,7 +65,8 @@ fn plan(context: &Context, arguments: &ConvertArguments) -> Result<Call, Failure
             operations: operations.clone(),
         });
     }
-    Ok(Call { specs, without_job: Vec::new(), settings, json: arguments.json })
+    let queue = QueueLife::ThisRun;
+    Ok(Call { specs, without_job: Vec::new(), settings, queue, json: arguments.json })
 }
 
 /// Where results go, and as what.

@@ -57,6 +57,7 @@ pub(super) fn run_as_set(context: &Context, files: &[PathBuf], interrupt: &Cance
         interlaced: None,
         video: super::VideoArguments::default(),
         operations: super::OperationArguments::default(),
+        fresh: false,
         json: false,
     };
     run(context, &arguments, interrupt)
@@ -68,6 +69,7 @@ pub(super) struct Call {
     /// What was named and gives no job.
     pub(super) without_job: Vec<Failure>,
     pub(super) settings: Settings,
+    pub(super) queue: QueueLife,
     pub(super) json: bool,
 }
 
@@ -107,10 +109,11 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
         operations: operations.clone(),
         layout: layout.clone(),
     };
+    let queue = if arguments.fresh { QueueLife::ThisRunAfresh } else { QueueLife::ThisRun };
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());
     if arguments.join {
         specs.push(joined(arguments, &spec)?);
-        return Ok(Call { specs, without_job, settings, json: arguments.json });
+        return Ok(Call { specs, without_job, settings, queue, json: arguments.json });
     }
     for file in &arguments.files {
         let file = absolute(file);
@@ -124,7 +127,7 @@ fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure>
             specs.push(spec(file));
         }
     }
-    Ok(Call { specs, without_job, settings, json: arguments.json })
+    Ok(Call { specs, without_job, settings, queue, json: arguments.json })
 }
 
 /// One job of all files.
@@ -194,8 +197,7 @@ impl Call {
         if self.specs.is_empty() {
             return outcome;
         }
-        let config =
-            EngineConfig { folders: context.folders.clone(), settings: self.settings, queue: QueueLife::ThisRun };
+        let config = EngineConfig { folders: context.folders.clone(), settings: self.settings, queue: self.queue };
         let engine = match Engine::start(config) {
             Ok(engine) => engine,
             Err(error) => {

@@ -78,7 +78,7 @@ impl Reporter for BarReporter<'_> {
             (Event::JobCancelled { .. }, Some(bar)) => bar.abandon_with_message("cancelled"),
             _ => {}
         }
-        tell_end(self.output, event, spec);
+        tell(self.output, event, spec);
     }
 }
 
@@ -102,14 +102,20 @@ impl Reporter for LineReporter<'_> {
             Event::JobCancelled { .. } => self.output.say(&format!("{name}: cancelled")),
             _ => {}
         }
-        tell_end(self.output, event, spec);
+        tell(self.output, event, spec);
     }
 }
 
-/// What is told in the same way with and without bars: addresses as data, failures and warnings.
-fn tell_end(output: &Output, event: &Event, spec: Option<&JobSpec>) {
+/// What is told in the same way with and without bars: from where it goes on, addresses as data, failures and warnings.
+fn tell(output: &Output, event: &Event, spec: Option<&JobSpec>) {
     let name = spec.map(JobSpec::source_name);
     match event {
+        Event::JobPlanned { plan, .. } => {
+            if let Some(at) = plan.goes_on_at {
+                let at = format::clock(at);
+                output.say(&format!("{}: goes on at {at} (--fresh starts over)", name.unwrap_or_default()));
+            }
+        }
         Event::JobFinished { report, .. } => {
             for warning in &report.warnings {
                 output.say(&format!("reelpress: {}: {warning}", name.as_deref().unwrap_or_default()));

@@ -24,7 +24,7 @@ Events of --json, one object a line on standard output. `event` tells which; eve
   source_probed   duration_seconds, container, size_bytes, width, height, frame_rate, video_codec, audio_codec, badges
   job_started
   job_planned     folder, renditions [{name, codec, width, height, target_bps}], frame_rate, duration_seconds, segments,
-                  warnings
+                  warnings, goes_on_at_seconds (null for an encode from the start)
   job_progressed  percent (of the whole job), stage (probe, encode, package, publish), encoded_seconds, fps, speed,
                   time_left_seconds, bytes_written, playable_seconds, renditions (how many), published_files,
                   finished_files, upload_interruption (why the upload waits at this moment, null while it does not),
@@ -65,6 +65,7 @@ pub(super) enum WireEvent {
         duration_seconds: Option<f64>,
         segments: Option<u64>,
         warnings: Vec<String>,
+        goes_on_at_seconds: Option<f64>,
     },
     /// A measurement.
     JobProgressed {
@@ -224,6 +225,7 @@ impl WireEvent {
             duration_seconds: plan.duration.map(|duration| duration.as_secs_f64()),
             segments: plan.segments,
             warnings: plan.warnings.clone(),
+            goes_on_at_seconds: plan.goes_on_at.map(|at| at.as_secs_f64()),
         }
     }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::{
     Command, Event, Job, PlannedRetry, Showcase, Snapshot, ToolStatus,
     intake_thread::{Inspection, IntakeRequest},
+    interruption_of,
     job_thread::{self, JobOutcome, RunningJob},
     journal::Journal,
     places::Places,
@@ -156,7 +157,10 @@ impl Dispatcher {
     fn cancel(&mut self, id: JobId) {
         if let Some(running) = self.running.get(&id) {
             running.cancel.cancel();
-        } else if self.snapshot.job(id).is_some_and(|job| job.state == JobState::Waiting) {
+        } else if let Some(job) = self.snapshot.job(id).map(Arc::clone)
+            && matches!(job.state, JobState::Waiting | JobState::Interrupted { .. })
+        {
+            self.services.remove_unfinished(&job);
             self.emit(vec![Event::JobCancelled { id, at: Timestamp::now() }]);
         }
     }
@@ -176,7 +180,8 @@ impl Dispatcher {
     fn retry(&mut self, id: JobId) {
         let Some(job) = self.snapshot.job(id) else { return };
         let is_over = matches!(job.state, JobState::Failed { .. } | JobState::Cancelled);
-        if is_over || job.waits_for_retry().is_some() {
+        let is_interrupted = matches!(job.state, JobState::Interrupted { .. });
+        if is_over || is_interrupted || job.waits_for_retry().is_some() {
             let request = job.source.is_none().then(|| IntakeRequest::Inspect { id, source: job.spec.source.clone() });
             let refusal = Places::of(&self.snapshot).take(id, &job.spec).err();
             let refusal = refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() });
@@ -190,7 +195,7 @@ impl Dispatcher {
     fn change(&mut self, id: JobId, spec: Box<JobSpec>) {
         let Some(job) = self.snapshot.job(id) else { return };
         match job.state {
-            JobState::Waiting => {
+            JobState::Waiting | JobState::Interrupted { .. } => {
                 let refusal = Places::of(&self.snapshot).take(id, &spec).err();
                 let refusal = refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() });
                 self.emit(std::iter::once(Event::JobChanged { id, spec }).chain(refusal).collect());
@@ -209,13 +214,11 @@ impl Dispatcher {
 
     fn remove(&mut self, chosen: impl Fn(JobId, &JobState) -> bool) {
         let is_removable = |state: &JobState| !matches!(state, JobState::Running { .. });
-        let ids: Vec<JobId> = self
-            .snapshot
-            .jobs
-            .iter()
-            .filter(|job| is_removable(&job.state) && chosen(job.id, &job.state))
-            .map(|job| job.id)
-            .collect();
+        let jobs = self.snapshot.jobs.iter();
+        let jobs: Vec<Arc<Job>> =
+            jobs.filter(|job| is_removable(&job.state) && chosen(job.id, &job.state)).map(Arc::clone).collect();
+        jobs.iter().for_each(|job| self.services.remove_unfinished(job));
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
         if !ids.is_empty() {
             self.emit(vec![Event::JobsRemoved { ids }]);
         }
@@ -301,7 +304,12 @@ impl Dispatcher {
         while !self.snapshot.queue_paused && self.busy_jobs() < self.snapshot.settings.running_jobs.max(1) {
             let now = Timestamp::now();
             let is_due = |job: &Job| job.waits_for_retry().is_none_or(|retry| retry.not_before <= now);
-            let next = self.snapshot.jobs.iter().find(|job| job.state == JobState::Waiting && is_due(job));
+            let goes_on = self.snapshot.settings.goes_on_by_itself;
+            let next = self.snapshot.jobs.iter().find(|job| match job.state {
+                JobState::Waiting => is_due(job),
+                JobState::Interrupted { .. } => goes_on,
+                _ => false,
+            });
             let Some(job) = next.map(Arc::clone) else { return };
             let request = JobRequest {
                 id: job.id,
@@ -311,6 +319,8 @@ impl Dispatcher {
                 cancel: CancelToken::default(),
                 pause: PauseSwitch::default(),
                 runtime: self.services.runtime_handle(),
+                beginning: self.services.beginning(job.unfinished.clone()),
+                is_queued: self.services.is_lasting(),
                 work_folder: self.services.work_folder(job.id),
                 hardware_file: self.services.hardware_file(),
                 replaced_folder: self.services.folders.replaced(),
@@ -345,7 +355,10 @@ impl Dispatcher {
         };
         let event = match outcome {
             Ok(report) => Event::JobFinished { id, report, at },
-            Err(JobEnd::Cancelled) if requeue => Event::JobRequeued { id },
+            Err(JobEnd::Cancelled) if requeue => match self.snapshot.job(id) {
+                Some(job) => interruption_of(job),
+                None => return,
+            },
             Err(JobEnd::Cancelled) => Event::JobCancelled { id, at },
             Err(JobEnd::Failed(failure)) => {
                 let job = self.snapshot.job(id);
@@ -368,7 +381,7 @@ impl Dispatcher {
         for running in self.running.values_mut() {
             // What the user has cancelled stays cancelled, also if its end is still under way.
             running.requeue = !running.cancel.is_cancelled();
-            running.cancel.cancel();
+            running.cancel.suspend();
         }
         self.services.stop_intake();
         // Files that were dropped just before are in the queue at the next start.

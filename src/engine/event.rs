@@ -1,6 +1,6 @@
 //! What happened: the only way in which the engine's state changes.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -136,7 +136,17 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
-    /// The job waits again: the user asked for it, or the program ended while the job ran.
+    /// The program ended while the job ran.
+    JobInterrupted {
+        /// Which job.
+        id: JobId,
+        /// What is finished of its stream.
+        reached: Duration,
+        /// Where that lies; `None` when nothing is left of it.
+        #[serde(default, with = "crate::job::path_text::optional")]
+        folder: Option<PathBuf>,
+    },
+    /// The job waits again, as the user asked for it.
     JobRequeued {
         /// Which job.
         id: JobId,
@@ -235,6 +245,7 @@ impl Event {
             | Self::JobRetryPlanned { id, .. }
             | Self::JobCancelled { id, .. }
             | Self::JobRequeued { id }
+            | Self::JobInterrupted { id, .. }
             | Self::JobMoved { id, .. }
             | Self::PreviewReady { id, .. } => Some(*id),
             _ => None,

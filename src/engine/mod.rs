@@ -30,6 +30,7 @@ pub use snapshot::{DestinationTest, Job, JobFilter, QueueCounts, Snapshot, ToolS
 
 use crate::{
     failure::{Failure, FailureKind},
+    pipeline,
     settings::{AppFolders, Settings},
 };
 
@@ -49,6 +50,8 @@ pub struct EngineConfig {
 pub enum QueueLife {
     /// As long as the engine: for one call in the terminal. Changed settings are not saved.
     ThisRun,
+    /// The same, and what an earlier call has left unfinished is not gone on with but removed.
+    ThisRunAfresh,
     /// In the journal of the app's data folder, with one owner at a time; changed settings are saved.
     Lasting,
 }
@@ -70,26 +73,21 @@ pub struct Engine;
 
 impl Engine {
     /// Starts the threads of an engine and, with a lasting queue, brings back what the journal holds; jobs that ran
-    /// when the program ended wait again.
+    /// when the program ended are interrupted ones.
     ///
     /// # Errors
     /// When another instance owns the queue, its journal can't be used, or the system gives no threads.
     pub fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
         let EngineConfig { folders, settings, queue } = config;
         let mut journal = match queue {
-            QueueLife::ThisRun => journal::Journal::in_memory()?,
+            QueueLife::ThisRun | QueueLife::ThisRunAfresh => journal::Journal::in_memory()?,
             QueueLife::Lasting => journal::Journal::open(&folders.journal_file())?,
         };
         let journal::Replay { mut snapshot, unreadable, set_aside } = journal.replay()?;
         let waiting =
             queue_damage(unreadable, set_aside).into_iter().map(|failure| Event::Noticed { failure }).collect();
-        remove_interrupted_streams(&snapshot);
-        let interrupted: Vec<Event> = snapshot
-            .jobs
-            .iter()
-            .filter(|job| job.progress().is_some())
-            .map(|job| Event::JobRequeued { id: job.id })
-            .collect();
+        let interrupted: Vec<Event> =
+            snapshot.jobs.iter().filter(|job| job.progress().is_some()).map(|job| interruption_of(job)).collect();
         journal.append(&interrupted)?;
         interrupted.iter().for_each(|event| snapshot.apply(event));
         snapshot.apply(&Event::SettingsChanged { settings: Box::new(settings) });
@@ -103,8 +101,7 @@ impl Engine {
         let (commands, to_do) = crossbeam_channel::unbounded();
         // Unbounded: a job never waits for the dispatcher; what comes often goes through the job's slot instead.
         let (reports, reported) = crossbeam_channel::unbounded();
-        let is_lasting = queue == QueueLife::Lasting;
-        let services = services::Services::start(folders, is_lasting, runtime, reports.clone())?;
+        let services = services::Services::start(folders, queue, runtime, reports.clone())?;
         let published = Published { snapshot: Arc::new(snapshot.clone()), subscribers: Vec::new(), waiting };
         let published = Arc::new(RwLock::new(published));
         let dispatcher = dispatcher::Dispatcher {
@@ -125,12 +122,20 @@ impl Engine {
     }
 }
 
-/// A job that was encoding when the program died begins afresh: what it had made so far must not stay under its final
-/// name. A stream that was finished and is to be published stays.
-fn remove_interrupted_streams(snapshot: &Snapshot) {
-    for job in snapshot.jobs.iter().filter(|job| job.progress().is_some() && job.unpublished.is_none()) {
-        let Some(plan) = &job.plan else { continue };
-        crate::pipeline::remove_interrupted(&job.spec, job.id, &plan.folder);
+/// What became of a job that ran when the program ended. What can't be gone on with must not stay under its final name.
+fn interruption_of(job: &Job) -> Event {
+    let id = job.id;
+    let folder = job.plan.as_ref().map(|plan| plan.folder.clone()).or(job.unfinished.clone());
+    let Some(folder) = folder else { return Event::JobInterrupted { id, reached: Duration::ZERO, folder: None } };
+    match pipeline::reached(&folder) {
+        Some(reached) => Event::JobInterrupted { id, reached, folder: Some(folder) },
+        None => {
+            // A stream that was finished and is to be published stays.
+            if job.unpublished.is_none() {
+                pipeline::remove_interrupted(&job.spec, id, &folder);
+            }
+            Event::JobInterrupted { id, reached: Duration::ZERO, folder: None }
+        }
     }
 }
 

@@ -10,14 +10,14 @@ use arc_swap::ArcSwapOption;
 use crossbeam_channel::Sender;
 
 use super::{
-    DestinationTest, Event, ToolStatus,
+    DestinationTest, Event, Job, QueueLife, ToolStatus,
     dispatcher::WorkerReport,
     intake_thread::{IntakeRequest, IntakeThread},
 };
 use crate::{
     failure::{Failure, FailureKind},
     job::{JobId, S3Location},
-    pipeline::publish,
+    pipeline::{self, Beginning, publish},
     preview::PreviewServer,
     settings::{AppFolders, Settings},
     tools::{
@@ -35,9 +35,7 @@ const REPLACED_LOOK_INTERVAL: std::time::Duration = std::time::Duration::from_se
 
 pub(super) struct Services {
     pub(super) folders: AppFolders,
-    /// Whether the queue outlives this run: then changed settings are saved, and waiting sources are looked at so that
-    /// their rows tell what they are. The terminal's does not.
-    pub(super) is_lasting: bool,
+    queue: QueueLife,
     pub(super) runtime: tokio::runtime::Runtime,
     pub(super) reports: Sender<WorkerReport>,
     toolbox: Arc<ArcSwapOption<Toolbox>>,
@@ -49,17 +47,41 @@ pub(super) struct Services {
 impl Services {
     pub(super) fn start(
         folders: AppFolders,
-        is_lasting: bool,
+        queue: QueueLife,
         runtime: tokio::runtime::Runtime,
         reports: Sender<WorkerReport>,
     ) -> std::io::Result<Self> {
         let toolbox = Arc::new(ArcSwapOption::empty());
         let intake = IntakeThread::start(Arc::clone(&toolbox), folders.thumbnails(), reports.clone())?;
-        Ok(Self { folders, is_lasting, runtime, reports, toolbox, intake, preview: Arc::default() })
+        Ok(Self { folders, queue, runtime, reports, toolbox, intake, preview: Arc::default() })
     }
 
     pub(super) fn runtime_handle(&self) -> tokio::runtime::Handle {
         self.runtime.handle().clone()
+    }
+
+    /// From where a job begins, of which an interrupted run has left something in this folder.
+    pub(super) fn beginning(&self, unfinished: Option<PathBuf>) -> Beginning {
+        match (unfinished, self.queue) {
+            (Some(folder), _) => Beginning::From(folder),
+            (None, QueueLife::ThisRun) => Beginning::WhereItWas,
+            (None, QueueLife::ThisRunAfresh | QueueLife::Lasting) => Beginning::Fresh,
+        }
+    }
+
+    /// Removes what an interrupted run has left of a job that will not go on.
+    pub(super) fn remove_unfinished(&self, job: &Job) {
+        // A folder that was finished or moved meanwhile is left alone.
+        if let Some(folder) = job.unfinished.clone().filter(|folder| pipeline::reached(folder).is_some()) {
+            let (spec, id) = (job.spec.clone(), job.id);
+            self.in_background(move |_| pipeline::remove_interrupted(&spec, id, &folder));
+        }
+    }
+
+    /// Whether the queue outlives this run: then changed settings are saved, and waiting sources are looked at so that
+    /// their rows tell what they are. The terminal's does not.
+    pub(super) fn is_lasting(&self) -> bool {
+        self.queue == QueueLife::Lasting
     }
 
     /// The folder for a job's passing files.
@@ -77,7 +99,7 @@ impl Services {
     }
 
     pub(super) fn intake(&self, request: IntakeRequest) {
-        if self.is_lasting || matches!(request, IntakeRequest::Expand { .. }) {
+        if self.is_lasting() || matches!(request, IntakeRequest::Expand { .. }) {
             self.intake.send(request);
         }
     }
@@ -119,7 +141,7 @@ impl Services {
     }
 
     pub(super) fn save_settings(&self, settings: &Settings) {
-        if !self.is_lasting {
+        if !self.is_lasting() {
             return;
         }
         let (settings, file) = (settings.clone(), self.folders.settings_file());

@@ -1,7 +1,10 @@
 //! The whole state that a front can show, and the one function that changes it.
 
+mod filter;
+
 use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 
+pub use filter::{JobFilter, QueueCounts};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +66,8 @@ pub struct Job {
     pub plan: Option<Arc<PlanSummary>>,
     /// The stream that is finished on this machine and not published yet: only the rest of it is left to do.
     pub unpublished: Option<Arc<UnpublishedStream>>,
+    /// Where an interrupted run has left what it had finished.
+    pub unfinished: Option<PathBuf>,
     /// Finished files of the stream. Shared, as a long film has tens of thousands and every event makes a new snapshot.
     pub files: Arc<Vec<FileReport>>,
     /// The last lines of its log, oldest first.
@@ -115,81 +120,6 @@ pub enum DestinationTest {
     },
 }
 
-/// Which jobs a list shows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum JobFilter {
-    /// Every job.
-    #[default]
-    All,
-    /// Jobs at work.
-    Active,
-    /// Jobs in the queue.
-    Waiting,
-    /// Jobs with a stream.
-    Done,
-    /// Jobs that failed or were cancelled.
-    Failed,
-}
-
-impl JobFilter {
-    /// All filters in the order in which they are shown.
-    pub const ALL: [Self; 5] = [Self::All, Self::Active, Self::Waiting, Self::Done, Self::Failed];
-
-    /// Name of the filter.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::All => "All",
-            Self::Active => "Active",
-            Self::Waiting => "Waiting",
-            Self::Done => "Done",
-            Self::Failed => "Failed",
-        }
-    }
-
-    /// Whether the filter lets a job through.
-    pub fn shows(self, state: &JobState) -> bool {
-        match self {
-            Self::All => true,
-            Self::Active => matches!(state, JobState::Running { .. }),
-            Self::Waiting => matches!(state, JobState::Waiting),
-            Self::Done => matches!(state, JobState::Done { .. }),
-            Self::Failed => matches!(state, JobState::Failed { .. } | JobState::Cancelled),
-        }
-    }
-}
-
-/// How many jobs stand where.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct QueueCounts {
-    /// All jobs.
-    pub all: usize,
-    /// At work, but not publishing alone.
-    pub encoding: usize,
-    /// At work, with only the publishing left.
-    pub publishing: usize,
-    /// In the queue.
-    pub waiting: usize,
-    /// With a stream.
-    pub done: usize,
-    /// Without a stream by a failure.
-    pub failed: usize,
-    /// Stopped by the user.
-    pub cancelled: usize,
-}
-
-impl QueueCounts {
-    /// The count that belongs to a filter.
-    pub fn of(&self, filter: JobFilter) -> usize {
-        match filter {
-            JobFilter::All => self.all,
-            JobFilter::Active => self.encoding + self.publishing,
-            JobFilter::Waiting => self.waiting,
-            JobFilter::Done => self.done,
-            JobFilter::Failed => self.failed + self.cancelled,
-        }
-    }
-}
-
 impl Job {
     fn new(id: JobId, spec: JobSpec, added_at: Timestamp) -> Self {
         Self {
@@ -204,6 +134,7 @@ impl Job {
             thumbnail: None,
             plan: None,
             unpublished: None,
+            unfinished: None,
             files: Arc::default(),
             log: Arc::default(),
         }
@@ -221,6 +152,16 @@ impl Job {
     pub fn can_be_paused(&self) -> bool {
         let is_encoding = self.progress().is_some_and(|progress| progress.stage <= Stage::Encode);
         PauseSwitch::IS_SUPPORTED && is_encoding
+    }
+
+    /// What of a job that is not at work is to be encoded, where that is known.
+    fn still_to_encode(&self) -> Option<Duration> {
+        let whole = self.source.as_ref()?.picture_duration();
+        match &self.state {
+            JobState::Waiting => whole,
+            JobState::Interrupted { reached } => whole.map(|whole| whole.saturating_sub(*reached)),
+            _ => None,
+        }
     }
 
     /// Why and until when it waits to begin again by itself.
@@ -249,7 +190,7 @@ impl Snapshot {
         let mut counts = QueueCounts { all: self.jobs.len(), ..QueueCounts::default() };
         for job in &self.jobs {
             match &job.state {
-                JobState::Waiting => counts.waiting += 1,
+                JobState::Waiting | JobState::Interrupted { .. } => counts.waiting += 1,
                 JobState::Running { progress, .. } if progress.stage == Stage::Publish => counts.publishing += 1,
                 JobState::Running { .. } => counts.encoding += 1,
                 JobState::Done { .. } => counts.done += 1,
@@ -269,13 +210,8 @@ impl Snapshot {
         if speed <= 0.0 {
             return None;
         }
-        let waiting_seconds: f64 = self
-            .jobs
-            .iter()
-            .filter(|job| job.state == JobState::Waiting)
-            .filter_map(|job| job.source.as_ref()?.picture_duration())
-            .map(|duration| duration.as_secs_f64())
-            .sum();
+        let waiting_seconds: f64 =
+            self.jobs.iter().filter_map(|job| job.still_to_encode()).map(|duration| duration.as_secs_f64()).sum();
         left_running.checked_add(Duration::try_from_secs_f64(waiting_seconds / speed).ok()?)
     }
 
@@ -360,6 +296,7 @@ impl Job {
             Event::JobPlanned { plan, .. } => {
                 self.plan = Some(Arc::new((**plan).clone()));
                 self.unpublished = None;
+                self.unfinished = None;
             }
             Event::StreamMade { stream, .. } => self.unpublished = Some(Arc::new((**stream).clone())),
             Event::JobProgressed { progress, .. } => {
@@ -390,10 +327,22 @@ impl Job {
                 self.unpublished = None;
                 self.end(JobState::Cancelled, *at);
             }
+            _ => self.wait(event),
+        }
+    }
+
+    /// Takes an event after which the job is in the queue again.
+    fn wait(&mut self, event: &Event) {
+        match event {
             Event::JobRetryPlanned { retry, .. } => {
                 self.begin_again();
                 self.state = JobState::Waiting;
                 self.retry = Some(Arc::new((**retry).clone()));
+            }
+            Event::JobInterrupted { reached, folder, .. } => {
+                self.begin_again();
+                self.unfinished.clone_from(folder);
+                self.state = JobState::Interrupted { reached: *reached };
             }
             Event::JobRequeued { .. } => {
                 self.begin_again();
@@ -429,7 +378,18 @@ impl Job {
                     self.retry.iter().map(|retry| Event::JobRetryPlanned { id, retry: Box::new((**retry).clone()) }),
                 );
             }
-            JobState::Waiting if self.started_at.is_some() => events.push(Event::JobRequeued { id }),
+            JobState::Waiting if self.started_at.is_some() => {
+                events.extend(self.unfinished.clone().map(|folder| Event::JobInterrupted {
+                    id,
+                    reached: Duration::ZERO,
+                    folder: Some(folder),
+                }));
+                events.push(Event::JobRequeued { id });
+            }
+            JobState::Interrupted { reached } => {
+                let folder = self.unfinished.clone();
+                events.push(Event::JobInterrupted { id, reached: *reached, folder });
+            }
             JobState::Waiting | JobState::Running { .. } => {}
             JobState::Done { report } => events.push(Event::JobFinished { id, report: report.clone(), at }),
             JobState::Failed { failure } => events.push(Event::JobFailed { id, failure: failure.clone(), at }),

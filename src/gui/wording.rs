@@ -91,7 +91,7 @@ pub fn rest_line(job: &Job, home: Option<&Path>) -> String {
     match &job.state {
         JobState::Done { report } => gain(report, job.source.as_deref().map(|source| source.size_bytes)),
         JobState::Failed { failure } => failure.headline.clone(),
-        JobState::Waiting | JobState::Running { .. } | JobState::Cancelled => {
+        JobState::Waiting | JobState::Interrupted { .. } | JobState::Running { .. } | JobState::Cancelled => {
             format!("{} → {}", job.spec.preset.name, short_destination(&job.spec.destination, home))
         }
     }
@@ -116,6 +116,7 @@ pub fn state_word(job: &Job) -> String {
     match &job.state {
         JobState::Waiting if job.retry.is_some() => "Waiting to try again".to_owned(),
         JobState::Waiting => "Waiting".to_owned(),
+        JobState::Interrupted { .. } => "Interrupted".to_owned(),
         JobState::Running { is_paused: true, .. } => "Paused".to_owned(),
         JobState::Running { progress, .. } => progress.stage.working_label().to_owned(),
         JobState::Done { report } if report.warnings.is_empty() => "Done".to_owned(),
@@ -132,6 +133,8 @@ pub fn state_line(job: &Job, queue_paused: bool) -> String {
     match &job.state {
         JobState::Waiting if queue_paused => "The queue is paused".to_owned(),
         JobState::Waiting => job.waits_for_retry().map(next_try).unwrap_or_default(),
+        JobState::Interrupted { reached } if reached.is_zero() => "Begins again".to_owned(),
+        JobState::Interrupted { reached } => format!("Goes on at {}", format::clock(*reached)),
         JobState::Cancelled => String::new(),
         JobState::Running { progress, is_paused: true } => format!("{} encoded", format::clock(progress.encoded)),
         JobState::Running { progress, .. } => numbers(progress),

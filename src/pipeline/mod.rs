@@ -13,37 +13,38 @@ pub mod plan;
 pub mod probe;
 pub mod publish;
 
+mod attempts;
 mod convert;
 mod prepare;
 mod progress;
 mod publish_again;
 mod source_length;
 mod stream_folder;
+mod unfinished;
 mod uploads;
 mod verify;
+mod work_folder;
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
-use encode::{
-    Damage, EncodeSession,
-    subtitles::{ReadSubtitles, read_subtitles},
-};
-use package::{FinishedStream, OutputMaker, PackageError, Packager, ReportedJob, Room, images::ImageMaker};
-use plan::EncodePlan;
-use progress::Reporter;
+use attempts::{Attempt, Making};
+use package::{FinishedStream, Room};
+use plan::{EncodePlan, PlanSummary};
 use publish::Publisher;
-use source_length::{SourceFingerprint, check_length};
+use source_length::check_length;
 use stream_folder::StreamFolder;
 pub use stream_folder::remove_interrupted;
+pub use unfinished::{Beginning, reached};
+use unfinished::{Begun, SourceIdentity, Unfinished};
+use work_folder::WorkFolder;
 
 use crate::{
     failure::{Failure, FailureKind},
     job::{FileReport, JobId, JobKind, JobSpec, Progress, Report, Stage, ThumbnailFormat, UnpublishedStream},
     media::SourceMedia,
-    preset::OnDamage,
     tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
@@ -96,7 +97,11 @@ pub struct JobRequest {
     pub pause: PauseSwitch,
     /// Where uploads run.
     pub runtime: tokio::runtime::Handle,
-    /// A folder for passing files; made and removed by the job.
+    /// From where it begins.
+    pub beginning: Beginning,
+    /// Belongs to a queue that begins it again by itself when it was interrupted.
+    pub is_queued: bool,
+    /// A folder for the passing files of a job that makes one file; made and removed by the job.
     pub work_folder: PathBuf,
     /// Where it is kept which hardware encoders work.
     pub hardware_file: PathBuf,
@@ -113,10 +118,11 @@ pub fn run(request: &JobRequest, observer: &dyn Observer) -> Result<Report, JobE
     let unpublished = request.unpublished.as_ref();
     let result = match unpublished.and_then(|stream| Some((stream, stream.whole_folder()?))) {
         Some((stream, folder)) => publish_again::run(request, stream, folder, observer),
-        None => WorkFolder::create(&request.work_folder).and_then(|work| match &request.spec.kind {
-            JobKind::Stream => run_stages(request, &work.0, observer),
-            JobKind::File(conversion) => convert::run(request, conversion, &work.0, observer),
-        }),
+        None => match &request.spec.kind {
+            JobKind::Stream => run_stages(request, observer),
+            JobKind::File(conversion) => WorkFolder::create(&request.work_folder)
+                .and_then(|work| convert::run(request, conversion, work.path(), observer)),
+        },
     };
     if request.cancel.is_cancelled() && result.is_err() {
         return Err(JobEnd::Cancelled);
@@ -124,29 +130,40 @@ pub fn run(request: &JobRequest, observer: &dyn Observer) -> Result<Report, JobE
     result.map_err(JobEnd::Failed)
 }
 
-fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer) -> Result<Report, Failure> {
+fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, Failure> {
     let started = Instant::now();
     let spec = &request.spec;
-    let fingerprint = SourceFingerprint::of(&spec.source);
+    let identity = SourceIdentity::of(&spec.source);
 
     let (source, join) = prepare::read_sources(request).map_err(|failure| failure.at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
     check_tools(request)?;
-    let plan =
+    let mut plan =
         prepare::plan(request, (&source, join.as_ref()), observer).map_err(|failure| failure.at(Stage::Probe))?;
 
-    let folder = StreamFolder::of_job(request).map_err(|failure| failure.at(Stage::Package))?;
-    let expected_bytes = package::expected_bytes(&plan, &spec.outputs);
-    let room = Room::for_stream(spec.destination.local_folder(), expected_bytes)?;
-    observer.notice(Notice::Planned(Box::new(plan.summary(folder.path().to_owned()))));
-    let publisher = uploads::start(request, &folder)?;
+    let Begun { folder, mut unfinished, goes_on, lost } =
+        Unfinished::begin(request, &plan).map_err(|failure| failure.at(Stage::Package))?;
+    plan.warnings.extend(lost.map(|reason| format!("The interrupted encode began again: {reason}")));
+    let finished = if goes_on { unfinished.finished_segments(&plan) } else { None };
+    let goes_on_at = finished.as_ref().map(|finished| plan.from_segment(finished.first_segment).start());
+    let summary = PlanSummary { goes_on_at, ..plan.summary(folder.path().to_owned()) };
+    observer.notice(Notice::Planned(Box::new(summary)));
+    let places = (&folder, goes_on_at);
+    let (room, publisher) = match open_places(request, &plan, places, &mut unfinished) {
+        Err(failure) if goes_on && (request.cancel.is_suspended() || !request.cancel.is_cancelled()) => {
+            // What is finished is not lost because there is no room, or the store can't be reached.
+            folder.keep();
+            return Err(failure);
+        }
+        opened => opened?,
+    };
 
     let software = plan.in_software();
     let listeners = (observer, &room, publisher.as_ref());
-    let places = (work_folder, &folder);
-    let Attempt { plan, reporter, made } = encode_somehow(request, (&plan, software.as_ref()), places, listeners);
+    let making = Making { request, folder: &folder, listeners };
+    let Attempt { plan, reporter, made } = making.make((&plan, software.as_ref()), &mut unfinished, finished);
     let made = made.and_then(|(stream, mut warnings)| {
-        warnings.extend(check_length(plan, &stream, spec, fingerprint.as_ref())?);
+        warnings.extend(check_length(plan, &stream, spec, identity.as_ref())?);
         verify::all_there(folder.path(), &reporter.finished_files())?;
         // The final multivariant playlist goes up only after this.
         verify::verify(request, plan, folder.path(), observer)?;
@@ -156,7 +173,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
         Ok(made) => made,
         Err(failure) => {
             drop(reporter);
-            uploads::withdraw(publisher);
+            leave(request, folder, publisher);
             return Err(failure);
         }
     };
@@ -165,6 +182,7 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     report.warnings = plan.warnings.iter().cloned().chain(warnings).collect();
     report.wall_time = started.elapsed();
     let Some(running) = &publisher else {
+        unfinished.remove();
         folder.keep();
         return Ok(report);
     };
@@ -173,10 +191,25 @@ fn run_stages(request: &JobRequest, work_folder: &Path, observer: &dyn Observer)
     uploads::wait(running, &reporter);
     drop(reporter);
     if let Some(publisher) = publisher {
-        report = uploads::finish(request, publisher, folder, report)?;
+        report = uploads::finish(request, publisher, (folder, unfinished), report)?;
     }
     report.wall_time = started.elapsed();
     Ok(report)
+}
+
+/// The disk and the bucket for what is left to be made.
+fn open_places(
+    request: &JobRequest,
+    plan: &EncodePlan,
+    (folder, goes_on_at): (&StreamFolder, Option<Duration>),
+    unfinished: &mut Unfinished,
+) -> Result<(Room, Option<Publisher>), Failure> {
+    let there =
+        goes_on_at.zip(plan.duration).map_or(0.0, |(at, whole)| at.as_secs_f64() / whole.as_secs_f64().max(1.0));
+    let expected_bytes = package::expected_bytes(plan, &request.spec.outputs);
+    let left_bytes = expected_bytes.map(|bytes| (bytes as f64 * (1.0 - there.min(1.0))) as u64);
+    let room = Room::for_stream(request.spec.destination.local_folder(), left_bytes)?;
+    Ok((room, uploads::start(request, folder, unfinished)?))
 }
 
 /// What was asked for and this ffmpeg can't do is said before anything is made.
@@ -190,113 +223,12 @@ fn check_tools(request: &JobRequest) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What came of encoding a plan.
-struct Attempt<'a> {
-    plan: &'a EncodePlan,
-    reporter: Reporter<'a>,
-    made: Result<(FinishedStream, Vec<String>), Failure>,
-}
-
-/// Who is told, where it is written, and who sends it.
-type Listeners<'a> = (&'a dyn Observer, &'a Room, Option<&'a Publisher>);
-
-fn attempt<'a>(
-    request: &JobRequest,
-    plan: &'a EncodePlan,
-    (work_folder, folder): (&Path, &StreamFolder),
-    (observer, room, publisher): Listeners<'a>,
-) -> Attempt<'a> {
-    let reporter = Reporter::new(observer, plan, room, publisher);
-    let made = encode_and_package(request, plan, work_folder, folder, &reporter);
-    Attempt { plan, reporter, made }
-}
-
-/// Encodes a plan, and once more in software when hardware fails.
-fn encode_somehow<'a>(
-    request: &JobRequest,
-    (plan, software): (&'a EncodePlan, Option<&'a EncodePlan>),
-    places: (&Path, &StreamFolder),
-    listeners: Listeners<'a>,
-) -> Attempt<'a> {
-    let first = attempt(request, plan, places, listeners);
-    match (&first.made, software) {
-        (Err(failure), Some(software))
-            if failure.kind == FailureKind::EncoderFailed && !request.cancel.is_cancelled() =>
-        {
-            let notice = format!("{}: the encode begins again in software", failure.headline);
-            listeners.0.notice(Notice::Logged(notice));
-            attempt(request, software, places, listeners)
-        }
-        _ => first,
-    }
-}
-
-fn encode_and_package(
-    request: &JobRequest,
-    plan: &EncodePlan,
-    work_folder: &Path,
-    folder: &StreamFolder,
-    reporter: &Reporter<'_>,
-) -> Result<(FinishedStream, Vec<String>), Failure> {
-    let name = request.spec.source_name();
-    let mut packager = Packager::new(plan, folder.path(), reporter, request.cancel.clone());
-    reporter.package_through(packager.progress());
-    let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: reporter };
-    if plan.has_first_pass() {
-        encode::first_pass(plan, &request.toolbox, work_folder, &session)
-            .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;
-    }
-    let encoded = encode::encode(plan, &request.toolbox, work_folder, &mut packager, &session)
-        .map_err(|error| error.into_failure(&name).at(Stage::Encode))?;
-    let damage = weigh_damage(&encoded.damage, &request.spec)?;
-    reporter.finished(Stage::Encode);
-    let failed = |error: PackageError| error.into_failure().at(Stage::Package);
-    let images = ImageMaker {
-        work_folder,
-        stream_folder: folder.path(),
-        files: &plan.files,
-        style: request.spec.outputs.thumbnails,
-        toolbox: &request.toolbox,
-        cancel: &request.cancel,
-        listener: reporter,
-    };
-    images.write(&plan.pictures).map_err(failed)?;
-    let ReadSubtitles { read: subtitles, warnings } =
-        read_subtitles(plan, &request.toolbox, work_folder, &request.cancel)
-            .map_err(|_| failed(PackageError::Cancelled))?;
-    for (rendition, cues) in &subtitles {
-        packager.add_subtitles(rendition, cues).map_err(failed)?;
-    }
-    packager.add_chapters().map_err(failed)?;
-    let stream = packager.finish().map_err(failed)?;
-    let maker = OutputMaker {
-        plan,
-        stream: &stream,
-        subtitles: &subtitles,
-        folder: folder.path(),
-        work_folder,
-        toolbox: &request.toolbox,
-        cancel: &request.cancel,
-        listener: reporter,
-    };
-    let left_out = maker.make(&request.spec.outputs).map_err(failed)?;
-    if request.spec.outputs.report {
-        let job = ReportedJob { source: &name, preset: &request.spec.preset.id };
-        maker.write_report(job, &reporter.finished_files()).map_err(failed)?;
-    }
-    Ok((stream, damage.into_iter().chain(warnings).chain(left_out).collect()))
-}
-
-/// A warning that says how much of a damaged source is lost, or the failure of the job where its preset wants that.
-fn weigh_damage(damage: &Damage, spec: &JobSpec) -> Result<Option<String>, Failure> {
-    let Some(lost) = damage.description() else { return Ok(None) };
-    match spec.preset.on_damage {
-        OnDamage::Warn => Ok(Some(format!("The source is damaged: {lost}"))),
-        OnDamage::Fail => {
-            let headline = format!("“{}” is damaged: {lost}", spec.source_name());
-            let hint = "Copy the file again from where it came from, or let damaged sources pass with a warning";
-            Err(Failure::new(FailureKind::SourceInvalid, headline, hint).at(Stage::Encode))
-        }
+/// Leaves nothing of an unfinished stream here or in the bucket, unless the job goes on later.
+fn leave(request: &JobRequest, folder: StreamFolder, publisher: Option<Publisher>) {
+    if request.cancel.is_suspended() {
+        folder.keep();
+    } else if let Some(publisher) = publisher {
+        publisher.withdraw();
     }
 }
 
@@ -312,23 +244,5 @@ fn report(folder: &StreamFolder, plan: &EncodePlan, stream: FinishedStream, file
         duration: stream.duration,
         wall_time: Duration::ZERO,
         warnings: Vec::new(),
-    }
-}
-
-/// The folder for passing files; removed with all it holds.
-struct WorkFolder(PathBuf);
-
-impl WorkFolder {
-    fn create(path: &Path) -> Result<Self, Failure> {
-        std::fs::create_dir_all(path).map_err(|error| package::write_failure(&path.join("."), &error))?;
-        Ok(Self(path.to_owned()))
-    }
-}
-
-impl Drop for WorkFolder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::info!(%error, path = %self.0.display(), "passing files could not be removed");
-        }
     }
 }

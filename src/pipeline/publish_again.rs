@@ -6,6 +6,7 @@ use super::{
     JobRequest, Notice, Observer,
     publish::{Place, PublishStatus, Publisher, published_files},
     stream_folder::StreamFolder,
+    unfinished::remove_state,
 };
 use crate::{
     failure::Failure,
@@ -33,6 +34,9 @@ pub(super) fn run(
     let files = published_files(folder).map_err(failed)?;
     let tell = |status: PublishStatus| observer.notice(Notice::Progressed(Box::new(progress(stream, status))));
     let sent = publisher.send_all(files.into_keys().map(|(_, path)| path), &tell);
+    if request.cancel.is_suspended() {
+        return Err(failed(super::publish::PublishError::Cancelled));
+    }
     if request.cancel.is_cancelled() {
         // The folder goes with the cancelled job, and so does what is in the bucket.
         drop(StreamFolder::at(request.spec.destination.local_folder(), folder));
@@ -41,6 +45,7 @@ pub(super) fn run(
     }
     let published = sent.map_err(failed)?;
     super::publish::replace::remember(published.replaced.as_ref(), &request.replaced_folder);
+    remove_state(folder);
     let mut report = Report {
         urls: published.urls,
         warnings: stream.report.warnings.iter().cloned().chain(published.warnings).collect(),

@@ -1,8 +1,8 @@
 //! Whether all of a source was read: it may end early, or be taken away meanwhile.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
-use super::{package::FinishedStream, plan::EncodePlan};
+use super::{package::FinishedStream, plan::EncodePlan, unfinished::SourceIdentity};
 use crate::{
     failure::{Failure, FailureKind},
     job::{JobSpec, Stage},
@@ -18,17 +18,17 @@ pub(super) fn check_length(
     plan: &EncodePlan,
     stream: &FinishedStream,
     spec: &JobSpec,
-    fingerprint: Option<&SourceFingerprint>,
+    identity: Option<&SourceIdentity>,
 ) -> Result<Option<String>, Failure> {
     let Some(expected) = plan.duration else { return Ok(None) };
-    check_made((stream.duration, expected), spec, fingerprint)
+    check_made((stream.duration, expected), spec, identity)
 }
 
 /// The same for what was made and what was expected.
 pub(super) fn check_made(
     (made, expected): (Duration, Duration),
     spec: &JobSpec,
-    fingerprint: Option<&SourceFingerprint>,
+    identity: Option<&SourceIdentity>,
 ) -> Result<Option<String>, Failure> {
     let missing = expected.saturating_sub(made);
     if missing <= MISSING_TIME.max(expected.mul_f64(MISSING_PART)) {
@@ -36,7 +36,7 @@ pub(super) fn check_made(
     }
     let made = crate::format::clock(made);
     let of = crate::format::clock(expected);
-    if SourceFingerprint::of(&spec.source).as_ref() != fingerprint {
+    if SourceIdentity::of(&spec.source).as_ref() != identity {
         let name = spec.source_name();
         let headline = format!("“{name}” was removed or changed while it was encoded");
         let hint = "Put the file back, leave it in place until the job is done, and retry the job";
@@ -44,19 +44,4 @@ pub(super) fn check_made(
         return Err(failure.with_detail(format!("{made} of {of} could be read")).at(Stage::Encode));
     }
     Ok(Some(format!("The source ends early: {made} of {of} could be read")))
-}
-
-/// By what a file is known again.
-#[derive(Debug, PartialEq)]
-pub(super) struct SourceFingerprint {
-    bytes: u64,
-    modified: Option<std::time::SystemTime>,
-}
-
-impl SourceFingerprint {
-    /// What a file is known by now; `None` when it is not there.
-    pub(super) fn of(source: &Path) -> Option<Self> {
-        let metadata = std::fs::metadata(source).ok()?;
-        Some(Self { bytes: metadata.len(), modified: metadata.modified().ok() })
-    }
 }

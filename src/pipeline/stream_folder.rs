@@ -53,7 +53,7 @@ impl StreamFolder {
         std::fs::create_dir_all(parent).map_err(|error| failed(&parent.join(&wanted.path), &error))?;
         let above = FoldersAbove::make(parent, &wanted.path)?;
         for number in 1..MOST_SUFFIXES {
-            let name = if number == 1 { wanted.path.clone() } else { format!("{}-{number}", wanted.path) };
+            let name = numbered(&wanted.path, number);
             let path = parent.join(&name);
             let Some(claim) = Claim::take(&path) else {
                 if wanted.when_taken == WhenTaken::Number {
@@ -80,6 +80,14 @@ impl StreamFolder {
         }
         let source = std::io::Error::from(ErrorKind::AlreadyExists);
         Err(PackageError::Write { path: parent.join(&wanted.path), source }.into_failure())
+    }
+
+    /// The folders that a job would have and that are there already.
+    pub(super) fn that_are_there(request: &JobRequest) -> Vec<PathBuf> {
+        let Ok(wanted) = wanted_folder(request) else { return Vec::new() };
+        let parent = request.spec.destination.local_folder();
+        let names = (1..MOST_SUFFIXES).map(|number| numbered(&wanted.path, number));
+        names.map(|name| parent.join(name)).take_while(|path| path.exists()).collect()
     }
 
     /// A folder that an earlier run has made under `parent`.
@@ -130,6 +138,10 @@ pub fn remove_interrupted(spec: &JobSpec, id: JobId, folder: &Path) {
     if folder.parent() == parent.join(wanted.path).parent() && folder.exists() {
         drop(StreamFolder::at(parent, folder));
     }
+}
+
+fn numbered(path: &str, number: u32) -> String {
+    if number == 1 { path.to_owned() } else { format!("{path}-{number}") }
 }
 
 fn taken(path: &Path) -> Failure {

@@ -7,6 +7,7 @@ use super::{
     progress::Reporter,
     publish::{self, Place, PublishedLocation, Publisher},
     stream_folder::{StreamFolder, wanted_folder},
+    unfinished::Unfinished,
 };
 use crate::{
     failure::Failure,
@@ -17,22 +18,28 @@ use crate::{
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Takes the place of a job's stream in its bucket, if it goes to one.
-pub(super) fn start(request: &JobRequest, folder: &StreamFolder) -> Result<Option<Publisher>, Failure> {
+pub(super) fn start(
+    request: &JobRequest,
+    folder: &StreamFolder,
+    unfinished: &mut Unfinished,
+) -> Result<Option<Publisher>, Failure> {
     let Destination::S3 { location, .. } = &request.spec.destination else { return Ok(None) };
     let wanted = wanted_folder(request).map_err(|failure| failure.at(Stage::Publish))?;
     let earlier = request.unpublished.as_ref().map(|stream| stream.prefix.as_str());
-    let place = match wanted.when_taken {
+    let place = match (unfinished.bucket_prefix(), wanted.when_taken) {
+        (Some(prefix), _) => Place::GoOn { prefix },
         // The folder here may have a number that the place there has not.
         _ if location.replace_after.is_some() => Place::Exactly { path: &wanted.path, is_of_same_job: false },
-        WhenTaken::Number => Place::New { stream_name: folder.name() },
-        when_taken => Place::Exactly {
+        (None, WhenTaken::Number) => Place::New { stream_name: folder.name() },
+        (None, when_taken) => Place::Exactly {
             path: &wanted.path,
             is_of_same_job: when_taken == WhenTaken::Replace || earlier == Some(&location.key_of(&wanted.path)),
         },
     };
-    Publisher::start(&request.runtime, location, folder.path(), place, &request.cancel)
-        .map(Some)
-        .map_err(|error| error.into_failure().at(Stage::Publish))
+    let publisher = Publisher::start(&request.runtime, location, folder.path(), place, &request.cancel)
+        .map_err(|error| error.into_failure().at(Stage::Publish))?;
+    unfinished.lies_in_bucket(publisher.prefix())?;
+    Ok(Some(publisher))
 }
 
 /// Waits until all is up or can't be, and tells how far it is.
@@ -49,7 +56,7 @@ pub(super) fn wait(uploads: &Publisher, reporter: &Reporter<'_>) {
 pub(super) fn finish(
     request: &JobRequest,
     mut publisher: Publisher,
-    folder: StreamFolder,
+    (folder, unfinished): (StreamFolder, Unfinished),
     mut report: Report,
 ) -> Result<Report, Failure> {
     match finish_publishing(&mut publisher, &folder) {
@@ -59,15 +66,19 @@ pub(super) fn finish(
             report.warnings.extend(published.warnings);
         }
         Err(failure) => {
-            if request.cancel.is_cancelled() {
+            if request.cancel.is_suspended() {
+                folder.keep();
+            } else if request.cancel.is_cancelled() {
                 publisher.withdraw();
             } else {
                 // The finished stream is not lost because it could not be sent, nor is what was sent of it.
+                unfinished.remove();
                 folder.keep();
             }
             return Err(failure);
         }
     }
+    unfinished.remove();
     if matches!(request.spec.destination, Destination::S3 { keep_local: true, .. }) {
         folder.keep();
     } else {
@@ -87,11 +98,4 @@ fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder) -> Result
         ));
         failure
     })
-}
-
-/// Leaves nothing of an unfinished stream in the bucket.
-pub(super) fn withdraw(publisher: Option<Publisher>) {
-    if let Some(publisher) = publisher {
-        publisher.withdraw();
-    }
 }

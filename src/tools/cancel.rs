@@ -14,6 +14,7 @@ pub struct CancelToken {
 #[derive(Default)]
 struct Inner {
     cancelled: AtomicBool,
+    suspended: AtomicBool,
     stoppers: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
@@ -27,6 +28,19 @@ impl CancelToken {
     /// True once [`cancel`](Self::cancel) was called.
     pub fn is_cancelled(&self) -> bool {
         self.inner.cancelled.load(Ordering::Acquire)
+    }
+
+    /// True when the job is to go on later, with what it has finished.
+    pub fn is_suspended(&self) -> bool {
+        self.inner.suspended.load(Ordering::Acquire)
+    }
+
+    /// Ends the work, not the job: as [`cancel`](Self::cancel), but what is finished stays. Without effect after that.
+    pub fn suspend(&self) {
+        if !self.is_cancelled() {
+            self.inner.suspended.store(true, Ordering::Release);
+            self.cancel();
+        }
     }
 
     /// Ends the job: every registered stopper runs once, on the caller's thread. Calling it again does nothing.

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::cancel::CancelToken;
+use super::{cancel::CancelToken, memory};
 
 /// Time between asking a process to end and killing it.
 const GRACE: Duration = Duration::from_millis(800);
@@ -129,17 +129,34 @@ pub enum ChildError {
     Cancelled,
 }
 
-/// Runs a short-lived program to its end and returns its output. It is killed after `limit`, or when `cancel` says so.
+/// Runs a short-lived program to its end and returns its output. It is killed after `limit`, or when `cancel` says so,
+/// and gets no more memory than the machine has.
 ///
 /// # Errors
 /// When it can't be started, takes too long, or is cancelled. A non-zero exit status is not an error here.
-pub fn run_to_end(mut command: Command, limit: Duration, cancel: &CancelToken) -> Result<Output, ChildError> {
+pub fn run_to_end(command: Command, limit: Duration, cancel: &CancelToken) -> Result<Output, ChildError> {
+    run_within(command, limit, memory::whole_machine_bytes(), cancel)
+}
+
+/// As [`run_to_end`], with no more than this many bytes of memory.
+///
+/// # Errors
+/// As [`run_to_end`].
+pub fn run_within(
+    mut command: Command,
+    limit: Duration,
+    memory_bytes: Option<u64>,
+    cancel: &CancelToken,
+) -> Result<Output, ChildError> {
     let program = command.get_program().to_string_lossy().into_owned();
     isolate(&mut command);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let not_run = |source| ChildError::NotRun { program: program.clone(), source };
     let child = command.spawn().map_err(not_run)?;
     let process_id = child.id();
+    if let Some(bytes) = memory_bytes {
+        memory::limit(process_id, bytes);
+    }
     let guard = KillOnCancel::guard(process_id, cancel);
     let timed_out = watch(process_id, limit);
     let output = child.wait_with_output().map_err(not_run);

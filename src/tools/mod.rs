@@ -5,4 +5,5 @@ pub mod cancel;
 pub mod child;
 pub mod disk;
 pub mod ffmpeg;
+pub mod memory;
 pub mod pause;

@@ -32,6 +32,7 @@ fn a_killed_window_comes_back_with_its_queue_and_finishes_it() {
     wait_for("a first segment", || half.join("720p/segment_00000.m4s").is_file().then_some(()));
     kill_everything(&user);
     assert!(!half.join("720p/iframes.m3u8").exists(), "the job was killed in its middle");
+    let encoded_at = modified(&half.join("720p/segment_00000.m4s"));
 
     display.launch(user.reelpress());
     for source in &sources {
@@ -43,6 +44,7 @@ fn a_killed_window_comes_back_with_its_queue_and_finishes_it() {
         let (frames, complaints) = ffmpeg::decode(&stream.whole("720p", &user.path("")));
         assert_eq!((frames, complaints.as_str()), (clips::LANDSCAPE.frames, ""));
     }
+    assert_eq!(modified(&half.join("720p/segment_00000.m4s")), encoded_at, "the job goes on after its first segment");
     let mut folders: Vec<_> =
         std::fs::read_dir(user.output()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     folders.sort();

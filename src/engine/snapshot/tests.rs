@@ -230,3 +230,24 @@ fn other_settings_undo_what_was_made_with_the_old_ones() {
     snapshot.as_events().iter().for_each(|event| rebuilt.apply(event));
     assert_eq!(rebuilt.job(id).unwrap().spec, job.spec);
 }
+
+#[test]
+fn an_interrupted_job_remembers_what_is_finished_until_it_is_planned_again() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
+    let id = ids[0];
+    snapshot.apply(&Event::JobStarted { id, at: at(2) });
+    let folder = PathBuf::from("out/a");
+    let reached = Duration::from_secs(84);
+    snapshot.apply(&Event::JobInterrupted { id, reached, folder: Some(folder.clone()) });
+    assert_eq!(snapshot.job(id).unwrap().state, JobState::Interrupted { reached });
+    assert_eq!(snapshot.counts().waiting, 1);
+    let replayed = |snapshot: &Snapshot| {
+        let mut again = Snapshot::default();
+        snapshot.as_events().iter().for_each(|event| again.apply(event));
+        again
+    };
+    assert_eq!(replayed(&snapshot), snapshot);
+    snapshot.apply(&Event::JobRequeued { id });
+    assert_eq!(snapshot.job(id).unwrap().unfinished, Some(folder));
+    assert_eq!(replayed(&snapshot), snapshot);
+}

@@ -93,6 +93,8 @@ fn general(ui: &mut Ui, form: &mut SettingsForm, has_file_dialogs: bool, actions
         ui.add_sized([64.0, theme::ICON_HIT], number).labelled_by(name.id);
     });
     paragraph(ui, "One job already uses all cores; more help with many small files.");
+    ui.add_space(theme::SPACE[1]);
+    check_box(ui, &mut form.goes_on_by_itself, "Go on with interrupted jobs at the start");
 }
 
 /// Where the files of new streams lie, and what that comes to.

@@ -35,6 +35,8 @@ pub struct SettingsForm {
     pub appearance: Appearance,
     /// Jobs that run side by side.
     pub running_jobs: usize,
+    /// Interrupted jobs go on at the next start.
+    pub goes_on_by_itself: bool,
     /// New files go to the bucket.
     pub publish_to_s3: bool,
     /// Name of the bucket.
@@ -150,6 +152,7 @@ impl SettingsForm {
             example_job: JobId::generate(),
             appearance: settings.appearance,
             running_jobs: settings.running_jobs,
+            goes_on_by_itself: settings.goes_on_by_itself,
             publish_to_s3: settings.publish_to_s3,
             bucket: s3.bucket.clone(),
             prefix: s3.prefix.clone(),
@@ -213,6 +216,7 @@ impl SettingsForm {
             layout,
             running_jobs: self.running_jobs.clamp(1, MOST_JOBS),
             appearance: self.appearance,
+            goes_on_by_itself: self.goes_on_by_itself,
         })
     }
 
@@ -317,6 +321,7 @@ mod tests {
             },
             running_jobs: 3,
             appearance: Appearance::Dark,
+            goes_on_by_itself: false,
             ffmpeg: Some(PathBuf::from("/opt/ffmpeg")),
             ffprobe: None,
         }

@@ -95,7 +95,7 @@ fn paint_ground(ui: &Ui, rect: Rect, response: &Response, (is_selected, palette)
 
 /// Waiting jobs can be dragged to another place.
 fn grip(ui: &mut Ui, rect: Rect, (job, index): (&Job, usize)) {
-    if job.state != JobState::Waiting {
+    if !matches!(job.state, JobState::Waiting | JobState::Interrupted { .. }) {
         return;
     }
     let palette = theme::palette(ui);
@@ -201,7 +201,7 @@ fn stages(ui: &Ui, left_middle: egui::Pos2, room: f32, (job, progress, palette):
 /// Icon and colour of a state.
 pub fn state_icon(state: &JobState, palette: &Palette) -> (Icon, Color32) {
     match state {
-        JobState::Waiting => (icon::STATE_WAITING, palette.weak),
+        JobState::Waiting | JobState::Interrupted { .. } => (icon::STATE_WAITING, palette.weak),
         JobState::Running { is_paused: true, .. } => (icon::PAUSE, palette.weak),
         JobState::Running { progress, .. } if progress.stage == Stage::Publish => {
             (icon::STATE_PUBLISHING, palette.accent)

@@ -51,6 +51,9 @@ fn actions_for(job: &Job) -> Vec<JobAction> {
         JobState::Waiting if job.retry.is_some() => {
             vec![Some(send(icon::RETRY, "Try now", Command::Retry { id })), Some(remove())]
         }
+        JobState::Interrupted { .. } => {
+            vec![Some(send(icon::START, "Go on", Command::Retry { id })), Some(cancel()), preview, open_folder]
+        }
         JobState::Waiting => {
             vec![Some(send(icon::MOVE_TO_TOP, "Move to top", Command::MoveToTop { id })), Some(remove())]
         }
@@ -117,7 +120,7 @@ pub fn adjusting(job: &Job) -> Option<(&'static str, AdjustTarget)> {
     match job.state {
         JobState::Running { .. } => None,
         JobState::Done { .. } => Some(("Encode again…", AdjustTarget::Again { spec })),
-        JobState::Waiting | JobState::Failed { .. } | JobState::Cancelled => {
+        JobState::Waiting | JobState::Interrupted { .. } | JobState::Failed { .. } | JobState::Cancelled => {
             Some(("Change settings…", AdjustTarget::Job { id: job.id, spec }))
         }
     }

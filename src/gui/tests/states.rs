@@ -83,6 +83,7 @@ impl Story {
             duration: Some(Duration::from_secs(2530)),
             segments: Some(422),
             warnings: Vec::new(),
+            goes_on_at: None,
         };
         self.tell(&Event::JobPlanned { id, plan: Box::new(plan) });
     }

@@ -23,11 +23,13 @@ use verify::Measured;
 
 use super::{
     JobRequest, Notice, Observer,
+    attempts::weigh_damage,
     encode::{self, EncodeError, EncodeSession},
     package::write_failure,
     plan::{Findings, JoinPlan},
     prepare,
-    source_length::{SourceFingerprint, check_made},
+    source_length::check_made,
+    unfinished::SourceIdentity,
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -54,7 +56,7 @@ pub(super) fn run(
     observer: &dyn Observer,
 ) -> Result<Report, Failure> {
     let started = Instant::now();
-    let fingerprint = SourceFingerprint::of(&request.spec.source);
+    let identity = SourceIdentity::of(&request.spec.source);
     let (source, join) = prepare::read_sources(request).map_err(|failure| failure.at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
     let job = Job { request, observer, source: &source, join: join.as_ref(), work_folder };
@@ -72,7 +74,7 @@ pub(super) fn run(
         made => made,
     };
     let Made { file, plan, measured, mut warnings } = made.map_err(|unmade| unmade.failure)?;
-    warnings.extend(check_length(request, &plan, &measured, fingerprint.as_ref())?);
+    warnings.extend(check_length(request, &plan, &measured, identity.as_ref())?);
     let file = file.finish().map_err(|failure| failure.at(Stage::Package))?;
     let mut report = report(&plan, &measured, file);
     report.warnings = warnings;
@@ -162,7 +164,7 @@ impl Job<'_> {
                 break;
             }
         }
-        let damage = super::weigh_damage(&lost, &request.spec)?;
+        let damage = weigh_damage(&lost, &request.spec)?;
         let written = std::fs::read_to_string(&notes).ok().and_then(|notes| verify::frames_in(&notes));
         teller.begin(Run::Check);
         let measured = verify::measure(plan, file.unfinished(), &request.toolbox, &request.cancel)?;
@@ -175,7 +177,7 @@ impl Job<'_> {
             if !plan.copies() {
                 return Err(verify::wrong("it can't be decoded", &described));
             }
-            let warning = super::weigh_damage(&bad, &request.spec)?;
+            let warning = weigh_damage(&bad, &request.spec)?;
             return Ok((measured, damage.or(warning)));
         }
         let seen = std::fs::read_to_string(&notes).ok().and_then(|notes| verify::frames_in(&notes));
@@ -264,10 +266,10 @@ fn check_length(
     request: &JobRequest,
     plan: &ConvertPlan,
     measured: &Measured,
-    fingerprint: Option<&SourceFingerprint>,
+    identity: Option<&SourceIdentity>,
 ) -> Result<Option<String>, Failure> {
     let Some(expected) = plan.duration else { return Ok(None) };
-    check_made((measured.duration(), expected), &request.spec, fingerprint)
+    check_made((measured.duration(), expected), &request.spec, identity)
 }
 
 fn report(plan: &ConvertPlan, measured: &Measured, file: PathBuf) -> Report {

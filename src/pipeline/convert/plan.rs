@@ -192,6 +192,7 @@ impl ConvertPlan {
             frame_rate: self.frame_rate().unwrap_or(FrameRate::FALLBACK),
             duration: self.duration,
             segments: None,
+            goes_on_at: None,
             warnings: self.warnings.clone(),
         }
     }

@@ -5,12 +5,12 @@ use std::{ffi::OsString, path::Path};
 use super::{
     cascade,
     inputs::{file_url, inputs},
-    joining, operation_filters, video_encoder,
+    joining, operation_filters, span, video_encoder,
 };
 use crate::{
     media::PictureSize,
     pipeline::{
-        package::{SHEET_PATTERN, images::PICTURE_PATTERN},
+        package::{TILE_PATTERN, images::PICTURE_PATTERN},
         plan::{AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan, StoryboardPlan},
     },
     preset::InterlacedOutput,
@@ -49,25 +49,49 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
         push(&[&format!("-b:a:{index}"), &audio.bitrate.bits_per_second().to_string()]);
     }
     push(&["-map_metadata", "-1", "-map_chapters", "-1"]);
+    if plan.span.is_some() {
+        // Nothing stands in for what comes before.
+        push(&["-fps_mode", "passthrough"]);
+    }
     push(&["-f", "mp4", "-video_track_timescale", &plan.timing.timescale.to_string()]);
     push(&["-movflags", "+empty_moov+default_base_moof+negative_cts_offsets+delay_moov"]);
     push(&["-frag_duration", &FRAGMENT_MICROSECONDS.to_string(), "-flush_packets", "1", "pipe:1"]);
+    arguments.extend(picture_outputs(plan, work_folder));
+    arguments
+}
+
+/// All arguments for nothing but the pictures of a plan's span.
+pub fn picture_arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
+    let mut arguments = inputs(plan);
+    let unused = (0..plan.renditions.len()).map(|index| format!("[v{index}]nullsink"));
+    let chains: Vec<String> = picture_chains(plan).into_iter().chain(unused).collect();
+    arguments.extend(["-nostdin".into(), "-filter_complex".into(), OsString::from(chains.join(";"))]);
+    arguments.extend(picture_outputs(plan, work_folder));
+    arguments
+}
+
+fn picture_outputs(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
     if takes_pictures(plan) {
-        push(&["-map", "[pictures]", "-fps_mode", "passthrough", "-c:v", "mjpeg", "-q:v", "2"]);
-        push(&["-f", "image2", "-atomic_writing", "1"]);
+        let number = (plan.pictures.taken_before(plan.first_frame()) + 1).to_string();
+        push(&["-map", "[pictures]", "-fps_mode", "passthrough", "-c:v", "mjpeg", "-threads:v", "1", "-q:v", "2"]);
+        push(&["-f", "image2", "-start_number", &number, "-atomic_writing", "1"]);
         arguments.push(file_url(&work_folder.join(PICTURE_PATTERN)));
     }
-    if plan.storyboard.is_some() {
+    if let Some(storyboard) = &plan.storyboard {
+        let number = (storyboard.tiles_in(plan.first_frame()) + 1).to_string();
         let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
-        push(&["-map", "[storyboard]", "-fps_mode", "passthrough", "-c:v", "mjpeg", "-q:v", "4"]);
-        push(&["-f", "image2", "-atomic_writing", "1"]);
-        arguments.push(file_url(&work_folder.join(SHEET_PATTERN)));
+        push(&["-map", "[storyboard]", "-fps_mode", "passthrough", "-c:v", "mjpeg", "-threads:v", "1", "-q:v", "2"]);
+        push(&["-f", "image2", "-start_number", &number, "-atomic_writing", "1"]);
+        arguments.push(file_url(&work_folder.join(TILE_PATTERN)));
     }
     arguments
 }
 
-fn takes_pictures(plan: &EncodePlan) -> bool {
-    !plan.pictures.pictures.is_empty()
+/// Whether some are left to be taken.
+pub(super) fn takes_pictures(plan: &EncodePlan) -> bool {
+    plan.pictures.taken_before(plan.first_frame()) < plan.pictures.pictures.len()
 }
 
 /// All arguments of the first of two passes, which writes nothing but its notes into `work_folder`.
@@ -112,7 +136,7 @@ fn picture_chains(plan: &EncodePlan) -> Vec<String> {
     if takes_pictures(plan) {
         chains.push(pictures_chain(plan));
     }
-    chains.extend(plan.storyboard.as_ref().map(storyboard_chain));
+    chains.extend(plan.storyboard.as_ref().map(|storyboard| storyboard_chain(storyboard, plan.first_frame())));
     chains
 }
 
@@ -147,12 +171,12 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
         };
         filters.push(format!("bwdif=mode={mode}"));
     }
-    let rate = plan.timing.frame_rate;
     if plan.join.is_some() {
         // The parts have this rate already; a rate filter would add a frame at their end.
+        let rate = plan.timing.frame_rate;
         filters.push(format!("settb={}/{},setpts=N", rate.denominator(), rate.numerator()));
     } else {
-        filters.push(format!("fps={rate}:start_time=0"));
+        filters.push(span::frame_rate(plan));
     }
     if let Some(time) = plan.hold_last_picture {
         filters.push(format!("tpad=stop_mode=clone:stop_duration={:.3}", time.as_secs_f64()));
@@ -201,18 +225,20 @@ pub(super) fn label_filter(label: &ColourLabel) -> String {
 /// The colours of JPEG: full range, the matrix of BT.601.
 const JPEG_COLOURS: &str = "in_range=tv:out_range=pc:out_color_matrix=bt601,format=yuvj420p";
 
-/// Sheets of small pictures; the last one is finished when the source ends.
-fn storyboard_chain(storyboard: &StoryboardPlan) -> String {
-    let StoryboardPlan { interval_frames, tile, columns, rows } = storyboard;
+/// Small pictures, at even distances from the start of the stream.
+fn storyboard_chain(storyboard: &StoryboardPlan, first_frame: u64) -> String {
+    let StoryboardPlan { interval_frames, tile, .. } = storyboard;
     format!(
-        "[board]select='not(mod(n,{interval_frames}))',scale={}:{}:flags=area:{JPEG_COLOURS},tile={columns}x{rows}[storyboard]",
+        "[board]select='not(mod(n+{first_frame},{interval_frames}))',scale={}:{}:flags=area:{JPEG_COLOURS}[storyboard]",
         tile.width, tile.height
     )
 }
 
 /// Chosen frames.
 fn pictures_chain(plan: &EncodePlan) -> String {
-    let frames: Vec<String> = plan.pictures.pictures.iter().map(|picture| format!("eq(n,{})", picture.frame)).collect();
+    let first = plan.first_frame();
+    let left = &plan.pictures.pictures[plan.pictures.taken_before(first)..];
+    let frames: Vec<String> = left.iter().map(|picture| format!("eq(n,{})", picture.frame - first)).collect();
     format!("[p]select='{}',scale={JPEG_COLOURS}[pictures]", frames.join("+"))
 }
 

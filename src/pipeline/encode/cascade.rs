@@ -1,7 +1,7 @@
 //! The part of the filter graph from the decoded picture to the renditions: one decode, then for each dynamic range a
 //! cascade in which each size is scaled from the next larger one. Pure.
 
-use super::{argv, joining, operation_filters};
+use super::{argv, joining, operation_filters, span};
 use crate::{
     media::{DynamicRange, PictureSize},
     pipeline::plan::EncodePlan,
@@ -20,7 +20,11 @@ pub(in crate::pipeline) fn chains(plan: &EncodePlan) -> Vec<String> {
     let Some(stream) = plan.video_stream else { return Vec::new() };
     let ranges = ranges(plan);
     let mut chains = plan.join.as_ref().map(joining::picture_chains).unwrap_or_default();
-    let source = if plan.join.is_some() { joining::PICTURE.to_owned() } else { format!("[0:{stream}]") };
+    let source = if plan.join.is_some() {
+        joining::PICTURE.to_owned()
+    } else {
+        format!("[{}:{stream}]", span::video_input(plan))
+    };
     let head = argv::source_filters(plan);
     if ranges.len() == 1 {
         push_cascade(&mut chains, plan, ranges[0], (source, head));
@@ -91,7 +95,7 @@ fn push_cascade(
         if number + 1 < steps.len() {
             outputs.push(next.clone());
         }
-        if number == 0 && is_first_cascade && !plan.pictures.pictures.is_empty() {
+        if number == 0 && is_first_cascade && argv::takes_pictures(plan) {
             outputs.push("[p]".to_owned());
         }
         if number == 0 && is_first_cascade && plan.storyboard.is_some() {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::operation_filters;
+use super::{operation_filters, span};
 use crate::{
     pipeline::{hardware::VAAPI_DEVICE, plan::EncodePlan},
     preset::HardwareFamily,
@@ -34,20 +34,29 @@ pub(in crate::pipeline) fn inputs(plan: &EncodePlan) -> Vec<OsString> {
         arguments.extend(["-protocol_whitelist", PROTOCOLS, "-i"].map(OsString::from));
         arguments.push(file_url(&watermark.image));
     }
+    if span::has_own_input(plan) {
+        arguments.extend(span::input_options(plan).into_iter().map(OsString::from));
+        arguments.extend(untrusted(&plan.source));
+    }
     arguments
+}
+
+/// Sources are not trusted: nothing but files is opened, whatever they name.
+fn untrusted(source: &Path) -> impl Iterator<Item = OsString> {
+    let options = ["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"];
+    options.map(OsString::from).into_iter().chain([file_url(source)])
 }
 
 /// The source, or the sources that are joined, as inputs.
 pub(in crate::pipeline) fn source_inputs(plan: &EncodePlan) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = trim_options(plan).into_iter().map(OsString::from).collect();
+    let options = if span::has_own_input(plan) { trim_options(plan) } else { span::input_options(plan) };
+    let mut arguments: Vec<OsString> = options.into_iter().map(OsString::from).collect();
     let own = (plan.demuxer.as_deref(), &plan.source);
     let all = plan.join.as_ref().map(|join| join.parts.iter().map(|part| (part.demuxer.as_deref(), &part.source)));
     let sources: Vec<(Option<&str>, &PathBuf)> = all.map_or_else(|| vec![own], Iterator::collect);
     for (demuxer, source) in sources {
         arguments.extend(demuxer.iter().flat_map(|demuxer| ["-f", demuxer]).map(OsString::from));
-        // Sources are not trusted: nothing but files is opened, whatever they name.
-        arguments.extend(["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"].map(OsString::from));
-        arguments.push(file_url(source));
+        arguments.extend(untrusted(source));
     }
     arguments
 }

@@ -9,7 +9,9 @@ pub mod subtitles;
 pub mod trial;
 
 pub(super) mod cascade;
+mod missed_pictures;
 mod parameters;
+mod span;
 pub(super) mod video_encoder;
 
 use std::{
@@ -22,6 +24,7 @@ use ffmpeg_sidecar::{
     command::FfmpegCommand,
     event::{FfmpegEvent, FfmpegProgress, LogLevel},
 };
+pub use missed_pictures::take_missed;
 
 use super::{
     package::{
@@ -36,6 +39,7 @@ use crate::{
         cancel::CancelToken,
         child::{self, KillOnCancel},
         ffmpeg::Toolbox,
+        memory,
         pause::PauseSwitch,
     },
 };
@@ -84,6 +88,23 @@ pub enum EncodeError {
 }
 
 impl EncodeError {
+    /// Whether ffmpeg was killed or has crashed.
+    pub fn was_ended_by_signal(&self) -> bool {
+        matches!(self, Self::Failed { status, .. } if status.contains("signal:"))
+    }
+
+    /// Whether what came does not fit to what was there, so that it can't be gone on with.
+    pub fn is_misfit(&self) -> bool {
+        match self {
+            Self::Segmenter { source: SegmenterError::Sink(error), .. } => {
+                matches!(error, PackageError::InitDiffers { .. })
+            }
+            Self::Segmenter { source, .. } => !matches!(source, SegmenterError::Read(_)),
+            Self::Failed { .. } => !self.was_ended_by_signal(),
+            Self::Cancelled | Self::NotStarted(_) => false,
+        }
+    }
+
     /// The failure as the user sees it.
     pub fn into_failure(self, source_name: &str) -> Failure {
         match self {
@@ -158,6 +179,9 @@ pub fn encode(
     tracing::debug!(command = command_line, "encode");
     let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let process_id = process.as_inner().id();
+    if let Some(bytes) = memory::whole_machine_bytes() {
+        memory::limit(process_id, bytes);
+    }
     let guard = KillOnCancel::guard(process_id, session.cancel);
     let held = session.pause.guard(process_id);
     let layout = packager.layout();
@@ -224,6 +248,9 @@ pub(super) fn run_alone(
     tracing::debug!(command = command_line, "ffmpeg alone");
     let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let process_id = process.as_inner().id();
+    if let Some(bytes) = memory::whole_machine_bytes() {
+        memory::limit(process_id, bytes);
+    }
     let guard = KillOnCancel::guard(process_id, session.cancel);
     let held = session.pause.guard(process_id);
     let mut tail = Tail::default();
@@ -269,9 +296,12 @@ fn outcome(
     let tail: Vec<String> = tail.lines.into();
     let cut = match cut {
         // What the segmenter refuses is the cause of ffmpeg's end, not its consequence. A broken or empty pipe is.
-        Err(source @ (SegmenterError::Sink(_) | SegmenterError::Box(_) | SegmenterError::Unplanned(_)))
-            if status.as_ref().is_ok_and(was_killed) =>
-        {
+        Err(
+            source @ (SegmenterError::Sink(_)
+            | SegmenterError::Box(_)
+            | SegmenterError::Unplanned(_)
+            | SegmenterError::Misplaced { .. }),
+        ) if status.as_ref().is_ok_and(was_killed) => {
             return Err(EncodeError::Segmenter { source, tail });
         }
         Err(source @ SegmenterError::Sink(_)) => return Err(EncodeError::Segmenter { source, tail }),

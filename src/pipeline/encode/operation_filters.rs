@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::span;
 use crate::{
     job::{Flip, Strength, Turn, WatermarkPosition},
-    pipeline::plan::{EncodePlan, LoudnessCorrection, PlannedTrim, PlannedWatermark},
+    pipeline::plan::{EncodePlan, LoudnessCorrection, PlannedWatermark},
 };
 
 /// Highest true peak that EBU R 128 allows, in dBTP.
@@ -16,10 +17,7 @@ const TRUE_PEAK_RATE: u32 = 192_000;
 pub(super) fn on_source(plan: &EncodePlan) -> Vec<String> {
     let operations = &plan.operations;
     let mut filters = Vec::new();
-    if let Some(PlannedTrim { lead_frames, frames, .. }) = operations.trim {
-        let end = frames.map(|frames| format!(":end_frame={}", lead_frames + frames)).unwrap_or_default();
-        filters.push(format!("trim=start_frame={lead_frames}{end},setpts=PTS-STARTPTS"));
-    }
+    filters.extend(span::trim(plan));
     if let Some(crop) = operations.crop {
         // In parts of what is decoded, as its pixels may not be square.
         let (area, of) = (crop.area, crop.of);
@@ -79,6 +77,7 @@ pub(super) fn on_picture(
     if let Some((start, length)) = operations.fade.at_end {
         filters.push(format!("fade=t=out:st={}:d={}", seconds(start), seconds(length)));
     }
+    filters.extend(span::start(plan));
     (input, filters)
 }
 

@@ -37,7 +37,8 @@ const EMPTY_DEVIATION: f64 = 12.0;
 /// File name pattern of the set-aside frames in the work folder, for ffmpeg's image2 muxer.
 pub const PICTURE_PATTERN: &str = "picture_%04d.jpg";
 
-fn picture_path(work_folder: &Path, index: usize) -> PathBuf {
+/// The path of a set-aside frame in the work folder.
+pub fn picture_path(work_folder: &Path, index: usize) -> PathBuf {
     work_folder.join(format!("picture_{:04}.jpg", index + 1))
 }
 

@@ -4,6 +4,7 @@
 mod boxes;
 pub mod captions;
 pub mod dash;
+mod finished;
 pub mod hls;
 pub mod images;
 mod outputs;
@@ -21,9 +22,10 @@ use std::path::PathBuf;
 pub use outputs::OutputMaker;
 pub use packager::{FileListener, FinishedStream, FinishedTrack, PackageProgress, Packager};
 
+pub use finished::FinishedSegments;
 pub use report::ReportedJob;
 pub use room::{Room, expected_bytes};
-pub use storyboard::SHEET_PATTERN;
+pub use storyboard::{TILE_PATTERN, tile_path};
 
 use crate::failure::{Failure, FailureKind};
 
@@ -54,6 +56,12 @@ pub enum PackageError {
         /// Command line and last lines of ffmpeg, or what is wrong with its result.
         detail: String,
     },
+    /// An encoder that goes on with a rendition writes another init segment than it has.
+    #[error("the init segment of {rendition} is another one now")]
+    InitDiffers {
+        /// Name of the rendition.
+        rendition: String,
+    },
     /// The job was stopped by the user.
     #[error("cancelled")]
     Cancelled,
@@ -78,6 +86,10 @@ impl PackageError {
                 let hint = "Retry the job without this output, or with another ffmpeg; see the log for what it says";
                 Failure::new(FailureKind::EncoderFailed, format!("{output} could not be made"), hint)
                     .with_detail(detail)
+            }
+            Self::InitDiffers { .. } => {
+                let headline = "The encoder can't go on where it was interrupted";
+                Failure::new(FailureKind::EncoderFailed, headline, "Retry the job").with_detail(self.to_string())
             }
             Self::Cancelled => Failure::new(FailureKind::Internal, "The job was cancelled", "Retry the job"),
         }

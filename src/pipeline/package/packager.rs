@@ -1,5 +1,7 @@
 //! Writes a stream while it is cut: segments first, then the playlists that name them.
 
+mod going_on;
+
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -96,6 +98,8 @@ pub struct Packager<'a> {
     progress: Arc<Mutex<PackageProgress>>,
     cancel: CancelToken,
     has_multivariant: bool,
+    /// Number of the first segment of the pictures that is to be made.
+    first_segment: u64,
     /// Subtitle renditions that are written.
     subtitles: Vec<SubtitleTrack<'a>>,
 }
@@ -126,6 +130,7 @@ impl<'a> Packager<'a> {
             progress: Arc::new(Mutex::new(progress)),
             cancel,
             has_multivariant: false,
+            first_segment: 0,
             subtitles: Vec::new(),
         }
     }
@@ -147,6 +152,7 @@ impl<'a> Packager<'a> {
             audio_tracks: audio.collect(),
             timing: self.plan.timing,
             expected_frames: self.plan.duration.map(|duration| self.plan.timing.frame_rate.frames_in(duration)),
+            first_segment: self.first_segment,
         }
     }
 
@@ -328,6 +334,9 @@ impl<'a> Packager<'a> {
 
 impl SegmentSink for Packager<'_> {
     fn init_segment(&mut self, track: usize, init: InitSegment) -> Result<(), PackageError> {
+        if self.has_init_segment(track, &init)? {
+            return Ok(());
+        }
         let path = self.plan.files.init_segment(&self.renditions[track].name);
         self.write(&path, &init.data, None)?;
         self.renditions[track].format = Some(init.format);
@@ -335,6 +344,9 @@ impl SegmentSink for Packager<'_> {
     }
 
     fn segment(&mut self, segment: Segment) -> Result<(), PackageError> {
+        if self.has_segment(&segment)? {
+            return Ok(());
+        }
         let rendition = &self.renditions[segment.track];
         let path = self.plan.files.segment(&rendition.name, segment.number);
         self.write(&path, &segment.data, None)?;

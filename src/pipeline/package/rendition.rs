@@ -18,12 +18,23 @@ pub(super) struct Rendition {
     pub(super) format: Option<TrackFormat>,
     pub(super) timescale: u32,
     pub(super) segments: Vec<SegmentEntry>,
+    pub(super) earlier: Earlier,
+}
+
+/// What an earlier run has finished of a rendition.
+#[derive(Debug, Default)]
+pub(super) struct Earlier {
+    /// Its init segment; `None` when there is nothing.
+    pub(super) init: Option<Vec<u8>>,
+    /// Number of its segments.
+    pub(super) segments: u64,
 }
 
 impl Rendition {
     pub(super) fn new(name: &str, expected: MeasuredRates, timescale: u32) -> Self {
         let (name, segments) = (name.to_owned(), Vec::new());
-        Self { name, target_bps: expected.average_bps, expected, format: None, timescale, segments }
+        let earlier = Earlier::default();
+        Self { name, target_bps: expected.average_bps, expected, format: None, timescale, segments, earlier }
     }
 
     pub(super) fn seconds(&self) -> f64 {

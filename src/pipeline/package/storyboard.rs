@@ -1,40 +1,35 @@
-//! Sheets of small pictures with an index in WebVTT, which players show over the seek bar. ffmpeg lays the pictures out
-//! in the one encode.
+//! Sheets of small pictures with an index in WebVTT, which players show over the seek bar. ffmpeg makes the pictures in
+//! the one encode.
 
 use std::{
+    ops::Range,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use image::{DynamicImage, ImageReader, codecs::jpeg::JpegEncoder};
+use image::{ImageReader, RgbImage, codecs::jpeg::JpegEncoder};
 
 use super::{OutputMaker, PackageError};
 use crate::pipeline::{layout::relative_uri, plan::StoryboardPlan};
 
-/// File name pattern of the sheets in the work folder, for ffmpeg's image2 muxer.
-pub const SHEET_PATTERN: &str = "sheet_%05d.jpg";
+/// File name pattern of the small pictures in the work folder, for ffmpeg's image2 muxer.
+pub const TILE_PATTERN: &str = "tile_%06d.jpg";
 const JPEG_QUALITY: u8 = 85;
 
-fn set_aside_sheet(work_folder: &Path, index: u64) -> PathBuf {
-    work_folder.join(format!("sheet_{:05}.jpg", index + 1))
+/// The path of a small picture in the work folder.
+pub fn tile_path(work_folder: &Path, index: u64) -> PathBuf {
+    work_folder.join(format!("tile_{:06}.jpg", index + 1))
 }
 
 impl OutputMaker<'_> {
-    /// Writes the sheets that the encode has set aside in the work folder, then their index.
+    /// Lays the small pictures that the encode has set aside in the work folder out on sheets, then writes their index.
     pub(super) fn write_storyboard(&self, plan: &StoryboardPlan) -> Result<(), PackageError> {
         let frame_rate = self.plan.timing.frame_rate;
         let tiles = plan.tiles_in(frame_rate.frames_in(self.stream.duration));
         let sheets = tiles.div_ceil(plan.tiles_on_sheet());
         for index in 0..sheets {
-            let made = set_aside_sheet(self.work_folder, index);
-            let on_this = (tiles - index * plan.tiles_on_sheet()).min(plan.tiles_on_sheet());
-            let content = std::fs::read(&made).map_err(|error| PackageError::unreadable(&made, &error))?;
-            let content = if on_this < plan.tiles_on_sheet() {
-                let cropped = cropped(&made, plan, on_this);
-                cropped.map_err(|error| PackageError::unreadable(&made, &error))?
-            } else {
-                content
-            };
+            let first = index * plan.tiles_on_sheet();
+            let content = self.sheet(plan, first..tiles.min(first + plan.tiles_on_sheet()))?;
             self.write_file(&self.plan.files.storyboard_sheet(index), &content)?;
         }
         let path = self.plan.files.storyboard_index();
@@ -43,18 +38,29 @@ impl OutputMaker<'_> {
         let text = index(plan, (tiles, self.stream.duration), time_of, sheet_uri);
         self.write_text(&path, text)
     }
-}
 
-/// The last sheet without its empty lines.
-fn cropped(sheet: &Path, plan: &StoryboardPlan, tiles: u64) -> Result<Vec<u8>, image::ImageError> {
-    let picture: DynamicImage = ImageReader::open(sheet)?.with_guessed_format()?.decode()?;
-    let tiles = u32::try_from(tiles).unwrap_or(u32::MAX);
-    let width = tiles.min(plan.columns) * plan.tile.width;
-    let height = tiles.div_ceil(plan.columns) * plan.tile.height;
-    let mut content = Vec::new();
-    let encoder = JpegEncoder::new_with_quality(&mut content, JPEG_QUALITY);
-    picture.crop_imm(0, 0, width, height).to_rgb8().write_with_encoder(encoder)?;
-    Ok(content)
+    /// A sheet of these pictures, without empty lines.
+    fn sheet(&self, plan: &StoryboardPlan, tiles: Range<u64>) -> Result<Vec<u8>, PackageError> {
+        let count = u32::try_from(tiles.end - tiles.start).unwrap_or(u32::MAX);
+        let columns = count.min(plan.columns);
+        let mut sheet = RgbImage::new(columns * plan.tile.width, count.div_ceil(plan.columns) * plan.tile.height);
+        for (number, index) in tiles.enumerate() {
+            let path = tile_path(self.work_folder, index);
+            let unreadable = |error: &dyn std::fmt::Display| PackageError::unreadable(&path, error);
+            let opened = ImageReader::open(&path).map_err(|error| unreadable(&error))?;
+            let read = opened.with_guessed_format().map_err(|error| unreadable(&error))?;
+            let tile = read.decode().map_err(|error| unreadable(&error))?.to_rgb8();
+            let (number, columns) = (i64::try_from(number).unwrap_or(0), i64::from(plan.columns));
+            let (left, top) = (number % columns, number / columns);
+            let (width, height) = (i64::from(plan.tile.width), i64::from(plan.tile.height));
+            image::imageops::replace(&mut sheet, &tile, left * width, top * height);
+        }
+        let mut content = Vec::new();
+        let encoder = JpegEncoder::new_with_quality(&mut content, JPEG_QUALITY);
+        let encoded = sheet.write_with_encoder(encoder);
+        encoded.map_err(|error| PackageError::unreadable(&tile_path(self.work_folder, 0), &error))?;
+        Ok(content)
+    }
 }
 
 /// The index: which part of which sheet belongs to which time (W3C Media Fragments, 4.2.2).

@@ -8,8 +8,10 @@ mod operations;
 mod pictures;
 mod renditions;
 mod sound_alone;
+mod span;
 mod storyboard;
 mod subtitles;
+mod summary;
 mod target_size;
 mod timing;
 
@@ -19,8 +21,6 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
-
 pub use audio::{AudioCodec, AudioLayout, AudioRendition};
 pub use colour::{ColourLabel, PictureConversion};
 pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
@@ -28,16 +28,18 @@ pub use language::{language_name, language_tag};
 pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
 pub use pictures::{PicturePlan, PlannedPicture};
 pub use renditions::VideoRendition;
+pub use span::PlannedSpan;
 pub use storyboard::StoryboardPlan;
 pub use subtitles::{SubtitleOrigin, SubtitleRendition};
+pub use summary::{PlanSummary, RenditionSummary};
 pub use timing::Timing;
 
 use super::layout::StreamFiles;
 use crate::{
     failure::{Failure, FailureKind},
     job::{CropArea, JobSpec, LoudnessTarget},
-    media::{Chapter, DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
-    preset::{BitRate, EncoderSpeed, HardwareFamily, RateControl},
+    media::{Chapter, DynamicRange, FrameRate, HdrMetadata, SourceMedia, VideoStream},
+    preset::{EncoderSpeed, HardwareFamily, RateControl},
 };
 
 /// What was resolved from a [`JobSpec`] and a [`SourceMedia`]; holds all that the later stages need.
@@ -91,6 +93,10 @@ pub struct EncodePlan {
     pub duration: Option<Duration>,
     /// The most frames that the source gives, where its container tells its length exactly.
     pub most_frames: Option<u64>,
+    /// Any place of the source can be found by its time.
+    pub can_be_sought: bool,
+    /// The part that is left to do; `None` for all.
+    pub span: Option<PlannedSpan>,
     /// What the user should know before the result is there.
     pub warnings: Vec<String>,
 }
@@ -226,12 +232,12 @@ impl EncodePlan {
             subtitles,
             files: StreamFiles::default(),
             duration,
+            can_be_sought: span::can_be_sought(&source.container),
+            span: None,
         };
         plan.check_hdr_operations()?;
-        match asked.target_size_bytes {
-            Some(bytes) => plan.fit_into(bytes),
-            None => Ok(plan),
-        }
+        let Some(bytes) = asked.target_size_bytes else { return Ok(plan) };
+        plan.fit_into(bytes)
     }
 
     /// Images and fades are made for standard range.
@@ -271,32 +277,6 @@ impl EncodePlan {
     /// How renditions of a dynamic range are labelled.
     pub fn label(&self, range: DynamicRange) -> ColourLabel {
         ColourLabel::of_hdr(range).unwrap_or(self.conversion.label)
-    }
-
-    /// The plan in the words of people.
-    pub fn summary(&self, folder: PathBuf) -> PlanSummary {
-        let video = self.renditions.iter().map(|rendition| RenditionSummary {
-            name: rendition.name.clone(),
-            codec: rendition.codec_label(),
-            size: Some(rendition.size),
-            target: rendition.bitrate,
-        });
-        let audio = self.audio.iter().map(|audio| RenditionSummary {
-            name: audio.name.clone(),
-            codec: audio.codec_label(),
-            size: None,
-            target: audio.bitrate,
-        });
-        PlanSummary {
-            folder,
-            renditions: video.chain(audio).collect(),
-            frame_rate: self.timing.frame_rate,
-            duration: self.duration,
-            segments: self
-                .duration
-                .map(|duration| self.timing.frame_rate.frames_in(duration).div_ceil(self.timing.segment_frames)),
-            warnings: self.warnings.clone(),
-        }
     }
 }
 
@@ -358,37 +338,6 @@ fn warn_of_picture(
     if conversion.tone_map && renditions.iter().all(|rendition| rendition.range == DynamicRange::Sdr) {
         warnings.push("HDR was converted to standard dynamic range".to_owned());
     }
-}
-
-/// What a job will make, for people to see.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PlanSummary {
-    /// The folder of the stream.
-    #[serde(with = "crate::job::path_text")]
-    pub folder: PathBuf,
-    /// Video renditions, codec by codec from the largest to the smallest, then sound.
-    pub renditions: Vec<RenditionSummary>,
-    /// Output frame rate.
-    pub frame_rate: FrameRate,
-    /// Expected length.
-    pub duration: Option<Duration>,
-    /// Expected number of segments of each rendition.
-    pub segments: Option<u64>,
-    /// What the user should know before the result is there.
-    pub warnings: Vec<String>,
-}
-
-/// One rendition of a plan, for people to see.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RenditionSummary {
-    /// Name and folder, such as `1080p` or `audio`.
-    pub name: String,
-    /// Codec in the words of the field: `H.264`, `AAC`.
-    pub codec: String,
-    /// Picture size; `None` for sound.
-    pub size: Option<PictureSize>,
-    /// Average bit rate that is aimed at.
-    pub target: BitRate,
 }
 
 #[cfg(test)]

@@ -37,6 +37,11 @@ impl PicturePlan {
         Self { pictures: vec![PlannedPicture { frame: 0, thumbnail: Some(1) }] }
     }
 
+    /// Number of pictures that lie before a frame.
+    pub fn taken_before(&self, frame: u64) -> usize {
+        self.pictures.partition_point(|picture| picture.frame < frame)
+    }
+
     pub(super) fn new(times: &ThumbnailTimes, duration: Option<Duration>, frame_rate: FrameRate) -> Self {
         let last_frame = duration.map(|duration| frame_rate.frames_in(duration).saturating_sub(1));
         let times: Vec<Duration> = match (times, duration) {

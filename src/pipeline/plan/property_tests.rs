@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     job::{Destination, Outputs, ThumbnailTimes},
-    media::{AudioStream, Colour, ScanType},
+    media::{AudioStream, Colour, PictureSize, ScanType},
     pipeline::encode::argv,
     preset::built_in_presets,
 };

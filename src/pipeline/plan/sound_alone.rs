@@ -61,6 +61,8 @@ impl EncodePlan {
             files: StreamFiles::default(),
             duration,
             most_frames: None,
+            can_be_sought: false,
+            span: None,
             warnings,
         })
     }

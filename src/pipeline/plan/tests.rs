@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     job::{Destination, Operations, Outputs, ThumbnailTimes},
-    media::{AudioStream, Colour, ScanType},
+    media::{AudioStream, Colour, PictureSize, ScanType},
     preset::{SurroundCodec, find_preset},
 };
 

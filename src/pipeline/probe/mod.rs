@@ -23,6 +23,7 @@ use crate::{
         cancel::CancelToken,
         child::{self, ChildError},
         ffmpeg::Toolbox,
+        memory,
     },
 };
 
@@ -107,7 +108,7 @@ fn probe_command(source: &Path, demuxer: Option<&str>, toolbox: &Toolbox) -> Com
 /// Runs ffprobe or ffmpeg on the source; an unsuccessful exit is not an error here.
 fn run(command: Command, source: &Path, cancel: &CancelToken) -> Result<Output, ProbeError> {
     let source_file = source.to_owned();
-    child::run_to_end(command, PROBE_LIMIT, cancel).map_err(|error| match error {
+    child::run_within(command, PROBE_LIMIT, Some(memory::PROBE_BYTES), cancel).map_err(|error| match error {
         ChildError::Cancelled => ProbeError::Cancelled,
         ChildError::TimedOut { limit, .. } => ProbeError::TimedOut { source_file, limit },
         not_run @ ChildError::NotRun { .. } => {

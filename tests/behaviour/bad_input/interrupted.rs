@@ -114,11 +114,21 @@ fn a_source_that_is_deleted_while_it_is_read_fails_or_is_read_to_its_end() {
 }
 
 #[test]
-fn an_encoder_that_is_killed_fails_its_job_and_the_next_goes_on() {
+fn an_encoder_that_is_killed_again_and_again_fails_its_job_and_the_next_goes_on() {
     let user = User::new();
     let running = Running::until_playable(&user, &[&clips::MINUTE.path(), &clips::sample()]);
-    let encoder = user.process_ids_running("ffmpeg").into_iter().next().expect("ffmpeg is at work");
-    kill_process(encoder, Signal::KILL).expect("it can be killed");
+    // The one that takes its place has not come farther when it is killed too.
+    let mut killed = None;
+    while !user.output().join("sample").exists() {
+        let encoder = user.process_ids_running("ffmpeg").into_iter().find(|encoder| Some(*encoder) != killed);
+        let works_on_the_first =
+            || user.processes().iter().any(|line| line.contains("pipe:1") && line.contains("minute"));
+        if let Some(encoder) = encoder.filter(|_| works_on_the_first()) {
+            let _ = kill_process(encoder, Signal::KILL);
+            killed = Some(encoder);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
     let ended = running.end();
     assert_failed_alone(&ended, "encoder_failed", "minute.mp4");
     assert_nothing_left(&user, &["sample"]);

@@ -3,6 +3,8 @@
 //! The sample entries are copied byte for byte; only what belongs to other tracks, edit lists and metadata are left out
 //! and the track becomes number 1. Our timeline starts at 0 without an edit list.
 
+use std::time::Duration;
+
 use mp4_atom::{Atom, Codec, Decode, Edts, Encode, Ftyp, Moov, Mvex, Mvhd, Tkhd, Trak, Trex, Udta, Visual};
 
 use super::{SegmenterError, codec_string};
@@ -15,6 +17,8 @@ pub struct InitSegment {
     pub data: Vec<u8>,
     /// The format.
     pub format: TrackFormat,
+    /// When the track begins on the encoder's own timeline.
+    pub starts_at: Duration,
 }
 
 /// What a track holds, as its sample entry says.
@@ -59,9 +63,24 @@ pub(super) fn split(movie: &[u8], expected_tracks: usize) -> Result<Vec<InitSegm
             let brands = vec![b"iso6".into(), b"cmfc".into()];
             Ftyp { major_brand: b"iso6".into(), minor_version: 0, compatible_brands: brands }.encode(&mut data)?;
             data.extend(movie_of_track(movie, track.tkhd.track_id)?);
-            Ok(InitSegment { data, format: format_of(track)? })
+            Ok(InitSegment { data, format: format_of(track)?, starts_at: start_of(track, decoded.mvhd.timescale) })
         })
         .collect()
+}
+
+/// What a track holds, by an init segment that was written before.
+pub(in crate::pipeline::package) fn format_in(init: &[u8]) -> Option<TrackFormat> {
+    let movie = boxes(init).ok()?.into_iter().find(|part| part.kind == Moov::KIND)?;
+    let decoded = Moov::decode(&mut &*movie.bytes).ok()?;
+    format_of(decoded.trak.first()?).ok()
+}
+
+/// The empty edit that the muxer begins a track with that starts late (ISO/IEC 14496-12, 8.6.6).
+fn start_of(track: &Trak, movie_timescale: u32) -> Duration {
+    let edits = track.edts.as_ref().and_then(|edits| edits.elst.as_ref());
+    let first = edits.and_then(|edits| edits.entries.first()).filter(|edit| edit.media_time.is_none());
+    let ticks = first.map_or(0, |edit| edit.segment_duration);
+    Duration::try_from_secs_f64(ticks as f64 / f64::from(movie_timescale.max(1))).unwrap_or_default()
 }
 
 fn format_of(track: &Trak) -> Result<TrackFormat, SegmenterError> {

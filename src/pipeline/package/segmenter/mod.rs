@@ -10,10 +10,11 @@ mod init_segment;
 mod segment_writer;
 mod video;
 
-use std::io::Read;
+use std::{io::Read, time::Duration};
 
 use audio::AudioCutter;
 use fragment_reader::{FragmentReader, Piece};
+pub(super) use init_segment::format_in;
 pub use init_segment::{InitSegment, TrackFormat};
 pub use segment_writer::KeyframeRange;
 use video::VideoCutter;
@@ -35,6 +36,14 @@ pub enum SegmenterError {
     /// The end came before all was there: a consequence of how the encoder ended.
     #[error("the encoder's output ends too early: {0}")]
     Incomplete(String),
+    /// What goes on with a stream begins in another place.
+    #[error("the encoder begins at {found:?} in place of {expected:?}")]
+    Misplaced {
+        /// Where it begins.
+        found: Duration,
+        /// Where it should.
+        expected: Duration,
+    },
     /// Whoever takes the segments gave up.
     #[error(transparent)]
     Sink(#[from] super::PackageError),
@@ -51,6 +60,8 @@ pub struct TrackLayout {
     pub timing: Timing,
     /// Number of frames that the source should have, where its length is known.
     pub expected_frames: Option<u64>,
+    /// Number of the first segment of the pictures; the sound begins at the start.
+    pub first_segment: u64,
 }
 
 /// What a track of sound is.
@@ -109,6 +120,7 @@ pub fn cut(pipe: impl Read, layout: &TrackLayout, sink: &mut dyn SegmentSink) ->
         match piece {
             Piece::Movie(movie) => {
                 let inits = init_segment::split(&movie, layout.track_count())?;
+                layout.check_start(&inits)?;
                 for (track, init) in inits.into_iter().enumerate() {
                     sink.init_segment(track, init)?;
                 }
@@ -134,6 +146,20 @@ impl TrackLayout {
     fn track_count(&self) -> usize {
         self.video_tracks + self.audio_tracks.len()
     }
+
+    /// Pictures that go on with a stream must begin within half a frame of their place.
+    fn check_start(&self, inits: &[InitSegment]) -> Result<(), SegmenterError> {
+        if self.first_segment == 0 {
+            return Ok(());
+        }
+        let rate = self.timing.frame_rate;
+        let expected = rate.duration_of(self.first_segment * self.timing.segment_frames);
+        let misplaced = inits.iter().take(self.video_tracks).find(|init| {
+            let distance = init.starts_at.abs_diff(expected);
+            distance > rate.duration_of(1) / 2
+        });
+        misplaced.map_or(Ok(()), |init| Err(SegmenterError::Misplaced { found: init.starts_at, expected }))
+    }
 }
 
 /// The state of all tracks.
@@ -144,10 +170,11 @@ struct Cutters {
 
 impl Cutters {
     fn new(layout: &TrackLayout) -> Self {
-        let TrackLayout { video_tracks, timing, expected_frames, .. } = *layout;
+        let TrackLayout { video_tracks, timing, expected_frames, first_segment, .. } = *layout;
         let audio = layout.audio_tracks.iter().enumerate();
+        let cutter = |track| VideoCutter::new(track, timing, expected_frames).after(first_segment);
         Self {
-            video: (0..video_tracks).map(|track| VideoCutter::new(track, timing, expected_frames)).collect(),
+            video: (0..video_tracks).map(cutter).collect(),
             audio: audio.map(|(index, track)| AudioCutter::new(video_tracks + index, *track, timing)).collect(),
         }
     }

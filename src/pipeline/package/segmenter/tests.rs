@@ -31,7 +31,7 @@ fn layout(audio: bool) -> TrackLayout {
     let timing = Timing::for_rate(FrameRate::new(25, 1).unwrap());
     let sound = AudioTrackLayout { sample_rate_hz: 48_000, packet_samples: 1024, priming_packets: 1 };
     let audio_tracks = audio.then_some(sound).into_iter().collect();
-    TrackLayout { video_tracks: 2, audio_tracks, timing, expected_frames: None }
+    TrackLayout { video_tracks: 2, audio_tracks, timing, expected_frames: None, first_segment: 0 }
 }
 
 /// Frames in decode order I P B, with presentation times that begin two frames late, as an encoder's do.
@@ -213,4 +213,39 @@ fn a_missing_keyframe_and_uneven_renditions_are_noticed() {
 fn a_pipe_without_a_stream_is_an_error() {
     assert!(cut(std::io::empty(), &layout(false), &mut Collected::default()).is_err());
     assert!(cut(b"not a movie at all, just text".as_slice(), &layout(false), &mut Collected::default()).is_err());
+}
+
+#[test]
+fn pictures_that_go_on_have_the_numbers_and_times_of_an_uninterrupted_run() {
+    let whole = run(400, None);
+    let layout = TrackLayout { first_segment: 1, ..layout(false) };
+    let mut cutters = Cutters::new(&layout);
+    let mut rest = Collected::default();
+    let skipped = layout.timing.segment_frames;
+    for track in 0..layout.video_tracks {
+        cutters.take(track, frames(400 - skipped, layout.timing)).unwrap();
+    }
+    assert_eq!(cutters.finish(&mut rest).unwrap(), 400);
+    for track in 0..2 {
+        let [whole, rest] = [whole.track(track), rest.track(track)];
+        assert_eq!(rest.iter().map(|segment| segment.number).collect::<Vec<_>>(), [1, 2]);
+        for (expected, made) in whole[1..].iter().zip(rest) {
+            let [expected, made] = [expected, made].map(fragments);
+            let times = |fragments: &[Fragment]| fragments.iter().map(|part| part.decode_time).collect::<Vec<_>>();
+            assert_eq!(times(&made), times(&expected));
+        }
+    }
+}
+
+#[test]
+fn pictures_that_go_on_in_another_place_are_refused() {
+    let layout = TrackLayout { first_segment: 2, ..layout(false) };
+    let init = |seconds: f64| InitSegment {
+        data: Vec::new(),
+        format: TrackFormat::Audio { codecs: String::new() },
+        starts_at: Duration::from_secs_f64(seconds),
+    };
+    assert!(layout.check_start(&[init(12.0), init(12.001)]).is_ok());
+    let misplaced = layout.check_start(&[init(12.0), init(12.04)]);
+    assert!(matches!(misplaced, Err(SegmenterError::Misplaced { .. })), "{misplaced:?}");
 }

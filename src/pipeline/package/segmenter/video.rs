@@ -20,7 +20,7 @@ pub(super) struct VideoCutter {
     frames_cut: u64,
     segments_cut: u64,
     next_sequence_number: u32,
-    /// Presentation time of the first frame on ffmpeg's timeline.
+    /// Where the stream begins on ffmpeg's timeline.
     start: Option<i64>,
 }
 
@@ -39,6 +39,19 @@ impl VideoCutter {
         }
     }
 
+    /// The same for a track whose first segments, so many, are there already.
+    pub(super) fn after(self, number: u64) -> Self {
+        let frames = number * self.timing.segment_frames;
+        let fragments = u32::try_from(frames / self.timing.gop_frames.max(1)).unwrap_or(u32::MAX);
+        Self {
+            frames_taken: frames,
+            frames_cut: frames,
+            segments_cut: number,
+            next_sequence_number: fragments.saturating_add(1),
+            ..self
+        }
+    }
+
     pub(super) fn frames_taken(&self) -> u64 {
         self.frames_taken
     }
@@ -49,8 +62,9 @@ impl VideoCutter {
 
     pub(super) fn take(&mut self, samples: Vec<Sample>) -> Result<(), SegmenterError> {
         for sample in samples {
-            let start = *self.start.get_or_insert(sample.presentation_time);
             let frame = self.frames_taken;
+            let first_place = i64::try_from(frame * u64::from(self.timing.frame_ticks)).unwrap_or(i64::MAX);
+            let start = *self.start.get_or_insert(sample.presentation_time - first_place);
             if frame.is_multiple_of(self.timing.gop_frames) && !sample.is_sync() {
                 return Err(self.unplanned(frame, "is no keyframe"));
             }

@@ -1,0 +1,78 @@
+//! Which jobs a list shows, and how many jobs stand where.
+
+use crate::job::JobState;
+
+/// Which jobs a list shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum JobFilter {
+    /// Every job.
+    #[default]
+    All,
+    /// Jobs at work.
+    Active,
+    /// Jobs in the queue.
+    Waiting,
+    /// Jobs with a stream.
+    Done,
+    /// Jobs that failed or were cancelled.
+    Failed,
+}
+
+impl JobFilter {
+    /// All filters in the order in which they are shown.
+    pub const ALL: [Self; 5] = [Self::All, Self::Active, Self::Waiting, Self::Done, Self::Failed];
+
+    /// Name of the filter.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::All => "All",
+            Self::Active => "Active",
+            Self::Waiting => "Waiting",
+            Self::Done => "Done",
+            Self::Failed => "Failed",
+        }
+    }
+
+    /// Whether the filter lets a job through.
+    pub fn shows(self, state: &JobState) -> bool {
+        match self {
+            Self::All => true,
+            Self::Active => matches!(state, JobState::Running { .. }),
+            Self::Waiting => matches!(state, JobState::Waiting | JobState::Interrupted { .. }),
+            Self::Done => matches!(state, JobState::Done { .. }),
+            Self::Failed => matches!(state, JobState::Failed { .. } | JobState::Cancelled),
+        }
+    }
+}
+
+/// How many jobs stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// All jobs.
+    pub all: usize,
+    /// At work, but not publishing alone.
+    pub encoding: usize,
+    /// At work, with only the publishing left.
+    pub publishing: usize,
+    /// In the queue, begun or not.
+    pub waiting: usize,
+    /// With a stream.
+    pub done: usize,
+    /// Without a stream by a failure.
+    pub failed: usize,
+    /// Stopped by the user.
+    pub cancelled: usize,
+}
+
+impl QueueCounts {
+    /// The count that belongs to a filter.
+    pub fn of(&self, filter: JobFilter) -> usize {
+        match filter {
+            JobFilter::All => self.all,
+            JobFilter::Active => self.encoding + self.publishing,
+            JobFilter::Waiting => self.waiting,
+            JobFilter::Done => self.done,
+            JobFilter::Failed => self.failed + self.cancelled,
+        }
+    }
+}

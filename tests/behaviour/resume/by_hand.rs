@@ -1,0 +1,118 @@
+//! What a user sees and can choose when an encode was interrupted.
+
+use std::{io::Write, time::Duration};
+
+use super::{
+    Ended, FfmpegVersion, Stdio, User, assert_same_stream, clips, command, fewest_segments, kill_after, kill_process,
+    slow_ffmpeg, stream_in,
+};
+use crate::support::{clips::Clip, ffmpeg::decode, stream::Stream, wait_for};
+use rustix::process::Signal;
+
+const SYSTEM: FfmpegVersion = FfmpegVersion::System;
+const NOW: Duration = Duration::ZERO;
+
+/// The only warning of a call that began again, and whether its stream is whole.
+fn warning_of(user: &User, ended: &Ended, clip: &Clip) -> String {
+    ended.assert_all_done();
+    assert!(ended.events_named("job_planned")[0]["goes_on_at_seconds"].is_null());
+    let stream = Stream::at(stream_in(user, "output", clip));
+    let whole = stream.whole(&stream.video_renditions()[0], &user.path(""));
+    assert_eq!(decode(&whole), (clip.frames, String::new()));
+    assert_eq!(std::fs::read_dir(user.path("output")).expect("a folder").count(), 1, "the half stream is gone");
+    ended.events_named("job_finished")[0]["warnings"][0].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn fresh_starts_over() {
+    let user = User::new();
+    kill_after(&user, (SYSTEM, &clips::NUMBERED), &[], (1, NOW));
+    let ended = Ended::of(command(&user, "output", &clips::NUMBERED, &["--fresh"]));
+    let warning = warning_of(&user, &ended, &clips::NUMBERED);
+    assert_eq!(warning, "The interrupted encode began again: as asked");
+}
+
+#[test]
+fn other_settings_start_over_and_say_so() {
+    let user = User::new();
+    kill_after(&user, (SYSTEM, &clips::NUMBERED), &[], (1, NOW));
+    let ended = Ended::of(command(&user, "output", &clips::NUMBERED, &["--flip", "horizontal"]));
+    let warning = warning_of(&user, &ended, &clips::NUMBERED);
+    assert_eq!(warning, "The interrupted encode began again: the settings are others");
+}
+
+#[test]
+fn two_passes_start_over_and_say_so() {
+    let user = User::new();
+    let flags = ["--rate-control", "two-pass"];
+    let call = |folder: &str| {
+        let flags: Vec<_> = ["--speed", "ultrafast"].iter().chain(&flags).map(Into::into).collect();
+        user.encode_command_to(user.path(folder).as_os_str(), &flags, &[&clips::NUMBERED.path()], "quick")
+    };
+    let mut slow = call("output");
+    slow.env("REELPRESS_FFMPEG", slow_ffmpeg(&user, SYSTEM)).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = slow.spawn().expect("reelpress starts");
+    let made = stream_in(&user, "output", &clips::NUMBERED);
+    wait_for("a finished segment", || (fewest_segments(&made) >= 1).then_some(()));
+    child.kill().expect("it runs");
+    child.wait().expect("the child is ours");
+    let warning = warning_of(&user, &Ended::of(call("output")), &clips::NUMBERED);
+    assert_eq!(warning, "The interrupted encode began again: the second of two passes can't begin in the middle");
+}
+
+#[test]
+fn a_source_that_has_changed_starts_over_and_says_so() {
+    let user = User::new();
+    let source = user.path("numbered.mp4");
+    std::fs::copy(clips::NUMBERED.path(), &source).expect("the user's folder can be written");
+    let call = || {
+        let flags = ["--speed", "ultrafast"].map(Into::into);
+        user.encode_command_to(user.path("output").as_os_str(), &flags, &[&source], "quick")
+    };
+    let mut slow = call();
+    slow.env("REELPRESS_FFMPEG", slow_ffmpeg(&user, SYSTEM)).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = slow.spawn().expect("reelpress starts");
+    let made = stream_in(&user, "output", &clips::NUMBERED);
+    wait_for("a finished segment", || (fewest_segments(&made) >= 1).then_some(()));
+    child.kill().expect("it runs");
+    child.wait().expect("the child is ours");
+    let mut file = std::fs::File::options().append(true).open(&source).expect("the source is there");
+    file.write_all(&[0, 0, 0, 8, b'f', b'r', b'e', b'e']).expect("it can be written");
+    let warning = warning_of(&user, &Ended::of(call()), &clips::NUMBERED);
+    assert_eq!(warning, "The interrupted encode began again: the source has changed");
+}
+
+#[test]
+fn trim_fades_and_a_watermark_keep_their_times_when_an_encode_goes_on() {
+    let user = User::new();
+    let mark = user.path("mark.png");
+    let mut draw = std::process::Command::new(SYSTEM.program());
+    draw.args(["-v", "error", "-f", "lavfi", "-i", "color=red:s=40x40", "-frames:v", "1"]).arg(&mark);
+    crate::support::output_of(draw);
+    let mark = mark.to_str().expect("a temporary folder");
+    let flags = ["--start", "2.2", "--end", "17", "--fade-in", "8", "--fade-out", "5", "--denoise=medium"];
+    let flags: Vec<&str> =
+        flags.into_iter().chain(["--watermark", mark, "--watermark-from", "5", "--watermark-until", "8"]).collect();
+    Ended::of(command(&user, "whole", &clips::NUMBERED, &flags)).assert_all_done();
+    kill_after(&user, (SYSTEM, &clips::NUMBERED), &flags, (1, NOW));
+    let ended = Ended::of(command(&user, "output", &clips::NUMBERED, &flags));
+    ended.assert_all_done();
+    assert_eq!(ended.events_named("job_planned")[0]["goes_on_at_seconds"].as_f64(), Some(6.0));
+    let [whole, made] = ["whole", "output"].map(|folder| stream_in(&user, folder, &clips::NUMBERED));
+    assert_same_stream(&user, &whole, &made);
+}
+
+#[test]
+fn an_encoder_that_is_killed_goes_on_by_itself() {
+    let user = User::new();
+    Ended::of(command(&user, "whole", &clips::NUMBERED, &[])).assert_all_done();
+    let mut call = command(&user, "output", &clips::NUMBERED, &[]);
+    call.env("REELPRESS_FFMPEG", slow_ffmpeg(&user, SYSTEM)).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = call.spawn().expect("reelpress starts");
+    let made = stream_in(&user, "output", &clips::NUMBERED);
+    wait_for("a finished segment", || (fewest_segments(&made) >= 1).then_some(()));
+    let encoder = user.process_ids_running("ffmpeg").into_iter().next().expect("ffmpeg is at work");
+    kill_process(encoder, Signal::KILL).expect("it can be killed");
+    assert!(child.wait().expect("the child is ours").success());
+    assert_same_stream(&user, &stream_in(&user, "whole", &clips::NUMBERED), &made);
+}
