@@ -6,6 +6,7 @@ mod layout;
 mod operations;
 mod outputs;
 pub mod path_text;
+pub mod s3;
 pub mod schedule;
 mod template;
 pub mod typed;
@@ -22,6 +23,7 @@ pub use operations::{
     Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
 };
 pub use outputs::{OutputKind, Outputs, ThumbnailFormat, ThumbnailStyle};
+pub use s3::S3Location;
 pub use schedule::{Priority, Schedule, WorkingHours};
 pub use template::{FolderTemplate, PLACEHOLDERS, RenditionValues, TemplateError};
 
@@ -123,7 +125,7 @@ pub enum Destination {
     /// A bucket; the stream is made in `local_folder` and uploaded from there.
     S3 {
         /// Bucket, prefix and how to reach them.
-        location: S3Location,
+        location: Box<S3Location>,
         /// Where the local stream is made.
         #[serde(with = "crate::job::path_text")]
         local_folder: PathBuf,
@@ -147,41 +149,6 @@ impl Destination {
             Self::Folder(folder) => folder.display().to_string(),
             Self::S3 { location, .. } => location.to_string(),
         }
-    }
-}
-
-/// A prefix in a bucket of an S3 store, and how to reach it. Never holds a secret.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct S3Location {
-    /// Name of the bucket.
-    pub bucket: String,
-    /// Prefix of all keys, without slashes at its ends; may be empty.
-    pub prefix: String,
-    /// Base URL of a store that is not AWS.
-    pub endpoint: Option<String>,
-    /// Region; by the standard AWS chain when not given.
-    pub region: Option<String>,
-    /// Named profile of the AWS configuration files.
-    pub profile: Option<String>,
-    /// `http://endpoint/bucket/key` instead of `http://bucket.endpoint/key`. When not given: true if there is an endpoint.
-    pub path_style: Option<bool>,
-}
-
-impl S3Location {
-    /// The key of a path under the prefix.
-    pub fn key_of(&self, path: &str) -> String {
-        if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) }
-    }
-}
-
-impl std::fmt::Display for S3Location {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "s3://{}", self.bucket)?;
-        if !self.prefix.is_empty() {
-            write!(formatter, "/{}", self.prefix)?;
-        }
-        Ok(())
     }
 }
 

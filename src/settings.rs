@@ -72,7 +72,11 @@ impl Settings {
     /// Where new files go.
     pub fn destination(&self) -> Destination {
         if self.publish_to_s3 && !self.s3.bucket.is_empty() {
-            Destination::S3 { location: self.s3.clone(), local_folder: self.output_folder.clone(), keep_local: true }
+            Destination::S3 {
+                location: Box::new(self.s3.clone()),
+                local_folder: self.output_folder.clone(),
+                keep_local: true,
+            }
         } else {
             Destination::Folder(self.output_folder.clone())
         }
@@ -193,6 +197,11 @@ impl AppFolders {
     /// Which hardware encoders work.
     pub fn hardware_file(&self) -> PathBuf {
         self.cache.join("hardware.json")
+    }
+
+    /// Which files of replaced streams have to be removed from their buckets, and when.
+    pub fn replaced(&self) -> PathBuf {
+        self.data.join("replaced")
     }
 
     /// Small pictures of the sources in the queue.

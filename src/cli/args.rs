@@ -4,6 +4,7 @@ mod convert;
 mod encryption;
 mod layout;
 mod outputs;
+mod s3;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -13,6 +14,7 @@ pub use convert::ConvertArguments;
 pub use encryption::EncryptionArguments;
 pub use layout::LayoutArguments;
 pub use outputs::OutputArguments;
+pub use s3::S3Arguments;
 
 use jiff::Timestamp;
 
@@ -172,46 +174,6 @@ pub struct EncodeArguments {
     pub json: bool,
 }
 
-/// How to reach an S3 store.
-#[derive(Debug, Clone, Default, Args)]
-pub struct S3Arguments {
-    /// URL of an S3 store that is not AWS
-    #[arg(long, value_name = "URL", help_heading = "S3")]
-    pub endpoint: Option<String>,
-    /// Region of the bucket
-    #[arg(long, value_name = "NAME", help_heading = "S3")]
-    pub region: Option<String>,
-    /// Named profile of the AWS configuration files [default: the standard AWS chain]
-    #[arg(long, value_name = "NAME", help_heading = "S3")]
-    pub profile: Option<String>,
-    /// Address the bucket as URL/bucket, which is the default with --endpoint
-    #[arg(long, conflicts_with = "virtual_host", help_heading = "S3")]
-    pub path_style: bool,
-    /// Address the bucket as bucket.URL, which is the default without --endpoint
-    #[arg(long, help_heading = "S3")]
-    pub virtual_host: bool,
-}
-
-impl S3Arguments {
-    /// True when any of them was given.
-    pub fn any(&self) -> bool {
-        self.endpoint.is_some()
-            || self.region.is_some()
-            || self.profile.is_some()
-            || self.path_style
-            || self.virtual_host
-    }
-
-    /// What was asked of the style; `None` lets the endpoint decide.
-    pub fn path_style(&self) -> Option<bool> {
-        match (self.path_style, self.virtual_host) {
-            (true, _) => Some(true),
-            (_, true) => Some(false),
-            _ => None,
-        }
-    }
-}
-
 /// What becomes of the fields of interlaced video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InterlacedChoice {
@@ -270,11 +232,15 @@ impl From<Surround> for SurroundCodec {
 #[derive(Debug, Args)]
 pub struct PublishArguments {
     /// The folder
-    #[arg(value_name = "DIR")]
-    pub folder: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "clean")]
+    pub folder: Option<PathBuf>,
     /// Bucket and prefix, as s3://bucket/prefix; the folder's name is added
-    #[arg(value_name = "s3://…")]
-    pub destination: String,
+    #[arg(value_name = "s3://…", required_unless_present = "clean")]
+    pub destination: Option<String>,
+    /// Instead of uploading, remove what is due of streams that were replaced from here; with s3://bucket/prefix, of all
+    /// streams there, and drop uploads that a Reelpress has left unfinished a day ago
+    #[arg(long, value_name = "s3://…", num_args = 0..=1, conflicts_with = "folder")]
+    pub clean: Option<Option<String>>,
     /// How to reach it.
     #[command(flatten)]
     pub s3: S3Arguments,
@@ -331,7 +297,7 @@ pub struct CheckArguments {
 /// Check what encoding needs
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
-    /// Also try this destination by writing, reading and deleting a small object: s3://bucket/prefix, or a folder
+    /// Also try this destination, and tell every missing permission: s3://bucket/prefix, or a folder
     #[arg(long, value_name = "DIR|s3://…")]
     pub destination: Option<PathBuf>,
     /// How to reach it.

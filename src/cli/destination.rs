@@ -12,7 +12,7 @@ pub(super) fn s3_location(text: &Path, s3: &S3Arguments) -> Result<Option<S3Loca
     let Some(text) = text.to_str().filter(|text| text.starts_with(S3_SCHEME)) else {
         return if s3.any() {
             Err(bad_usage(
-                "--endpoint, --region, --profile, --path-style and --virtual-host need an s3:// destination",
+                "The S3 flags, such as --endpoint and --store, need an s3:// destination",
                 "Write the destination as s3://bucket/prefix, or leave them out",
             ))
         } else {
@@ -21,11 +21,5 @@ pub(super) fn s3_location(text: &Path, s3: &S3Arguments) -> Result<Option<S3Loca
     };
     let location: S3Location =
         text.parse().map_err(|error| bad_usage(format!("{error}"), "Write the destination as s3://bucket/prefix"))?;
-    Ok(Some(S3Location {
-        endpoint: s3.endpoint.clone(),
-        region: s3.region.clone(),
-        profile: s3.profile.clone(),
-        path_style: s3.path_style(),
-        ..location
-    }))
+    s3.complete(location).map(Some)
 }

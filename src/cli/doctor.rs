@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::{Context, DoctorArguments, Outcome, destination, publish::network};
 use crate::{
-    failure::Failure,
+    failure::{Failure, FailureKind},
     format,
     pipeline::{
         hardware::{self, TriedEncoder},
-        publish,
+        publish::{self, policy::iam_policy},
     },
     tools::{
         atomic_file::TEMPORARY_PREFIX,
@@ -44,11 +44,14 @@ struct Finding {
     /// What to do; empty when nothing has to be done.
     hint: String,
     detail: String,
+    /// A policy of IAM that gives the missing permissions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
 }
 
 impl Finding {
     fn new(check: &'static str, status: Status, message: impl Into<String>) -> Self {
-        Self { check, status, message: message.into(), hint: String::new(), detail: String::new() }
+        Self { check, status, message: message.into(), hint: String::new(), detail: String::new(), policy: None }
     }
 
     fn hint(self, hint: impl Into<String>) -> Self {
@@ -60,7 +63,7 @@ impl Finding {
             Outcome::ToolMissing => Status::ToolMissing,
             _ => Status::Failed,
         };
-        Self { check, status, message: failure.headline, hint: failure.hint, detail: failure.detail }
+        Self { check, status, message: failure.headline, hint: failure.hint, detail: failure.detail, policy: None }
     }
 }
 
@@ -87,7 +90,11 @@ pub(super) fn run(context: &Context, arguments: &DoctorArguments, interrupt: &Ca
                     let message = format!("{location}: an object was written, read and deleted");
                     Finding::new("destination", Status::Fine, message)
                 }
-                Err(error) => Finding::of("destination", error.into_failure()),
+                Err(error) => {
+                    let failure = error.into_failure();
+                    let policy = (failure.kind == FailureKind::PermissionDenied).then(|| iam_policy(&location));
+                    Finding { policy, ..Finding::of("destination", failure) }
+                }
             });
         }
         (None, place) => findings.push(folder("output folder", place.unwrap_or(&context.settings.output_folder))),
@@ -123,6 +130,9 @@ fn tell(context: &Context, findings: &[Finding], json: bool) {
         let shows_detail = finding.status != Status::Fine || context.output.verbosity > super::Verbosity::Normal;
         for line in finding.detail.lines().filter(|_| shows_detail) {
             context.output.data(&format!("         | {line}"));
+        }
+        if let Some(policy) = &finding.policy {
+            context.output.data(&format!("This policy allows all that is needed:\n{policy}"));
         }
     }
 }

@@ -170,7 +170,7 @@ fn destination(context: &Context, arguments: &EncodeArguments) -> Result<Destina
     };
     match (location, &arguments.out) {
         (Some(location), _) => Ok(Destination::S3 {
-            location,
+            location: Box::new(location),
             keep_local: keep.is_some(),
             local_folder: keep.unwrap_or_else(|| context.folders.streams()),
         }),

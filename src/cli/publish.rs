@@ -8,23 +8,66 @@ use super::{Context, Outcome, PublishArguments, bad_usage, destination};
 use crate::{
     failure::{Failure, FailureKind},
     format,
-    pipeline::publish::{PublishStatus, publish_folder},
+    job::S3Location,
+    pipeline::publish::{ABANDONED_AFTER, PublishStatus, publish_folder, replace},
     tools::cancel::CancelToken,
 };
 
 pub(super) fn run(context: &Context, arguments: &PublishArguments, interrupt: &CancelToken) -> Outcome {
-    let location = match destination::s3_location(Path::new(&arguments.destination), &arguments.s3) {
-        Ok(Some(location)) => location,
-        Ok(None) => {
-            let headline = format!("{} is not an S3 location", arguments.destination);
-            context.output.failure(None, &bad_usage(headline, "Write the destination as s3://bucket/prefix"));
-            return Outcome::BadUsage;
+    match (&arguments.clean, &arguments.folder, &arguments.destination) {
+        (Some(place), ..) => clean(context, arguments, place.as_deref()),
+        (None, Some(folder), Some(destination)) => match location(context, arguments, destination) {
+            Ok(location) => publish(context, folder, &location, interrupt),
+            Err(outcome) => outcome,
+        },
+        (None, ..) => {
+            context.output.failure(None, &bad_usage("A folder and a destination are needed", "“--help” tells more"));
+            Outcome::BadUsage
         }
-        Err(failure) => {
-            context.output.failure(None, &failure);
-            return Outcome::BadUsage;
+    }
+}
+
+fn location(context: &Context, arguments: &PublishArguments, destination: &str) -> Result<S3Location, Outcome> {
+    let read = destination::s3_location(Path::new(destination), &arguments.s3).and_then(|location| {
+        let headline = format!("{destination} is not an S3 location");
+        location.ok_or_else(|| bad_usage(headline, "Write the destination as s3://bucket/prefix"))
+    });
+    read.map_err(|failure| {
+        context.output.failure(None, &failure);
+        Outcome::BadUsage
+    })
+}
+
+/// Removes what is due of replaced streams.
+fn clean(context: &Context, arguments: &PublishArguments, place: Option<&str>) -> Outcome {
+    let location = match place.map(|place| location(context, arguments, place)).transpose() {
+        Ok(location) => location,
+        Err(outcome) => return outcome,
+    };
+    let Some(runtime) = network(context) else { return Outcome::SomeFailed };
+    let cleaned = match location {
+        Some(location) => replace::clean(runtime.handle(), &location, ABANDONED_AFTER),
+        None => {
+            let objects = runtime.block_on(replace::remove_due(&context.folders.replaced()));
+            Ok(replace::Cleaned { objects, uploads: 0 })
         }
     };
+    match cleaned {
+        Ok(replace::Cleaned { objects, uploads }) => {
+            let objects = format::count(objects as u64, "object", "objects");
+            let uploads = format::count(uploads as u64, "unfinished upload", "unfinished uploads");
+            context.output.say(&format!("Removed {objects} of replaced streams and {uploads}"));
+            Outcome::AllDone
+        }
+        Err(error) => {
+            let failure = error.into_failure();
+            context.output.failure(None, &failure);
+            Outcome::of(&failure)
+        }
+    }
+}
+
+fn publish(context: &Context, folder: &Path, location: &S3Location, interrupt: &CancelToken) -> Outcome {
     let Some(runtime) = network(context) else { return Outcome::SomeFailed };
     let bar = context.output.shows_bars().then(|| context.output.bars.add(ProgressBar::new(0).with_style(style())));
     let progress = |status: PublishStatus| {
@@ -34,13 +77,16 @@ pub(super) fn run(context: &Context, arguments: &PublishArguments, interrupt: &C
             bar.set_message(line(&status));
         }
     };
-    let result = publish_folder(runtime.handle(), &arguments.folder, &location, &progress, interrupt);
+    let result = publish_folder(runtime.handle(), folder, location, &progress, interrupt);
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
     match result {
         Ok(published) => {
+            replace::remember(published.replaced.as_ref(), &context.folders.replaced());
+            runtime.block_on(replace::remove_due(&context.folders.replaced()));
             context.output.say(&format!("Published to s3://{}/{}", location.bucket, published.prefix));
+            published.warnings.iter().for_each(|warning| context.output.say(&format!("Warning: {warning}")));
             published.urls.iter().for_each(|url| context.output.data(url));
             Outcome::AllDone
         }

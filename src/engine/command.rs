@@ -140,7 +140,7 @@ pub enum Command {
     /// Write, read and delete an object at this place.
     TestDestination {
         /// Which place.
-        location: S3Location,
+        location: Box<S3Location>,
     },
     /// Serve the job's stream on loopback; answered by [`Event::PreviewReady`](super::Event::PreviewReady).
     Preview {

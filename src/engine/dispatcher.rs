@@ -69,6 +69,7 @@ impl Dispatcher {
         // Without tools nothing starts.
         if self.services.starts_jobs() {
             self.services.check_tools(&self.snapshot.settings);
+            self.services.remove_replaced();
             self.services.measure_disk(&self.snapshot.settings);
         }
         loop {
@@ -321,6 +322,7 @@ impl Dispatcher {
                 is_queued: self.services.is_lasting(),
                 work_folder: self.services.work_folder(job.id),
                 hardware_file: self.services.hardware_file(),
+                replaced_folder: self.services.folders.replaced(),
             };
             self.emit(vec![Event::JobStarted { id: job.id, at: Timestamp::now() }]);
             match job_thread::start(request, &self.reports) {

@@ -135,6 +135,7 @@ mod tests {
         }
         for (bucket, keep_local) in [("one", false), ("two", false), ("one", true)] {
             let location = S3Location { bucket: bucket.to_owned(), ..S3Location::default() };
+            let location = Box::new(location);
             let destination = Destination::S3 { location, local_folder: "/kept".into(), keep_local };
             let taken = places.take(JobId::generate(), &spec("/a/film.mp4", Some("{name}"), destination));
             assert_eq!(taken.is_err(), keep_local, "{bucket}");

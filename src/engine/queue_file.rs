@@ -109,7 +109,11 @@ mod tests {
                 joined: Vec::new(),
                 kind: JobKind::Stream,
                 preset: find_preset("quick").unwrap(),
-                destination: Destination::S3 { location, local_folder: "/out".into(), keep_local: true },
+                destination: Destination::S3 {
+                    location: Box::new(location),
+                    local_folder: "/out".into(),
+                    keep_local: true,
+                },
                 thumbnails: ThumbnailTimes::default(),
                 outputs: Outputs::default(),
                 layout: StreamLayout::default(),

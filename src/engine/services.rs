@@ -31,6 +31,9 @@ use crate::{
 /// How long the end of the engine waits for what runs in the background.
 const SHUT_DOWN_LIMIT: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// How often it is looked whether something of a replaced stream is due.
+const REPLACED_LOOK_INTERVAL: std::time::Duration = std::time::Duration::from_secs(300);
+
 pub(super) struct Services {
     pub(super) folders: AppFolders,
     /// How long the queue lives.
@@ -169,7 +172,7 @@ impl Services {
         });
     }
 
-    pub(super) fn test_destination(&self, location: S3Location) {
+    pub(super) fn test_destination(&self, location: Box<S3Location>) {
         let runtime = self.runtime_handle();
         self.in_background(move |report| {
             let tell = |test| report(WorkerReport::Event(Box::new(Event::DestinationTested { test })));
@@ -178,6 +181,17 @@ impl Services {
                 Ok(()) => DestinationTest::Passed,
                 Err(error) => DestinationTest::Failed { failure: error.into_failure() },
             });
+        });
+    }
+
+    /// Removes what is due of streams that were replaced, now and from time to time.
+    pub(super) fn remove_replaced(&self) {
+        let folder = self.folders.replaced();
+        self.runtime.spawn(async move {
+            loop {
+                publish::replace::remove_due(&folder).await;
+                tokio::time::sleep(REPLACED_LOOK_INTERVAL).await;
+            }
         });
     }
 

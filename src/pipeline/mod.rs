@@ -106,6 +106,8 @@ pub struct JobRequest {
     pub work_folder: PathBuf,
     /// Where it is kept which hardware encoders work.
     pub hardware_file: PathBuf,
+    /// Where it is kept what has to be removed later of streams that were replaced.
+    pub replaced_folder: PathBuf,
 }
 
 /// Runs a job from its source to its report, on the calling thread.

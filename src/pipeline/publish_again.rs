@@ -44,9 +44,11 @@ pub(super) fn run(
         return Err(failed(super::publish::PublishError::Cancelled));
     }
     let published = sent.map_err(failed)?;
+    super::publish::replace::remember(published.replaced.as_ref(), &request.replaced_folder);
     remove_state(folder);
     let mut report = Report {
         urls: published.urls,
+        warnings: stream.report.warnings.iter().cloned().chain(published.warnings).collect(),
         wall_time: stream.report.wall_time + started.elapsed(),
         ..stream.report.clone()
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     JobRequest,
     progress::Reporter,
-    publish::{Place, Publisher},
+    publish::{self, Place, PublishedLocation, Publisher},
     stream_folder::{StreamFolder, wanted_folder},
     unfinished::Unfinished,
 };
@@ -28,6 +28,8 @@ pub(super) fn start(
     let earlier = request.unpublished.as_ref().map(|stream| stream.prefix.as_str());
     let place = match (unfinished.bucket_prefix(), wanted.when_taken) {
         (Some(prefix), _) => Place::GoOn { prefix },
+        // The folder here may have a number that the place there has not.
+        _ if location.replace_after.is_some() => Place::Exactly { path: &wanted.path, is_of_same_job: false },
         (None, WhenTaken::Number) => Place::New { stream_name: folder.name() },
         (None, when_taken) => Place::Exactly {
             path: &wanted.path,
@@ -58,7 +60,11 @@ pub(super) fn finish(
     mut report: Report,
 ) -> Result<Report, Failure> {
     match finish_publishing(&mut publisher, &folder) {
-        Ok(urls) => report.urls = urls,
+        Ok(published) => {
+            publish::replace::remember(published.replaced.as_ref(), &request.replaced_folder);
+            report.urls = published.urls;
+            report.warnings.extend(published.warnings);
+        }
         Err(failure) => {
             if request.cancel.is_suspended() {
                 folder.keep();
@@ -82,15 +88,14 @@ pub(super) fn finish(
     Ok(report)
 }
 
-/// The URLs of a stream that is up, or why it is not.
-fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder) -> Result<Vec<String>, Failure> {
-    let location = publisher.finish().map_err(|error| {
+/// Where a stream is that is up, or why it is not.
+fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder) -> Result<PublishedLocation, Failure> {
+    publisher.finish().map_err(|error| {
         let mut failure = error.into_failure().at(Stage::Publish);
         let kept = folder.path().display();
         failure.hint.push_str(&format!(
             "; the finished stream is kept in {kept}: retry the job or use “reelpress publish” to send the rest"
         ));
         failure
-    })?;
-    Ok(location.urls)
+    })
 }

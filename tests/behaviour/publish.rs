@@ -1,5 +1,10 @@
 //! A user publishes a stream to a bucket, as a whole or while it grows.
 
+mod connection;
+mod object_options;
+mod replacing;
+mod what_viewers_get;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, TcpListener},

@@ -16,11 +16,12 @@ use crate::{
         widgets::{Button, check_box, field_label, path_field, segmented, text, text_field},
         wording,
     },
-    job::LayoutKind,
+    job::{LayoutKind, s3::Store},
+    pipeline::publish::policy::iam_policy,
     settings::Appearance,
 };
 
-const BODY_HEIGHT: f32 = 400.0;
+const BODY_HEIGHT: f32 = 470.0;
 
 /// Shows the settings; true when they were saved or left.
 pub fn settings_ui(
@@ -160,13 +161,24 @@ fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut V
         text_field(&mut columns[0], "Bucket", &mut form.bucket, "media-prod");
         text_field(&mut columns[1], "Prefix", &mut form.prefix, "films");
     });
-    text_field(ui, "Endpoint", &mut form.endpoint, "Only for stores other than Amazon S3");
+    ui.columns(2, |columns| {
+        field_label(&mut columns[0], "Store");
+        columns[0].add_space(-theme::SPACE[0]);
+        store_picker(&mut columns[0], form);
+        text_field(&mut columns[1], "Endpoint", &mut form.endpoint, "Only for stores other than Amazon S3");
+    });
     ui.columns(2, |columns| {
         text_field(&mut columns[0], "Region", &mut form.region, "From the AWS settings when empty");
         text_field(&mut columns[1], "Profile", &mut form.profile, "The default profile when empty");
     });
     field_label(ui, "Bucket in the URL");
     segmented(ui, &mut form.path_style, &PathStyle::ALL, |style| style.label().to_owned());
+    ui.columns(2, |columns| {
+        text_field(&mut columns[0], "Public URL", &mut form.public_url, "Where viewers read the bucket");
+        text_field(&mut columns[1], "Upload limit", &mut form.upload_limit, "Bytes a second, such as 20M");
+        check_box(&mut columns[0], &mut form.replaces, "Replace streams of the same name");
+        check_box(&mut columns[1], &mut form.checks_in_public, "Look at streams as players would");
+    });
     paragraph(ui, "Keys come from the environment, ~/.aws or the machine’s role; Reelpress never saves them.");
     ui.horizontal(|ui| {
         let location = form.location();
@@ -176,13 +188,33 @@ fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut V
             && let Ok(location) = location
         {
             form.has_tested = true;
-            actions.push(Action::Send(Command::TestDestination { location }));
+            actions.push(Action::Send(Command::TestDestination { location: Box::new(location) }));
+        }
+        let location = form.location();
+        let copy = Button::new("Copy policy").enabled(location.is_ok()).show(ui);
+        if copy.on_hover_text("A policy of IAM that allows all that publishing to this place needs").clicked()
+            && let Ok(location) = location
+        {
+            actions.push(Action::Copy { text: iam_policy(&location), what: "Policy" });
         }
     });
     if form.has_tested {
         let result = ui.scope(|ui| test_result(ui, &snapshot.destination_test)).response;
         result.scroll_to_me(Some(egui::Align::BOTTOM));
     }
+}
+
+fn store_picker(ui: &mut Ui, form: &mut SettingsForm) {
+    let name = |store: Option<Store>| store.map_or("Another", Store::label);
+    let response = Button::new(name(form.store)).picker("Store").show(ui);
+    egui::Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Store").show(|ui| {
+        for store in Store::ALL.into_iter().map(Some).chain([None]) {
+            if ui.selectable_label(form.store == store, name(store)).clicked() {
+                form.choose_store(store);
+                ui.close();
+            }
+        }
+    });
 }
 
 fn test_result(ui: &mut Ui, test: &DestinationTest) {

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use jiff::civil::Time;
 
 use crate::{
-    job::{JobId, LayoutKind, S3Location, StreamLayout, TemplateError, WorkingHours, schedule},
+    job::{
+        JobId, LayoutKind, S3Location, StreamLayout, TemplateError, WorkingHours,
+        s3::{OLD_FILES_STAY, Store},
+        schedule, typed,
+    },
     settings::{Appearance, Settings},
 };
 
@@ -58,6 +62,18 @@ pub struct SettingsForm {
     pub profile: String,
     /// How the bucket stands in the URL.
     pub path_style: PathStyle,
+    /// Whose store it is, where that is known.
+    pub store: Option<Store>,
+    /// Where viewers read the bucket, when that is not the store's own place.
+    pub public_url: String,
+    /// A published stream is looked at as a player without credentials would.
+    pub checks_in_public: bool,
+    /// An earlier stream of the same name is replaced.
+    pub replaces: bool,
+    /// Most bytes a second of all uploads; empty for no limit.
+    pub upload_limit: String,
+    /// What the form does not show of the place.
+    kept: S3Location,
     /// True after a test was started in this dialog: older results are not shown.
     pub has_tested: bool,
 }
@@ -159,8 +175,30 @@ impl SettingsForm {
             region: s3.region.clone().unwrap_or_default(),
             profile: s3.profile.clone().unwrap_or_default(),
             path_style: PathStyle::of(s3.path_style),
+            store: s3.store,
+            public_url: s3.public_url.clone().unwrap_or_default(),
+            checks_in_public: !s3.skip_public_check,
+            replaces: s3.replace_after.is_some(),
+            upload_limit: s3.most_bytes_per_second.map(|most| most.to_string()).unwrap_or_default(),
+            kept: s3.clone(),
             has_tested: false,
         }
+    }
+
+    /// Takes another store, and fills in what is known of it.
+    pub fn choose_store(&mut self, store: Option<Store>) {
+        let old = self.store.map(Store::profile);
+        // What the user has typed stays; what the store before has filled in goes.
+        let was_filled = |text: &str, filled: Option<&str>| text.trim().is_empty() || filled == Some(text);
+        let new = store.map(Store::profile);
+        if was_filled(&self.endpoint, old.and_then(|old| old.endpoint_form)) {
+            self.endpoint = new.and_then(|new| new.endpoint_form).unwrap_or_default().to_owned();
+        }
+        if was_filled(&self.region, old.and_then(|old| old.region)) {
+            self.region = new.and_then(|new| new.region).unwrap_or_default().to_owned();
+        }
+        self.path_style = PathStyle::Automatic;
+        self.store = store;
     }
 
     /// The settings that the form means; what the form does not show is kept from `base`.
@@ -217,6 +255,20 @@ impl SettingsForm {
         Ok(StreamLayout { kind: self.layout, template })
     }
 
+    fn endpoint_in(&self, region: Option<&str>) -> Result<Option<String>, &'static str> {
+        let Some(mut endpoint) = filled(&self.endpoint) else { return Ok(None) };
+        if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+            return Err("The endpoint begins with http:// or https://");
+        }
+        if let Some(region) = region {
+            endpoint = endpoint.replace("{region}", region);
+        }
+        if endpoint.contains(['{', '}']) {
+            return Err("The endpoint has a part in {braces} to fill in; the store’s own pages show it");
+        }
+        Ok(Some(endpoint))
+    }
+
     /// The place in S3 that the form means.
     ///
     /// # Errors
@@ -234,19 +286,29 @@ impl SettingsForm {
         if bucket.contains('/') || bucket.chars().any(char::is_whitespace) {
             return Err("The name of the bucket has a slash or a space; a folder belongs into the prefix");
         }
-        let endpoint = filled(&self.endpoint);
-        if endpoint.as_deref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
-            return Err("The endpoint begins with http:// or https://");
+        let region = filled(&self.region);
+        let endpoint = self.endpoint_in(region.as_deref())?;
+        let public_url = filled(&self.public_url);
+        if public_url.as_deref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+            return Err("The public URL begins with http:// or https://");
         }
+        let most_bytes_per_second = filled(&self.upload_limit).map(|text| typed::byte_size(&text)).transpose();
+        let most_bytes_per_second = most_bytes_per_second.map_err(|_| "The upload limit is of the form 500K or 20M")?;
         let prefixes = [prefix_in_bucket, self.prefix.trim()].map(|prefix| prefix.trim_matches('/'));
         let prefix: Vec<&str> = prefixes.into_iter().filter(|prefix| !prefix.is_empty()).collect();
         Ok(S3Location {
             bucket: bucket.to_owned(),
             prefix: prefix.join("/"),
             endpoint,
-            region: filled(&self.region),
+            region,
             profile: filled(&self.profile),
             path_style: self.path_style.setting(),
+            store: self.store,
+            public_url,
+            skip_public_check: !self.checks_in_public,
+            replace_after: self.replaces.then(|| self.kept.replace_after.unwrap_or(OLD_FILES_STAY)),
+            most_bytes_per_second,
+            ..self.kept.clone()
         })
     }
 }
@@ -271,6 +333,10 @@ mod tests {
                 region: Some("eu-central-1".to_owned()),
                 profile: Some("press".to_owned()),
                 path_style: Some(false),
+                store: Some(Store::Minio),
+                replace_after: Some(std::time::Duration::from_secs(60)),
+                most_bytes_per_second: Some(1_500_000),
+                ..S3Location::default()
             },
             publish_to_s3: true,
             preset: "quick".to_owned(),
@@ -301,6 +367,23 @@ mod tests {
         form.bucket = "s3://media/films/".to_owned();
         form.prefix = "/2026/".to_owned();
         assert_eq!(form.location().map(|location| location.to_string()), Ok("s3://media/films/2026".to_owned()));
+    }
+
+    #[test]
+    fn a_chosen_store_fills_in_what_it_needs_and_nothing_that_was_typed() {
+        let mut form = SettingsForm::new(&Settings::default(), SettingsSection::S3);
+        form.bucket = "media".to_owned();
+        form.choose_store(Some(Store::R2));
+        assert_eq!(form.region, "auto");
+        assert!(form.location().is_err_and(|words| words.contains("{braces}")), "the account is missing");
+        form.choose_store(Some(Store::Wasabi));
+        assert_eq!(form.region, "", "what the store before filled in is gone");
+        form.region = "eu-west-2".to_owned();
+        let endpoint = form.location().map(|location| location.endpoint);
+        assert_eq!(endpoint, Ok(Some("https://s3.eu-west-2.wasabisys.com".to_owned())));
+        form.endpoint = "https://own.example".to_owned();
+        form.choose_store(Some(Store::Minio));
+        assert_eq!((form.endpoint.as_str(), form.region.as_str()), ("https://own.example", "eu-west-2"));
     }
 
     #[test]

@@ -85,6 +85,26 @@ fn a_destination_is_tested_before_it_is_saved() {
 }
 
 #[test]
+fn a_store_is_picked_and_its_policy_copied() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Settings…");
+    window.press("S3 destination");
+    window.press("Store: Another");
+    window.press("Wasabi");
+    window.type_into("Region", "eu-west-2");
+    window.type_into("Public URL", "https://cdn.example");
+    window.press("Look at streams as players would");
+    window.press("Copy policy");
+    assert!(window.shows("Policy copied"));
+    window.press("Save");
+    let s3 = saved(&window).s3;
+    assert_eq!(s3.store, Some(crate::job::s3::Store::Wasabi));
+    assert_eq!(s3.endpoint.as_deref(), Some("https://s3.eu-west-2.wasabisys.com"));
+    assert_eq!(s3.public_url.as_deref(), Some("https://cdn.example"));
+    assert!(s3.skip_public_check);
+}
+
+#[test]
 fn the_appearance_follows_the_settings() {
     let mut window = Window::open(states::Story::begin().snapshot);
     for (appearance, is_dark) in [(Appearance::Dark, true), (Appearance::Light, false)] {

@@ -1,12 +1,38 @@
-//! The place of a stream in a bucket: taken before the first file goes up, never one where something else lies.
+//! The place that a stream has for itself: within this program by a list, between programs by a small object beside the
+//! stream, which only one of them can write.
 
 use std::{
     collections::{BTreeSet, HashMap},
+    fs::File,
+    io::Read,
+    path::Path,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
-use super::{FolderFiles, Present, error::PublishError, headers::FileKind, s3::Bucket};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::{
+    FolderFiles, Present,
+    conditional::Condition,
+    error::PublishError,
+    headers::FileKind,
+    object_headers::Headers,
+    replace::{CLAIM_END, NOTES_FOLDER, Replacement},
+    s3::Bucket,
+    unchanged,
+};
 use crate::job::{LayoutKind, S3Location};
+
+/// Of so many files the content is looked at to know a stream again, and of each so much.
+const SAMPLED_FILES: usize = 8;
+const SAMPLE_BYTES: u64 = 1 << 20;
+/// How long giving the place back may take; an object that stays does no harm.
+const RELEASE_LIMIT: Duration = Duration::from_secs(5);
+
+/// An upload in parts that was begun before this is not gone on with any more.
+pub const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// Where in a location a stream goes.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +46,8 @@ pub enum Place<'a> {
     SameOrNew {
         /// The name.
         stream_name: &'a str,
+        /// The folder with the files.
+        folder: &'a Path,
         /// The files.
         files: &'a FolderFiles,
     },
@@ -44,59 +72,156 @@ impl Place<'_> {
     }
 }
 
+/// A place that was taken.
+pub(super) struct Begun {
+    pub(super) bucket: Bucket,
+    pub(super) claim: Claim,
+    /// What an earlier run of the same job has put there.
+    pub(super) present: Present,
+    /// What is replaced.
+    pub(super) replacement: Option<Replacement>,
+}
+
 /// Opens the bucket, takes the place in it and makes sure that it can be written.
-pub(super) async fn begin(location: &S3Location, place: Place<'_>) -> Result<(Bucket, Claim, Present), PublishError> {
+pub(super) async fn begin(location: &S3Location, place: Place<'_>) -> Result<Begun, PublishError> {
     let bucket = Bucket::open(location).await?;
-    let (claim, present) = match place {
-        Place::New { stream_name } => (new_claim(&bucket, stream_name).await?, Present::new()),
-        Place::SameOrNew { stream_name, files } => match same_claim(&bucket, stream_name, files).await? {
-            Some(found) => found,
-            None => (new_claim(&bucket, stream_name).await?, Present::new()),
-        },
-        Place::Exactly { path, is_of_same_job } => exact_claim(&bucket, path, is_of_same_job).await?,
-        Place::GoOn { prefix } => {
-            let present = bucket.objects_under(prefix).await?;
-            let claim = Claim::of(&bucket, prefix).ok_or_else(|| PublishError::InUse { key: prefix.to_owned() })?;
-            (claim, present)
+    let (claim, present, replacement) = match (location.replace_after, place) {
+        (Some(stays), place) => {
+            let prefix = match place {
+                Place::Exactly { path, .. } => bucket.key(path)?,
+                Place::New { stream_name } | Place::SameOrNew { stream_name, .. } => bucket.key(stream_name)?,
+                Place::GoOn { prefix } => prefix.to_owned(),
+            };
+            let claim = Claim::of(&bucket, &prefix).ok_or_else(|| PublishError::InUse { key: prefix.clone() })?;
+            let before = bucket.listed_under(&prefix).await?;
+            let before = before.into_iter().map(|(path, stored)| (path, stored.entity_tag)).collect();
+            (claim, Present::new(), Some(Replacement::beside(before, stays)))
+        }
+        (None, Place::New { stream_name }) => {
+            let owner = uuid::Uuid::now_v7().to_string();
+            (new_claim(&bucket, stream_name, &owner).await?, Present::new(), None)
+        }
+        (None, Place::SameOrNew { stream_name, folder, files }) => {
+            let owner = fingerprint(folder, files)?;
+            match same_claim(&bucket, stream_name, (folder, files), &owner).await? {
+                Some((claim, present)) => (claim, present, None),
+                None => (new_claim(&bucket, stream_name, &owner).await?, Present::new(), None),
+            }
+        }
+        (None, Place::Exactly { path, is_of_same_job }) => {
+            let (claim, present) = exact_claim(&bucket, path, is_of_same_job).await?;
+            (claim, present, None)
+        }
+        (None, Place::GoOn { prefix }) => {
+            let present = present_under(&bucket, prefix).await?;
+            let mut claim = Claim::of(&bucket, prefix).ok_or_else(|| PublishError::InUse { key: prefix.to_owned() })?;
+            // A run that was cut off has left its note.
+            claim.is_noted = true;
+            (claim, present, None)
         }
     };
     bucket.check_writable(&format!("{}/reelpress-test", claim.prefix)).await?;
-    Ok((bucket, claim, present))
+    if present.is_empty() {
+        // Those of a run that is gone on with are its parts. That old ones stay is no reason to fail.
+        let dropped = bucket.abort_abandoned(&claim.prefix, ABANDONED_AFTER).await;
+        dropped.inspect_err(|error| tracing::warn!("abandoned uploads stay: {error}")).ok();
+    }
+    Ok(Begun { bucket, claim, present, replacement })
 }
 
-async fn new_claim(bucket: &Bucket, stream_name: &str) -> Result<Claim, PublishError> {
+/// Takes the name, or the next one with a number that nobody has. `owner` is what others find there.
+async fn new_claim(bucket: &Bucket, stream_name: &str, owner: &str) -> Result<Claim, PublishError> {
     if stream_name.contains('/') {
         return Err(PublishError::InvalidName { name: stream_name.to_owned() });
     }
-    let taken = bucket.taken_names(stream_name).await?;
-    Claim::take(bucket, stream_name, &taken)
+    let mut taken = bucket.taken_names(stream_name).await?;
+    loop {
+        let mut claim = Claim::take(bucket, stream_name, &taken)?;
+        if claim.note(bucket, owner).await? {
+            return Ok(claim);
+        }
+        taken.insert(claim.prefix.rsplit('/').next().unwrap_or_default().to_owned());
+    }
 }
 
 /// Exactly this place, under which nothing lies but what an earlier try of the same job has left.
 async fn exact_claim(bucket: &Bucket, path: &str, is_of_same_job: bool) -> Result<(Claim, Present), PublishError> {
     let key = bucket.key(path)?;
-    let claim = Claim::of(bucket, &key).ok_or_else(|| PublishError::InUse { key: key.clone() })?;
+    let mut claim = Claim::of(bucket, &key).ok_or_else(|| PublishError::InUse { key: key.clone() })?;
     for (end, _) in path.match_indices('/') {
         let above = &path[..end];
         for playlist in LayoutKind::ALL.map(LayoutKind::multivariant_playlist) {
-            if bucket.size_of(&bucket.key(&format!("{above}/{playlist}"))?).await?.is_some() {
+            if bucket.head(&bucket.key(&format!("{above}/{playlist}"))?).await?.is_some() {
                 return Err(PublishError::Taken { key: bucket.key(above)? });
             }
         }
     }
-    let present = bucket.objects_under(&key).await?;
-    if present.is_empty() || is_of_same_job { Ok((claim, present)) } else { Err(PublishError::Taken { key }) }
+    let present = present_under(bucket, &key).await?;
+    if is_of_same_job {
+        claim.is_noted = true;
+        return Ok((claim, present));
+    }
+    let owner = uuid::Uuid::now_v7().to_string();
+    if present.is_empty() && claim.note(bucket, &owner).await? {
+        return Ok((claim, present));
+    }
+    Err(PublishError::Taken { key })
+}
+
+/// What files are known again by: names, sizes, and the content of some.
+fn fingerprint(folder: &Path, files: &FolderFiles) -> Result<String, PublishError> {
+    let mut digest = Sha256::new();
+    for ((_, path), size) in files {
+        digest.update(format!("{path}\n{size}\n"));
+    }
+    for path in sampled(files) {
+        let file = folder.join(path);
+        let unreadable =
+            |error: std::io::Error| PublishError::LocalFile { file: file.clone(), detail: error.to_string() };
+        let mut start = Vec::new();
+        File::open(&file).and_then(|file| file.take(SAMPLE_BYTES).read_to_end(&mut start)).map_err(unreadable)?;
+        digest.update(start);
+    }
+    Ok(in_digits(&digest.finalize()))
+}
+
+fn in_digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Some files that no two streams have in common: the first and the last segments, or files where there are none.
+fn sampled(files: &FolderFiles) -> Vec<&str> {
+    let of = |wanted: fn(FileKind) -> bool| -> Vec<&str> {
+        files.keys().filter(|(kind, _)| wanted(*kind)).map(|(_, path)| path.as_str()).collect()
+    };
+    let mut paths = of(|kind| kind == FileKind::Segment);
+    if paths.is_empty() {
+        paths = of(|kind| !matches!(kind, FileKind::Playlist | FileKind::Manifest));
+    }
+    let half = SAMPLED_FILES / 2;
+    if paths.len() > SAMPLED_FILES {
+        paths.drain(half..paths.len() - half);
+    }
+    paths
+}
+
+/// What lies there of a stream, without what only this program reads.
+async fn present_under(bucket: &Bucket, prefix: &str) -> Result<Present, PublishError> {
+    let mut present = bucket.objects_under(prefix).await?;
+    present.retain(|path, _| !path.starts_with(NOTES_FOLDER));
+    Ok(present)
 }
 
 /// The place under which nothing lies but a part of these files.
 async fn same_claim(
     bucket: &Bucket,
     stream_name: &str,
-    files: &FolderFiles,
+    (folder, files): (&Path, &FolderFiles),
+    owner: &str,
 ) -> Result<Option<(Claim, Present)>, PublishError> {
     let sizes: HashMap<&str, u64> = files.iter().map(|((_, path), size)| (path.as_str(), *size)).collect();
     let prefix = bucket.key(stream_name)?;
-    let present = bucket.objects_under(&prefix).await?;
+    let present = present_under(bucket, &prefix).await?;
     // Playlists grow while they are published: of them only the name has to be known.
     let is_ours = |(path, size): (&String, &u64)| match FileKind::of(path) {
         FileKind::Playlist | FileKind::Manifest => sizes.contains_key(path.as_str()),
@@ -105,7 +230,14 @@ async fn same_claim(
     if present.is_empty() || !present.iter().all(is_ours) {
         return Ok(None);
     }
-    Ok(Claim::of(bucket, &prefix).map(|claim| (claim, present)))
+    for path in sampled(files) {
+        let Some(size) = present.get(path) else { continue };
+        if unchanged::holds(bucket, &format!("{prefix}/{path}"), &folder.join(path), *size).await.is_none() {
+            return Ok(None);
+        }
+    }
+    let Some(mut claim) = Claim::of(bucket, &prefix) else { return Ok(None) };
+    Ok(claim.note(bucket, owner).await?.then_some((claim, present)))
 }
 
 /// Names that streams of this program are being published under: the store does not show them before the first file.
@@ -116,6 +248,51 @@ static CLAIMED: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
 pub(super) struct Claim {
     place: String,
     pub(super) prefix: String,
+    /// Whether other programs see it by an object in the bucket.
+    is_noted: bool,
+}
+
+/// The program that has noted a claim.
+struct Writer {
+    /// What its machine is known by; `-` where the system has no id.
+    machine: String,
+    process: i32,
+}
+
+impl Writer {
+    fn this() -> Self {
+        // The id itself is nobody's business (machine-id(5)), and the bucket may be open to all.
+        let machine = std::fs::read_to_string("/etc/machine-id")
+            .map_or_else(|_| "-".to_owned(), |id| in_digits(&Sha256::digest(format!("Reelpress {}", id.trim()))));
+        Self { machine, process: i32::try_from(std::process::id()).unwrap_or_default() }
+    }
+
+    /// Reads the end of a note; `None` when it was written by nobody known, such as half of one.
+    fn of_note(note: &[u8]) -> Option<Self> {
+        let note = String::from_utf8_lossy(note);
+        let mut words = note.split_whitespace().rev();
+        let process = words.next()?.parse().ok()?;
+        Some(Self { process, machine: words.next()?.to_owned() })
+    }
+
+    /// True when it is known to run no more. Within one program the list of claims says who has a place.
+    fn has_ended(&self, this: &Self) -> bool {
+        self.machine == this.machine
+            && this.machine != "-"
+            && (self.process == this.process || !is_running(self.process))
+    }
+}
+
+#[cfg(unix)]
+fn is_running(process: i32) -> bool {
+    let Some(process) = rustix::process::Pid::from_raw(process) else { return false };
+    // One that runs for another user may not be signalled.
+    !matches!(rustix::process::test_kill_process(process), Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(not(unix))]
+fn is_running(_process: i32) -> bool {
+    true
 }
 
 /// Whether a stream of this program has this key, one above or one below it.
@@ -136,7 +313,7 @@ impl Claim {
             if !taken.contains(&name) && !is_claimed(&claimed, &claim) {
                 claimed.insert(claim.clone());
                 let (place, prefix) = claim;
-                return Ok(Self { place, prefix });
+                return Ok(Self { place, prefix, is_noted: false });
             }
             number += 1;
             name = format!("{stream_name}-{number}");
@@ -151,7 +328,47 @@ impl Claim {
             return None;
         }
         claimed.insert(claim.clone());
-        Some(Self { place: claim.0, prefix: claim.1 })
+        Some(Self { place: claim.0, prefix: claim.1, is_noted: false })
+    }
+
+    /// Lets other programs see it. False when another owner has the place; one whose program has ended on this machine
+    /// has it no more.
+    async fn note(&mut self, bucket: &Bucket, owner: &str) -> Result<bool, PublishError> {
+        let writer = Writer::this();
+        let text = Bytes::from(format!("A Reelpress publishes here: {owner} {} {}\n", writer.machine, writer.process));
+        let key = self.note_key();
+        let headers = || Headers::of_note(&bucket.location.objects);
+        match bucket.put_text_if(&key, &text, headers(), &Condition::Absent).await {
+            Ok(_) => self.is_noted = true,
+            Err(PublishError::PlaceTaken { .. }) => {
+                let found = bucket.text(&key).await?.unwrap_or_default();
+                let has_owner = String::from_utf8_lossy(&found).split_whitespace().any(|word| word == owner);
+                if has_owner || Writer::of_note(&found).is_none_or(|other| other.has_ended(&writer)) {
+                    bucket.put_text(&key, text, headers()).await?;
+                    self.is_noted = true;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(self.is_noted)
+    }
+
+    fn note_key(&self) -> String {
+        format!("{}{CLAIM_END}", self.prefix)
+    }
+
+    /// Removes the object by which other programs see it.
+    pub(super) async fn release(&mut self, bucket: &Bucket) {
+        if !std::mem::take(&mut self.is_noted) {
+            return;
+        }
+        match tokio::time::timeout(RELEASE_LIMIT, bucket.delete_all(&[self.note_key()])).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(key = self.note_key(), "a small object stays in the bucket: {error}"),
+            Err(_) => {
+                tracing::warn!(key = self.note_key(), "a small object stays in the bucket: the store is too slow");
+            }
+        }
     }
 }
 

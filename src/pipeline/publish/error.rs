@@ -2,47 +2,9 @@
 
 use std::{error::Error, path::PathBuf};
 
-use aws_sdk_s3::{
-    config::http::HttpResponse,
-    error::{ProvideErrorMetadata, SdkError},
-};
-
+pub use super::action::Action;
 use super::location::S3LocationError;
 use crate::failure::{Failure, FailureKind};
-
-/// What was asked of the store when it failed, in the words of its permissions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Listing what lies under the prefix.
-    List,
-    /// Writing an object.
-    Write,
-    /// Reading an object.
-    Read,
-    /// Deleting an object.
-    Delete,
-}
-
-impl Action {
-    /// The permission of an S3 policy that allows it.
-    pub fn permission(self) -> &'static str {
-        match self {
-            Self::List => "s3:ListBucket",
-            Self::Write => "s3:PutObject",
-            Self::Read => "s3:GetObject",
-            Self::Delete => "s3:DeleteObject",
-        }
-    }
-
-    fn verb(self) -> &'static str {
-        match self {
-            Self::List => "list",
-            Self::Write => "write",
-            Self::Read => "read",
-            Self::Delete => "delete",
-        }
-    }
-}
 
 /// Why a stream could not be published.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -56,6 +18,12 @@ pub enum PublishError {
         /// What was given.
         endpoint: String,
     },
+    /// The public URL is no URL.
+    #[error("“{url}” is not a URL at which viewers could read a bucket")]
+    InvalidPublicUrl {
+        /// What was given.
+        url: String,
+    },
     /// Another job of this program publishes to this key.
     #[error("another job is publishing to {key}")]
     InUse {
@@ -67,6 +35,12 @@ pub enum PublishError {
     Taken {
         /// The key.
         key: String,
+    },
+    /// Another program has published there meanwhile.
+    #[error("another stream was published at {place} meanwhile")]
+    PlaceTaken {
+        /// The object, as `s3://bucket/key`.
+        place: String,
     },
     /// A file's name can't be used as a part of a key.
     #[error("“{name}” can't be the name of an object")]
@@ -109,6 +83,24 @@ pub enum PublishError {
         place: String,
         /// What the store said.
         detail: String,
+    },
+    /// The credentials are good, but some of what publishing does is not allowed to them.
+    #[error("no permission to {} in {place}", verbs(actions))]
+    PermissionsMissing {
+        /// What was tried.
+        actions: Vec<Action>,
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// What the store said.
+        detail: String,
+    },
+    /// Objects that were sent are not in the store, or other than they were sent.
+    #[error("the store of {place} has lost or changed {}", keys.first().map_or("an object", String::as_str))]
+    NotStored {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// The keys of all such objects.
+        keys: Vec<String>,
     },
     /// This computer's clock is too far from the store's.
     #[error("this computer's clock differs too much from that of {place}")]
@@ -218,8 +210,10 @@ impl PublishError {
         match self {
             Self::InvalidLocation(_)
             | Self::InvalidEndpoint { .. }
+            | Self::InvalidPublicUrl { .. }
             | Self::InvalidName { .. }
             | Self::InUse { .. }
+            | Self::PlaceTaken { .. }
             | Self::Taken { .. }
             | Self::WrongRegion { .. }
             | Self::ClockSkew { .. }
@@ -229,21 +223,33 @@ impl PublishError {
             | Self::Cancelled => FailureKind::InvalidRequest,
             Self::BucketMissing { .. } => FailureKind::BucketMissing,
             Self::CredentialsMissing { .. } | Self::CredentialsRefused { .. } => FailureKind::CredentialsRefused,
-            Self::PermissionDenied { .. } => FailureKind::PermissionDenied,
+            Self::PermissionDenied { .. } | Self::PermissionsMissing { .. } => FailureKind::PermissionDenied,
             Self::NetworkLost { .. } | Self::StoreUnavailable { .. } => FailureKind::NetworkLost,
             Self::LocalFile { .. } => FailureKind::SourceVanished,
-            Self::PlaylistIncomplete { .. } | Self::ContentDiffers { .. } => FailureKind::StreamIncorrect,
+            Self::PlaylistIncomplete { .. } | Self::ContentDiffers { .. } | Self::NotStored { .. } => {
+                FailureKind::StreamIncorrect
+            }
             Self::Internal { .. } => FailureKind::Internal,
         }
     }
 
     fn hint(&self) -> String {
         match self {
+            Self::InvalidLocation(S3LocationError::EndpointNeeded { .. }) => {
+                "Give the endpoint, or the region where the form has one; the store's own pages show it".to_owned()
+            }
+            Self::InvalidPublicUrl { .. } => "Write the public URL as https://cdn.example.org".to_owned(),
             Self::InvalidLocation(_) => "Write the destination as s3://bucket/prefix".to_owned(),
             Self::InvalidEndpoint { .. } => "Write the endpoint as http://host:port or https://host".to_owned(),
             Self::InvalidName { .. } => "Rename the file or folder and publish again".to_owned(),
-            Self::Taken { .. } => "Put {id} into the template, or empty this place, then retry the job".to_owned(),
             Self::InUse { .. } => "Wait until that job has ended, then retry this one".to_owned(),
+            Self::Taken { .. } => {
+                "Put {id} into the template, empty this place, or replace what lies there, then retry the job".to_owned()
+            }
+            Self::PlaceTaken { .. } => {
+                "That stream stays as it is; publish this one again, which gives it a name of its own, or replace that one"
+                    .to_owned()
+            }
             Self::BucketMissing { .. } => "Check the bucket's name and the endpoint, or create the bucket".to_owned(),
             Self::CredentialsMissing { profile: Some(profile), .. } => {
                 format!("Add the profile “{profile}” to ~/.aws/credentials or ~/.aws/config, or choose another profile")
@@ -258,14 +264,22 @@ impl PublishError {
             Self::PermissionDenied { action, .. } => {
                 format!("Allow {} for these credentials, or choose another profile", action.permission())
             }
+            Self::PermissionsMissing { actions, .. } => {
+                let names: Vec<&str> = actions.iter().map(|action| action.permission()).collect();
+                format!("Allow {} for these credentials; a policy that allows all that is needed is at hand", names.join(", "))
+            }
+            Self::NotStored { .. } => {
+                "Publish it again, which sends what is missing; if it stays so, the store or a proxy before it is faulty"
+                    .to_owned()
+            }
             Self::ClockSkew { .. } => "Set this computer's clock and try again".to_owned(),
             Self::WrongRegion { .. } => "Set the bucket's own region in the destination".to_owned(),
             Self::NetworkLost { .. } => {
                 "Check the network and the endpoint; publish the folder again when the store can be reached".to_owned()
             }
             Self::StoreUnavailable { .. } => "Wait a while, then publish the folder again".to_owned(),
-            Self::Refused { .. } => "See the details for what the store says; for one that knows no checksums, set \
-                AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
+            Self::Refused { .. } => "See the details for what the store says; for one that knows no checksums, choose \
+                its store (--store) or set AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
                 .to_owned(),
             Self::ContentDiffers { .. } => {
                 "Try again; if it stays so, the store or a proxy before it is faulty".to_owned()
@@ -287,6 +301,7 @@ impl PublishError {
             | Self::CredentialsMissing { detail, .. }
             | Self::CredentialsRefused { detail, .. }
             | Self::PermissionDenied { detail, .. }
+            | Self::PermissionsMissing { detail, .. }
             | Self::ClockSkew { detail, .. }
             | Self::WrongRegion { detail, .. }
             | Self::NetworkLost { detail, .. }
@@ -294,11 +309,13 @@ impl PublishError {
             | Self::Refused { detail, .. }
             | Self::LocalFile { detail, .. }
             | Self::Internal { detail } => detail.clone(),
-            Self::PlaylistIncomplete { names, .. } => names.join("\n"),
+            Self::PlaylistIncomplete { names, .. } | Self::NotStored { keys: names, .. } => names.join("\n"),
             Self::InvalidLocation(_)
             | Self::InvalidEndpoint { .. }
+            | Self::InvalidPublicUrl { .. }
             | Self::InvalidName { .. }
             | Self::InUse { .. }
+            | Self::PlaceTaken { .. }
             | Self::Taken { .. }
             | Self::ContentDiffers { .. }
             | Self::NoFolder { .. }
@@ -306,61 +323,6 @@ impl PublishError {
             | Self::Cancelled => String::new(),
         }
     }
-
-    /// What an error of the SDK means. `place` is the bucket, and its store when that is not AWS.
-    pub(super) fn of_store<E>(error: &SdkError<E, HttpResponse>, action: Action, place: &str) -> Self
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        let place = place.to_owned();
-        let SdkError::ServiceError(service) = error else {
-            let detail = causes(error);
-            return match error {
-                SdkError::ConstructionFailure(_) => Self::Refused { action, place, detail },
-                _ => Self::NetworkLost { place, detail },
-            };
-        };
-        let status = service.raw().status().as_u16();
-        let code = service.err().code().unwrap_or_default();
-        let detail = answer(status, code, service.err());
-        match (code, status) {
-            ("NoSuchBucket", _) => Self::BucketMissing { place, detail },
-            (
-                "InvalidAccessKeyId"
-                | "SignatureDoesNotMatch"
-                | "ExpiredToken"
-                | "InvalidToken"
-                | "TokenRefreshRequired"
-                | "InvalidSecurity"
-                | "CredentialsNotSupported"
-                | "NotSignedUp",
-                _,
-            ) => Self::CredentialsRefused { place, detail },
-            ("RequestTimeTooSkewed" | "RequestExpired", _) => Self::ClockSkew { place, detail },
-            (
-                "PermanentRedirect"
-                | "TemporaryRedirect"
-                | "AuthorizationHeaderMalformed"
-                | "IllegalLocationConstraintException"
-                | "IncorrectEndpoint",
-                _,
-            )
-            | (_, 301 | 307) => Self::WrongRegion { place, detail },
-            (_, 401) => Self::CredentialsRefused { place, detail },
-            (_, 403) => Self::PermissionDenied { action, place, detail },
-            ("NotImplemented", _) | (_, 501) => Self::Refused { action, place, detail },
-            (_, 429 | 500..=599) => Self::StoreUnavailable { place, detail },
-            _ => Self::Refused { action, place, detail },
-        }
-    }
-}
-
-/// Only what is known to hold no secret: the SDK's own text would add the whole answer, which can echo what was signed.
-fn answer(status: u16, code: &str, error: &impl ProvideErrorMetadata) -> String {
-    let message = error.message().unwrap_or("no message");
-    let request = error.meta().extra("aws_request_id").map(|id| format!(" (request {id})")).unwrap_or_default();
-    let code = if code.is_empty() { "no code" } else { code };
-    format!("HTTP {status}, {code}: {message}{request}")
 }
 
 /// The error and all that caused it, from the outside in.
@@ -375,6 +337,16 @@ pub(super) fn causes(error: &dyn Error) -> String {
         cause = inner.source();
     }
     texts.join(": ")
+}
+
+/// `write, read and delete`.
+fn verbs(actions: &[Action]) -> String {
+    let verbs: Vec<&str> = actions.iter().map(|action| action.verb()).collect();
+    match verbs.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 fn capitalised(text: &str) -> String {

@@ -23,6 +23,14 @@ pub enum S3LocationError {
     /// A part of the prefix is empty, `.` or `..`.
     #[error("the prefix “{0}” has a part that is empty, “.” or “..”")]
     Prefix(String),
+    /// This store can't be found without an address.
+    #[error("{store} is found by its endpoint, of the form {form}, which was not given")]
+    EndpointNeeded {
+        /// Name of the store.
+        store: &'static str,
+        /// Form of its endpoint.
+        form: &'static str,
+    },
 }
 
 impl FromStr for S3Location {
@@ -55,6 +63,14 @@ pub(super) fn check(location: &S3Location) -> Result<(), S3LocationError> {
     Ok(())
 }
 
+/// Makes sure that the store can be found without an endpoint.
+pub(super) fn no_endpoint_needed(location: &S3Location) -> Result<(), S3LocationError> {
+    match location.store.map(|store| (store.label(), store.profile().endpoint_form)) {
+        Some((store, Some(form))) => Err(S3LocationError::EndpointNeeded { store, form }),
+        _ => Ok(()),
+    }
+}
+
 /// True for a relative path with forward slashes that stays under the place it starts from.
 pub(super) fn is_inside(path: &str) -> bool {
     path.split('/').all(|name| !matches!(name, "" | "." | "..") && !name.contains('\0'))
@@ -79,6 +95,12 @@ impl BaseUrl {
             Some((scheme, host)) if !path_style => format!("{scheme}://{bucket}.{host}"),
             _ => format!("{endpoint}/{bucket}"),
         })
+    }
+
+    /// Where viewers read the root of the bucket, when that is not the store's own place.
+    pub(super) fn public(url: &str) -> Result<Self, PublishError> {
+        let invalid = |_| PublishError::InvalidPublicUrl { url: url.to_owned() };
+        checked_endpoint(url).map(Self).map_err(invalid)
     }
 
     /// The URL of one object.

@@ -2,18 +2,29 @@
 //!
 //! Segments go up as they are finished, several at a time; a playlist goes up only after all that it names, so that a
 //! viewer can watch from the bucket while the encode goes on (`order.rs` decides that, without knowing the network).
-//! Nothing that lies in the bucket is ever overwritten by another stream.
+//! Nothing that lies in the bucket is ever overwritten by another stream; one that is to be replaced is left whole
+//! until the new one is up (`replace.rs`).
 
+mod action;
 mod claim;
+mod conditional;
+mod connection;
 mod error;
 pub mod headers;
 mod location;
 mod multipart;
+mod object_headers;
 mod order;
 mod patience;
 mod playlist;
+pub mod policy;
+mod reach;
+pub mod replace;
 mod s3;
 mod status;
+mod store_answer;
+mod stored;
+mod throttle;
 mod unchanged;
 mod uploader;
 
@@ -31,14 +42,15 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub use claim::Place;
+pub use claim::{ABANDONED_AFTER, Place};
 pub use error::{Action, PublishError};
 pub use location::S3LocationError;
 pub use status::PublishStatus;
 
 use crate::{job::S3Location, tools::cancel::CancelToken};
-use claim::{Claim, begin};
+use claim::{Begun, Claim, begin};
 use headers::FileKind;
+use replace::ReplacedFiles;
 use s3::Bucket;
 use status::StatusBoard;
 use uploader::{Message, Target, Uploader, stopped};
@@ -72,8 +84,14 @@ pub enum FileContent {
 pub struct PublishedLocation {
     /// URLs to start from: the multivariant playlist first, other manifests, then the images.
     pub urls: Vec<String>,
+    /// URL of a file with sound or picture.
+    pub media_url: Option<String>,
     /// Key under which all files of the stream lie, without a slash at its end.
     pub prefix: String,
+    /// What keeps players from it, each with the way out.
+    pub warnings: Vec<String>,
+    /// What has to be removed later of the stream that it has replaced.
+    pub replaced: Option<ReplacedFiles>,
 }
 
 /// Uploads a stream while it grows. Owned by one job; dropping it stops the uploads.
@@ -85,9 +103,10 @@ pub struct Publisher {
     stop: Arc<watch::Sender<bool>>,
     task: Option<JoinHandle<Result<PublishedLocation, PublishError>>>,
     prefix: String,
+    location: S3Location,
     /// For the withdrawal: asks once and quickly.
     bucket: Bucket,
-    _claim: Claim,
+    claim: Claim,
 }
 
 impl Publisher {
@@ -112,7 +131,7 @@ impl Publisher {
             stop_on_cancel.send_replace(true);
         });
         let mut stop_first_contact = stop_receiver.clone();
-        let (bucket, claim, present) = runtime.block_on(async {
+        let Begun { bucket, claim, present, replacement } = runtime.block_on(async {
             tokio::select! {
                 biased;
                 () = stopped(&mut stop_first_contact) => Err(PublishError::Cancelled),
@@ -128,12 +147,15 @@ impl Publisher {
             prefix: claim.prefix.clone(),
             present: Arc::new(present),
             goes_on: place.may_go_on(),
+            replacement: replacement.map(Arc::new),
             board: Arc::clone(&board),
+            ledger: Arc::default(),
             stop: stop_receiver,
         };
         let task = runtime.spawn(Uploader::new(target, Arc::clone(&stop), receiver).run());
         let prefix = claim.prefix.clone();
-        Ok(Self { runtime: runtime.clone(), messages, board, stop, task: Some(task), prefix, bucket, _claim: claim })
+        let (runtime, location) = (runtime.clone(), location.clone());
+        Ok(Self { runtime, messages, board, stop, task: Some(task), prefix, location, bucket, claim })
     }
 
     /// Takes a file that will go up in its turn. Never waits. Hidden and temporary files are left out.
@@ -152,15 +174,22 @@ impl Publisher {
         &self.prefix
     }
 
-    /// Waits until all is up, and gives the URLs. Must not be called on a thread of the runtime.
+    /// Waits until all is up and compared with what was sent, looks at it as a player would, and gives the URLs. Must not be called on a thread of the runtime.
     ///
     /// # Errors
     /// When a file could not be sent, a playlist names a file that was never finished, or it was cancelled.
     pub fn finish(&mut self) -> Result<PublishedLocation, PublishError> {
         self.seal();
         let ended = self.task.take().map(|task| self.runtime.block_on(task));
+        self.runtime.block_on(self.claim.release(&self.bucket));
         match ended {
-            Some(Ok(result)) => result,
+            Some(Ok(Ok(mut published))) => {
+                if let Some(url) = published.urls.first().filter(|_| !self.location.skip_public_check) {
+                    published.warnings = reach::obstacles(&self.location, url, published.media_url.as_deref());
+                }
+                Ok(published)
+            }
+            Some(Ok(Err(error))) => Err(error),
             Some(Err(error)) => Err(PublishError::Internal { detail: error.to_string() }),
             None => Err(PublishError::Cancelled),
         }
@@ -171,9 +200,14 @@ impl Publisher {
     pub fn withdraw(mut self) {
         self.stop.send_replace(true);
         let (task, bucket, board, prefix) = (self.task.take(), &self.bucket, &self.board, &self.prefix);
+        let claim = &mut self.claim;
         let take_back = async {
             if let Some(task) = task {
                 let _ = task.await;
+            }
+            claim.release(bucket).await;
+            if board.stays() {
+                return Ok(());
             }
             bucket.delete_all(&board.sent()).await?;
             // A store may finish a request whose sender has gone, if it had all of it; that shows soon or never.
@@ -246,18 +280,20 @@ pub fn publish_folder(
     let name = folder.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| PublishError::InvalidName { name: folder.display().to_string() })?;
     let files = published_files(&folder)?;
-    let place = Place::SameOrNew { stream_name: name, files: &files };
+    let place = Place::SameOrNew { stream_name: name, folder: &folder, files: &files };
     let mut publisher = Publisher::start(runtime, location, &folder, place, cancel)?;
     publisher.send_all(files.into_keys().map(|(_, path)| path), progress)
 }
 
-/// Tests a destination: writes, reads and deletes a small object under its prefix. Takes 15 seconds at most. Must not
+/// Tests a destination: lists, writes, reads, uploads in parts and deletes under its prefix. Takes 15 seconds at most. Must not
 /// be called on a thread of the runtime.
 ///
 /// # Errors
-/// When the location makes no sense, no credentials are found, or the store does not answer or refuses one of the three.
+/// When the location makes no sense, no credentials are found, or the store does not answer or refuses one of these.
 pub fn test_destination(runtime: &Handle, location: &S3Location) -> Result<(), PublishError> {
-    runtime.block_on(s3::first_contact(location, async { Bucket::open(location).await?.try_round_trip().await }))
+    runtime.block_on(s3::first_contact(location, async {
+        connection::try_everything(&Bucket::open(location).await?).await
+    }))
 }
 
 /// Files of a folder with their sizes in bytes, in the order in which they are to go up: by kind, then by path.

@@ -3,19 +3,21 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use aws_sdk_s3::{
     config::Builder,
     primitives::DateTime,
-    types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
+    types::{CompletedMultipartUpload, CompletedPart},
 };
 use tokio::task::JoinSet;
 
 use super::{
     error::{Action, PublishError},
+    object_headers::Headers,
     patience::until_answered,
-    s3::{Bucket, Headers, attempt_limit, file_body, transfer_limit},
+    s3::{Bucket, attempt_limit},
     status::StatusBoard,
     unchanged::Known,
 };
@@ -49,11 +51,15 @@ struct Part {
 
 impl MultipartFile<'_> {
     /// Uploads the file. `stopped` ends it early; the parts that are up are then dropped. Goes on with an upload of
-    /// the same key that an earlier run has left, whose parts the store lists.
-    pub(super) async fn upload(&self, headers: Headers, stopped: impl Future<Output = ()>) -> Result<(), PublishError> {
+    /// the same key that an earlier run has left, whose parts the store lists. Gives the object's entity tag.
+    pub(super) async fn upload(
+        &self,
+        headers: Headers,
+        stopped: impl Future<Output = ()>,
+    ) -> Result<Option<String>, PublishError> {
         let mut stopped = std::pin::pin!(stopped);
         let (id, present) = tokio::select! {
-            begun = until_answered(self.board, || self.go_on_or_begin(headers)) => begun?,
+            begun = until_answered(self.board, || self.go_on_or_begin(headers.clone())) => begun?,
             () = &mut stopped => return Err(PublishError::Cancelled),
         };
         let upload = async {
@@ -107,7 +113,8 @@ impl MultipartFile<'_> {
                 let part = CompletedPart::builder().part_number(planned.number).set_e_tag(known.entity_tag.clone());
                 if let Some(crc32) = known.matches(self.file, planned.offset, planned.length).await {
                     self.board.arrived(0, planned.length);
-                    present.push(part.checksum_crc32(crc32).build());
+                    let crc32 = Some(crc32).filter(|_| self.bucket.takes_checksums);
+                    present.push(part.set_checksum_crc32(crc32).build());
                 }
             }
         }
@@ -115,15 +122,10 @@ impl MultipartFile<'_> {
     }
 
     async fn begin(&self, headers: Headers) -> Result<String, PublishError> {
-        let started = self
-            .bucket
-            .client
-            .create_multipart_upload()
-            .bucket(&self.bucket.name)
-            .key(self.key)
-            .content_type(headers.content_type)
-            .cache_control(headers.cache_control)
-            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+        let request = self.bucket.client.create_multipart_upload().bucket(&self.bucket.name).key(self.key);
+        let started = headers
+            .on_multipart(request)
+            .set_checksum_algorithm(self.bucket.part_checksum())
             .send()
             .await
             .map_err(|error| PublishError::of_store(&error, Action::Write, &self.bucket.place))?;
@@ -168,7 +170,7 @@ impl MultipartFile<'_> {
         Ok(completed)
     }
 
-    async fn complete(&self, id: &str, parts: Vec<CompletedPart>) -> Result<(), PublishError> {
+    async fn complete(&self, id: &str, parts: Vec<CompletedPart>) -> Result<Option<String>, PublishError> {
         let upload = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let completed = self
             .bucket
@@ -180,16 +182,37 @@ impl MultipartFile<'_> {
             .multipart_upload(upload)
             .customize()
             // A store may take its time to join many parts.
-            .config_override(Builder::new().timeout_config(attempt_limit(transfer_limit(self.size / 64))))
+            .config_override(Builder::new().timeout_config(attempt_limit(self.bucket.transfer_limit(self.size / 64))))
             .send()
             .await
             .map_err(|error| PublishError::of_store(&error, Action::Write, &self.bucket.place));
         match completed {
-            Ok(_) => Ok(()),
+            Ok(completed) => Ok(completed.e_tag),
             // A request whose answer was lost may have been carried out: then the object is there, whole.
-            Err(_) if self.bucket.size_of(self.key).await.is_ok_and(|size| size == Some(self.size)) => Ok(()),
-            Err(error) => Err(error),
+            Err(error) => match self.bucket.head(self.key).await {
+                Ok(Some(found)) if found.size == self.size => Ok(found.entity_tag),
+                _ => Err(error),
+            },
         }
+    }
+}
+
+impl Bucket {
+    /// Drops the uploads in parts under `prefix/` that were begun at least `age` ago. Gives their number.
+    pub(super) async fn abort_abandoned(&self, prefix: &str, age: Duration) -> Result<usize, PublishError> {
+        let below = format!("{prefix}/");
+        let listed = self.client.list_multipart_uploads().bucket(&self.name).prefix(&below).send().await;
+        let listed = listed.map_err(|error| PublishError::of_store(&error, Action::ListUploads, &self.place))?;
+        let latest = DateTime::from(SystemTime::now() - age);
+        let is_old = |begun: Option<&DateTime>| begun.is_some_and(|begun| begun.as_nanos() <= latest.as_nanos());
+        let mut dropped = 0;
+        for upload in listed.uploads().iter().filter(|upload| is_old(upload.initiated())) {
+            if let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) {
+                self.abort_multipart(key, id).await;
+                dropped += 1;
+            }
+        }
+        Ok(dropped)
     }
 }
 
@@ -210,10 +233,10 @@ impl PartSender {
             .key(&self.key)
             .upload_id(&self.id)
             .part_number(part.number)
-            .checksum_algorithm(ChecksumAlgorithm::Crc32)
-            .body(file_body(&self.file, part.offset, part.length).await?)
+            .set_checksum_algorithm(self.bucket.part_checksum())
+            .body(self.bucket.file_body(&self.file, part.offset, part.length).await?)
             .customize()
-            .config_override(Builder::new().timeout_config(attempt_limit(transfer_limit(part.length))))
+            .config_override(Builder::new().timeout_config(attempt_limit(self.bucket.transfer_limit(part.length))))
             .send()
             .await
             .map_err(|error| PublishError::of_store(&error, Action::Write, &self.bucket.place))?;

@@ -26,6 +26,11 @@ pub(super) enum PlaylistFacts {
 }
 
 impl PlaylistFacts {
+    /// True for an HLS multivariant playlist.
+    pub(super) fn is_multivariant(&self) -> bool {
+        matches!(self, Self::Multivariant { .. })
+    }
+
     /// Reads the playlist of this path relative to the stream's folder. What lies outside the folder by a URL with a
     /// scheme is not counted: it is not ours to upload.
     pub(super) fn read(path: &str, text: &[u8]) -> Self {
@@ -93,6 +98,38 @@ fn resolve(playlist: &str, uri: &str) -> Option<String> {
 
 fn contains(text: &[u8], wanted: &[u8]) -> bool {
     text.windows(wanted.len()).any(|window| window == wanted)
+}
+
+/// The playlist with `base` before each relative URI. All other letters stay as they are.
+pub(super) fn with_uris_under(base: &str, playlist: &str) -> String {
+    let is_relative = |uri: &str| {
+        let has_scheme = uri.split_once(':').is_some_and(|(scheme, _)| !scheme.contains('/'));
+        !uri.is_empty() && !uri.starts_with('/') && !has_scheme
+    };
+    let mut text = String::with_capacity(playlist.len() * 2);
+    for line in playlist.split_inclusive('\n') {
+        if !line.starts_with('#') {
+            if is_relative(line.trim()) {
+                text.push_str(base);
+            }
+            text.push_str(line);
+            continue;
+        }
+        // Parts at odd places lie between quotation marks; what is before them says what they are.
+        let mut before = "";
+        for (place, part) in line.split('"').enumerate() {
+            if place > 0 {
+                text.push('"');
+            }
+            let is_uri = before.ends_with(",URI=") || before.ends_with(":URI=");
+            if place % 2 == 1 && is_uri && is_relative(part) {
+                text.push_str(base);
+            }
+            text.push_str(part);
+            before = part;
+        }
+    }
+    text
 }
 
 #[cfg(test)]

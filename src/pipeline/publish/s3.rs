@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     path::Path,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -10,18 +11,22 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredent
 use aws_sdk_s3::{
     Client,
     config::{
-        Builder, ProvideCredentials, SharedCredentialsProvider, StalledStreamProtectionConfig, retry::RetryConfig,
-        timeout::TimeoutConfig,
+        Builder, ProvideCredentials, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider,
+        StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
     },
     operation::head_object::HeadObjectError,
     primitives::ByteStream,
-    types::{Delete, ObjectIdentifier},
+    types::{ChecksumAlgorithm, Delete, ObjectIdentifier},
 };
 use bytes::Bytes;
+use tokio::task::JoinSet;
 
 use super::{
     error::{Action, PublishError, causes},
     location::{self, BaseUrl},
+    object_headers::Headers,
+    stored::Stored,
+    throttle,
 };
 use crate::job::S3Location;
 
@@ -32,6 +37,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(4);
 const SMALL_REQUEST_LIMIT: Duration = Duration::from_secs(20);
 /// A transfer below this is given up; a transfer that moves nothing is ended much earlier by the SDK's own watch.
 const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
+/// At most: six files, of which each may go up in three parts at once.
+const TRANSFERS_AT_A_TIME: u64 = 18;
 const STALL_LIMIT: Duration = Duration::from_secs(10);
 const FIRST_CONTACT_ATTEMPTS: u32 = 3;
 /// With the waits between them these bridge an outage of some ten seconds.
@@ -39,6 +46,7 @@ const TRANSFER_ATTEMPTS: u32 = 6;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// As many as `DeleteObjects` takes.
 const MOST_DELETED_AT_ONCE: usize = 1000;
+const DELETIONS_AT_A_TIME: usize = 16;
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// One bucket, the prefix in it, and a client that may use it.
@@ -48,15 +56,12 @@ pub(super) struct Bucket {
     pub(super) name: String,
     /// The bucket, and its store when that is not AWS, for people.
     pub(super) place: String,
+    /// The prefix in it, how it is reached, and what its objects are given.
+    pub(super) location: Arc<S3Location>,
+    /// False for a store that refuses checksum headers; content is then known by its entity tag.
+    pub(super) takes_checksums: bool,
     prefix: String,
     base_url: BaseUrl,
-}
-
-/// Type and cache life of an object.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Headers {
-    pub(super) content_type: &'static str,
-    pub(super) cache_control: &'static str,
 }
 
 impl Bucket {
@@ -66,13 +71,19 @@ impl Bucket {
         let configuration = load_configuration(location).await;
         let endpoint = match endpoint_of(location, &configuration) {
             Some(endpoint) => Some(location::checked_endpoint(&endpoint)?),
-            None => None,
+            None => location::no_endpoint_needed(location).map(|()| None)?,
         };
         let place = place_of(location, endpoint.as_deref());
         check_credentials(location, &configuration, &place).await?;
         let region = configuration.region().map_or(DEFAULT_REGION, AsRef::as_ref).to_owned();
-        let path_style = location.path_style.unwrap_or(endpoint.is_some());
-        let base_url = BaseUrl::new(endpoint.as_deref(), &location.bucket, &region, path_style);
+        let path_style = location.path_style_of_store().unwrap_or(endpoint.is_some());
+        let base_url = match &location.public_url {
+            Some(url) => BaseUrl::public(url)?,
+            None => BaseUrl::new(endpoint.as_deref(), &location.bucket, &region, path_style),
+        };
+        let only_when_required = Some(RequestChecksumCalculation::WhenRequired);
+        let takes_checksums =
+            location.takes_checksums() && configuration.request_checksum_calculation() != only_when_required;
         let mut builder = Builder::from(&configuration)
             .region(Region::new(region))
             .force_path_style(path_style)
@@ -80,10 +91,17 @@ impl Bucket {
             .timeout_config(attempt_limit(SMALL_REQUEST_LIMIT))
             .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(STALL_LIMIT).build());
         builder.set_endpoint_url(endpoint);
+        if !takes_checksums {
+            builder = builder
+                .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+                .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        }
         Ok(Self {
             client: Client::from_conf(builder.build()),
             name: location.bucket.clone(),
             place,
+            location: Arc::new(location.clone()),
+            takes_checksums,
             prefix: location.prefix.clone(),
             base_url,
         })
@@ -94,6 +112,11 @@ impl Bucket {
         let retries = RetryConfig::standard().with_max_attempts(TRANSFER_ATTEMPTS).with_max_backoff(LONGEST_BACKOFF);
         self.client = Client::from_conf(self.client.config().to_builder().retry_config(retries).build());
         self
+    }
+
+    /// By what the parts of an upload are secured, if the store knows that.
+    pub(super) fn part_checksum(&self) -> Option<ChecksumAlgorithm> {
+        self.takes_checksums.then_some(ChecksumAlgorithm::Crc32)
     }
 
     /// The key of `name` directly under the location's prefix.
@@ -127,6 +150,11 @@ impl Bucket {
 
     /// Sizes in bytes of all objects below `prefix/`, by the rest of their keys.
     pub(super) async fn objects_under(&self, prefix: &str) -> Result<HashMap<String, u64>, PublishError> {
+        Ok(self.listed_under(prefix).await?.into_iter().map(|(path, stored)| (path, stored.size)).collect())
+    }
+
+    /// What the store's list says of all objects below `prefix/`, by the rest of their keys.
+    pub(super) async fn listed_under(&self, prefix: &str) -> Result<HashMap<String, Stored>, PublishError> {
         let below = format!("{prefix}/");
         let mut pages = self.client.list_objects_v2().bucket(&self.name).prefix(&below).into_paginator().send();
         let mut objects = HashMap::new();
@@ -135,15 +163,30 @@ impl Bucket {
             for object in page.contents() {
                 let path = object.key().and_then(|key| key.strip_prefix(&below));
                 let size = object.size().and_then(|size| u64::try_from(size).ok());
-                objects.extend(path.map(str::to_owned).zip(size));
+                let stored = size.map(|size| Stored { size, entity_tag: object.e_tag().map(str::to_owned) });
+                objects.extend(path.map(str::to_owned).zip(stored));
             }
         }
         Ok(objects)
     }
 
-    /// Whether objects may be written under this key, without leaving one: an upload in parts is begun and dropped.
+    /// Keys of all objects under the location's prefix.
+    pub(super) async fn keys_under_location(&self) -> Result<Vec<String>, PublishError> {
+        let below = if self.prefix.is_empty() { String::new() } else { format!("{}/", self.prefix) };
+        let mut pages = self.client.list_objects_v2().bucket(&self.name).prefix(&below).into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| PublishError::of_store(&error, Action::List, &self.place))?;
+            keys.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
+        }
+        Ok(keys)
+    }
+
+    /// Whether objects may be written under this key as they are to be, without leaving one: an upload in parts is begun
+    /// and dropped.
     pub(super) async fn check_writable(&self, key: &str) -> Result<(), PublishError> {
-        let started = self.client.create_multipart_upload().bucket(&self.name).key(key).send().await;
+        let request = self.client.create_multipart_upload().bucket(&self.name).key(key);
+        let started = Headers::of_note(&self.location.objects).on_multipart(request).send().await;
         let upload = started.map_err(|error| PublishError::of_store(&error, Action::Write, &self.place))?;
         if let Some(id) = upload.upload_id() {
             self.abort_multipart(key, id).await;
@@ -161,60 +204,67 @@ impl Bucket {
         }
     }
 
-    /// Writes a small object from memory.
-    pub(super) async fn put_text(&self, key: &str, text: Bytes, headers: Headers) -> Result<(), PublishError> {
-        let limit = transfer_limit(text.len() as u64);
+    /// Writes a small object from memory. Gives its entity tag.
+    pub(super) async fn put_text(
+        &self,
+        key: &str,
+        text: Bytes,
+        headers: Headers,
+    ) -> Result<Option<String>, PublishError> {
+        let limit = self.transfer_limit(text.len() as u64);
         self.put(key, ByteStream::from(text), headers, limit).await
     }
 
-    /// Writes an object from a file of this size in one request, without holding it in memory.
+    /// Writes an object from a file of this size in one request, without holding it in memory. Gives its
+    /// entity tag.
     pub(super) async fn put_file(
         &self,
         key: &str,
         file: &Path,
         size: u64,
         headers: Headers,
-    ) -> Result<(), PublishError> {
-        let body = file_body(file, 0, size).await?;
-        self.put(key, body, headers, transfer_limit(size)).await
+    ) -> Result<Option<String>, PublishError> {
+        let body = self.file_body(file, 0, size).await?;
+        self.put(key, body, headers, self.transfer_limit(size)).await
     }
 
-    async fn put(&self, key: &str, body: ByteStream, headers: Headers, limit: Duration) -> Result<(), PublishError> {
-        let request = self
-            .client
-            .put_object()
-            .bucket(&self.name)
-            .key(key)
-            .content_type(headers.content_type)
-            .cache_control(headers.cache_control)
-            .body(body);
+    async fn put(
+        &self,
+        key: &str,
+        body: ByteStream,
+        headers: Headers,
+        limit: Duration,
+    ) -> Result<Option<String>, PublishError> {
+        let request = headers.on_put(self.client.put_object().bucket(&self.name).key(key).body(body));
         let with_limit = Builder::new().timeout_config(attempt_limit(limit));
-        request
-            .customize()
-            .config_override(with_limit)
-            .send()
-            .await
-            .map_err(|error| PublishError::of_store(&error, Action::Write, &self.place))?;
-        Ok(())
+        let written = request.customize().config_override(with_limit).send().await;
+        let written = written.map_err(|error| PublishError::of_store(&error, Action::Write, &self.place))?;
+        Ok(written.e_tag)
     }
 
-    /// Lists the bucket, and writes, reads and deletes an object under the prefix.
-    pub(super) async fn try_round_trip(&self) -> Result<(), PublishError> {
-        // Listed first: some stores make a bucket that is missing when an object is written to it.
-        self.taken_names("reelpress-test").await?;
-        let key = self.key(&format!("reelpress-test-{}.txt", uuid::Uuid::now_v7().simple()))?;
-        let text = Bytes::from(format!("Written by Reelpress to test this destination: {key}\n"));
-        let headers = Headers { content_type: "text/plain; charset=utf-8", cache_control: "no-store" };
-        self.put_text(&key, text.clone(), headers).await?;
-        let read = self.get(&key).await;
-        let deleted = self.client.delete_object().bucket(&self.name).key(&key).send().await;
-        let read = read?;
-        deleted.map_err(|error| PublishError::of_store(&error, Action::Delete, &self.place))?;
-        if read == text { Ok(()) } else { Err(PublishError::ContentDiffers { place: self.place.clone() }) }
+    /// A body that is read from a part of a file while it is sent, and once more when the SDK tries again.
+    pub(super) async fn file_body(&self, file: &Path, offset: u64, length: u64) -> Result<ByteStream, PublishError> {
+        let length = aws_sdk_s3::primitives::Length::Exact(length);
+        let body = ByteStream::read_from().path(file).offset(offset).length(length).build().await;
+        let body = body.map_err(|error| PublishError::LocalFile { file: file.to_owned(), detail: causes(&error) })?;
+        Ok(match self.location.most_bytes_per_second {
+            Some(most) => throttle::limited(body, most),
+            None => body,
+        })
+    }
+
+    /// How long the transfer of so many bytes may take.
+    pub(super) fn transfer_limit(&self, bytes: u64) -> Duration {
+        // Under a limit all transfers share what it leaves.
+        let share = self.location.most_bytes_per_second.map_or(u64::MAX, |most| most / TRANSFERS_AT_A_TIME / 2);
+        SMALL_REQUEST_LIMIT + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND.min(share).max(1))
     }
 
     /// Deletes these objects; those that are not there are passed over.
     pub(super) async fn delete_all(&self, keys: &[String]) -> Result<(), PublishError> {
+        if !self.takes_checksums {
+            return self.delete_one_by_one(keys).await;
+        }
         for page in keys.chunks(MOST_DELETED_AT_ONCE) {
             let objects = page.iter().filter_map(|key| ObjectIdentifier::builder().key(key).build().ok()).collect();
             let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
@@ -230,24 +280,31 @@ impl Bucket {
         Ok(())
     }
 
-    /// Size in bytes of an object; `None` when there is none of this key.
-    pub(super) async fn size_of(&self, key: &str) -> Result<Option<u64>, PublishError> {
+    /// The request that deletes many has to have a checksum, which not every store takes.
+    async fn delete_one_by_one(&self, keys: &[String]) -> Result<(), PublishError> {
+        for page in keys.chunks(DELETIONS_AT_A_TIME) {
+            let mut deletions = JoinSet::new();
+            for key in page {
+                deletions.spawn(self.client.delete_object().bucket(&self.name).key(key).send());
+            }
+            while let Some(deleted) = deletions.join_next().await {
+                let deleted = deleted.map_err(|error| PublishError::Internal { detail: error.to_string() })?;
+                deleted.map_err(|error| PublishError::of_store(&error, Action::Delete, &self.place))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the store says of an object; `None` when there is none of this key.
+    pub(super) async fn head(&self, key: &str) -> Result<Option<Stored>, PublishError> {
         match self.client.head_object().bucket(&self.name).key(key).send().await {
-            Ok(object) => Ok(object.content_length().and_then(|length| u64::try_from(length).ok())),
+            Ok(object) => {
+                let size = object.content_length().and_then(|length| u64::try_from(length).ok());
+                Ok(size.map(|size| Stored { size, entity_tag: object.e_tag }))
+            }
             Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
             Err(error) => Err(PublishError::of_store(&error, Action::Read, &self.place)),
         }
-    }
-
-    async fn get(&self, key: &str) -> Result<Bytes, PublishError> {
-        let object = self.client.get_object().bucket(&self.name).key(key).send().await;
-        let object = object.map_err(|error| PublishError::of_store(&error, Action::Read, &self.place))?;
-        let content = object
-            .body
-            .collect()
-            .await
-            .map_err(|error| PublishError::NetworkLost { place: self.place.clone(), detail: causes(&error) })?;
-        Ok(content.into_bytes())
     }
 }
 
@@ -258,7 +315,7 @@ pub(super) async fn first_contact<T>(
 ) -> Result<T, PublishError> {
     tokio::time::timeout(FIRST_CONTACT_LIMIT, contact).await.unwrap_or_else(|_| {
         let detail = format!("no answer within {} seconds", FIRST_CONTACT_LIMIT.as_secs());
-        Err(PublishError::NetworkLost { place: place_of(location, location.endpoint.as_deref()), detail })
+        Err(PublishError::NetworkLost { place: place_of(location, location.endpoint_url().as_deref()), detail })
     })
 }
 
@@ -270,22 +327,6 @@ fn place_of(location: &S3Location, endpoint: Option<&str>) -> String {
     }
 }
 
-/// A body that is read from a part of a file while it is sent, and once more when the SDK tries again.
-pub(super) async fn file_body(file: &Path, offset: u64, length: u64) -> Result<ByteStream, PublishError> {
-    let body = ByteStream::read_from()
-        .path(file)
-        .offset(offset)
-        .length(aws_sdk_s3::primitives::Length::Exact(length))
-        .build()
-        .await;
-    body.map_err(|error| PublishError::LocalFile { file: file.to_owned(), detail: causes(&error) })
-}
-
-/// How long the transfer of so many bytes may take.
-pub(super) fn transfer_limit(bytes: u64) -> Duration {
-    SMALL_REQUEST_LIMIT + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND)
-}
-
 /// The limit on one attempt of a request.
 pub(super) fn attempt_limit(limit: Duration) -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_LIMIT).operation_attempt_timeout(limit).build()
@@ -293,8 +334,8 @@ pub(super) fn attempt_limit(limit: Duration) -> TimeoutConfig {
 
 async fn load_configuration(location: &S3Location) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
-    if let Some(region) = &location.region {
-        loader = loader.region(Region::new(region.clone()));
+    if let Some(region) = location.signing_region() {
+        loader = loader.region(Region::new(region));
     }
     if let Some(profile) = &location.profile {
         // A profile that the user chose wins over keys in the environment, which come first in the standard chain.
@@ -307,8 +348,7 @@ async fn load_configuration(location: &S3Location) -> SdkConfig {
 /// The endpoint of the location, else that of the standard AWS chain.
 fn endpoint_of(location: &S3Location, configuration: &SdkConfig) -> Option<String> {
     let of_environment = || std::env::var("AWS_ENDPOINT_URL_S3").ok().filter(|endpoint| !endpoint.is_empty());
-    let given = location.endpoint.clone().filter(|endpoint| !endpoint.trim().is_empty());
-    given.or_else(of_environment).or_else(|| configuration.endpoint_url().map(str::to_owned))
+    location.endpoint_url().or_else(of_environment).or_else(|| configuration.endpoint_url().map(str::to_owned))
 }
 
 async fn check_credentials(location: &S3Location, configuration: &SdkConfig, place: &str) -> Result<(), PublishError> {

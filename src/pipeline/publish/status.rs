@@ -43,6 +43,7 @@ struct State {
     arrivals: VecDeque<(Instant, u64)>,
     began: Option<Instant>,
     sent: BTreeSet<String>,
+    stays: bool,
 }
 
 impl StatusBoard {
@@ -80,6 +81,16 @@ impl StatusBoard {
     /// Keys of all objects that this run may have put into the bucket.
     pub(super) fn sent(&self) -> Vec<String> {
         self.lock().sent.iter().cloned().collect()
+    }
+
+    /// What lies in the bucket is in use from now on, or may be another stream's: nothing of it is taken back.
+    pub(super) fn keep_all(&self) {
+        self.lock().stays = true;
+    }
+
+    /// True after [`keep_all`](Self::keep_all).
+    pub(super) fn stays(&self) -> bool {
+        self.lock().stays
     }
 
     pub(super) fn set_files(&self, published: u64, finished: u64) {

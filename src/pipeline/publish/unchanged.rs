@@ -60,12 +60,13 @@ impl Known {
     }
 }
 
-/// True when the object of this key is known to hold the very bytes of `file`.
-pub(super) async fn holds(bucket: &Bucket, key: &str, file: &Path, size: u64) -> bool {
-    let head = bucket.client.head_object().bucket(&bucket.name).key(key).checksum_mode(ChecksumMode::Enabled);
-    let Ok(object) = head.send().await else { return false };
-    let known = Known { crc32: object.checksum_crc32, entity_tag: object.e_tag };
-    known.matches(file, 0, size).await.is_some()
+/// The entity tag of the object of this key, when it is known to hold the very bytes of `file`.
+pub(super) async fn holds(bucket: &Bucket, key: &str, file: &Path, size: u64) -> Option<Option<String>> {
+    let mode = bucket.takes_checksums.then_some(ChecksumMode::Enabled);
+    let head = bucket.client.head_object().bucket(&bucket.name).key(key).set_checksum_mode(mode);
+    let object = head.send().await.ok()?;
+    let known = Known { crc32: object.checksum_crc32, entity_tag: object.e_tag.clone() };
+    known.matches(file, 0, size).await.map(|_| object.e_tag)
 }
 
 fn in_base_64(crc32: u32) -> String {

@@ -14,15 +14,19 @@ use tokio::{
 
 use super::{
     FileContent, FinishedFile, Present, PublishedLocation,
+    conditional::Condition,
     error::{PublishError, causes},
-    headers::{self, FileKind},
+    headers::{FileKind, holds_only_sound},
     location,
     multipart::{MULTIPART_THRESHOLD_BYTES, MultipartFile},
+    object_headers::Headers,
     order::{Body, Order, Upload},
     patience::until_answered,
     playlist::PlaylistFacts,
-    s3::{Bucket, Headers},
+    replace::{ReplacedFiles, Replacement},
+    s3::Bucket,
     status::StatusBoard,
+    stored::Ledger,
     unchanged,
 };
 use crate::tools::atomic_file::TEMPORARY_PREFIX;
@@ -51,6 +55,10 @@ pub(super) struct Target {
     /// Whether unfinished uploads in parts are those of an earlier run.
     pub(super) goes_on: bool,
     pub(super) board: Arc<StatusBoard>,
+    /// What it replaces.
+    pub(super) replacement: Option<Arc<Replacement>>,
+    /// What was put there, to be compared at the end.
+    pub(super) ledger: Arc<Ledger>,
     /// True once all has to end.
     pub(super) stop: watch::Receiver<bool>,
 }
@@ -74,11 +82,12 @@ impl Uploader {
         stop_all: Arc<watch::Sender<bool>>,
         messages: UnboundedReceiver<Message>,
     ) -> Self {
+        let order = if target.replacement.is_some() { Order::holding_entries() } else { Order::default() };
         Self {
             target,
             stop_all,
             messages,
-            order: Order::default(),
+            order,
             uploads: JoinSet::new(),
             sound_folders: HashMap::new(),
             finishing: false,
@@ -88,9 +97,12 @@ impl Uploader {
     /// Works until all is up, or until the first file that can't be sent. Uploads under way then end first, so that
     /// no unfinished upload in parts stays behind.
     pub(super) async fn run(mut self) -> Result<PublishedLocation, PublishError> {
-        match self.work().await {
-            Ok(()) => Ok(self.published()),
+        match self.work_and_compare().await {
+            Ok(replaced) => Ok(self.published(replaced)),
             Err(error) => {
+                if matches!(error, PublishError::PlaceTaken { .. }) && self.target.replacement.is_none() {
+                    self.target.board.keep_all();
+                }
                 if !error.is_cancelled() {
                     self.target.board.fail(error.clone().into_failure());
                 }
@@ -99,6 +111,19 @@ impl Uploader {
                 Err(error)
             }
         }
+    }
+
+    async fn work_and_compare(&mut self) -> Result<Option<ReplacedFiles>, PublishError> {
+        self.work().await?;
+        let (target, entries) = (&self.target, self.order.entries());
+        let end = || async {
+            target.ledger.compare(&target.bucket, &target.prefix).await?;
+            match &target.replacement {
+                Some(replacement) => replacement.note_old_files(&target.bucket, &target.prefix, &entries).await,
+                None => Ok(None),
+            }
+        };
+        target.unless_stopped(until_answered(&target.board, end)).await
     }
 
     async fn work(&mut self) -> Result<(), PublishError> {
@@ -179,7 +204,7 @@ impl Uploader {
         if kind != FileKind::Mp4 {
             return self.sound_folders.get(folder).copied().unwrap_or(false);
         }
-        let read = tokio::task::spawn_blocking(move || headers::holds_only_sound(&on_disk)).await;
+        let read = tokio::task::spawn_blocking(move || holds_only_sound(&on_disk)).await;
         let sound_only = read.ok().flatten().unwrap_or(false);
         self.sound_folders.entry(folder.to_owned()).and_modify(|all| *all &= sound_only).or_insert(sound_only);
         sound_only
@@ -190,13 +215,14 @@ impl Uploader {
             && let Some(upload) = self.order.next()
         {
             let target = self.target.clone();
-            self.uploads.spawn(async move { (upload.path.clone(), target.send(upload).await) });
+            let is_entry = self.order.is_multivariant(&upload.path) || FileKind::of(&upload.path) == FileKind::Manifest;
+            self.uploads.spawn(async move { (upload.path.clone(), target.send(upload, is_entry).await) });
         }
     }
 
     /// The URLs that people and players start from: multivariant playlists and MPDs, else media playlists, else all;
     /// then images.
-    fn published(&self) -> PublishedLocation {
+    fn published(&self, replaced: Option<ReplacedFiles>) -> PublishedLocation {
         let mut paths: Vec<(usize, &str)> = self.order.up().map(|path| (path.matches('/').count(), path)).collect();
         paths.sort_unstable();
         let of_kind = |wanted: fn(FileKind) -> bool| {
@@ -213,35 +239,80 @@ impl Uploader {
             chosen = of_kind(|kind| kind != FileKind::Image).collect();
         }
         chosen.extend(of_kind(|kind| kind == FileKind::Image));
-        let bucket = &self.target.bucket;
-        let urls = chosen.iter().map(|path| bucket.url(&format!("{}/{path}", self.target.prefix))).collect();
-        PublishedLocation { urls, prefix: self.target.prefix.clone() }
+        let target = &self.target;
+        let is_entry = |path: &str| self.order.is_multivariant(path) || FileKind::of(path) == FileKind::Manifest;
+        let url = |path: &str| target.bucket.url(&target.key(path, is_entry(path)));
+        let urls = chosen.iter().map(|path| url(path)).collect();
+        let is_media = |path: &&str| matches!(FileKind::of(path), FileKind::Segment | FileKind::Mp4);
+        let media_url = self.order.up().find(is_media).map(url);
+        PublishedLocation { urls, media_url, prefix: target.prefix.clone(), warnings: Vec::new(), replaced }
     }
 }
 
 impl Target {
-    async fn send(mut self, upload: Upload) -> Result<(), PublishError> {
-        let key = format!("{}/{}", self.prefix, upload.path);
-        self.board.sending(&key);
-        let kind = FileKind::of(&upload.path);
-        let sound_only = matches!(upload.body, Body::File { sound_only: true, .. });
-        let headers = Headers {
-            content_type: headers::content_type(&upload.path, sound_only),
-            cache_control: headers::cache_control(kind, upload.growing),
+    /// The key of a file: entry points keep theirs when a stream is replaced, all else gets a new one.
+    fn key(&self, path: &str, is_entry: bool) -> String {
+        match &self.replacement {
+            Some(replacement) if !is_entry => format!("{}/{}/{path}", self.prefix, replacement.revision),
+            _ => format!("{}/{path}", self.prefix),
+        }
+    }
+
+    /// Under what condition this run writes an entry point.
+    fn condition(&self, path: &str, key: &str) -> Condition {
+        if self.ledger.has(key) || self.present.contains_key(path) {
+            return Condition::None;
+        }
+        match &self.replacement {
+            Some(replacement) if replacement.was_there(path) => {
+                replacement.tag_before(path).map_or(Condition::None, |tag| Condition::Unchanged(tag.to_owned()))
+            }
+            _ => Condition::Absent,
+        }
+    }
+
+    /// Writes a multivariant playlist or manifest, which leads viewers to all else.
+    async fn send_entry(&self, path: &str, key: &str, text: Bytes, headers: Headers) -> Result<(), PublishError> {
+        let condition = self.condition(path, key);
+        let text = match &self.replacement {
+            Some(replacement) => {
+                // From here on viewers may be at the new files.
+                self.board.keep_all();
+                replacement.entry_text(path, &text)
+            }
+            None => text,
         };
+        let size = text.len() as u64;
+        let put = || self.bucket.put_text_if(key, &text, headers.clone(), &condition);
+        let entity_tag = self.unless_stopped(until_answered(&self.board, put)).await?;
+        self.ledger.note(key, size, entity_tag);
+        self.board.arrived(size, 0);
+        Ok(())
+    }
+
+    async fn send(mut self, upload: Upload, is_entry: bool) -> Result<(), PublishError> {
+        let key = self.key(&upload.path, is_entry);
+        if !is_entry || self.replacement.is_none() {
+            self.board.sending(&key);
+        }
+        let sound_only = matches!(upload.body, Body::File { sound_only: true, .. });
+        let headers = Headers::of(&upload.path, sound_only, upload.growing, &self.bucket.location.objects);
         match upload.body {
+            Body::Text(text) if is_entry => self.send_entry(&upload.path, &key, text, headers).await,
             Body::Text(text) => {
                 let size = text.len() as u64;
-                let put = || self.bucket.put_text(&key, text.clone(), headers);
-                self.unless_stopped(until_answered(&self.board, put)).await?;
+                let put = || self.bucket.put_text(&key, text.clone(), headers.clone());
+                let entity_tag = self.unless_stopped(until_answered(&self.board, put)).await?;
+                self.ledger.note(&key, size, entity_tag);
                 self.board.arrived(size, 0);
                 Ok(())
             }
             Body::File { size, .. } => {
                 let file = self.folder.join(&upload.path);
                 if self.present.get(&upload.path) == Some(&size)
-                    && unchanged::holds(&self.bucket, &key, &file, size).await
+                    && let Some(entity_tag) = unchanged::holds(&self.bucket, &key, &file, size).await
                 {
+                    self.ledger.note(&key, size, entity_tag);
                     self.board.arrived(0, size);
                     return Ok(());
                 }
@@ -249,21 +320,28 @@ impl Target {
                 if matches!(result, Err(ref error) if !error.is_cancelled()) {
                     check_unchanged(&file, size).await?;
                 }
-                result
+                self.ledger.note(&key, size, result?);
+                Ok(())
             }
         }
     }
 
-    async fn send_file(&mut self, key: &str, file: &Path, size: u64, headers: Headers) -> Result<(), PublishError> {
+    async fn send_file(
+        &mut self,
+        key: &str,
+        file: &Path,
+        size: u64,
+        headers: Headers,
+    ) -> Result<Option<String>, PublishError> {
         if size <= MULTIPART_THRESHOLD_BYTES {
             // A file that has changed or gone meanwhile would be asked for in vain for ever.
             let put = || async {
                 check_unchanged(file, size).await?;
-                self.bucket.put_file(key, file, size, headers).await
+                self.bucket.put_file(key, file, size, headers.clone()).await
             };
-            self.unless_stopped(until_answered(&self.board, put)).await?;
+            let entity_tag = self.unless_stopped(until_answered(&self.board, put)).await?;
             self.board.arrived(size, size);
-            return Ok(());
+            return Ok(entity_tag);
         }
         let multipart =
             MultipartFile { bucket: &self.bucket, board: &self.board, key, file, size, may_go_on: self.goes_on };
@@ -271,10 +349,10 @@ impl Target {
         multipart.upload(headers, stopped(&mut stop)).await
     }
 
-    async fn unless_stopped(
+    async fn unless_stopped<T>(
         &self,
-        request: impl Future<Output = Result<(), PublishError>>,
-    ) -> Result<(), PublishError> {
+        request: impl Future<Output = Result<T, PublishError>>,
+    ) -> Result<T, PublishError> {
         let mut stop = self.stop.clone();
         tokio::select! {
             biased;

@@ -24,17 +24,19 @@ pub const ACCESS_KEY: &str = "testkey";
 /// Its secret.
 pub const SECRET_KEY: &str = "testsecret";
 
-/// `test` may do everything, `reader` may not write, and everyone may read.
+/// `test` may do everything, `reader` may not write, `writer` may only write, and everyone may read.
 const IDENTITIES: &str = r#"{"identities":[
     {"name":"test","credentials":[{"accessKey":"testkey","secretKey":"testsecret"}],
      "actions":["Admin","Read","Write","List","Tagging"]},
     {"name":"reader","credentials":[{"accessKey":"readerkey","secretKey":"readersecret"}],"actions":["Read","List"]},
+    {"name":"writer","credentials":[{"accessKey":"writerkey","secretKey":"writersecret"}],"actions":["Write"]},
     {"name":"anonymous","actions":["Read"]}]}"#;
 
 /// Profiles by which tests choose credentials other than those of the environment.
 const PROFILES: &str = "[wrong-secret]\naws_access_key_id = testkey\naws_secret_access_key = not-the-secret\n\
     [unknown-key]\naws_access_key_id = nobody\naws_secret_access_key = not-the-secret\n\
-    [reader]\naws_access_key_id = readerkey\naws_secret_access_key = readersecret\n";
+    [reader]\naws_access_key_id = readerkey\naws_secret_access_key = readersecret\n\
+    [writer]\naws_access_key_id = writerkey\naws_secret_access_key = writersecret\n";
 
 /// Waits for the end of its own input, which comes when the test process ends in whatever way. The data goes too,
 /// unless a file says that it stays.

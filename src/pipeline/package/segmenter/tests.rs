@@ -230,7 +230,7 @@ fn pictures_that_go_on_have_the_numbers_and_times_of_an_uninterrupted_run() {
         let [whole, rest] = [whole.track(track), rest.track(track)];
         assert_eq!(rest.iter().map(|segment| segment.number).collect::<Vec<_>>(), [1, 2]);
         for (expected, made) in whole[1..].iter().zip(rest) {
-            let [expected, made] = [expected, made].map(|segment| fragments(segment));
+            let [expected, made] = [expected, made].map(fragments);
             let times = |fragments: &[Fragment]| fragments.iter().map(|part| part.decode_time).collect::<Vec<_>>();
             assert_eq!(times(&made), times(&expected));
         }

@@ -1,0 +1,120 @@
+//! A place in an S3 store: where it is, what store it is, and what its objects are given.
+
+mod objects;
+mod store;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use objects::{ByKind, Encryption, ObjectKind, ObjectOptions, ObjectTag, typed_acl};
+pub use store::{Store, StoreProfile};
+
+/// How long the files of a replaced stream stay when nothing else is said: longer than most pauses of a viewer.
+pub const OLD_FILES_STAY: Duration = Duration::from_secs(3600);
+
+/// A prefix in a bucket of an S3 store, and how to reach it. Never holds a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct S3Location {
+    /// Name of the bucket.
+    pub bucket: String,
+    /// Prefix of all keys, without slashes at its ends; may be empty.
+    pub prefix: String,
+    /// Base URL of a store that is not AWS.
+    pub endpoint: Option<String>,
+    /// Region; by the store, else by the standard AWS chain when not given.
+    pub region: Option<String>,
+    /// Named profile of the AWS configuration files.
+    pub profile: Option<String>,
+    /// `http://endpoint/bucket/key` instead of `http://bucket.endpoint/key`. When not given: as the store wants it, or
+    /// true if there is an endpoint.
+    pub path_style: Option<bool>,
+    /// Whose store it is; what the other fields leave open is as this store needs it.
+    pub store: Option<Store>,
+    /// What the objects are given beside their content.
+    pub objects: ObjectOptions,
+    /// URL under which viewers read the root of the bucket, such as that of a CDN; the store's own when not given.
+    pub public_url: Option<String>,
+    /// Leaves out the look at the published stream as a player without credentials would see it.
+    pub skip_public_check: bool,
+    /// Replaces an earlier stream of the same name, whose files are removed after this time; when not given, a stream
+    /// whose name is taken gets a number.
+    pub replace_after: Option<Duration>,
+    /// Most bytes a second that all uploads together may take.
+    pub most_bytes_per_second: Option<u64>,
+}
+
+impl S3Location {
+    /// The key of a path under the prefix.
+    pub fn key_of(&self, path: &str) -> String {
+        if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) }
+    }
+
+    /// Base URL of the store: the one that was given, else that of the store where its region says it all.
+    pub fn endpoint_url(&self) -> Option<String> {
+        let given = self.endpoint.clone().filter(|endpoint| !endpoint.trim().is_empty());
+        given.or_else(|| self.store?.profile().endpoint(self.region.as_deref()?))
+    }
+
+    /// The region that was given, else the one in the store's endpoint, else the store's only one.
+    pub fn signing_region(&self) -> Option<String> {
+        let profile = self.store.map(Store::profile);
+        let in_endpoint = || profile?.region_in(self.endpoint.as_deref()?);
+        self.region.clone().or_else(in_endpoint).or_else(|| profile?.region.map(str::to_owned))
+    }
+
+    /// Whether the bucket stands in the path, where that was chosen or the store is known.
+    pub fn path_style_of_store(&self) -> Option<bool> {
+        self.path_style.or_else(|| self.store.map(|store| store.profile().path_style))
+    }
+
+    /// False for a store that refuses the checksum headers of newer SDKs.
+    pub fn takes_checksums(&self) -> bool {
+        self.store.is_none_or(|store| store.profile().takes_checksums)
+    }
+}
+
+impl std::fmt::Display for S3Location {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "s3://{}", self.bucket)?;
+        if !self.prefix.is_empty() {
+            write!(formatter, "/{}", self.prefix)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_fills_what_the_user_left_open() {
+        let at = |store: Store, endpoint: Option<&str>, region: Option<&str>| S3Location {
+            store: Some(store),
+            endpoint: endpoint.map(str::to_owned),
+            region: region.map(str::to_owned),
+            ..S3Location::default()
+        };
+        let wasabi = at(Store::Wasabi, None, Some("eu-central-1"));
+        assert_eq!(wasabi.endpoint_url().as_deref(), Some("https://s3.eu-central-1.wasabisys.com"));
+        let b2 = at(Store::B2, Some("https://s3.us-west-004.backblazeb2.com"), None);
+        assert_eq!(b2.signing_region().as_deref(), Some("us-west-004"));
+        assert!(!b2.takes_checksums());
+        let r2 = at(Store::R2, Some("https://abc.r2.cloudflarestorage.com"), None);
+        assert_eq!(r2.signing_region().as_deref(), Some("auto"));
+        assert_eq!(at(Store::R2, None, Some("auto")).endpoint_url(), None, "the account is not known");
+        let spaces = at(Store::Spaces, Some("https://ams3.digitaloceanspaces.com"), None);
+        assert_eq!((spaces.signing_region().as_deref(), spaces.path_style_of_store()), (Some("ams3"), Some(false)));
+        let plain = S3Location::default();
+        assert_eq!((plain.endpoint_url(), plain.signing_region(), plain.path_style_of_store()), (None, None, None));
+        assert!(plain.takes_checksums());
+    }
+
+    #[test]
+    fn what_older_versions_saved_can_be_read() {
+        let old: S3Location = serde_json::from_str(r#"{"bucket":"films","prefix":"a"}"#).unwrap();
+        assert_eq!(old, S3Location { bucket: "films".to_owned(), prefix: "a".to_owned(), ..S3Location::default() });
+    }
+}

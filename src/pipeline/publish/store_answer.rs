@@ -1,0 +1,69 @@
+//! What a store's refusals mean.
+
+use std::error::Error;
+
+use aws_sdk_s3::{
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+};
+
+use super::error::{Action, PublishError, causes};
+
+impl PublishError {
+    /// What an error of the SDK means. `place` is the bucket, and its store when that is not AWS.
+    pub(super) fn of_store<E>(error: &SdkError<E, HttpResponse>, action: Action, place: &str) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let place = place.to_owned();
+        let SdkError::ServiceError(service) = error else {
+            let detail = causes(error);
+            return match error {
+                SdkError::ConstructionFailure(_) => Self::Refused { action, place, detail },
+                _ => Self::NetworkLost { place, detail },
+            };
+        };
+        let status = service.raw().status().as_u16();
+        let code = service.err().code().unwrap_or_default();
+        let detail = answer(status, code, service.err());
+        match (code, status) {
+            ("NoSuchBucket", _) => Self::BucketMissing { place, detail },
+            (
+                "InvalidAccessKeyId"
+                | "SignatureDoesNotMatch"
+                | "ExpiredToken"
+                | "InvalidToken"
+                | "TokenRefreshRequired"
+                | "InvalidSecurity"
+                | "CredentialsNotSupported"
+                | "NotSignedUp",
+                _,
+            ) => Self::CredentialsRefused { place, detail },
+            ("RequestTimeTooSkewed" | "RequestExpired", _) => Self::ClockSkew { place, detail },
+            (
+                "PermanentRedirect"
+                | "TemporaryRedirect"
+                | "AuthorizationHeaderMalformed"
+                | "IllegalLocationConstraintException"
+                | "IncorrectEndpoint",
+                _,
+            )
+            | (_, 301 | 307) => Self::WrongRegion { place, detail },
+            // Two conditional writes of one key at the same moment; either may be tried again.
+            ("ConditionalRequestConflict", _) => Self::StoreUnavailable { place, detail },
+            (_, 401) => Self::CredentialsRefused { place, detail },
+            (_, 403) => Self::PermissionDenied { action, place, detail },
+            ("NotImplemented", _) | (_, 501) => Self::Refused { action, place, detail },
+            (_, 429 | 500..=599) => Self::StoreUnavailable { place, detail },
+            _ => Self::Refused { action, place, detail },
+        }
+    }
+}
+
+/// Only what is known to hold no secret: the SDK's own text would add the whole answer, which can echo what was signed.
+fn answer(status: u16, code: &str, error: &impl ProvideErrorMetadata) -> String {
+    let message = error.message().unwrap_or("no message");
+    let request = error.meta().extra("aws_request_id").map(|id| format!(" (request {id})")).unwrap_or_default();
+    let code = if code.is_empty() { "no code" } else { code };
+    format!("HTTP {status}, {code}: {message}{request}")
+}

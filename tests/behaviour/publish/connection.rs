@@ -1,0 +1,57 @@
+//! A user tests a destination and is told which permissions are missing.
+
+use std::{path::Path, process::Command};
+
+use reelpress::{
+    failure::FailureKind,
+    job::S3Location,
+    pipeline::publish::{policy::iam_policy, test_destination},
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::objects;
+use crate::support::{
+    object_store::{credentialed, new_bucket, shared_endpoint, with_credentials},
+    run,
+};
+
+#[test]
+fn all_missing_permissions_are_told_at_once() {
+    with_credentials("publish::connection::all_missing_permissions_are_told_at_once", |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let good = S3Location { prefix: "films".to_owned(), ..new_bucket(&runtime, endpoint) };
+        let missing = |profile: &str| {
+            let location = S3Location { profile: Some(profile.to_owned()), ..good.clone() };
+            let failure = test_destination(runtime.handle(), &location).unwrap_err().into_failure();
+            assert_eq!(failure.kind, FailureKind::PermissionDenied, "{failure:?}");
+            failure.hint
+        };
+        let reader = missing("reader");
+        assert!(reader.contains("s3:PutObject") && reader.contains("s3:DeleteObject"), "{reader}");
+        assert!(!reader.contains("s3:ListBucket ") && !reader.contains("s3:GetObject"), "{reader}");
+        let writer = missing("writer");
+        assert!(writer.contains("s3:ListBucket"), "{writer}");
+        assert!(!writer.contains("s3:PutObject"), "{writer}");
+        assert!(objects(&runtime, &good).is_empty(), "nothing stays behind");
+        test_destination(runtime.handle(), &good).unwrap();
+        assert!(objects(&runtime, &good).is_empty(), "nothing stays behind");
+    });
+}
+
+#[test]
+fn doctor_prints_the_policy_that_is_missing() {
+    let runtime = Runtime::new().unwrap();
+    let location = S3Location { prefix: "films".to_owned(), ..new_bucket(&runtime, &shared_endpoint()) };
+    let home = TempDir::new().unwrap();
+    let doctor = |profile: &str| {
+        let mut command = credentialed(Command::new(env!("CARGO_BIN_EXE_reelpress")), home.path());
+        command.env("REELPRESS_HOME", home.path().join("reelpress")).args(["doctor", "--destination"]);
+        command.arg(location.to_string()).args(["--endpoint", &shared_endpoint(), "--profile", profile]);
+        command.env("REELPRESS_FFMPEG", Path::new("/nonexistent"));
+        String::from_utf8(run(command).stdout).unwrap()
+    };
+    let told = doctor("reader");
+    assert!(told.contains("FAILED   destination: No permission to write"), "{told}");
+    assert!(told.contains(&iam_policy(&location)), "{told}");
+}
