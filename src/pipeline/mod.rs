@@ -135,11 +135,10 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let started = Instant::now();
     let spec = &request.spec;
     let identity = SourceIdentity::of(&spec.source);
-    encryption::check(spec).map_err(|failure| failure.at(Stage::Probe))?;
 
     let (source, join) = prepare::read_sources(request).map_err(|failure| failure.at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
-    check_tools(request)?;
+    check_wishes(request)?;
     let mut plan =
         prepare::plan(request, (&source, join.as_ref()), observer).map_err(|failure| failure.at(Stage::Probe))?;
 
@@ -215,8 +214,9 @@ fn open_places(
     Ok((room, uploads::start(request, folder, unfinished)?))
 }
 
-/// What was asked for and this ffmpeg can't do is said before anything is made.
-fn check_tools(request: &JobRequest) -> Result<(), Failure> {
+/// What was asked for and can't be done is said before anything is made.
+fn check_wishes(request: &JobRequest) -> Result<(), Failure> {
+    encryption::check(&request.spec).map_err(|failure| failure.at(Stage::Probe))?;
     if request.spec.outputs.thumbnails.format == ThumbnailFormat::Webp && !request.toolbox.encoders.contains("libwebp")
     {
         let hint = "Choose JPEG for the thumbnails, or install an ffmpeg with libwebp, such as Debian's";

@@ -41,7 +41,7 @@ on_both_ffmpeg_versions! {
 
     fn animated_pictures_keep_their_own_delays(version) {
         // Red for half a second, blue for 1.5 s, red for one.
-        let delays = "-f lavfi -i color=red:size=160x120:rate=2,drawbox=x=0:y=0:w=iw:h=ih:c=blue:t=fill:enable='between(t,0.4,1.9)' -t 3";
+        let delays = "-f lavfi -i color=red:size=160x120:rate=2:d=3,drawbox=x=0:y=0:w=iw:h=ih:c=blue:t=fill:enable='between(t,0.4,1.9)' -t 3";
         for (name, flags) in [("moving.gif", "-vf split[a][b];[a]palettegen[p];[b][p]paletteuse"), ("moving.apng", "-c:v apng -plays 0")] {
             let user = User::with(version);
             let flags = if name.ends_with("gif") { "" } else { flags };
