@@ -63,7 +63,7 @@ pub(super) fn read_sources(request: &JobRequest) -> Result<(SourceMedia, Option<
 /// The same for a plan that has another one for what it encodes, if it encodes anything.
 ///
 /// # Errors
-/// As [`plan`].
+/// As [`plan()`].
 pub(super) fn plan_with<P>(
     (request, source, join): (&JobRequest, &SourceMedia, Option<&JoinPlan>),
     observer: &dyn Observer,

@@ -50,33 +50,21 @@ const SOURCES: &[Awkward] = &[
         (25, (25, 1)),
         (180, 320),
         &[(0.2, 0.8, RED), (0.8, 0.2, GREY), (0.2, 0.2, GREY)],
-        concat!(
-            "-display_rotation 90 ",
-            red_corner!("320x180", "25"),
-            " -t 1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"
-        ),
+        concat!("TURNED 90 ", red_corner!("320x180", "25"), " -t 1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"),
     ),
     awkward(
         "turned 180.mp4",
         (25, (25, 1)),
         (320, 180),
         &[(0.8, 0.8, RED), (0.2, 0.2, GREY), (0.8, 0.2, GREY)],
-        concat!(
-            "-display_rotation 180 ",
-            red_corner!("320x180", "25"),
-            " -t 1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"
-        ),
+        concat!("TURNED 180 ", red_corner!("320x180", "25"), " -t 1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"),
     ),
     awkward(
         "turned 270.mov",
         (25, (25, 1)),
         (180, 320),
         &[(0.8, 0.2, RED), (0.2, 0.8, GREY), (0.8, 0.8, GREY)],
-        concat!(
-            "-display_rotation 270 ",
-            red_corner!("320x180", "25"),
-            " -t 1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"
-        ),
+        concat!("TURNED 270 ", red_corner!("320x180", "25"), " -t 1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"),
     ),
     awkward(
         "PAL DV wide.dv",

@@ -24,7 +24,8 @@ pub struct Clip {
     pub frames: usize,
     /// Pictures in a second, as a fraction.
     pub frame_rate: (u32, u32),
-    /// Arguments of ffmpeg but for the output; `SAMPLE` stands for the clip that ships.
+    /// Arguments of ffmpeg but for the output; `SAMPLE` stands for the clip that ships. `TURNED DEGREES` before them writes
+    /// a rotation into the file, counter-clockwise.
     pub recipe: &'static str,
 }
 
@@ -91,7 +92,7 @@ pub const ROTATED: Clip = Clip {
     name: "rotated.mp4",
     frames: 175,
     frame_rate: (25, 1),
-    recipe: "-display_rotation 90 -f lavfi -i testsrc2=size=640x360:rate=25 -frames:v 175 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+    recipe: "TURNED 90 -f lavfi -i testsrc2=size=640x360:rate=25 -frames:v 175 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
 };
 
 /// Real pictures and sound, small, for encoders that take their time.
@@ -163,21 +164,38 @@ impl Clip {
         if !path.exists() {
             std::fs::create_dir_all(&folder).expect("the build folder can be written");
             let unfinished = folder.join(format!("unfinished {}", self.name));
-            let mut command = Command::new(FfmpegVersion::Nine.program());
-            command.args(["-v", "error", "-nostdin", "-y"]);
-            for word in self.recipe.replace("LAVFI_SOUND", LAVFI_SOUND).split(' ') {
-                if word == "SAMPLE" {
-                    command.arg(sample())
-                } else {
-                    command.arg(word)
-                };
+            let turned = self.recipe.strip_prefix("TURNED ").and_then(|rest| rest.split_once(' '));
+            make(turned.map_or(self.recipe, |(_, recipe)| recipe), &unfinished);
+            if let Some((degrees, _)) = turned {
+                // Written while it is copied: an encode would turn the picture itself.
+                let upright = folder.join(format!("upright {}", self.name));
+                std::fs::rename(&unfinished, &upright).expect("a clip in the making can be renamed");
+                let mut command = ffmpeg();
+                command.args(["-display_rotation", degrees, "-i"]).arg(&upright).args(["-c", "copy"]).arg(&unfinished);
+                output_of(command);
             }
-            output_of({
-                command.arg(&unfinished);
-                command
-            });
             std::fs::rename(&unfinished, &path).expect("a finished clip gets its name");
         }
         path
     }
+}
+
+/// Makes a clip of a recipe.
+fn make(recipe: &str, file: &Path) {
+    let mut command = ffmpeg();
+    for word in recipe.replace("LAVFI_SOUND", LAVFI_SOUND).split(' ') {
+        if word == "SAMPLE" {
+            command.arg(sample())
+        } else {
+            command.arg(word)
+        };
+    }
+    command.arg(file);
+    output_of(command);
+}
+
+fn ffmpeg() -> Command {
+    let mut command = Command::new(FfmpegVersion::Nine.program());
+    command.args(["-v", "error", "-nostdin", "-y"]);
+    command
 }
