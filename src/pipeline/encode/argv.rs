@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::Path};
 
 use super::{
     cascade,
-    inputs::{file_url, inputs},
+    inputs::{inputs, pattern_url},
     joining, operation_filters, span, video_encoder,
 };
 use crate::{
@@ -77,14 +77,14 @@ fn picture_outputs(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
         let number = (plan.pictures.taken_before(plan.first_frame()) + 1).to_string();
         push(&["-map", "[pictures]", "-fps_mode", "passthrough", "-c:v", "mjpeg", "-threads:v", "1", "-q:v", "2"]);
         push(&["-f", "image2", "-start_number", &number, "-atomic_writing", "1"]);
-        arguments.push(file_url(&work_folder.join(PICTURE_PATTERN)));
+        arguments.push(pattern_url(work_folder, PICTURE_PATTERN));
     }
     if let Some(storyboard) = &plan.storyboard {
         let number = (storyboard.tiles_in(plan.first_frame()) + 1).to_string();
         let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
         push(&["-map", "[storyboard]", "-fps_mode", "passthrough", "-c:v", "mjpeg", "-threads:v", "1", "-q:v", "2"]);
         push(&["-f", "image2", "-start_number", &number, "-atomic_writing", "1"]);
-        arguments.push(file_url(&work_folder.join(TILE_PATTERN)));
+        arguments.push(pattern_url(work_folder, TILE_PATTERN));
     }
     arguments
 }

@@ -93,3 +93,33 @@ pub(in crate::pipeline) fn file_url(path: &Path) -> OsString {
     url.push(path);
     url
 }
+
+/// Numbered files in a folder. A percent sign in the folder's own name is not the one of the number.
+pub(super) fn pattern_url(folder: &Path, pattern: &str) -> OsString {
+    let mut url = file_url(&without_numbers(folder));
+    url.push(std::path::MAIN_SEPARATOR_STR);
+    url.push(pattern);
+    url
+}
+
+#[cfg(unix)]
+fn without_numbers(folder: &Path) -> PathBuf {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let doubled = |byte: &u8| std::iter::repeat_n(*byte, if *byte == b'%' { 2 } else { 1 });
+    PathBuf::from(OsString::from_vec(folder.as_os_str().as_bytes().iter().flat_map(doubled).collect()))
+}
+
+#[cfg(not(unix))]
+fn without_numbers(folder: &Path) -> PathBuf {
+    PathBuf::from(folder.to_string_lossy().replace('%', "%%"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_signs_of_a_folder_are_no_numbers() {
+        assert_eq!(pattern_url(Path::new("/out/a%03d 50%"), "p_%04d.jpg"), "file:/out/a%%03d 50%%/p_%04d.jpg");
+    }
+}
