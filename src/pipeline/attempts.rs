@@ -17,6 +17,7 @@ use super::{
     publish::Publisher,
     stream_folder::StreamFolder,
     unfinished::Unfinished,
+    verify::taken_away,
     work_folder::WorkFolder,
 };
 use crate::{
@@ -96,6 +97,10 @@ impl<'a> Making<'a> {
                 Ok(made) => Ok(made),
                 Err(Stop::Failed(failure)) => Err(failure),
                 Err(_) if self.request.cancel.is_cancelled() => Err(PackageError::Cancelled.into_failure()),
+                // Without its folder for passing files ffmpeg fails too; that is not its fault.
+                Err(_) if !unfinished.work_folder().is_dir() => {
+                    Err(taken_away(self.folder.path(), "the folder for passing files"))
+                }
                 Err(stop) => match course.after(stop, unfinished) {
                     Ok(told) => {
                         self.tell(&told, &course);

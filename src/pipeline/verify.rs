@@ -59,10 +59,15 @@ fn verify_playlist(
 /// When one is missing.
 pub(super) fn all_there(folder: &Path, files: &[FileReport]) -> Result<(), Failure> {
     let Some(missing) = files.iter().find(|file| !folder.join(&file.path).is_file()) else { return Ok(()) };
+    Err(taken_away(folder, &missing.path))
+}
+
+/// The failure of a stream of which somebody has removed this.
+pub(super) fn taken_away(folder: &Path, what: &str) -> Failure {
     let headline = format!("Files were removed from {} while the stream was made", folder.display());
     let hint = "Leave the output folder alone until the job is done, then retry the job";
     let failure = Failure::new(FailureKind::OutputNotWritable, headline, hint);
-    Err(failure.with_detail(format!("{} is missing", missing.path)).at(Stage::Package))
+    failure.with_detail(format!("{what} is missing")).at(Stage::Package)
 }
 
 fn line(what: &str, judgement: &Judgement) -> String {
