@@ -29,7 +29,9 @@ fn a_killed_window_comes_back_with_its_queue_and_finishes_it() {
     command.args(&sources);
     display.launch(command);
     let half = user.stream_of(&sources[0]).folder;
-    wait_for("a first segment", || half.join("720p/segment_00000.m4s").is_file().then_some(()));
+    for rendition in ["720p", "360p", "audio"] {
+        wait_for("a first segment", || half.join(rendition).join("segment_00000.m4s").is_file().then_some(()));
+    }
     kill_everything(&user);
     assert!(!half.join("720p/iframes.m3u8").exists(), "the job was killed in its middle");
     let encoded_at = modified(&half.join("720p/segment_00000.m4s"));

@@ -1,6 +1,7 @@
 //! A real S3 server (SeaweedFS), and credentials for it by the standard AWS chain.
 
 use std::{
+    collections::BTreeSet,
     io::Read,
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
@@ -215,10 +216,17 @@ fn weed() -> PathBuf {
 /// Ports of this machine on which nobody listens, and on which nobody listens 10000 higher, where the servers talk to
 /// each other. They lie below those that the system hands out by itself.
 fn free_ports() -> [u16; 4] {
+    // A port looks free until its server listens: two stores that start at once would get the same ones.
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     let start = u16::try_from(std::process::id() % 11_000).unwrap();
-    let mut ports = (0..11_000)
-        .map(|step| 10_000 + (start + step) % 11_000)
-        .filter(|&port| is_free(port) && is_free(port + 10_000));
-    std::array::from_fn(|_| ports.next().expect("four free ports"))
+    std::array::from_fn(|_| {
+        let port = (0..11_000)
+            .map(|step| 10_000 + (start + step) % 11_000)
+            .find(|&port| !given.contains(&port) && is_free(port) && is_free(port + 10_000))
+            .expect("four free ports");
+        given.insert(port);
+        port
+    })
 }

@@ -50,8 +50,8 @@ async function playEveryLevel(url) {
   const PATIENCE_MS = 30000;
   const result = { errors: [], stalls: 0, levels: [], duration: 0, live: false, audio_bytes: 0, switching: '' };
 
-  // One player with its own video element, held at one level.
-  function player(levelIndex) {
+  // One player with its own video element, held at one level. Says `changes` when its level is going to be changed.
+  function player(levelIndex, { changes } = { changes: false }) {
     const old = document.querySelector('video');
     const video = old.cloneNode();
     old.replaceWith(video);
@@ -68,6 +68,8 @@ async function playEveryLevel(url) {
       // A stall says that this machine is slow, an abort that a level was changed on purpose.
       if (!data.fatal && data.details === 'bufferStalledError') { result.stalls += 1; return; }
       if (!data.fatal && data.details === 'aborted') return;
+      // A change of level throws away what was just appended.
+      if (!data.fatal && changes && data.details === 'bufferAppendNoProgress') return;
       fatal ||= data.fatal;
       result.errors.push(`${data.details} ${data.reason ?? data.error?.message ?? ''} ${data.frag?.relurl ?? ''}`.trim());
     });
@@ -123,7 +125,7 @@ async function playEveryLevel(url) {
   for (let index = 1; index < count; index += 1) await playLevel(index);
 
   // A viewer's network gets better and worse: every level in turn without starting again, from the middle on.
-  const { hls, video, until, play } = player(0);
+  const { hls, video, until, play } = player(0, { changes: true });
   result.switching = await until('loading', () => video.readyState >= 2);
   for (let index = count - 1; index >= 0 && !result.switching; index -= 1) {
     hls.currentLevel = index;

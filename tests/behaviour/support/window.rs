@@ -1,7 +1,8 @@
 //! A display of its own with a window manager, the program's window on it, and a hand that drags files.
 
 use std::{
-    io::{BufRead, BufReader},
+    fs::File,
+    io::{BufRead, BufReader, Read, Seek},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -12,6 +13,8 @@ use super::{output_of, run, system_tool, wait_for};
 pub struct Display {
     name: String,
     processes: Vec<Child>,
+    /// What the programs complained of; shown when a test fails.
+    complaints: Vec<File>,
 }
 
 /// A window on a display.
@@ -27,7 +30,7 @@ impl Display {
         let mut number = String::new();
         let output = server.stdout.take().expect("its output is piped");
         BufReader::new(output).read_line(&mut number).expect("Xvfb tells its display");
-        let mut display = Self { name: format!(":{}", number.trim()), processes: vec![server] };
+        let mut display = Self { name: format!(":{}", number.trim()), processes: vec![server], complaints: Vec::new() };
         display.launch(Command::new(system_tool("openbox")));
         wait_for("the window manager", || {
             let mut property = display.tool("xprop");
@@ -37,10 +40,13 @@ impl Display {
         display
     }
 
-    /// Starts a program on the display; its output goes nowhere.
+    /// Starts a program on the display.
     pub fn launch(&mut self, mut command: Command) {
         self.show_on(&mut command);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let complaints = tempfile::tempfile().expect("a temporary file");
+        let stderr = complaints.try_clone().expect("a second handle of a file");
+        self.complaints.push(complaints);
+        let child = command.stdout(Stdio::null()).stderr(stderr).spawn();
         self.processes.push(child.unwrap_or_else(|error| panic!("{command:?}: {error}")));
     }
 
@@ -134,6 +140,13 @@ impl Drop for Display {
         for process in self.processes.iter_mut().rev() {
             let _ = process.kill();
             let _ = process.wait();
+        }
+        if std::thread::panicking() {
+            for file in &mut self.complaints {
+                let mut text = Vec::new();
+                let _ = file.rewind().and_then(|()| file.read_to_end(&mut text));
+                print!("{}", String::from_utf8_lossy(&text));
+            }
         }
     }
 }
