@@ -17,7 +17,7 @@ use crate::{
     preset::built_in_presets,
 };
 
-/// Below this width the words of the left buttons give way to icons.
+/// Below this width the words of the left buttons give way to icons, and pickers show only what is picked.
 const ROOM_FOR_WORDS: f32 = 860.0;
 
 /// Lays the toolbar out.
@@ -83,10 +83,10 @@ fn left_part(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, (has_room, acti
         actions.push(Action::Pick(PathPurpose::AddFolder));
     }
     divider(ui);
-    preset_picker(ui, snapshot, actions);
-    outputs_picker(ui, snapshot, actions);
+    preset_picker(ui, snapshot, (has_room, actions));
+    outputs_picker(ui, snapshot, (has_room, actions));
     adjust_button(ui, view, actions);
-    destination_picker(ui, snapshot, view, actions);
+    destination_picker(ui, snapshot, view, (has_room, actions));
 }
 
 fn divider(ui: &mut Ui) {
@@ -94,11 +94,11 @@ fn divider(ui: &mut Ui) {
     ui.painter().vline(rect.center().x.round(), rect.y_range(), (1.0, theme::palette(ui).line));
 }
 
-fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, &mut Vec<Action>)) {
     let presets = built_in_presets();
     let chosen = presets.iter().find(|preset| preset.id == snapshot.settings.preset).or_else(|| presets.first());
     let name = chosen.map_or("", |preset| preset.name.as_str());
-    let response = Button::new(name).picker("Preset").max_width(240.0).show(ui);
+    let response = Button::new(name).picker("Preset").shows_prefix(has_room).max_width(240.0).show(ui);
     menu(&response, ("Preset", 520.0), |ui| {
         for preset in &presets {
             let is_chosen = chosen.is_some_and(|chosen| chosen.id == preset.id);
@@ -110,11 +110,11 @@ fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
 }
 
 /// HLS with fMP4 segments is always made; what is made beside it can be chosen.
-fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, &mut Vec<Action>)) {
     let outputs = &snapshot.settings.outputs;
     let others = OutputKind::ALL.into_iter().filter(|kind| outputs.includes(*kind)).count();
     let label = if others == 0 { "HLS".to_owned() } else { format!("HLS + {others}") };
-    let response = Button::new(&label).picker("Outputs").max_width(160.0).show(ui);
+    let response = Button::new(&label).picker("Outputs").shows_prefix(has_room).max_width(160.0).show(ui);
     let response = response.on_hover_text(format!("Outputs: {}", outputs.summary()));
     let popup = Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Outputs");
     // Several can be chosen in one go.
@@ -147,11 +147,17 @@ fn adjust_button(ui: &mut Ui, view: &ViewState, actions: &mut Vec<Action>) {
     }
 }
 
-fn destination_picker(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &mut Vec<Action>) {
+fn destination_picker(
+    ui: &mut Ui,
+    snapshot: &Snapshot,
+    view: &ViewState,
+    (has_room, actions): (bool, &mut Vec<Action>),
+) {
     let settings = &snapshot.settings;
     let home = view.home.as_deref();
     let label = wording::short_destination(&settings.destination(), home);
-    let response = Button::new(&label).picker("Destination").max_width(ui.available_width()).show(ui);
+    let button = Button::new(&label).picker("Destination").shows_prefix(has_room);
+    let response = button.max_width(ui.available_width() - theme::SPACE[1]).show(ui);
     let goes_to_bucket = settings.publish_to_s3 && !settings.s3.bucket.is_empty();
     menu(&response, ("Destination", 380.0), |ui| {
         let folder = wording::short_path(&settings.output_folder, home);
