@@ -18,7 +18,7 @@ use crate::{
         widgets::{Button, text},
         wording::{self, RenditionRow},
     },
-    job::JobState,
+    job::{JobKind, JobState},
 };
 
 const LARGEST_PICTURE: egui::Vec2 = egui::Vec2::new(360.0, 202.0);
@@ -50,11 +50,20 @@ pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut V
     warnings(ui, job);
     let renditions = wording::rendition_rows(job);
     if renditions.is_empty() {
-        heading(ui, "Preset");
-        fact(ui, "Name", &job.spec.preset.name);
-        fact(ui, "Renditions", &job.spec.preset.summary());
+        match &job.spec.kind {
+            JobKind::Stream => {
+                heading(ui, "Preset");
+                fact(ui, "Name", &job.spec.preset.name);
+                fact(ui, "Renditions", &job.spec.preset.summary());
+            }
+            JobKind::File(conversion) => {
+                heading(ui, "File");
+                fact(ui, "Format", conversion.format.label());
+                fact(ui, "Streams", conversion.streams.label());
+            }
+        }
     } else {
-        heading(ui, "Renditions");
+        heading(ui, if job.spec.kind == JobKind::Stream { "Renditions" } else { "Tracks" });
         table(ui, &renditions);
     }
     let adjustments = job.spec.operations.summary();
@@ -71,7 +80,7 @@ pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut V
             fact(ui, what, how);
         }
     }
-    heading(ui, "Stream");
+    heading(ui, if job.spec.kind == JobKind::Stream { "Stream" } else { "File" });
     stream(ui, job, view);
     buttons(ui, job, actions);
 }
@@ -188,6 +197,12 @@ fn stream(ui: &mut Ui, job: &Job, view: &ViewState) {
     }
     if let Some(published) = wording::published(job) {
         fact(ui, "Published", &published);
+    }
+    if let JobState::Done { report } = &job.state
+        && let Some(file) = &report.file
+    {
+        fact(ui, "File", &wording::short_path(file, view.home.as_deref()));
+        return;
     }
     match wording::published_url(job) {
         Some(url) => fact(ui, "Address", url),
