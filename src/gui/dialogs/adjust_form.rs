@@ -116,7 +116,9 @@ pub struct AdjustForm {
 impl AdjustForm {
     /// The form for new files with these operations, which become streams or one file each.
     pub fn for_new_files(operations: &Operations, one_file: Option<&Conversion>) -> Self {
-        Self { conversion: one_file.map(ConversionForm::of), ..Self::new(AdjustTarget::NewFiles, operations) }
+        let form = Self::new(AdjustTarget::NewFiles, operations);
+        let section = one_file.map_or(form.section, |_| AdjustSection::File);
+        Self { conversion: one_file.map(ConversionForm::of), section, ..form }
     }
 
     /// The form for a job.

@@ -100,7 +100,13 @@ fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, &
     let presets = built_in_presets();
     let chosen = presets.iter().find(|preset| preset.id == snapshot.settings.preset).or_else(|| presets.first());
     let name = chosen.map_or("", |preset| preset.name.as_str());
-    let response = Button::new(name).picker("Preset").shows_prefix(has_room).max_width(240.0).show(ui);
+    let makes_streams = snapshot.settings.one_file.is_none();
+    let button = Button::new(name).picker("Preset").shows_prefix(has_room).enabled(makes_streams).max_width(240.0);
+    let response = button.show(ui);
+    if !makes_streams {
+        response.on_hover_text("Presets are for streams; how a file is made is chosen under “Adjust new files…”");
+        return;
+    }
     menu(&response, ("Preset", 520.0), |ui| {
         for preset in &presets {
             let is_chosen = chosen.is_some_and(|chosen| chosen.id == preset.id);

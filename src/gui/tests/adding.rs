@@ -68,7 +68,6 @@ fn new_files_become_one_file_each_when_that_is_chosen() {
     assert!(window.shows_somewhere("Each becomes one MP4 file, saved to"));
 
     window.press("Adjust new files…");
-    window.press("File");
     window.press("Picture and sound: Encoded");
     window.type_into("Quality (CRF)", "28");
     window.press("Apply to new files");
