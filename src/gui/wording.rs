@@ -283,6 +283,7 @@ pub fn rendition_rows(job: &Job) -> Vec<RenditionRow> {
 fn rendition_name(name: &str) -> String {
     match name.strip_prefix("audio") {
         Some(rest) => format!("Audio{}", rest.replace('-', " ")),
+        None if name == "picture" => "Picture".to_owned(),
         None => name.to_owned(),
     }
 }
@@ -297,7 +298,9 @@ pub fn playable(job: &Job) -> Option<String> {
                 None => now,
             })
         }
-        JobState::Done { report } => Some(format!("Whole, {}", format::clock(report.duration))),
+        JobState::Done { report } if report.file.is_none() => {
+            Some(format!("Whole, {}", format::clock(report.duration)))
+        }
         _ => None,
     }
 }

@@ -63,8 +63,12 @@ pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut V
             }
         }
     } else {
-        heading(ui, if job.spec.kind == JobKind::Stream { "Renditions" } else { "Tracks" });
-        table(ui, &renditions);
+        let (words, each) = match job.spec.kind {
+            JobKind::Stream => ("Renditions", "Rendition"),
+            JobKind::File(_) => ("Tracks", "Track"),
+        };
+        heading(ui, words);
+        table(ui, each, &renditions);
     }
     let adjustments = job.spec.operations.summary();
     if !adjustments.is_empty() {
@@ -157,9 +161,9 @@ fn warnings(ui: &mut Ui, job: &Job) {
 }
 
 /// The table of renditions: numbers right-aligned in columns that stay where they are.
-fn table(ui: &mut Ui, rows: &[RenditionRow]) {
+fn table(ui: &mut Ui, each: &str, rows: &[RenditionRow]) {
     let palette = theme::palette(ui);
-    let header = ["Rendition", "Codec", "Target", "Measured", "Written"].map(str::to_owned);
+    let header = [each, "Codec", "Target", "Measured", "Written"].map(str::to_owned);
     let line = table_line(ui, &header, palette.weak);
     ui.painter().hline(line.x_range(), line.bottom() - 0.5, (1.0, palette.line));
     for (place, row) in rows.iter().enumerate() {
