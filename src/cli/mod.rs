@@ -70,17 +70,22 @@ pub fn run(arguments: Arguments) -> Outcome {
     let _log = logging::start(&context.folders, context.output.verbosity, &context.output.bars);
     let Some(interrupt) = listen(&context.output) else { return Outcome::SomeFailed };
     let Some(command) = command else { return plain::run(&context, &files, &interrupt) };
+    let outcome = perform(&context, command, &interrupt);
+    if context.output.has_lost_data() { outcome.max(Outcome::SomeFailed) } else { outcome }
+}
+
+fn perform(context: &Context, command: CommandArguments, interrupt: &CancelToken) -> Outcome {
     match command {
-        CommandArguments::Encode(arguments) => encode::run(&context, &arguments, &interrupt),
-        CommandArguments::Queue(arguments) => queue::run(&context, arguments, &interrupt),
-        CommandArguments::Convert(arguments) => convert::run(&context, &arguments, &interrupt),
-        CommandArguments::Publish(arguments) => publish::run(&context, &arguments, &interrupt),
-        CommandArguments::Probe(arguments) => probe::run(&context, &arguments, &interrupt),
-        CommandArguments::Presets(arguments) => list_presets(&context, &arguments),
-        CommandArguments::Preview(arguments) => preview::run(&context, &arguments, &interrupt),
-        CommandArguments::Check(arguments) => check::run(&context, &arguments, &interrupt),
-        CommandArguments::Doctor(arguments) => doctor::run(&context, &arguments, &interrupt),
-        CommandArguments::Setup(arguments) => setup::run(&context, &arguments, &interrupt),
+        CommandArguments::Encode(arguments) => encode::run(context, &arguments, interrupt),
+        CommandArguments::Queue(arguments) => queue::run(context, arguments, interrupt),
+        CommandArguments::Convert(arguments) => convert::run(context, &arguments, interrupt),
+        CommandArguments::Publish(arguments) => publish::run(context, &arguments, interrupt),
+        CommandArguments::Probe(arguments) => probe::run(context, &arguments, interrupt),
+        CommandArguments::Presets(arguments) => list_presets(context, &arguments),
+        CommandArguments::Preview(arguments) => preview::run(context, &arguments, interrupt),
+        CommandArguments::Check(arguments) => check::run(context, &arguments, interrupt),
+        CommandArguments::Doctor(arguments) => doctor::run(context, &arguments, interrupt),
+        CommandArguments::Setup(arguments) => setup::run(context, &arguments, interrupt),
     }
 }
 

@@ -19,18 +19,31 @@ pub struct Output {
     pub verbosity: Verbosity,
     /// The progress bars on standard error; all text goes around them.
     pub bars: MultiProgress,
+    /// Nobody reads standard output any more, or it can't be written.
     reader_left: AtomicBool,
+    /// Data is lost that somebody waits for.
+    lost_data: AtomicBool,
 }
 
 impl Output {
     /// Output for a call.
     pub fn new(verbosity: Verbosity) -> Self {
-        Self { verbosity, bars: MultiProgress::new(), reader_left: AtomicBool::new(false) }
+        Self {
+            verbosity,
+            bars: MultiProgress::new(),
+            reader_left: AtomicBool::new(false),
+            lost_data: AtomicBool::new(false),
+        }
     }
 
     /// True when bars can be drawn: standard error is a terminal and nobody asked for silence.
     pub fn shows_bars(&self) -> bool {
         self.verbosity > Verbosity::Quiet && io::stderr().is_terminal()
+    }
+
+    /// True when standard output could not be written although somebody reads it.
+    pub fn has_lost_data(&self) -> bool {
+        self.lost_data.load(Ordering::Relaxed)
     }
 
     /// Writes a line of data to standard output. When the reader has gone, as with `| head`, it is dropped silently.
@@ -65,6 +78,7 @@ impl Output {
         if let Err(error) = written {
             self.reader_left.store(true, Ordering::Relaxed);
             if error.kind() != io::ErrorKind::BrokenPipe {
+                self.lost_data.store(true, Ordering::Relaxed);
                 self.say_always(&format!("reelpress: standard output can't be written: {error}"));
             }
         }

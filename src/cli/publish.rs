@@ -1,6 +1,9 @@
 //! `reelpress publish`: a finished folder goes into a bucket.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -9,7 +12,7 @@ use crate::{
     failure::{Failure, FailureKind},
     format,
     job::S3Location,
-    pipeline::publish::{ABANDONED_AFTER, PublishStatus, publish_folder, replace},
+    pipeline::publish::{ABANDONED_AFTER, PublishStatus, not_published, publish_folder, replace},
     tools::cancel::CancelToken,
 };
 
@@ -70,7 +73,22 @@ fn clean(context: &Context, arguments: &PublishArguments, place: Option<&str>) -
 fn publish(context: &Context, folder: &Path, location: &S3Location, interrupt: &CancelToken) -> Outcome {
     let Some(runtime) = network(context) else { return Outcome::SomeFailed };
     let bar = context.output.shows_bars().then(|| context.output.bars.add(ProgressBar::new(0).with_style(style())));
+    let left_out = not_published(folder);
+    if let [first, others @ ..] = left_out.as_slice() {
+        let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+        context.output.say(&format!("Left out, because only files are published, no links: {}{more}", first.display()));
+    }
+    // Without a bar, what holds the upload up is said once.
+    let waits = AtomicBool::new(false);
     let progress = |status: PublishStatus| {
+        let has_begun_to_wait = status.interruption.is_some() && !waits.swap(true, Ordering::Relaxed);
+        match &status.interruption {
+            Some(reason) if bar.is_none() && has_begun_to_wait => {
+                context.output.say(&format!("{}; goes on by itself", reason.headline));
+            }
+            Some(_) => {}
+            None => waits.store(false, Ordering::Relaxed),
+        }
         if let Some(bar) = &bar {
             bar.set_length(status.published_bytes + status.queued_bytes);
             bar.set_position(status.published_bytes);

@@ -116,9 +116,12 @@ pub enum QueueCommand {
     },
     /// Write the jobs without a stream into a file
     Export {
-        /// The file
+        /// The file, or - for standard output
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Replace the file if it is there
+        #[arg(long)]
+        overwrite: bool,
         /// Finished jobs as well
         #[arg(long)]
         all: bool,

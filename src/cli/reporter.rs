@@ -1,6 +1,6 @@
 //! Telling people and programs how the jobs of one call go on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -32,7 +32,7 @@ pub(super) fn reporter(output: &Output, json: bool) -> Box<dyn Reporter + '_> {
     } else if output.shows_bars() {
         Box::new(BarReporter { output, bars: HashMap::new() })
     } else {
-        Box::new(LineReporter { output, stages: HashMap::new() })
+        Box::new(LineReporter { output, stages: HashMap::new(), waiting: HashSet::new() })
     }
 }
 
@@ -87,16 +87,25 @@ impl Reporter for BarReporter<'_> {
 struct LineReporter<'a> {
     output: &'a Output,
     stages: HashMap<JobId, Stage>,
+    /// Jobs whose uploads wait for the store.
+    waiting: HashSet<JobId>,
 }
 
 impl Reporter for LineReporter<'_> {
     fn event(&mut self, event: &Event, spec: Option<&JobSpec>) {
         let name = spec.map(JobSpec::source_name).unwrap_or_default();
         match event {
-            Event::JobProgressed { id, progress }
-                if self.stages.insert(*id, progress.stage) != Some(progress.stage) =>
-            {
-                self.output.say(&format!("{name}: {}", stage_line(progress)));
+            Event::JobProgressed { id, progress } => {
+                if self.stages.insert(*id, progress.stage) != Some(progress.stage) {
+                    self.output.say(&format!("{name}: {}", stage_line(progress)));
+                }
+                match &progress.upload_interruption {
+                    Some(reason) if self.waiting.insert(*id) => {
+                        self.output.say(&format!("{name}: {reason}; goes on by itself"));
+                    }
+                    Some(_) => {}
+                    None => _ = self.waiting.remove(id),
+                }
             }
             Event::JobScheduled { schedule, .. } if schedule.start_at.is_some() => {
                 self.output.say(&format!("{name}: {}", schedule_line(schedule)));

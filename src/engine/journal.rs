@@ -196,6 +196,13 @@ impl Journal {
     }
 }
 
+/// Of an SQLite file (<https://sqlite.org/fileformat2.html#the_database_header>).
+const HEADER_BYTES: usize = 100;
+/// Where in the header the number of pages stands, big-endian.
+const PAGE_COUNT_AT: usize = 28;
+/// SQLite's default, which a journal has.
+const PAGE_BYTES: usize = 4096;
+
 const ALL_EVENTS: &str = "SELECT event FROM events ORDER BY sequence";
 
 fn is_damage(error: &rusqlite::Error) -> bool {
@@ -205,17 +212,40 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 
 /// Moves a damaged journal out of the way and gives the events of its readable part, and where it lies now.
 fn set_aside(file: &Path) -> std::io::Result<(Vec<Event>, PathBuf)> {
-    let events = readable_events(file).unwrap_or_default();
+    let as_it_is = readable_events(file).unwrap_or_default();
+    let with_new_header = readable_events_behind_header(file).unwrap_or_default();
+    let events = if with_new_header.len() > as_it_is.len() { with_new_header } else { as_it_is };
     let stamp = Timestamp::now().strftime("%Y%m%d-%H%M%S");
     let aside = file.with_extension(format!("damaged-{stamp}.sqlite"));
-    std::fs::rename(file, &aside)?;
-    for extension in ["sqlite-wal", "sqlite-shm"] {
-        match std::fs::remove_file(file.with_extension(extension)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+    for ending in ["", "-wal", "-shm"] {
+        let named = |path: &Path| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        match std::fs::rename(named(file), named(&aside)) {
+            Err(error) if ending.is_empty() || error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
     Ok((events, aside))
+}
+
+/// What a copy with the header of a new journal holds: SQLite reads nothing of a file whose header is damaged, or tells
+/// of more pages than there are.
+fn readable_events_behind_header(file: &Path) -> Result<Vec<Event>, Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let (template, copy) = (folder.path().join("template.sqlite"), folder.path().join("copy.sqlite"));
+    drop(Journal::open_database(&template)?);
+    let mut header = std::fs::read(&template)?;
+    header.truncate(HEADER_BYTES);
+    let mut content = std::fs::read(file)?;
+    let pages = u32::try_from(content.len() / PAGE_BYTES)?;
+    content.truncate(pages as usize * PAGE_BYTES);
+    content.get_mut(..HEADER_BYTES).ok_or("not even a header")?.copy_from_slice(&header);
+    content[PAGE_COUNT_AT..PAGE_COUNT_AT + 4].copy_from_slice(&pages.to_be_bytes());
+    std::fs::write(&copy, content)?;
+    Ok(readable_events(&copy)?)
 }
 
 /// All events up to the first place that can't be read.
@@ -329,6 +359,25 @@ mod tests {
         let kept = snapshot.jobs.len();
         assert!((100..400).contains(&kept), "{kept} jobs were kept");
         assert!(snapshot.jobs.iter().zip(&ids).all(|(job, id)| job.id == *id), "the first jobs in their order");
+    }
+
+    #[test]
+    fn a_journal_with_a_damaged_header_or_a_lost_end_gives_back_its_jobs() {
+        let damage: [(&str, &dyn Fn(&mut Vec<u8>), usize); 2] = [
+            ("header", &|bytes| bytes[20..80].fill(0x5A), 400),
+            ("end", &|bytes| bytes.truncate(bytes.len() * 3 / 4), 100),
+        ];
+        for (name, damage, fewest) in damage {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("queue.sqlite");
+            let events: Vec<Event> = (0..400).map(|_| added().1).collect();
+            Journal::open(&file).unwrap().append(&events).unwrap();
+            let mut bytes = std::fs::read(&file).unwrap();
+            damage(&mut bytes);
+            std::fs::write(&file, bytes).unwrap();
+            let Replay { snapshot, set_aside, .. } = Journal::open(&file).unwrap().replay().unwrap();
+            assert!(set_aside.is_some() && snapshot.jobs.len() >= fewest, "{name}: {} jobs", snapshot.jobs.len());
+        }
     }
 
     #[test]

@@ -152,8 +152,10 @@ fn queue_damage(unreadable: usize, set_aside: Option<PathBuf>) -> Option<Failure
     let failure = |headline: String, hint: &str| Failure::new(FailureKind::Internal, headline, hint);
     match (unreadable, set_aside) {
         (_, Some(file)) => {
-            let words = "The saved queue was damaged: what could be read of it is here".to_owned();
-            Some(failure(words, missing).with_detail(format!("the damaged file was set aside: {}", file.display())))
+            let aside = file.display();
+            let words =
+                format!("The saved queue was damaged: what could be read of it is here, the rest is in {aside}");
+            Some(failure(words, missing))
         }
         (0, None) => None,
         (count, None) => {

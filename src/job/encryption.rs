@@ -7,8 +7,8 @@ use url::Url;
 
 /// Field of a key URI that stands for the job's id.
 const ID_FIELD: &str = "{id}";
-/// Field of a key URI that stands for the number of the key, from 1.
-const NUMBER_FIELD: &str = "{n}";
+/// Fields of a key URI that stand for the number of the key, from 1.
+const NUMBER_FIELDS: [&str; 2] = ["{n}", "{number}"];
 
 /// Folder of keys that lie in the stream's folder.
 pub const KEYS_FOLDER: &str = "keys";
@@ -117,7 +117,7 @@ impl Encryption {
                 if !uri.contains(ID_FIELD) {
                     return Err(EncryptionError::UriWithoutId(uri.clone()));
                 }
-                if self.rotation.is_some() && !uri.contains(NUMBER_FIELD) {
+                if self.rotation.is_some() && !NUMBER_FIELDS.iter().any(|field| uri.contains(field)) {
                     return Err(EncryptionError::UriWithoutNumber(uri.clone()));
                 }
                 Ok(())
@@ -131,7 +131,8 @@ impl Encryption {
 
 /// The URI of a key, from its template.
 pub fn key_uri(template: &str, id: &str, number: u64) -> String {
-    template.replace(ID_FIELD, id).replace(NUMBER_FIELD, &number.to_string())
+    let number = number.to_string();
+    NUMBER_FIELDS.iter().fold(template.replace(ID_FIELD, id), |uri, field| uri.replace(field, &number))
 }
 
 /// A quoted string has no quotes and no line ends (rfc8216bis 4.2), and a relative URI would mean the stream's folder.

@@ -18,8 +18,10 @@ fn clock_time(text: &str) -> Option<Duration> {
         return None;
     }
     let mut seconds = 0.0;
-    for part in parts {
-        let number: f64 = part.parse().ok().filter(|number: &f64| *number >= 0.0)?;
+    for (place, part) in parts.into_iter().enumerate() {
+        // Only the first may count beyond its unit: 90 minutes are 90:00.
+        let most = if place == 0 { f64::INFINITY } else { 60.0 };
+        let number: f64 = part.parse().ok().filter(|number: &f64| *number >= 0.0 && *number < most)?;
         seconds = seconds * 60.0 + number;
     }
     Duration::try_from_secs_f64(seconds).ok()

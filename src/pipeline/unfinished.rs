@@ -56,8 +56,9 @@ pub(super) struct SourceIdentity {
 impl SourceIdentity {
     /// `None` when the file can't be read.
     pub(super) fn of(source: &Path) -> Option<Self> {
+        // Opening a pipe would wait for whoever writes to it.
+        let metadata = std::fs::metadata(source).ok().filter(std::fs::Metadata::is_file)?;
         let mut file = File::open(source).ok()?;
-        let metadata = file.metadata().ok()?;
         let mut hash = Sha256::new();
         let mut part = Vec::new();
         (&mut file).take(KNOWN_BYTES).read_to_end(&mut part).ok()?;

@@ -21,6 +21,17 @@ pub fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
     unfinished.finish()
 }
 
+/// Whether a file of this name may take the place of what is there: a device or a pipe would be lost.
+///
+/// # Errors
+/// When something else than a file or a link to one is there.
+pub fn check_replaceable(path: &Path) -> std::io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(there) if !there.is_file() => Err(std::io::Error::other("what has this name is not a regular file")),
+        _ => Ok(()),
+    }
+}
+
 /// A file under a temporary name beside its final one. Dropping it removes it.
 #[derive(Debug)]
 pub struct UnfinishedFile {
@@ -34,6 +45,7 @@ impl UnfinishedFile {
     /// # Errors
     /// What the system says when the folder or file can't be made.
     pub fn begin(path: &Path) -> std::io::Result<Self> {
+        check_replaceable(path)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
         let mut builder = tempfile::Builder::new();

@@ -7,6 +7,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use reelpress::settings::AppFolders;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -252,6 +253,35 @@ fn an_exported_queue_comes_back_as_new_jobs() {
     let newer = user.file("newer.json", newer.to_string().as_bytes());
     assert_refused(&call(&other, &["import", newer.to_str().unwrap()]), 2, &["newer version of Reelpress"]);
     assert_eq!(listed(&other).len(), 2);
+}
+
+#[test]
+fn an_export_replaces_nothing_unasked_and_an_import_reads_only_files() {
+    let user = User::new();
+    add(&user, &["a.mp4"]);
+    let film = user.file("film.mp4", b"not to be lost");
+    assert_refused(&call(&user, &["export", "film.mp4"]), 2, &["is there already", "--overwrite"]);
+    assert_eq!(std::fs::read(&film).unwrap(), b"not to be lost");
+    assert!(done(&user, &["export", "-"]).contains("schema_version"));
+    done(&user, &["export", "film.mp4", "--overwrite"]);
+    assert!(std::fs::read_to_string(&film).unwrap().contains("schema_version"));
+    assert_refused(&call(&user, &["import", "/dev/zero"]), 2, &["/dev/zero", "not a regular file"]);
+    assert_refused(&call(&user, &["export", "/dev/null", "--overwrite"]), 1, &["not a regular file"]);
+}
+
+#[test]
+fn a_damaged_queue_says_so_to_the_first_who_asks() {
+    let user = User::new();
+    add(&user, &["a.mp4"]);
+    add(&user, &["b.mp4"]);
+    let journal = AppFolders::under(&user.path("home")).journal_file();
+    let mut bytes = std::fs::read(&journal).unwrap();
+    bytes[20..80].fill(0x5A);
+    std::fs::write(&journal, bytes).unwrap();
+    let output = call(&user, &["list"]);
+    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(errors.contains("The saved queue was damaged") && errors.contains(".damaged-"), "{errors}");
+    assert!(text.contains("a.mp4") && text.contains("b.mp4"), "{text}");
 }
 
 #[test]

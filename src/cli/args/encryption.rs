@@ -12,7 +12,7 @@ pub struct EncryptionArguments {
     /// Encrypt all segments with AES-128; say with the flags below where the keys are
     #[arg(long, help_heading = "Encryption")]
     pub encrypt: bool,
-    /// What players ask for the key: a URI with {id} for the job and {n} for the number of the key
+    /// What players ask for the key: a URI with {id} for the job and {number} for the number of the key
     #[arg(long, value_name = "URI", requires = "encrypt", help_heading = "Encryption")]
     pub key_uri: Option<String>,
     /// Make keys and write them here, as DIR/{id}/1.key …; not in the output folder

@@ -26,8 +26,8 @@ pub(super) fn run(context: &Context, arguments: QueueArguments, interrupt: &Canc
             list::print(context, &access.snapshot()?, json);
             Ok(())
         }),
-        QueueCommand::Export { file, all } => {
-            with_queue(context, |access| transfer::export(context, access, &file, all))
+        QueueCommand::Export { file, all, overwrite } => {
+            with_queue(context, |access| transfer::export((context, access), &file, all, overwrite))
         }
         QueueCommand::Import { file } => with_queue(context, |access| transfer::import(context, access, &file)),
         change => with_queue(context, |access| change::change(context, access, change)),
@@ -59,6 +59,10 @@ fn with_queue(context: &Context, work: impl FnOnce(&mut Access) -> Result<(), Re
             return Outcome::SomeFailed;
         }
     };
+    // What was found when the queue was read is told to the first who asks.
+    if let Ok(answer) = access.ask(Command::Acknowledge { token: 0 }) {
+        tell_notices(context, &answer);
+    }
     let outcome = match work(&mut access) {
         Ok(()) => Outcome::AllDone,
         Err(Refusal(failure, outcome)) => {

@@ -11,15 +11,33 @@ use crate::{
     tools::atomic_file,
 };
 
+/// Stands for standard output.
+const STANDARD_OUTPUT: &str = "-";
+/// Some hundred thousand jobs.
+const LARGEST_QUEUE_BYTES: u64 = 1024 * 1024 * 1024;
+
 /// Writes the jobs of the queue into a file, whole or not at all.
-pub(super) fn export(context: &Context, access: &mut Access, file: &Path, all: bool) -> Result<(), Refusal> {
+pub(super) fn export(
+    (context, access): (&Context, &mut Access),
+    file: &Path,
+    all: bool,
+    overwrite: bool,
+) -> Result<(), Refusal> {
+    if !overwrite && file != Path::new(STANDARD_OUTPUT) && file.symlink_metadata().is_ok() {
+        let hint = "Give another name, or --overwrite to replace it";
+        return Err(Refusal::usage(bad_usage(format!("{} is there already", file.display()), hint)));
+    }
     let queue = QueueFile::of(&access.snapshot()?, all);
-    let written =
-        queue.text().map_err(std::io::Error::other).and_then(|text| atomic_file::write(&absolute(file), &text));
-    written.map_err(|error| {
+    let failed = |error: std::io::Error| {
         let headline = format!("{} can't be written: {error}", file.display());
         Failure::new(FailureKind::OutputNotWritable, headline, "Choose a folder that you may write to")
-    })?;
+    };
+    let text = queue.text().map_err(|error| failed(std::io::Error::other(error)))?;
+    if file == Path::new(STANDARD_OUTPUT) {
+        context.output.data(&String::from_utf8_lossy(&text));
+        return Ok(());
+    }
+    atomic_file::write(&absolute(file), &text).map_err(failed)?;
     let jobs = format::count(queue.jobs.len() as u64, "job", "jobs");
     context.output.say(&format!("{jobs} written to {}", file.display()));
     Ok(())
@@ -27,7 +45,7 @@ pub(super) fn export(context: &Context, access: &mut Access, file: &Path, all: b
 
 /// Puts the jobs of a file at the end of the queue, as new ones.
 pub(super) fn import(context: &Context, access: &mut Access, file: &Path) -> Result<(), Refusal> {
-    let text = std::fs::read(file).map_err(|error| {
+    let text = read(file).map_err(|error| {
         let headline = format!("{} can't be read: {error}", file.display());
         Refusal::usage(Failure::new(FailureKind::SourceUnreadable, headline, "Give a file of “reelpress queue export”"))
     })?;
@@ -43,6 +61,18 @@ pub(super) fn import(context: &Context, access: &mut Access, file: &Path) -> Res
         return Ok(());
     }
     enqueue(context, access, queue.jobs, false)
+}
+
+/// What a file holds that may be an exported queue.
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(file)?;
+    if !metadata.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
+    }
+    if metadata.len() > LARGEST_QUEUE_BYTES {
+        return Err(std::io::Error::other("it is too large for a queue"));
+    }
+    std::fs::read(file)
 }
 
 fn absolute(file: &Path) -> std::path::PathBuf {

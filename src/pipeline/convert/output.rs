@@ -10,7 +10,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{Conversion, JobId, JobSpec},
     pipeline::package::write_failure,
-    tools::atomic_file::TEMPORARY_PREFIX,
+    tools::atomic_file::{self, TEMPORARY_PREFIX},
 };
 
 const MOST_SUFFIXES: u32 = 10_000;
@@ -119,6 +119,10 @@ impl OutputFile {
         }
         if path.is_dir() {
             let headline = format!("{} is a folder", path.display());
+            return Err(Failure::new(FailureKind::InvalidRequest, headline, "Give the name of a file"));
+        }
+        if path.symlink_metadata().is_ok() && atomic_file::check_replaceable(path).is_err() {
+            let headline = format!("{} is a device or a pipe, not a file", path.display());
             return Err(Failure::new(FailureKind::InvalidRequest, headline, "Give the name of a file"));
         }
         if !self.overwrite && path.symlink_metadata().is_ok() {

@@ -91,6 +91,14 @@ pub enum ProbeError {
         /// The codec's tag in the file.
         detail: String,
     },
+    /// The picture is larger than ffmpeg takes.
+    #[error("{} has pictures of {size} pixels, more than ffmpeg can take", source_file.display())]
+    PictureTooLarge {
+        /// The source.
+        source_file: PathBuf,
+        /// Width and height.
+        size: String,
+    },
     /// ffprobe took too long.
     #[error("{} could not be read within {} s", source_file.display(), limit.as_secs())]
     TimedOut {
@@ -180,6 +188,9 @@ impl ProbeError {
             }
             Self::UnknownCodec { .. } => {
                 (FailureKind::SourceInvalid, "Try a newer ffmpeg (`reelpress setup`), or export the video again")
+            }
+            Self::PictureTooLarge { .. } => {
+                (FailureKind::SourceInvalid, "Make the picture smaller in the program that it came from")
             }
             Self::TimedOut { .. } => {
                 (FailureKind::SourceUnreadable, "The disk or network share may be slow: copy the file here first")

@@ -53,7 +53,10 @@ pub fn probe(source: &Path, toolbox: &Toolbox, cancel: &CancelToken) -> Result<S
     if media.video.is_empty()
         && let Some(error) = convert::why_nothing(source, &found, &media)
     {
-        return Err(error);
+        return Err(match refused_size(&output.stderr) {
+            Some(size) => ProbeError::PictureTooLarge { source_file: source.to_owned(), size },
+            None => error,
+        });
     }
     add_metadata_of_frames(&mut media, source, toolbox, cancel)?;
     media.subtitle_files = sidecar::subtitle_files(source);
@@ -139,6 +142,14 @@ fn refused(source: &Path, output: &Output, first_look: &look::FirstLook) -> Prob
         return ProbeError::ToolFailed { source_file, program: "ffprobe", detail };
     }
     ProbeError::NotMedia { source_file, detail }
+}
+
+/// The size of a picture that ffprobe does not take, as it tells it.
+fn refused_size(complaints: &[u8]) -> Option<String> {
+    let complaints = String::from_utf8_lossy(complaints);
+    let (_, rest) = complaints.split_once("Picture size ")?;
+    let (size, rest) = rest.split_once(' ')?;
+    rest.starts_with("is invalid").then(|| size.replace('x', "×"))
 }
 
 /// The last lines of a program's output.

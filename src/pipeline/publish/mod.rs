@@ -299,6 +299,13 @@ pub fn test_destination(runtime: &Handle, location: &S3Location) -> Result<(), P
 /// Files of a folder with their sizes in bytes, in the order in which they are to go up: by kind, then by path.
 pub type FolderFiles = BTreeMap<(FileKind, String), u64>;
 
+/// What is in a folder and is not published: links, which may lead anywhere, pipes and devices. Relative paths.
+pub fn not_published(folder: &Path) -> Vec<PathBuf> {
+    let entries = walkdir::WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter().flatten();
+    let others = entries.filter(|entry| !entry.file_type().is_file() && !entry.file_type().is_dir());
+    others.map(|entry| entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_owned()).collect()
+}
+
 /// Files of a folder that belong to a stream.
 ///
 /// # Errors

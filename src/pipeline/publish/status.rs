@@ -6,10 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 
 /// How long a rate looks back.
 const RATE_WINDOW: Duration = Duration::from_secs(10);
+
+/// A store that takes nothing for so long does not answer, or the network is very slow.
+const QUIET_LIMIT: Duration = Duration::from_secs(30);
 
 /// How far publishing has come.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -42,6 +45,8 @@ struct State {
     /// When how much arrived, within the window.
     arrivals: VecDeque<(Instant, u64)>,
     began: Option<Instant>,
+    /// Since when something waits to arrive.
+    quiet_since: Option<Instant>,
     sent: BTreeSet<String>,
     stays: bool,
 }
@@ -53,11 +58,17 @@ impl StatusBoard {
         state.forget_old(Instant::now());
         let mut status = state.status.clone();
         status.bytes_per_second = state.rate(Instant::now());
+        if status.interruption.is_none() {
+            status.interruption = state.silence(Instant::now());
+        }
         status
     }
 
     pub(super) fn queued(&self, bytes: u64) {
         let mut state = self.lock();
+        if state.status.queued_bytes == 0 {
+            state.quiet_since = Some(Instant::now());
+        }
         state.status.queued_bytes += bytes;
         state.began.get_or_insert_with(Instant::now);
     }
@@ -68,6 +79,7 @@ impl StatusBoard {
         let mut state = self.lock();
         state.status.published_bytes += bytes;
         state.status.queued_bytes = state.status.queued_bytes.saturating_sub(of_queue);
+        state.quiet_since = (state.status.queued_bytes > 0).then_some(now);
         state.arrivals.push_back((now, bytes));
         state.began.get_or_insert(now);
         state.forget_old(now);
@@ -123,6 +135,15 @@ impl State {
         while self.arrivals.front().is_some_and(|(at, _)| now.duration_since(*at) > RATE_WINDOW) {
             self.arrivals.pop_front();
         }
+    }
+
+    /// What is to be said when nothing has arrived for long although something waits.
+    fn silence(&self, now: Instant) -> Option<Failure> {
+        let quiet = now.duration_since(self.quiet_since?);
+        (quiet >= QUIET_LIMIT).then(|| {
+            let headline = format!("The store has taken nothing for {} seconds or more", QUIET_LIMIT.as_secs());
+            Failure::new(FailureKind::NetworkLost, headline, "Check the network and the store")
+        })
     }
 
     fn rate(&self, now: Instant) -> Option<f64> {

@@ -64,3 +64,12 @@ fn subtitles_alone() {
     let path = user.file("words.srt", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n\n");
     assert_fails_beside_a_good_one(&user, &path, "source_invalid");
 }
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_that_nobody_writes_to() {
+    let user = User::new();
+    let pipe = user.path("pipe.mp4");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert_fails_beside_a_good_one(&user, &pipe, "source_unreadable");
+}
