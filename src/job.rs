@@ -1,5 +1,6 @@
 //! What was asked for, and how far it has come.
 
+mod colour;
 mod conversion;
 mod encryption;
 mod layout;
@@ -16,6 +17,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use colour::{RgbColour, UnknownColour};
 pub use conversion::{Conversion, FileAudioCodec, FileFormat, FileVideoCodec, JobKind, StreamTreatment, VideoRate};
 pub use encryption::{Encryption, EncryptionError, KEYS_FOLDER, KeyRotation, Keys, key_uri};
 pub use layout::{LayoutKind, StreamLayout, WantedFolder, WhenTaken};

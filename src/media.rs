@@ -261,6 +261,13 @@ impl VideoStream {
         size
     }
 
+    /// True when parts of the picture can be transparent.
+    pub fn has_alpha(&self) -> bool {
+        const WITH_ALPHA: [&str; 10] = ["yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "ayuv", "pal8"];
+        let format = self.pixel_format.as_deref().unwrap_or_default();
+        WITH_ALPHA.iter().any(|start| format.starts_with(start))
+    }
+
     /// True when the frames are not evenly spaced: the average rate is off the real one by more than 0.5 %.
     pub fn is_variable_frame_rate(&self) -> bool {
         match (self.average_frame_rate, self.real_frame_rate) {

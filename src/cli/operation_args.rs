@@ -5,7 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 
 use crate::job::{
-    Crop, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition, typed,
+    Crop, Deinterlace, Flip, LoudnessTarget, Operations, RgbColour, Strength, Trim, Turn, Watermark, WatermarkPosition,
+    typed,
 };
 
 /// What is done to the source before it is encoded.
@@ -74,6 +75,9 @@ pub struct OperationArguments {
     /// Show a still picture for this long [default: 10]
     #[arg(long, value_name = "TIME", value_parser = typed::time, help_heading = "Operations")]
     pub still_duration: Option<Duration>,
+    /// Show this colour where the picture is transparent: a name, or #rrggbb [default: black]
+    #[arg(long, value_name = "COLOUR", help_heading = "Operations")]
+    pub background: Option<RgbColour>,
 }
 
 impl OperationArguments {
@@ -114,6 +118,7 @@ impl OperationArguments {
             loudness: self.loudness,
             target_size_bytes: self.target_size,
             still_duration: self.still_duration,
+            background: self.background,
         })
     }
 }

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::RgbColour;
 use crate::format;
 
 /// What is done to a source before it is scaled and encoded; by default nothing but what it needs.
@@ -40,6 +41,8 @@ pub struct Operations {
     pub target_size_bytes: Option<u64>,
     /// For how long a still picture is shown; ten seconds if not given.
     pub still_duration: Option<Duration>,
+    /// What is seen where the picture is transparent; black if not given.
+    pub background: Option<RgbColour>,
 }
 
 impl Operations {
@@ -64,6 +67,7 @@ impl Operations {
             ("Deinterlace", deinterlace),
             ("Denoise", self.denoise.map(|strength| strength.label().to_owned())),
             ("Sharpen", self.sharpen.map(|strength| strength.label().to_owned())),
+            ("Background", self.background.map(|colour| colour.to_string())),
             ("Watermark", self.watermark.as_ref().map(Watermark::summary)),
             ("Fade in", fade(self.fade_in)),
             ("Fade out", fade(self.fade_out)),

@@ -7,6 +7,7 @@ mod sound_alone;
 mod still_pictures;
 mod subtitles;
 mod timing;
+mod transparent;
 
 use std::{
     ffi::OsString,

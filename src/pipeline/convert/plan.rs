@@ -229,7 +229,9 @@ impl<'a> Request<'a> {
         if !container::holds_picture(format, &video.codec) || is_lying {
             return Some(format!("{} does not hold {} as it is", format.label(), video.codec));
         }
-        let asked = self.why_encode(operations).or_else(|| changes_picture(operations));
+        let over_colour = operations.background.filter(|_| video.has_alpha());
+        let over_colour = over_colour.map(|_| "it is to be laid over a colour".to_owned());
+        let asked = self.why_encode(operations).or_else(|| changes_picture(operations)).or(over_colour);
         asked.or_else(|| {
             let is_changed = is_other
                 || self.conversion.video_rate.is_some()

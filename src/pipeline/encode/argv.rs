@@ -11,7 +11,9 @@ use crate::{
     media::PictureSize,
     pipeline::{
         package::{TILE_PATTERN, images::PICTURE_PATTERN},
-        plan::{AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan, StoryboardPlan},
+        plan::{
+            AlphaConversion, AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan, StoryboardPlan,
+        },
     },
     preset::InterlacedOutput,
 };
@@ -177,12 +179,27 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
         filters.push(format!("settb={}/{},setpts=N", rate.denominator(), rate.numerator()));
     } else {
         filters.push(span::frame_rate(plan));
+        // After the rate filter, which has to see for how long the last picture is shown.
+        filters.extend(plan.conversion.alpha.map(|alpha| alpha_filters(alpha, "")));
     }
     if let Some(time) = plan.hold_last_picture {
         filters.push(format!("tpad=stop_mode=clone:stop_duration={:.3}", time.as_secs_f64()));
     }
     filters.extend(operation_filters::on_source(plan));
     filters
+}
+
+/// What lays a transparent picture over its colour. It goes through RGB with 16 bits, so that neither the matrix of the
+/// picture nor rounding touches what is opaque; `mark` tells the labels of several pictures apart.
+pub(super) fn alpha_filters(alpha: AlphaConversion, mark: &str) -> String {
+    // 255 in eight bits is 65535 in sixteen.
+    let [red, green, blue] = [alpha.over.red, alpha.over.green, alpha.over.blue].map(|part| u32::from(part) * 257);
+    format!(
+        "format=gbrap16le,split=3[over{mark}][clear{mark}][alpha{mark}];\
+         [over{mark}]lutrgb=r={red}:g={green}:b={blue},format=gbrp16le[ground{mark}];\
+         [clear{mark}]format=gbrp16le[figure{mark}];[alpha{mark}]shuffleplanes=3:3:3:3,format=gbrp16le[mask{mark}];\
+         [ground{mark}][figure{mark}][mask{mark}]maskedmerge"
+    )
 }
 
 /// The way to standard range, scaled to `size`.

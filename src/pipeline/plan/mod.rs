@@ -22,7 +22,7 @@ use std::{
 };
 
 pub use audio::{AudioCodec, AudioLayout, AudioRendition};
-pub use colour::{ColourLabel, PictureConversion};
+pub use colour::{AlphaConversion, ColourLabel, PictureConversion};
 pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
 pub use language::{language_name, language_tag};
 pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
@@ -37,7 +37,7 @@ pub use timing::Timing;
 use super::layout::StreamFiles;
 use crate::{
     failure::{Failure, FailureKind},
-    job::{CropArea, JobSpec, LoudnessTarget},
+    job::{CropArea, JobSpec, LoudnessTarget, RgbColour},
     media::{Chapter, DynamicRange, FrameRate, HdrMetadata, SourceMedia, VideoStream},
     preset::{EncoderSpeed, HardwareFamily, RateControl},
 };
@@ -292,9 +292,16 @@ fn picture_conversion(
     if video.coded_size.pixels() == 0 || video.display_size().short_side() < 2 {
         return Err(PlanError::UnreadablePicture(spec.source_name()));
     }
-    let mut conversion = PictureConversion::for_stream(video, spec.preset.interlaced);
+    let mut conversion = PictureConversion::for_stream(video, spec.preset.interlaced, spec.operations.background);
     if conversion.tone_map && !findings.can_tone_map {
         return Err(PlanError::CannotToneMap(spec.source_name()));
+    }
+    let has_colour = spec.operations.background.is_some_and(|colour| colour != RgbColour::BLACK);
+    if conversion.alpha.is_some() && has_colour && video.colour.dynamic_range() != DynamicRange::Sdr {
+        return Err(PlanError::NotPossible {
+            what: "A background colour can't be laid under a picture of high dynamic range".to_owned(),
+            hint: "Leave the background out: transparent parts become black".to_owned(),
+        });
     }
     conversion.deinterlace = spec.operations.deinterlace.applies_to(conversion.deinterlace);
     Ok(conversion)

@@ -107,7 +107,7 @@ fn video_stream(stream: &Stream) -> Option<VideoStream> {
         index: stream.index,
         codec,
         profile: known(stream.profile.as_ref()),
-        pixel_format: known(stream.pix_fmt.as_ref()),
+        pixel_format: pixel_format(stream),
         coded_size: PictureSize { width, height },
         sample_aspect_ratio: sample_aspect_ratio(stream),
         rotation_degrees: rotation(stream),
@@ -122,6 +122,16 @@ fn video_stream(stream: &Stream) -> Option<VideoStream> {
         language: language(stream),
         is_default: stream.disposition.default != 0,
     })
+}
+
+/// VP8 and VP9 keep transparency in a stream of its own beside each packet, which only a tag tells of.
+fn pixel_format(stream: &Stream) -> Option<String> {
+    let is_vpx = matches!(stream.codec_name.as_deref(), Some("vp8" | "vp9"));
+    let told = known(stream.pix_fmt.as_ref())?;
+    match told.strip_prefix("yuv4") {
+        Some(rest) if is_vpx && stream.tags.get("alpha_mode") == Some("1") => Some(format!("yuva4{rest}")),
+        _ => Some(told),
+    }
 }
 
 fn audio_stream(stream: &Stream) -> Option<AudioStream> {

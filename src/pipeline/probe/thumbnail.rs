@@ -77,7 +77,9 @@ fn frame_command(
 /// ffmpeg has turned the picture upright before its first filter.
 fn filters(video: &VideoStream, size: PictureSize, can_tone_map: bool) -> String {
     let PictureSize { width, height } = size;
-    let scale = format!("scale={width}:{height}:flags=area,setsar=1");
+    // What is transparent has colours that nobody is meant to see: over black, they are gone.
+    let over_black = if video.has_alpha() { "format=gbrap,premultiply=inplace=1,format=gbrp," } else { "" };
+    let scale = format!("{over_black}scale={width}:{height}:flags=area,setsar=1");
     let transfer = match video.colour.dynamic_range() {
         DynamicRange::Pq => "smpte2084",
         DynamicRange::Hlg => "arib-std-b67",
