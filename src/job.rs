@@ -22,7 +22,8 @@ pub use conversion::{Conversion, FileAudioCodec, FileFormat, FileVideoCodec, Job
 pub use encryption::{Encryption, EncryptionError, KEYS_FOLDER, KeyRotation, Keys, key_uri};
 pub use layout::{LayoutKind, StreamLayout, WantedFolder, WhenTaken};
 pub use operations::{
-    Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
+    Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, SubtitleChoice, Trim, Turn, Watermark,
+    WatermarkPosition,
 };
 pub use outputs::{OutputKind, Outputs, ThumbnailFormat, ThumbnailStyle};
 pub use s3::S3Location;

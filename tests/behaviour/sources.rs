@@ -1,7 +1,9 @@
 //! Sources of every kind become right streams: what comes out is measured against what went in.
 
 mod awkward_video;
+mod burned_in;
 mod damaged;
+mod extremes;
 mod sound;
 mod sound_alone;
 mod still_pictures;

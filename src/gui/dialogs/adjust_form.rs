@@ -6,7 +6,7 @@ use crate::{
     format,
     job::{
         Crop, CropArea, Deinterlace, Flip, JobId, JobSpec, LoudnessTarget, Operations, Outputs, RgbColour, Strength,
-        Trim, Turn, Watermark, WatermarkPosition, typed,
+        SubtitleChoice, Trim, Turn, Watermark, WatermarkPosition, typed,
     },
     preset::{Preset, built_in_presets},
 };
@@ -106,6 +106,8 @@ pub struct AdjustForm {
     pub(super) background: String,
     /// Not in the form: kept as it was asked for.
     still_duration: Option<Duration>,
+    /// The same.
+    burn_in: Option<SubtitleChoice>,
 }
 
 impl AdjustForm {
@@ -175,6 +177,7 @@ impl AdjustForm {
             target_size: operations.target_size_bytes.map(|bytes| bytes.to_string()).unwrap_or_default(),
             background: operations.background.map(|colour| colour.to_string()).unwrap_or_default(),
             still_duration: operations.still_duration,
+            burn_in: operations.burn_in.clone(),
             target,
         }
     }
@@ -222,6 +225,7 @@ impl AdjustForm {
             loudness: loudness.map_err(sound_and_size("Loudness"))?,
             target_size_bytes: size.map_err(sound_and_size("Target size"))?,
             still_duration: self.still_duration,
+            burn_in: self.burn_in.clone(),
             background: background
                 .map_err(|advice| (AdjustSection::Picture, words("Background", &advice.to_string())))?,
         })
@@ -319,6 +323,7 @@ mod tests {
             loudness: LoudnessTarget::new(-16.0),
             target_size_bytes: Some(25_000_001),
             still_duration: Some(seconds(7)),
+            burn_in: Some(SubtitleChoice::Number(2)),
             background: Some(RgbColour::new(0, 0xb1, 0x40)),
         }
     }

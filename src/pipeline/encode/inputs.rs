@@ -70,7 +70,8 @@ pub(in crate::pipeline) fn source_inputs(plan: &EncodePlan) -> Vec<OsString> {
 }
 
 fn source_input(demuxer: Option<&str>, source: &Path) -> impl Iterator<Item = OsString> {
-    let demuxer: Vec<OsString> = demuxer.into_iter().flat_map(|demuxer| ["-f", demuxer]).map(OsString::from).collect();
+    let demuxer: Vec<OsString> =
+        demuxer.into_iter().flat_map(|demuxer| ["-noautorotate", "-f", demuxer]).map(OsString::from).collect();
     demuxer.into_iter().chain(untrusted(source))
 }
 

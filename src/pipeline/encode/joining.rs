@@ -54,8 +54,8 @@ fn picture_chain(picture: &JoinedPicture, (number, part): (usize, &JoinedPart)) 
 
 /// What the picture needs by itself.
 fn own_filters(own: &PartPicture) -> Vec<String> {
-    let mut filters: Vec<String> =
-        own.conversion.assumed_matrix.iter().map(|matrix| format!("setparams=colorspace={matrix}")).collect();
+    let mut filters: Vec<String> = argv::upright(&own.conversion).into_iter().collect();
+    filters.extend(own.conversion.assumed_matrix.map(|matrix| format!("setparams=colorspace={matrix}")));
     if own.conversion.deinterlace {
         let mode = match own.conversion.interlaced {
             InterlacedOutput::Frames => "send_frame",

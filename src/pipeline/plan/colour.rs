@@ -49,6 +49,10 @@ pub struct PictureConversion {
     pub convert_gamut: bool,
     /// What the source is taken for where it does not say itself: (matrix, full range).
     pub assumed_matrix: Option<&'static str>,
+    /// How a still picture stands (EXIF 2.32, tag 274), from 2 to 8.
+    pub exif_orientation: Option<u8>,
+    /// The decoded picture is of red, green and blue.
+    pub is_rgb: bool,
     /// What is seen where the picture is transparent, if it can be.
     pub alpha: Option<AlphaConversion>,
     /// How the result is labelled.
@@ -84,6 +88,8 @@ impl PictureConversion {
             tone_map: false,
             convert_gamut: false,
             assumed_matrix: None,
+            exif_orientation: None,
+            is_rgb: false,
             alpha: None,
             label: BT709,
         }
@@ -124,6 +130,8 @@ impl PictureConversion {
             tone_map,
             convert_gamut: has_wide_gamut && !tone_map,
             assumed_matrix,
+            exif_orientation: video.exif_orientation,
+            is_rgb,
             alpha: video.has_alpha().then(|| AlphaConversion::of(video, background.unwrap_or_default())),
             label,
         }

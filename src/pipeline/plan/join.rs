@@ -211,6 +211,7 @@ fn as_one(join: &JoinPlan, first: &SourceMedia, sources: &[SourceMedia]) -> Sour
         pixel_format: Some("yuv420p".to_owned()),
         sample_aspect_ratio: (1, 1),
         rotation_degrees: 0,
+        exif_orientation: None,
         average_frame_rate: Some(rate),
         real_frame_rate: Some(rate),
         scan: ScanType::Progressive,

@@ -1,6 +1,7 @@
 //! What will be made of a source: pure data, made by a pure function. Nothing here touches a file or a process.
 
 mod audio;
+mod burn_in;
 mod colour;
 mod join;
 mod language;
@@ -22,6 +23,7 @@ use std::{
 };
 
 pub use audio::{AudioCodec, AudioLayout, AudioRendition};
+pub use burn_in::{DrawnColours, PlannedBurnIn, burn_in};
 pub use colour::{AlphaConversion, ColourLabel, PictureConversion};
 pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
 pub use language::{language_name, language_tag};
@@ -37,8 +39,8 @@ pub use timing::Timing;
 use super::layout::StreamFiles;
 use crate::{
     failure::{Failure, FailureKind},
-    job::{CropArea, JobSpec, LoudnessTarget, RgbColour},
-    media::{Chapter, DynamicRange, FrameRate, HdrMetadata, SourceMedia, VideoStream},
+    job::{CropArea, JobKind, JobSpec, LoudnessTarget, RgbColour},
+    media::{Chapter, DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
     preset::{EncoderSpeed, HardwareFamily, RateControl},
 };
 
@@ -186,7 +188,7 @@ impl EncodePlan {
     pub fn resolve_with(spec: &JobSpec, source: &SourceMedia, findings: &Findings) -> Result<Self, PlanError> {
         let mut warnings = findings.join.as_ref().map(|join| join.warnings.clone()).unwrap_or_default();
         let audio = audio::renditions(source, &spec.preset, &mut warnings);
-        let subtitles = subtitles::renditions(source, &mut warnings);
+        let subtitles = subtitles::renditions(source, spec.operations.burn_in.as_ref(), &mut warnings);
         let Some(video) = source.main_video() else {
             return Self::of_sound(spec, source, (audio, subtitles), (findings, warnings));
         };
@@ -203,8 +205,9 @@ impl EncodePlan {
             operations::trim(asked, (&source.container, source_duration), timing.frame_rate)?;
         let crop = operations::crop(asked, video.display_size(), findings)?;
         let size = operations::size_after(video.display_size(), crop.as_ref(), asked.rotate);
-        let renditions = renditions::video_renditions(&spec.preset, size, video.colour.dynamic_range(), findings)?;
-        let operations = PlannedOperations::resolve(asked, (trim, crop), renditions[0].size, duration)?;
+        let renditions = streamable_renditions(spec, (size, video), findings, &mut warnings)?;
+        let mut operations = PlannedOperations::resolve(asked, (trim, crop), renditions[0].size, duration)?;
+        operations.burn_in = burn_in(spec, source, (video, &conversion))?;
         warn_of_picture(video, &conversion, (&renditions, spec.preset.video.rate_control), &mut warnings);
         // A held picture is worth no thumbnail of its own.
         let pictured = if operations.trim.is_some() { duration } else { picture_duration };
@@ -234,7 +237,8 @@ impl EncodePlan {
             subtitles,
             files: StreamFiles::default(),
             duration,
-            can_be_sought: span::can_be_sought(&source.container),
+            // What is on the screen in the middle was told of before it.
+            can_be_sought: span::can_be_sought(&source.container) && asked.burn_in.is_none(),
             span: None,
             is_encrypted: spec.outputs.encryption.is_some(),
         };
@@ -281,6 +285,21 @@ impl EncodePlan {
     pub fn label(&self, range: DynamicRange) -> ColourLabel {
         ColourLabel::of_hdr(range).unwrap_or(self.conversion.label)
     }
+}
+
+/// The renditions of a picture that is seen at `size`; none of a stream is larger than what players decode.
+fn streamable_renditions(
+    spec: &JobSpec,
+    (size, video): (PictureSize, &VideoStream),
+    findings: &Findings,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<VideoRendition>, PlanError> {
+    let of_size = |size| renditions::video_renditions(&spec.preset, size, video.colour.dynamic_range(), findings);
+    let all = of_size(size)?;
+    let largest = all.first().filter(|_| spec.kind == JobKind::Stream).map(|rendition| rendition.size);
+    let Some(limited) = largest.and_then(renditions::largest_streamed) else { return Ok(all) };
+    warnings.push(format!("The picture of {size} is made smaller: players decode streams up to 4096×2160"));
+    of_size(limited)
 }
 
 /// What the picture needs, if it can be had.

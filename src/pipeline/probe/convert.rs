@@ -111,6 +111,7 @@ fn video_stream(stream: &Stream) -> Option<VideoStream> {
         coded_size: PictureSize { width, height },
         sample_aspect_ratio: sample_aspect_ratio(stream),
         rotation_degrees: rotation(stream),
+        exif_orientation: None,
         average_frame_rate: frame_rate(stream.avg_frame_rate.as_ref()),
         real_frame_rate: frame_rate(stream.r_frame_rate.as_ref()),
         scan: scan(stream.field_order.as_deref()),
