@@ -1,5 +1,6 @@
 //! What was asked for, and how far it has come.
 
+mod colour;
 mod conversion;
 mod encryption;
 mod layout;
@@ -16,11 +17,13 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use colour::{RgbColour, UnknownColour};
 pub use conversion::{Conversion, FileAudioCodec, FileFormat, FileVideoCodec, JobKind, StreamTreatment, VideoRate};
 pub use encryption::{Encryption, EncryptionError, KEYS_FOLDER, KeyRotation, Keys, key_uri};
 pub use layout::{LayoutKind, StreamLayout, WantedFolder, WhenTaken};
 pub use operations::{
-    Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition,
+    Crop, CropArea, Deinterlace, Flip, LoudnessTarget, Operations, Strength, SubtitleChoice, Trim, Turn, Watermark,
+    WatermarkPosition,
 };
 pub use outputs::{OutputKind, Outputs, ThumbnailFormat, ThumbnailStyle};
 pub use s3::S3Location;

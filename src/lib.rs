@@ -55,6 +55,7 @@
 //! | `ffmpeg-download` | fetches ffmpeg after the user agreed |
 //! | `thumbnails`, `system-fonts`, `file-dialog`, `open`, `sample` | what the window must not wait for |
 //! | `child-watch`, `child-killer` | end a helper process that takes too long or is cancelled |
+//! | `child-stall` | ends an encoder that stands still |
 //!
 //! A job never waits for the dispatcher, nor the dispatcher for a front: what comes often (progress, finished files, log
 //! lines) goes through a slot that the dispatcher empties ten times a second.

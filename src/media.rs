@@ -224,6 +224,10 @@ pub struct VideoStream {
     pub sample_aspect_ratio: (u32, u32),
     /// Clockwise turn that the player must make, in degrees: 0, 90, 180 or 270.
     pub rotation_degrees: u16,
+    /// What a still picture says of how it stands (EXIF 2.32, tag 274), from 2 to 8; the turn in it is that of
+    /// `rotation_degrees`. No part of ffmpeg may turn such a picture, as not every version and format does.
+    #[serde(default)]
+    pub exif_orientation: Option<u8>,
     /// Average rate over the whole stream.
     pub average_frame_rate: Option<FrameRate>,
     /// The lowest rate in which all time stamps can be written exactly (`r_frame_rate`).
@@ -259,6 +263,13 @@ impl VideoStream {
             size = PictureSize { width: size.height, height: size.width };
         }
         size
+    }
+
+    /// True when parts of the picture can be transparent.
+    pub fn has_alpha(&self) -> bool {
+        const WITH_ALPHA: [&str; 10] = ["yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "ayuv", "pal8"];
+        let format = self.pixel_format.as_deref().unwrap_or_default();
+        WITH_ALPHA.iter().any(|start| format.starts_with(start))
     }
 
     /// True when the frames are not evenly spaced: the average rate is off the real one by more than 0.5 %.

@@ -26,7 +26,7 @@ With --json, one object is printed:
             findings  the first 20 of these: place (a file) and message
 
 Exit codes: 0 no rule of level must is broken, 1 some is, or there is no stream, 2 bad usage, 3 ffprobe is missing, 130
-interrupted. Nothing outside of a stream's folder is read; from the web only what its playlists name, such as keys.";
+interrupted. Nothing outside of a stream's folder is read but its keys; from the web only what its playlists name, such as keys.";
 
 pub(super) fn run(context: &Context, arguments: &CheckArguments, interrupt: &CancelToken) -> Outcome {
     let Some(place) = place(&arguments.stream) else {

@@ -5,7 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 
 use crate::job::{
-    Crop, Deinterlace, Flip, LoudnessTarget, Operations, Strength, Trim, Turn, Watermark, WatermarkPosition, typed,
+    Crop, Deinterlace, Flip, LoudnessTarget, Operations, RgbColour, Strength, SubtitleChoice, Trim, Turn, Watermark,
+    WatermarkPosition, typed,
 };
 
 /// What is done to the source before it is encoded.
@@ -74,6 +75,12 @@ pub struct OperationArguments {
     /// Show a still picture for this long [default: 10]
     #[arg(long, value_name = "TIME", value_parser = typed::time, help_heading = "Operations")]
     pub still_duration: Option<Duration>,
+    /// Show this colour where the picture is transparent: a name, or #rrggbb [default: black]
+    #[arg(long, value_name = "COLOUR", help_heading = "Operations")]
+    pub background: Option<RgbColour>,
+    /// Draw subtitles that are pictures into the picture: the number of the track, or a language such as en
+    #[arg(long, value_name = "N|LANGUAGE", value_parser = typed::subtitles, help_heading = "Operations")]
+    pub burn_in: Option<SubtitleChoice>,
 }
 
 impl OperationArguments {
@@ -114,6 +121,8 @@ impl OperationArguments {
             loudness: self.loudness,
             target_size_bytes: self.target_size,
             still_duration: self.still_duration,
+            background: self.background,
+            burn_in: self.burn_in.clone(),
         })
     }
 }

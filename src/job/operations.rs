@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::RgbColour;
 use crate::format;
 
 /// What is done to a source before it is scaled and encoded; by default nothing but what it needs.
@@ -40,6 +41,10 @@ pub struct Operations {
     pub target_size_bytes: Option<u64>,
     /// For how long a still picture is shown; ten seconds if not given.
     pub still_duration: Option<Duration>,
+    /// What is seen where the picture is transparent; black if not given.
+    pub background: Option<RgbColour>,
+    /// Subtitles that are pictures, drawn into the picture.
+    pub burn_in: Option<SubtitleChoice>,
 }
 
 impl Operations {
@@ -64,6 +69,8 @@ impl Operations {
             ("Deinterlace", deinterlace),
             ("Denoise", self.denoise.map(|strength| strength.label().to_owned())),
             ("Sharpen", self.sharpen.map(|strength| strength.label().to_owned())),
+            ("Background", self.background.map(|colour| colour.to_string())),
+            ("Burned-in subtitles", self.burn_in.as_ref().map(SubtitleChoice::summary)),
             ("Watermark", self.watermark.as_ref().map(Watermark::summary)),
             ("Fade in", fade(self.fade_in)),
             ("Fade out", fade(self.fade_out)),
@@ -147,6 +154,25 @@ impl Turn {
             Self::Clockwise => 90,
             Self::Half => 180,
             Self::CounterClockwise => 270,
+        }
+    }
+}
+
+/// One of a source's tracks of subtitles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubtitleChoice {
+    /// Its number among all of them, from 1.
+    Number(u32),
+    /// The first in this language that fits.
+    Language(String),
+}
+
+impl SubtitleChoice {
+    fn summary(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Language(language) => language.clone(),
         }
     }
 }

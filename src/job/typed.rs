@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use super::{Crop, CropArea, KeyRotation, LoudnessTarget, Turn};
+use super::{Crop, CropArea, KeyRotation, LoudnessTarget, SubtitleChoice, Turn};
 
 /// Seconds, `MM:SS` or `HH:MM:SS`, each with decimals if wanted.
 ///
@@ -53,6 +53,23 @@ pub fn turn(text: &str) -> Result<Turn, &'static str> {
         "270" | "-90" => Ok(Turn::CounterClockwise),
         _ => Err("give 90, 180 or 270"),
     }
+}
+
+/// The number of a track of subtitles, or the tag of its language.
+///
+/// # Errors
+/// In words, when it is neither.
+pub fn subtitles(text: &str) -> Result<SubtitleChoice, &'static str> {
+    let text = text.trim();
+    if let Ok(number) = text.parse() {
+        return if number > 0 { Ok(SubtitleChoice::Number(number)) } else { Err("tracks are counted from 1") };
+    }
+    let is_tag =
+        (2..=35).contains(&text.len()) && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+    let is_tag = is_tag && text.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    is_tag
+        .then(|| SubtitleChoice::Language(text.to_owned()))
+        .ok_or("give the number of a track, or a language such as en")
 }
 
 /// LUFS; a minus may be written as `-` or `−`.
@@ -131,6 +148,9 @@ mod tests {
         assert_eq!(loudness("-16"), Ok(LoudnessTarget::new(-16.0).unwrap()));
         assert_eq!(loudness("−23 "), Ok(LoudnessTarget::EBU_R128));
         assert!(loudness("0").is_err());
+        assert_eq!(subtitles(" 2"), Ok(SubtitleChoice::Number(2)));
+        assert_eq!(subtitles("pt-BR"), Ok(SubtitleChoice::Language("pt-BR".to_owned())));
+        assert!(["", "0", "-1", "e", "en us", "1.5"].iter().all(|text| subtitles(text).is_err()));
     }
 
     #[test]

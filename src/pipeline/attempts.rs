@@ -59,7 +59,7 @@ enum Stop {
 impl Stop {
     fn of(error: EncodeError, source_name: &str, goes_on: bool) -> Self {
         let (was_lost, is_misfit) = (error.was_ended_by_signal(), goes_on && error.is_misfit());
-        let has_failed = matches!(error, EncodeError::Failed { .. });
+        let has_failed = matches!(error, EncodeError::Failed { .. } | EncodeError::StoodStill { .. });
         let failure = error.into_failure(source_name).at(Stage::Encode);
         match (was_lost, is_misfit, has_failed) {
             (true, _, _) => Self::EncoderLost(failure),

@@ -164,7 +164,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let making = Making { request, folder: &folder, listeners };
     let Attempt { plan, reporter, made } = making.make((&plan, software.as_ref()), &mut unfinished, finished);
     let made = made.and_then(|(stream, mut warnings)| {
-        warnings.extend(check_length(plan, &stream, spec, identity.as_ref())?);
+        warnings.extend(check_length(plan, &stream, request, identity.as_ref())?);
         verify::all_there(folder.path(), &reporter.finished_files())?;
         // The final multivariant playlist goes up only after this.
         verify::verify(request, plan, folder.path(), observer)?;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{package::FinishedStream, plan::EncodePlan, unfinished::SourceIdentity};
+use super::{JobRequest, package::FinishedStream, plan::EncodePlan, probe, unfinished::SourceIdentity};
 use crate::{
     failure::{Failure, FailureKind},
-    job::{JobSpec, Stage},
+    job::Stage,
 };
 
 /// A stream that is shorter than its source by more than this part and this time is worth a warning.
@@ -17,21 +17,23 @@ const MISSING_TIME: Duration = Duration::from_secs(1);
 pub(super) fn check_length(
     plan: &EncodePlan,
     stream: &FinishedStream,
-    spec: &JobSpec,
+    request: &JobRequest,
     identity: Option<&SourceIdentity>,
 ) -> Result<Option<String>, Failure> {
     let Some(expected) = plan.duration else { return Ok(None) };
-    check_made((stream.duration, expected), spec, identity)
+    check_made((stream.duration, expected), request, identity)
 }
 
 /// The same for what was made and what was expected.
 pub(super) fn check_made(
     (made, expected): (Duration, Duration),
-    spec: &JobSpec,
+    request: &JobRequest,
     identity: Option<&SourceIdentity>,
 ) -> Result<Option<String>, Failure> {
-    let missing = expected.saturating_sub(made);
-    if missing <= MISSING_TIME.max(expected.mul_f64(MISSING_PART)) {
+    let JobRequest { spec, toolbox, cancel, .. } = request;
+    let is_whole =
+        |expected: Duration| expected.saturating_sub(made) <= MISSING_TIME.max(expected.mul_f64(MISSING_PART));
+    if is_whole(expected) {
         return Ok(None);
     }
     let made = crate::format::clock(made);
@@ -42,6 +44,12 @@ pub(super) fn check_made(
         let hint = "Put the file back, leave it in place until the job is done, and retry the job";
         let failure = Failure::new(FailureKind::SourceVanished, headline, hint);
         return Err(failure.with_detail(format!("{made} of {of} could be read")).at(Stage::Encode));
+    }
+    // The clock of a broadcast can jump: what it says is not how much there is.
+    let there = spec.joined.is_empty().then(|| probe::transport_length(&spec.source, toolbox, cancel)).flatten();
+    let there = there.map(|there| there.saturating_sub(spec.operations.trim.start.unwrap_or_default()));
+    if there.is_some_and(is_whole) {
+        return Ok(None);
     }
     Ok(Some(format!("The source ends early: {made} of {of} could be read")))
 }

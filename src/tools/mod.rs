@@ -8,3 +8,4 @@ pub mod disk;
 pub mod ffmpeg;
 pub mod memory;
 pub mod pause;
+pub mod stall;

@@ -75,6 +75,11 @@ on_both_ffmpeg_versions! {
     }
 }
 
+#[test]
+fn burned_in_subtitles_go_on_after_each_kill() {
+    interrupt_and_compare(FfmpegVersion::Nine, &clips::PICTURE_SUBTITLES, 0xb0b, &["--burn-in", "en"]);
+}
+
 /// Kills an encode twice, at moments that follow from `seed`, and compares what it comes to with one that was let be.
 fn interrupt_and_compare(version: FfmpegVersion, clip: &Clip, seed: u64, flags: &[&str]) {
     let user = User::with(version);

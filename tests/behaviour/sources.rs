@@ -1,12 +1,15 @@
 //! Sources of every kind become right streams: what comes out is measured against what went in.
 
 mod awkward_video;
+mod burned_in;
 mod damaged;
+mod extremes;
 mod sound;
 mod sound_alone;
 mod still_pictures;
 mod subtitles;
 mod timing;
+mod transparent;
 
 use std::{
     ffi::OsString,

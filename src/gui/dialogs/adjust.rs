@@ -174,6 +174,8 @@ fn picture(ui: &mut Ui, form: &mut AdjustForm) {
     named_segmented(ui, "Remove noise", &mut form.denoise, &strengths, word);
     ui.add_space(theme::SPACE[1]);
     named_segmented(ui, "Sharpen", &mut form.sharpen, &strengths, word);
+    ui.add_space(theme::SPACE[1]);
+    text_field(ui, "Background of transparent pictures", &mut form.background, "Black; or a name, or #rrggbb");
 }
 
 fn watermark(ui: &mut Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions: &mut Vec<Action>) {

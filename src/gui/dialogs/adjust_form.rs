@@ -7,7 +7,7 @@ use crate::{
     format,
     job::{
         Conversion, Crop, CropArea, Deinterlace, Flip, JobId, JobKind, JobSpec, LoudnessTarget, Operations, Outputs,
-        Strength, Trim, Turn, Watermark, WatermarkPosition, typed,
+        RgbColour, Strength, SubtitleChoice, Trim, Turn, Watermark, WatermarkPosition, typed,
     },
     preset::{Preset, built_in_presets},
 };
@@ -109,8 +109,11 @@ pub struct AdjustForm {
     pub(super) has_loudness: bool,
     pub(super) loudness: String,
     pub(super) target_size: String,
+    pub(super) background: String,
     /// Not in the form: kept as it was asked for.
     still_duration: Option<Duration>,
+    /// The same.
+    burn_in: Option<SubtitleChoice>,
 }
 
 impl AdjustForm {
@@ -185,7 +188,9 @@ impl AdjustForm {
             has_loudness: operations.loudness.is_some(),
             loudness: operations.loudness.unwrap_or(LoudnessTarget::EBU_R128).lufs().to_string(),
             target_size: operations.target_size_bytes.map(|bytes| bytes.to_string()).unwrap_or_default(),
+            background: operations.background.map(|colour| colour.to_string()).unwrap_or_default(),
             still_duration: operations.still_duration,
+            burn_in: operations.burn_in.clone(),
             target,
         }
     }
@@ -219,6 +224,7 @@ impl AdjustForm {
         }
         let loudness = self.has_loudness.then(|| typed::loudness(&self.loudness)).transpose();
         let size = filled(&self.target_size).map(typed::byte_size).transpose();
+        let background = filled(&self.background).map(str::parse::<RgbColour>).transpose();
         let sound_and_size = |field: &'static str| move |advice| (AdjustSection::SoundAndSize, words(field, advice));
         Ok(Operations {
             trim,
@@ -234,6 +240,9 @@ impl AdjustForm {
             loudness: loudness.map_err(sound_and_size("Loudness"))?,
             target_size_bytes: size.map_err(sound_and_size("Target size"))?,
             still_duration: self.still_duration,
+            burn_in: self.burn_in.clone(),
+            background: background
+                .map_err(|advice| (AdjustSection::Picture, words("Background", &advice.to_string())))?,
         })
     }
 
@@ -339,6 +348,8 @@ mod tests {
             loudness: LoudnessTarget::new(-16.0),
             target_size_bytes: Some(25_000_001),
             still_duration: Some(seconds(7)),
+            burn_in: Some(SubtitleChoice::Number(2)),
+            background: Some(RgbColour::new(0, 0xb1, 0x40)),
         }
     }
 
@@ -359,6 +370,7 @@ mod tests {
         assert_eq!(wrong(&|form| form.start = "soon".to_owned()), AdjustSection::Time);
         assert_eq!(wrong(&|form| form.end = "1".to_owned()), AdjustSection::Time);
         assert_eq!(wrong(&|form| form.area[2].clear()), AdjustSection::Picture);
+        assert_eq!(wrong(&|form| form.background = "greenish".to_owned()), AdjustSection::Picture);
         assert_eq!(wrong(&|form| form.image = "logo.png".to_owned()), AdjustSection::Watermark);
         assert_eq!(wrong(&|form| form.goes = "0.5".to_owned()), AdjustSection::Watermark);
         assert_eq!(wrong(&|form| form.loudness = "3".to_owned()), AdjustSection::SoundAndSize);

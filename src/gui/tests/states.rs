@@ -125,6 +125,7 @@ pub fn source(size: (u32, u32), rate: (u32, u32), seconds: u64, size_bytes: u64)
         coded_size: PictureSize { width: size.0, height: size.1 },
         sample_aspect_ratio: (1, 1),
         rotation_degrees: 0,
+        exif_orientation: None,
         average_frame_rate: rate,
         real_frame_rate: rate,
         scan: ScanType::Progressive,

@@ -39,7 +39,8 @@ impl<'a> KeyRing<'a> {
     /// The key that a playlist names. The second value is true when it was not asked for before.
     pub(super) fn key(&mut self, playlist: &Address, text: &KeyText) -> (Result<ContentKey, KeyProblem>, bool) {
         let uri = text.uri.clone().unwrap_or_default();
-        let name = self.files.resolve(playlist, &uri).map_or(uri, |address| address.0);
+        let name =
+            self.files.resolve(playlist, &uri).map_or_else(|_| format!("{playlist}: {uri}"), |address| address.0);
         let name = (name, if self.supply.is_some() { text.number } else { 0 });
         if let Some(known) = self.known.get(&name) {
             return (known.clone(), false);
@@ -65,8 +66,10 @@ impl<'a> KeyRing<'a> {
         let opened = if is_on_web {
             self.web.get_or_init(Web::new).open(&Address(uri.to_owned()), None, LARGEST_ANSWER_BYTES)
         } else {
-            let address = self.files.resolve(playlist, uri).map_err(unavailable)?;
-            self.files.open(&address, None, LARGEST_ANSWER_BYTES)
+            match self.files.resolve(playlist, uri) {
+                Ok(address) => self.files.open(&address, None, LARGEST_ANSWER_BYTES),
+                Err(_) => Ok(self.files.open_key_outside(playlist, uri).map_err(unavailable)?),
+            }
         };
         let bytes = opened.and_then(super::files::Opened::into_bytes).map_err(|error| match error {
             OpenError::TooLarge(_) => KeyProblem::Wrong(format!("the key at {uri} is no key: it {error}")),

@@ -269,7 +269,7 @@ fn check_length(
     identity: Option<&SourceIdentity>,
 ) -> Result<Option<String>, Failure> {
     let Some(expected) = plan.duration else { return Ok(None) };
-    check_made((measured.duration(), expected), &request.spec, identity)
+    check_made((measured.duration(), expected), request, identity)
 }
 
 fn report(plan: &ConvertPlan, measured: &Measured, file: PathBuf) -> Report {

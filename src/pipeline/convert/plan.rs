@@ -9,7 +9,7 @@ use crate::{
     },
     job::{Deinterlace, VideoRate},
     media::{FrameRate, PictureSize, SourceMedia, VideoStream},
-    pipeline::plan::{EncodePlan, Findings, PicturePlan, PlanError, PlanSummary, RenditionSummary},
+    pipeline::plan::{EncodePlan, Findings, PicturePlan, PlanError, PlanSummary, RenditionSummary, burn_in},
     preset::{
         BitRate, Crf, EncoderChoice, HdrTreatment, LadderChoice, Preset, RateControl, Rung, VideoCodec, VideoSettings,
     },
@@ -229,7 +229,9 @@ impl<'a> Request<'a> {
         if !container::holds_picture(format, &video.codec) || is_lying {
             return Some(format!("{} does not hold {} as it is", format.label(), video.codec));
         }
-        let asked = self.why_encode(operations).or_else(|| changes_picture(operations));
+        let over_colour = operations.background.filter(|_| video.has_alpha());
+        let over_colour = over_colour.map(|_| "it is to be laid over a colour".to_owned());
+        let asked = self.why_encode(operations).or_else(|| changes_picture(operations)).or(over_colour);
         asked.or_else(|| {
             let is_changed = is_other
                 || self.conversion.video_rate.is_some()
@@ -301,6 +303,8 @@ impl<'a> Request<'a> {
         let mut spec = self.spec.clone();
         spec.preset = self.preset(codec);
         spec.operations.target_size_bytes = None;
+        // Asked for below: the media of this plan have no subtitles.
+        spec.operations.burn_in = None;
         spec.outputs = Outputs::default();
         spec.thumbnails = ThumbnailTimes::Times(Vec::new());
         let mut media = self.source.clone();
@@ -316,6 +320,9 @@ impl<'a> Request<'a> {
         let mut plan = EncodePlan::resolve_with(&spec, &media, findings)?;
         plan.pictures = PicturePlan::default();
         plan.storyboard = None;
+        if let Some(video) = media.main_video() {
+            plan.operations.burn_in = burn_in(self.spec, self.source, (video, &plan.conversion))?;
+        }
         plan.renditions.truncate(1);
         if let (Some(VideoRate::Bitrate(rate)), Some(rendition)) =
             (self.conversion.video_rate, plan.renditions.first_mut())
@@ -367,7 +374,8 @@ impl<'a> Request<'a> {
             |codec: &str| container::subtitle_encoder(format).is_some() && container::TEXT_SUBTITLES.contains(&codec);
         let kept: Vec<usize> =
             all.iter().filter(|track| is_whole && is_held(&track.codec)).map(|track| track.index).collect();
-        let left_out = all.len() - kept.len();
+        let is_drawn = self.spec.operations.burn_in.is_some();
+        let left_out = all.len() - kept.len() - usize::from(is_drawn);
         if left_out > 0 {
             let tracks = crate::format::count(left_out as u64, "track of subtitles is", "tracks of subtitles are");
             warnings.push(format!("{tracks} left out"));
@@ -377,7 +385,8 @@ impl<'a> Request<'a> {
 }
 
 fn changes_picture(operations: &Operations) -> Option<String> {
-    let Operations { crop, rotate, flip, deinterlace, denoise, sharpen, watermark, fade_in, fade_out, .. } = operations;
+    let Operations { crop, rotate, flip, deinterlace, denoise, sharpen, .. } = operations;
+    let Operations { watermark, burn_in, fade_in, fade_out, .. } = operations;
     let is_changed = crop.is_some()
         || rotate.is_some()
         || flip.is_some()
@@ -385,6 +394,7 @@ fn changes_picture(operations: &Operations) -> Option<String> {
         || denoise.is_some()
         || sharpen.is_some()
         || watermark.is_some()
+        || burn_in.is_some()
         || !fade_in.is_zero()
         || !fade_out.is_zero();
     is_changed.then(|| "the picture is to be changed".to_owned())

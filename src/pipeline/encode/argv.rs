@@ -11,7 +11,10 @@ use crate::{
     media::PictureSize,
     pipeline::{
         package::{TILE_PATTERN, images::PICTURE_PATTERN},
-        plan::{AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan, StoryboardPlan},
+        plan::{
+            AlphaConversion, AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan, StoryboardPlan,
+        },
+        probe::upright_filters,
     },
     preset::InterlacedOutput,
 };
@@ -160,7 +163,7 @@ fn waveform_chains(plan: &EncodePlan) -> Vec<String> {
 /// What happens to each picture before it is converted and scaled.
 pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
     let PictureConversion { deinterlace, interlaced, assumed_matrix, .. } = &plan.conversion;
-    let mut filters = Vec::new();
+    let mut filters: Vec<String> = upright(&plan.conversion).into_iter().collect();
     if let Some(matrix) = assumed_matrix {
         filters.push(format!("setparams=colorspace={matrix}"));
     }
@@ -177,12 +180,35 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
         filters.push(format!("settb={}/{},setpts=N", rate.denominator(), rate.numerator()));
     } else {
         filters.push(span::frame_rate(plan));
+        // After the rate filter, which has to see for how long the last picture is shown.
+        filters.extend(plan.conversion.alpha.map(|alpha| alpha_filters(alpha, "")));
     }
+    filters.extend(operation_filters::burned_in(plan));
     if let Some(time) = plan.hold_last_picture {
         filters.push(format!("tpad=stop_mode=clone:stop_duration={:.3}", time.as_secs_f64()));
     }
     filters.extend(operation_filters::on_source(plan));
     filters
+}
+
+/// What brings a still picture upright; of others ffmpeg does that by itself. What some versions note of the turn must not
+/// go on to the encoder, or players would turn it once more.
+pub(super) fn upright(conversion: &PictureConversion) -> Option<String> {
+    let filters = upright_filters(conversion.exif_orientation?)?;
+    Some(format!("sidedata=mode=delete:type=DISPLAYMATRIX,{filters}"))
+}
+
+/// What lays a transparent picture over its colour. It goes through RGB with 16 bits, so that neither the matrix of the
+/// picture nor rounding touches what is opaque; `mark` tells the labels of several pictures apart.
+pub(super) fn alpha_filters(alpha: AlphaConversion, mark: &str) -> String {
+    // 255 in eight bits is 65535 in sixteen.
+    let [red, green, blue] = [alpha.over.red, alpha.over.green, alpha.over.blue].map(|part| u32::from(part) * 257);
+    format!(
+        "format=gbrap16le,split=3[over{mark}][clear{mark}][alpha{mark}];\
+         [over{mark}]lutrgb=r={red}:g={green}:b={blue},format=gbrp16le[ground{mark}];\
+         [clear{mark}]format=gbrp16le[figure{mark}];[alpha{mark}]shuffleplanes=3:3:3:3,format=gbrp16le[mask{mark}];\
+         [ground{mark}][figure{mark}][mask{mark}]maskedmerge"
+    )
 }
 
 /// The way to standard range, scaled to `size`.
@@ -293,6 +319,7 @@ mod tests {
             coded_size: PictureSize { width: 1280, height: 720 },
             sample_aspect_ratio: (1, 1),
             rotation_degrees: 0,
+            exif_orientation: None,
             average_frame_rate: rate,
             real_frame_rate: rate,
             scan: ScanType::Progressive,

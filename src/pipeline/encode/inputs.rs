@@ -8,7 +8,10 @@ use std::{
 
 use super::{operation_filters, span};
 use crate::{
-    pipeline::{hardware::VAAPI_DEVICE, plan::EncodePlan},
+    pipeline::{
+        hardware::VAAPI_DEVICE,
+        plan::{AlphaConversion, EncodePlan},
+    },
     preset::HardwareFamily,
 };
 
@@ -36,6 +39,7 @@ pub(in crate::pipeline) fn inputs(plan: &EncodePlan) -> Vec<OsString> {
     }
     if span::has_own_input(plan) {
         arguments.extend(span::input_options(plan).into_iter().map(OsString::from));
+        arguments.extend(decoder_options(plan.video_stream, plan.conversion.alpha));
         arguments.extend(untrusted(&plan.source));
     }
     arguments
@@ -51,14 +55,30 @@ fn untrusted(source: &Path) -> impl Iterator<Item = OsString> {
 pub(in crate::pipeline) fn source_inputs(plan: &EncodePlan) -> Vec<OsString> {
     let options = if span::has_own_input(plan) { trim_options(plan) } else { span::input_options(plan) };
     let mut arguments: Vec<OsString> = options.into_iter().map(OsString::from).collect();
-    let own = (plan.demuxer.as_deref(), &plan.source);
-    let all = plan.join.as_ref().map(|join| join.parts.iter().map(|part| (part.demuxer.as_deref(), &part.source)));
-    let sources: Vec<(Option<&str>, &PathBuf)> = all.map_or_else(|| vec![own], Iterator::collect);
-    for (demuxer, source) in sources {
-        arguments.extend(demuxer.iter().flat_map(|demuxer| ["-f", demuxer]).map(OsString::from));
-        arguments.extend(untrusted(source));
+    let Some(join) = &plan.join else {
+        arguments.extend(decoder_options(plan.video_stream, plan.conversion.alpha));
+        arguments.extend(source_input(plan.demuxer.as_deref(), &plan.source));
+        return arguments;
+    };
+    for part in &join.parts {
+        let picture = part.picture.as_ref();
+        let alpha = picture.and_then(|picture| picture.conversion.alpha);
+        arguments.extend(decoder_options(picture.map(|picture| picture.stream), alpha));
+        arguments.extend(source_input(part.demuxer.as_deref(), &part.source));
     }
     arguments
+}
+
+fn source_input(demuxer: Option<&str>, source: &Path) -> impl Iterator<Item = OsString> {
+    let demuxer: Vec<OsString> =
+        demuxer.into_iter().flat_map(|demuxer| ["-noautorotate", "-f", demuxer]).map(OsString::from).collect();
+    demuxer.into_iter().chain(untrusted(source))
+}
+
+/// The decoder of a transparent picture, where ffmpeg's own choice would not see that it is one.
+fn decoder_options(stream: Option<usize>, alpha: Option<AlphaConversion>) -> Vec<OsString> {
+    let decoder = alpha.and_then(|alpha| alpha.decoder).zip(stream);
+    decoder.map_or_else(Vec::new, |(decoder, stream)| vec![format!("-c:{stream}").into(), decoder.into()])
 }
 
 /// How many of the inputs are sources.

@@ -29,6 +29,8 @@ fn picture_chain(picture: &JoinedPicture, (number, part): (usize, &JoinedPart)) 
             // A picture that ends early stays, one that starts late is there from the start.
             filters.push(format!("fps={frame_rate}:start_time=0,tpad=stop=-1:stop_mode=clone"));
             filters.push(format!("trim=end_frame={}", part.frames));
+            let alpha = own.conversion.alpha.map(|alpha| argv::alpha_filters(alpha, &number.to_string()));
+            filters.extend(alpha);
             filters.extend(argv::range_filters_of(&own.conversion, own.size));
             let matrix = argv::swscale_matrix(label);
             filters.push(format!(
@@ -52,8 +54,8 @@ fn picture_chain(picture: &JoinedPicture, (number, part): (usize, &JoinedPart)) 
 
 /// What the picture needs by itself.
 fn own_filters(own: &PartPicture) -> Vec<String> {
-    let mut filters: Vec<String> =
-        own.conversion.assumed_matrix.iter().map(|matrix| format!("setparams=colorspace={matrix}")).collect();
+    let mut filters: Vec<String> = argv::upright(&own.conversion).into_iter().collect();
+    filters.extend(own.conversion.assumed_matrix.map(|matrix| format!("setparams=colorspace={matrix}")));
     if own.conversion.deinterlace {
         let mode = match own.conversion.interlaced {
             InterlacedOutput::Frames => "send_frame",

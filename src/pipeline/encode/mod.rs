@@ -15,7 +15,8 @@ mod span;
 pub(super) mod video_encoder;
 
 use std::{
-    collections::VecDeque, ffi::OsString, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle,
+    cell::Cell, collections::VecDeque, ffi::OsString, io::BufReader, path::Path, process::ExitStatus,
+    thread::ScopedJoinHandle,
 };
 
 pub use damage::Damage;
@@ -41,6 +42,7 @@ use crate::{
         ffmpeg::Toolbox,
         memory,
         pause::PauseSwitch,
+        stall::{LifeSigns, StallWatch},
     },
 };
 
@@ -77,6 +79,14 @@ pub enum EncodeError {
         /// Its last lines.
         tail: Vec<String>,
     },
+    /// ffmpeg stood still for so long that it was ended.
+    #[error("ffmpeg stood still and was ended")]
+    StoodStill {
+        /// Its command line.
+        command: String,
+        /// Its last lines.
+        tail: Vec<String>,
+    },
     /// What ffmpeg wrote could not be cut into segments.
     #[error("{source}")]
     Segmenter {
@@ -90,7 +100,8 @@ pub enum EncodeError {
 impl EncodeError {
     /// Whether ffmpeg was killed or has crashed.
     pub fn was_ended_by_signal(&self) -> bool {
-        matches!(self, Self::Failed { status, .. } if status.contains("signal:"))
+        let stood_still = matches!(self, Self::StoodStill { .. });
+        stood_still || matches!(self, Self::Failed { status, .. } if status.contains("signal:"))
     }
 
     /// Whether what came does not fit to what was there, so that it can't be gone on with.
@@ -101,7 +112,7 @@ impl EncodeError {
             }
             Self::Segmenter { source, .. } => !matches!(source, SegmenterError::Read(_)),
             Self::Failed { .. } => !self.was_ended_by_signal(),
-            Self::Cancelled | Self::NotStarted(_) => false,
+            Self::Cancelled | Self::NotStarted(_) | Self::StoodStill { .. } => false,
         }
     }
 
@@ -115,6 +126,12 @@ impl EncodeError {
                 "Check the path of ffmpeg in the settings, or run “reelpress doctor”",
             )
             .with_detail(detail),
+            Self::StoodStill { command, tail } => Failure::new(
+                FailureKind::EncoderFailed,
+                format!("ffmpeg stood still at “{source_name}” and was ended"),
+                "Check that the disk or share of the file answers, or copy the file here; then retry the job",
+            )
+            .with_detail(format!("{}\n\n{command}", tail.join("\n"))),
             Self::Failed { status, command, tail } => {
                 let is_memory = tail.iter().any(|line| line.contains("Cannot allocate memory"));
                 let is_killed = status.contains("signal: 9");
@@ -190,6 +207,9 @@ pub fn encode(
         return Err(EncodeError::NotStarted("its output can't be read".to_owned()));
     };
     let mut tail = Tail::default();
+    let signs = LifeSigns::default();
+    let pipe = signs.of_output(pipe);
+    let watch = StallWatch::guard(process_id, &signs, session.pause);
     let (cut, status) = std::thread::scope(|scope| {
         let cutting = std::thread::Builder::new().name("job-segmenter".to_owned()).spawn_scoped(scope, move || {
             let result = segmenter::cut(BufReader::with_capacity(PIPE_BUFFER_BYTES, pipe), &layout, packager);
@@ -210,6 +230,9 @@ pub fn encode(
     drop((guard, held));
     if session.cancel.is_cancelled() {
         return Err(EncodeError::Cancelled);
+    }
+    if watch.has_ended_it() {
+        return Err(EncodeError::StoodStill { command: command_line, tail: tail.lines.into() });
     }
     let damage = tail.damage;
     outcome(cut, status, command_line, tail).map(|frames| Encoded { frames, damage })
@@ -254,7 +277,18 @@ pub(super) fn run_alone(
     let guard = KillOnCancel::guard(process_id, session.cancel);
     let held = session.pause.guard(process_id);
     let mut tail = Tail::default();
-    if listen(&mut process, progressed, session.listener, &mut tail).is_err() {
+    let (signs, far) = (LifeSigns::default(), Cell::new(None));
+    let watch = StallWatch::guard(process_id, &signs, session.pause);
+    let progressed = |told: &FfmpegProgress| {
+        // One that hangs goes on to tell where.
+        if far.replace(Some((told.frame, told.size_kb, told.time.clone())))
+            != Some((told.frame, told.size_kb, told.time.clone()))
+        {
+            signs.seen();
+        }
+        progressed(told);
+    };
+    if listen(&mut process, &progressed, session.listener, &mut tail).is_err() {
         child::kill_group(process_id);
     }
     let status = process.wait();
@@ -262,6 +296,9 @@ pub(super) fn run_alone(
     drop(guard);
     if session.cancel.is_cancelled() {
         return Err(EncodeError::Cancelled);
+    }
+    if watch.has_ended_it() {
+        return Err(EncodeError::StoodStill { command: command_line, tail: tail.lines.into() });
     }
     let status = match status {
         Ok(status) if status.success() => return Ok(tail.damage),

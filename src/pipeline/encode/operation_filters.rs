@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::span;
 use crate::{
     job::{Flip, Strength, Turn, WatermarkPosition},
-    pipeline::plan::{EncodePlan, LoudnessCorrection, PlannedWatermark},
+    pipeline::plan::{DrawnColours, EncodePlan, LoudnessCorrection, PlannedBurnIn, PlannedWatermark},
 };
 
 /// Highest true peak that EBU R 128 allows, in dBTP.
@@ -38,6 +38,28 @@ pub(super) fn on_source(plan: &EncodePlan) -> Vec<String> {
         None => {}
     }
     filters
+}
+
+/// Subtitles over the picture, on the source's timeline at the output's frame rate.
+pub(super) fn burned_in(plan: &EncodePlan) -> Option<String> {
+    let PlannedBurnIn { stream, size, colours } = plan.operations.burn_in?;
+    let scale = format!("scale={}:{}:flags=bicubic", size.width, size.height);
+    let (drawn, format) = match colours {
+        DrawnColours::Rgb => (format!("{scale},format=gbrap"), "gbrp"),
+        DrawnColours::Standard => {
+            let matrix = super::argv::swscale_matrix(&plan.conversion.label);
+            (format!("{scale}:out_range=tv:out_color_matrix={matrix},format=yuva420p"), "yuv420")
+        }
+        DrawnColours::High { white_percent } => {
+            let part = format!("val*{white_percent}/100");
+            let dimmed = format!("format=rgba,lutrgb=r={part}:g={part}:b={part}");
+            (format!("{dimmed},{scale}:out_range=tv:out_color_matrix=bt2020,format=yuva420p"), "yuv420p10")
+        }
+    };
+    let input = span::video_input(plan);
+    Some(format!(
+        "null[undrawn];[{input}:{stream}]{drawn}[subtitles];[undrawn][subtitles]overlay=eof_action=pass:format={format}"
+    ))
 }
 
 /// Denoise, sharpen, watermark and fades on the largest picture of a cascade; gives the input and filters of the chain

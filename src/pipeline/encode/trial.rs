@@ -32,6 +32,11 @@ pub fn check(plan: &EncodePlan, toolbox: &Toolbox, cancel: &CancelToken) -> Resu
             return Err(missing(rendition, toolbox));
         }
     }
+    if let Some(decoder) = transparency_decoders(plan).find(|decoder| !toolbox.encoders.contains(*decoder)) {
+        let headline = format!("This ffmpeg can't read the transparency of the picture: it has no {decoder}");
+        let hint = format!("Use an ffmpeg with {decoder}, such as Debian's or the one of “reelpress setup”");
+        return Err(Failure::new(FailureKind::ToolMissing, headline, hint));
+    }
     for (codec, given) in [(VideoCodec::H264, &plan.x264_parameters), (VideoCodec::Hevc, &plan.x265_parameters)] {
         let uses = |rendition: &&VideoRendition| rendition.codec == codec && rendition.hardware.is_none();
         if given.is_empty() {
@@ -49,6 +54,13 @@ pub fn check(plan: &EncodePlan, toolbox: &Toolbox, cancel: &CancelToken) -> Resu
         }
     }
     Ok(())
+}
+
+/// The libraries that read transparent pictures; each is a decoder and an encoder of one name.
+fn transparency_decoders(plan: &EncodePlan) -> impl Iterator<Item = &'static str> {
+    let parts = plan.join.iter().flat_map(|join| &join.parts).filter_map(|part| part.picture.as_ref());
+    let conversions = std::iter::once(&plan.conversion).chain(parts.map(|picture| &picture.conversion));
+    conversions.filter_map(|conversion| conversion.alpha?.decoder)
 }
 
 /// Whether the hardware encoders of the plan encode some frames of their largest renditions; `Err` holds what was said.

@@ -1,6 +1,7 @@
 //! What happens to the colours, and how the result is labelled (truly).
 
 use crate::{
+    job::RgbColour,
     media::{DynamicRange, VideoStream},
     preset::InterlacedOutput,
 };
@@ -48,8 +49,34 @@ pub struct PictureConversion {
     pub convert_gamut: bool,
     /// What the source is taken for where it does not say itself: (matrix, full range).
     pub assumed_matrix: Option<&'static str>,
+    /// How a still picture stands (EXIF 2.32, tag 274), from 2 to 8.
+    pub exif_orientation: Option<u8>,
+    /// The decoded picture is of red, green and blue.
+    pub is_rgb: bool,
+    /// What is seen where the picture is transparent, if it can be.
+    pub alpha: Option<AlphaConversion>,
     /// How the result is labelled.
     pub label: ColourLabel,
+}
+
+/// How a picture that is transparent in places becomes one that is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlphaConversion {
+    /// What is seen through it.
+    pub over: RgbColour,
+    /// ffmpeg's name of the decoder that reads the transparency, where the usual one does not.
+    pub decoder: Option<&'static str>,
+}
+
+impl AlphaConversion {
+    fn of(video: &VideoStream, over: RgbColour) -> Self {
+        let decoder = match video.codec.as_str() {
+            "vp8" => Some("libvpx"),
+            "vp9" => Some("libvpx-vp9"),
+            _ => None,
+        };
+        Self { over, decoder }
+    }
 }
 
 impl PictureConversion {
@@ -61,12 +88,15 @@ impl PictureConversion {
             tone_map: false,
             convert_gamut: false,
             assumed_matrix: None,
+            exif_orientation: None,
+            is_rgb: false,
+            alpha: None,
             label: BT709,
         }
     }
 
-    /// What a stream needs.
-    pub fn for_stream(video: &VideoStream, interlaced: InterlacedOutput) -> Self {
+    /// What a stream needs; `background` is what is seen where it is transparent.
+    pub fn for_stream(video: &VideoStream, interlaced: InterlacedOutput, background: Option<RgbColour>) -> Self {
         let colour = &video.colour;
         let matrix = colour.matrix.as_deref().filter(|matrix| *matrix != "unknown" && *matrix != "reserved");
         let is_rgb = video.pixel_format.as_deref().is_some_and(|format| {
@@ -100,6 +130,9 @@ impl PictureConversion {
             tone_map,
             convert_gamut: has_wide_gamut && !tone_map,
             assumed_matrix,
+            exif_orientation: video.exif_orientation,
+            is_rgb,
+            alpha: video.has_alpha().then(|| AlphaConversion::of(video, background.unwrap_or_default())),
             label,
         }
     }

@@ -146,7 +146,7 @@ fn check(spec: &JobSpec, first: &SourceMedia) -> Result<(), PlanError> {
 
 /// The shape of the first picture.
 fn joined_picture(spec: &JobSpec, video: &VideoStream) -> JoinedPicture {
-    let conversion = PictureConversion::for_stream(video, spec.preset.interlaced);
+    let conversion = PictureConversion::for_stream(video, spec.preset.interlaced, spec.operations.background);
     let size = video.display_size();
     JoinedPicture {
         size: PictureSize { width: (size.width & !1).max(2), height: (size.height & !1).max(2) },
@@ -161,7 +161,7 @@ fn part_picture(
     joined: &JoinedPicture,
     can_tone_map: bool,
 ) -> Result<PartPicture, PlanError> {
-    let mut conversion = PictureConversion::for_stream(video, spec.preset.interlaced);
+    let mut conversion = PictureConversion::for_stream(video, spec.preset.interlaced, spec.operations.background);
     if conversion.tone_map && !can_tone_map {
         return Err(PlanError::CannotToneMap(name.to_owned()));
     }
@@ -211,6 +211,7 @@ fn as_one(join: &JoinPlan, first: &SourceMedia, sources: &[SourceMedia]) -> Sour
         pixel_format: Some("yuv420p".to_owned()),
         sample_aspect_ratio: (1, 1),
         rotation_degrees: 0,
+        exif_orientation: None,
         average_frame_rate: Some(rate),
         real_frame_rate: Some(rate),
         scan: ScanType::Progressive,

@@ -1,6 +1,7 @@
 //! What will be made of a source: pure data, made by a pure function. Nothing here touches a file or a process.
 
 mod audio;
+mod burn_in;
 mod colour;
 mod join;
 mod language;
@@ -22,7 +23,8 @@ use std::{
 };
 
 pub use audio::{AudioCodec, AudioLayout, AudioRendition};
-pub use colour::{ColourLabel, PictureConversion};
+pub use burn_in::{DrawnColours, PlannedBurnIn, burn_in};
+pub use colour::{AlphaConversion, ColourLabel, PictureConversion};
 pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
 pub use language::{language_name, language_tag};
 pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
@@ -37,8 +39,8 @@ pub use timing::Timing;
 use super::layout::StreamFiles;
 use crate::{
     failure::{Failure, FailureKind},
-    job::{CropArea, JobSpec, LoudnessTarget},
-    media::{Chapter, DynamicRange, FrameRate, HdrMetadata, SourceMedia, VideoStream},
+    job::{CropArea, JobKind, JobSpec, LoudnessTarget, RgbColour},
+    media::{Chapter, DynamicRange, FrameRate, HdrMetadata, PictureSize, SourceMedia, VideoStream},
     preset::{EncoderSpeed, HardwareFamily, RateControl},
 };
 
@@ -186,7 +188,7 @@ impl EncodePlan {
     pub fn resolve_with(spec: &JobSpec, source: &SourceMedia, findings: &Findings) -> Result<Self, PlanError> {
         let mut warnings = findings.join.as_ref().map(|join| join.warnings.clone()).unwrap_or_default();
         let audio = audio::renditions(source, &spec.preset, &mut warnings);
-        let subtitles = subtitles::renditions(source, &mut warnings);
+        let subtitles = subtitles::renditions(source, spec.operations.burn_in.as_ref(), &mut warnings);
         let Some(video) = source.main_video() else {
             return Self::of_sound(spec, source, (audio, subtitles), (findings, warnings));
         };
@@ -203,8 +205,9 @@ impl EncodePlan {
             operations::trim(asked, (&source.container, source_duration), timing.frame_rate)?;
         let crop = operations::crop(asked, video.display_size(), findings)?;
         let size = operations::size_after(video.display_size(), crop.as_ref(), asked.rotate);
-        let renditions = renditions::video_renditions(&spec.preset, size, video.colour.dynamic_range(), findings)?;
-        let operations = PlannedOperations::resolve(asked, (trim, crop), renditions[0].size, duration)?;
+        let renditions = streamable_renditions(spec, (size, video), findings, &mut warnings)?;
+        let mut operations = PlannedOperations::resolve(asked, (trim, crop), renditions[0].size, duration)?;
+        operations.burn_in = burn_in(spec, source, (video, &conversion))?;
         warn_of_picture(video, &conversion, (&renditions, spec.preset.video.rate_control), &mut warnings);
         // A held picture is worth no thumbnail of its own.
         let pictured = if operations.trim.is_some() { duration } else { picture_duration };
@@ -234,7 +237,8 @@ impl EncodePlan {
             subtitles,
             files: StreamFiles::default(),
             duration,
-            can_be_sought: span::can_be_sought(&source.container),
+            // What is on the screen in the middle was told of before it.
+            can_be_sought: span::can_be_sought(&source.container) && asked.burn_in.is_none(),
             span: None,
             is_encrypted: spec.outputs.encryption.is_some(),
         };
@@ -283,6 +287,21 @@ impl EncodePlan {
     }
 }
 
+/// The renditions of a picture that is seen at `size`; none of a stream is larger than what players decode.
+fn streamable_renditions(
+    spec: &JobSpec,
+    (size, video): (PictureSize, &VideoStream),
+    findings: &Findings,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<VideoRendition>, PlanError> {
+    let of_size = |size| renditions::video_renditions(&spec.preset, size, video.colour.dynamic_range(), findings);
+    let all = of_size(size)?;
+    let largest = all.first().filter(|_| spec.kind == JobKind::Stream).map(|rendition| rendition.size);
+    let Some(limited) = largest.and_then(renditions::largest_streamed) else { return Ok(all) };
+    warnings.push(format!("The picture of {size} is made smaller: players decode streams up to 4096×2160"));
+    of_size(limited)
+}
+
 /// What the picture needs, if it can be had.
 fn picture_conversion(
     spec: &JobSpec,
@@ -292,9 +311,16 @@ fn picture_conversion(
     if video.coded_size.pixels() == 0 || video.display_size().short_side() < 2 {
         return Err(PlanError::UnreadablePicture(spec.source_name()));
     }
-    let mut conversion = PictureConversion::for_stream(video, spec.preset.interlaced);
+    let mut conversion = PictureConversion::for_stream(video, spec.preset.interlaced, spec.operations.background);
     if conversion.tone_map && !findings.can_tone_map {
         return Err(PlanError::CannotToneMap(spec.source_name()));
+    }
+    let has_colour = spec.operations.background.is_some_and(|colour| colour != RgbColour::BLACK);
+    if conversion.alpha.is_some() && has_colour && video.colour.dynamic_range() != DynamicRange::Sdr {
+        return Err(PlanError::NotPossible {
+            what: "A background colour can't be laid under a picture of high dynamic range".to_owned(),
+            hint: "Leave the background out: transparent parts become black".to_owned(),
+        });
     }
     conversion.deinterlace = spec.operations.deinterlace.applies_to(conversion.deinterlace);
     Ok(conversion)

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{Findings, PlanError};
+use super::{Findings, PlanError, PlannedBurnIn};
 use crate::{
     format,
     job::{Crop, CropArea, Flip, Operations, Strength, Turn, WatermarkPosition},
@@ -32,6 +32,8 @@ pub struct PlannedOperations {
     pub denoise: Option<Strength>,
     /// Makes edges clearer.
     pub sharpen: Option<Strength>,
+    /// Subtitles in the picture.
+    pub burn_in: Option<PlannedBurnIn>,
     /// A picture on the picture.
     pub watermark: Option<PlannedWatermark>,
     /// Fades of picture and sound.
@@ -58,6 +60,7 @@ impl PlannedOperations {
             flip: asked.flip,
             denoise: asked.denoise,
             sharpen: asked.sharpen,
+            burn_in: None,
             watermark: watermark(asked, largest)?,
             fade: fade(asked, duration)?,
         })

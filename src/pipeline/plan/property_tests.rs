@@ -41,6 +41,7 @@ fn sources() -> impl Strategy<Value = SourceMedia> {
                 coded_size: PictureSize { width, height },
                 sample_aspect_ratio: aspect,
                 rotation_degrees: turn,
+                exif_orientation: None,
                 average_frame_rate: rate,
                 real_frame_rate: rate,
                 scan,

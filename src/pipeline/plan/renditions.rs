@@ -20,6 +20,14 @@ const CONSTANT_BITRATE_BUFFER_SECONDS: f64 = 1.0;
 /// Below this a picture is not worth its name.
 const LOWEST_BITS_PER_SECOND: f64 = 50_000.0;
 
+/// Samples of luma that players of H.264 up to level 5.2 and of HEVC up to level 5.1 take sixty times a second (ITU-T H.264,
+/// table A-1; H.265, table A.8; Apple HLS Authoring Specification 1.3 and 1.6): 4096×2160.
+const MOST_SAMPLES: u64 = 4096 * 2160;
+/// The size that takes the place of a larger one, by its short side.
+const LARGEST_SHORT_SIDE: u32 = 2160;
+/// No level that is allowed holds a longer line (the same).
+const LONGEST_SIDE: u32 = 8192;
+
 /// One video rendition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VideoRendition {
@@ -69,6 +77,19 @@ impl VideoRendition {
         self.max_bitrate = BitRate::from_bits((bits * max_factor) as u64);
         self.buffer_size_bits = (bits * buffer_seconds) as u64;
     }
+}
+
+/// The largest size of this shape that players of streams take, or `None` for a size that they take as it is.
+pub(super) fn largest_streamed(size: PictureSize) -> Option<PictureSize> {
+    let long_side = size.width.max(size.height);
+    if size.pixels() <= MOST_SAMPLES && long_side <= LONGEST_SIDE {
+        return None;
+    }
+    let by_area = (MOST_SAMPLES as f64 / size.pixels() as f64).sqrt();
+    let by_side = f64::from(LARGEST_SHORT_SIDE) / f64::from(size.short_side());
+    let scale = by_area.min(by_side).min(f64::from(LONGEST_SIDE) / f64::from(long_side));
+    let even = |side: u32| ((f64::from(side) * scale) as u32 & !1).max(2);
+    Some(PictureSize { width: even(size.width), height: even(size.height) })
 }
 
 /// All renditions of a preset for a picture that is seen at `size`: ladder after ladder, each from the largest to the
@@ -181,4 +202,20 @@ pub(super) fn fit_bits(
         rendition.set_bitrate(rendition.bitrate.bits_per_second() as f64 * factor, rate_control);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_players_can_not_decode_is_made_smaller_in_its_shape() {
+        let limited =
+            |width, height| largest_streamed(PictureSize { width, height }).map(|size| (size.width, size.height));
+        assert_eq!((limited(3840, 2160), limited(2160, 4096), limited(8192, 1000)), (None, None, None));
+        assert_eq!(limited(7680, 4320), Some((3840, 2160)));
+        assert_eq!(limited(4320, 7680), Some((2160, 3840)));
+        let (width, height) = limited(16_000, 2000).unwrap();
+        assert!(width <= 8192 && u64::from(width) * u64::from(height) <= MOST_SAMPLES, "{width}×{height}");
+    }
 }

@@ -71,7 +71,7 @@ impl EncodePlan {
 
 /// Streams of sound alone are neither cut nor faded; no picture can be changed where there is none.
 fn check_operations(spec: &JobSpec, is_file: bool) -> Result<(), PlanError> {
-    let mut rest = Operations { loudness: None, still_duration: None, ..spec.operations.clone() };
+    let mut rest = Operations { loudness: None, still_duration: None, background: None, ..spec.operations.clone() };
     if is_file {
         rest =
             Operations { trim: Default::default(), fade_in: Default::default(), fade_out: Default::default(), ..rest };

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::language::{UNDETERMINED, language_name, language_tag, unique};
-use crate::media::SourceMedia;
+use super::{
+    burn_in,
+    language::{UNDETERMINED, language_name, language_tag, unique},
+};
+use crate::{job::SubtitleChoice, media::SourceMedia};
 
 const FOLDER: &str = "subtitles";
 /// Name for people of a track that says nothing of itself.
@@ -11,9 +14,9 @@ const NAMELESS: &str = "Subtitles";
 /// More tracks than this are a mistake.
 const MOST_TRACKS: usize = 64;
 /// Codecs in ffmpeg's names that are text.
-const TEXT_CODECS: [&str; 7] = ["subrip", "srt", "mov_text", "ass", "ssa", "webvtt", "text"];
+pub(super) const TEXT_CODECS: [&str; 7] = ["subrip", "srt", "mov_text", "ass", "ssa", "webvtt", "text"];
 /// Codecs in ffmpeg's names that are pictures.
-const PICTURE_CODECS: [&str; 4] = ["hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "xsub"];
+pub(super) const PICTURE_CODECS: [&str; 4] = ["hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "xsub"];
 
 /// One subtitle rendition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +59,12 @@ struct Track {
 }
 
 /// The renditions of all tracks of text: the source's in its order, then the files beside it.
-pub(super) fn renditions(source: &SourceMedia, warnings: &mut Vec<String>) -> Vec<SubtitleRendition> {
-    let tracks = tracks(source, warnings);
+pub(super) fn renditions(
+    source: &SourceMedia,
+    burned_in: Option<&SubtitleChoice>,
+    warnings: &mut Vec<String>,
+) -> Vec<SubtitleRendition> {
+    let tracks = tracks(source, burned_in, warnings);
     // Writers mark all tracks as default, or the first whatever it is: only one that stands out is meant.
     let mut marked = tracks.iter().enumerate().filter(|(_, track)| track.is_default && !track.is_forced);
     let default = match (marked.next(), marked.next()) {
@@ -92,16 +99,23 @@ pub(super) fn renditions(source: &SourceMedia, warnings: &mut Vec<String>) -> Ve
     placed.collect()
 }
 
-/// All tracks of text, with a warning for each that is none.
-fn tracks(source: &SourceMedia, warnings: &mut Vec<String>) -> Vec<Track> {
+/// All tracks of text, with a warning for each that is none, nor drawn into the picture.
+fn tracks(source: &SourceMedia, burned_in: Option<&SubtitleChoice>, warnings: &mut Vec<String>) -> Vec<Track> {
     let mut tracks: Vec<Track> = Vec::new();
-    for stream in &source.subtitles {
+    for (number, stream) in (1..).zip(&source.subtitles) {
+        if burn_in::is_chosen(burned_in, stream, &source.subtitles) {
+            continue;
+        }
         if !TEXT_CODECS.contains(&stream.codec.as_str()) {
             let language = stream.language.as_deref().and_then(|told| language_name(&language_tag(told)));
             let language = language.map(|name| format!(" ({name})")).unwrap_or_default();
-            let kind =
-                if PICTURE_CODECS.contains(&stream.codec.as_str()) { "are pictures" } else { "can't be read as text" };
-            warnings.push(format!("Subtitles{language} {kind} and are left out"));
+            warnings.push(if PICTURE_CODECS.contains(&stream.codec.as_str()) {
+                format!(
+                    "Subtitles{language} are pictures and are left out; --burn-in {number} draws them into the picture"
+                )
+            } else {
+                format!("Subtitles{language} can't be read as text and are left out")
+            });
             continue;
         }
         tracks.push(Track {

@@ -15,6 +15,7 @@ fn video(width: u32, height: u32, rate: (u32, u32)) -> VideoStream {
         coded_size: PictureSize { width, height },
         sample_aspect_ratio: (1, 1),
         rotation_degrees: 0,
+        exif_orientation: None,
         average_frame_rate: rate,
         real_frame_rate: rate,
         scan: ScanType::Progressive,

@@ -107,10 +107,11 @@ fn video_stream(stream: &Stream) -> Option<VideoStream> {
         index: stream.index,
         codec,
         profile: known(stream.profile.as_ref()),
-        pixel_format: known(stream.pix_fmt.as_ref()),
+        pixel_format: pixel_format(stream),
         coded_size: PictureSize { width, height },
         sample_aspect_ratio: sample_aspect_ratio(stream),
         rotation_degrees: rotation(stream),
+        exif_orientation: None,
         average_frame_rate: frame_rate(stream.avg_frame_rate.as_ref()),
         real_frame_rate: frame_rate(stream.r_frame_rate.as_ref()),
         scan: scan(stream.field_order.as_deref()),
@@ -122,6 +123,16 @@ fn video_stream(stream: &Stream) -> Option<VideoStream> {
         language: language(stream),
         is_default: stream.disposition.default != 0,
     })
+}
+
+/// VP8 and VP9 keep transparency in a stream of its own beside each packet, which only a tag tells of.
+fn pixel_format(stream: &Stream) -> Option<String> {
+    let is_vpx = matches!(stream.codec_name.as_deref(), Some("vp8" | "vp9"));
+    let told = known(stream.pix_fmt.as_ref())?;
+    match told.strip_prefix("yuv4") {
+        Some(rest) if is_vpx && stream.tags.get("alpha_mode") == Some("1") => Some(format!("yuva4{rest}")),
+        _ => Some(told),
+    }
 }
 
 fn audio_stream(stream: &Stream) -> Option<AudioStream> {

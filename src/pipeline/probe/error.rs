@@ -83,6 +83,12 @@ pub enum ProbeError {
         /// The source.
         source_file: PathBuf,
     },
+    /// A WebP with several pictures, of which this ffmpeg sees none, or the first alone.
+    #[error("{} is a moving WebP picture, which this ffmpeg can't read", source_file.display())]
+    MovingWebp {
+        /// The source.
+        source_file: PathBuf,
+    },
     /// The picture is in a codec that this ffmpeg does not know.
     #[error("{} holds video in a codec that this ffmpeg can't decode", source_file.display())]
     UnknownCodec {
@@ -185,6 +191,9 @@ impl ProbeError {
             Self::NoVideo { .. } => (FailureKind::SourceInvalid, "Choose a file with moving pictures or sound"),
             Self::Encrypted { .. } => {
                 (FailureKind::SourceInvalid, "Choose a file without copy protection: there is no key for this one")
+            }
+            Self::MovingWebp { .. } => {
+                (FailureKind::SourceInvalid, "Save it as GIF, APNG or video first, or use a newer ffmpeg, such as 9.0")
             }
             Self::UnknownCodec { .. } => {
                 (FailureKind::SourceInvalid, "Try a newer ffmpeg (`reelpress setup`), or export the video again")

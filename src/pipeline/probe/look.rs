@@ -35,6 +35,8 @@ pub(super) struct FirstLook {
     pub(super) size_bytes: u64,
     /// It is a still picture, which is opened with this demuxer.
     pub(super) still_demuxer: Option<&'static str>,
+    /// It is a WebP with several pictures.
+    pub(super) is_animated_webp: bool,
     /// It begins as MP4 and MOV files do.
     pub(super) is_iso_media: bool,
 }
@@ -62,7 +64,12 @@ pub(super) fn look_at(source: &Path) -> Result<FirstLook, ProbeError> {
     if is_iso_media && has_encrypted_track(source).unwrap_or(false) {
         return Err(ProbeError::Encrypted { source_file });
     }
-    Ok(FirstLook { size_bytes: metadata.len(), still_demuxer: still_demuxer(&beginning), is_iso_media })
+    Ok(FirstLook {
+        size_bytes: metadata.len(),
+        still_demuxer: still_demuxer(&beginning),
+        is_animated_webp: is_animated_webp(&beginning),
+        is_iso_media,
+    })
 }
 
 /// The demuxer of a still picture, by how it begins. Animated PNG has its own.
@@ -71,11 +78,20 @@ fn still_demuxer(beginning: &[u8]) -> Option<&'static str> {
     match beginning {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] if !has(b"acTL") => Some("png_pipe"),
         [0xff, 0xd8, 0xff, ..] => Some("jpeg_pipe"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] if !has(b"ANIM") => Some("webp_pipe"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] if !is_animated_webp(beginning) => {
+            Some("webp_pipe")
+        }
         [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Some("tiff_pipe"),
         [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => Some("bmp_pipe"),
         _ => None,
     }
+}
+
+/// Whether a WebP has several pictures: a bit of its extended header tells (RFC 9649, 2.7.1).
+fn is_animated_webp(beginning: &[u8]) -> bool {
+    const ANIMATION: u8 = 2;
+    let is_extended = beginning.starts_with(b"RIFF") && beginning.get(8..16) == Some(b"WEBPVP8X");
+    is_extended && beginning.get(20).is_some_and(|flags| flags & ANIMATION != 0)
 }
 
 /// Whether the movie header of an MP4 names a sample entry of encrypted media (ISO/IEC 14496-12, 8.12). ffprobe tells only
@@ -145,7 +161,8 @@ mod tests {
         assert_eq!(still_demuxer(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR acTL"), None);
         assert_eq!(still_demuxer(b"\xff\xd8\xff\xe0"), Some("jpeg_pipe"));
         assert_eq!(still_demuxer(b"RIFF\0\0\0\0WEBPVP8 "), Some("webp_pipe"));
-        assert_eq!(still_demuxer(b"RIFF\0\0\0\0WEBPVP8X ANIM"), None);
+        assert_eq!(still_demuxer(b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0"), Some("webp_pipe"));
+        assert_eq!(still_demuxer(b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x12\0\0\0"), None);
         assert_eq!(still_demuxer(b"RIFF\0\0\0\0WAVEfmt "), None);
         assert_eq!(still_demuxer(b"GIF89a"), None);
     }

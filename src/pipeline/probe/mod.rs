@@ -4,8 +4,10 @@ mod convert;
 mod error;
 mod ffprobe_json;
 mod look;
+mod orientation;
 mod sidecar;
 mod thumbnail;
+mod transport_length;
 
 use std::{
     ffi::OsString,
@@ -15,7 +17,9 @@ use std::{
 };
 
 pub use error::ProbeError;
+pub use orientation::upright_filters;
 pub use thumbnail::thumbnail;
+pub use transport_length::transport_length;
 
 use crate::{
     media::{DynamicRange, SourceMedia},
@@ -50,6 +54,14 @@ pub fn probe(source: &Path, toolbox: &Toolbox, cancel: &CancelToken) -> Result<S
     };
     convert::check_container(source, &found)?;
     let mut media = convert::source_media(&found, first_look.size_bytes);
+    if first_look.is_animated_webp && (media.video.is_empty() || media.is_still()) {
+        return Err(ProbeError::MovingWebp { source_file: source.to_owned() });
+    }
+    if media.is_still()
+        && let Some(video) = media.video.first_mut()
+    {
+        orientation::turn(video, source);
+    }
     if media.video.is_empty()
         && let Some(error) = convert::why_nothing(source, &found, &media)
     {
@@ -58,6 +70,7 @@ pub fn probe(source: &Path, toolbox: &Toolbox, cancel: &CancelToken) -> Result<S
             None => error,
         });
     }
+    transport_length::correct(&mut media, source, toolbox, cancel);
     add_metadata_of_frames(&mut media, source, toolbox, cancel)?;
     media.subtitle_files = sidecar::subtitle_files(source);
     Ok(media)
@@ -110,8 +123,13 @@ fn probe_command(source: &Path, demuxer: Option<&str>, toolbox: &Toolbox) -> Com
 
 /// Runs ffprobe or ffmpeg on the source; an unsuccessful exit is not an error here.
 fn run(command: Command, source: &Path, cancel: &CancelToken) -> Result<Output, ProbeError> {
+    run_for(command, PROBE_LIMIT, source, cancel)
+}
+
+/// The same with another limit to its time.
+fn run_for(command: Command, limit: Duration, source: &Path, cancel: &CancelToken) -> Result<Output, ProbeError> {
     let source_file = source.to_owned();
-    child::run_within(command, PROBE_LIMIT, Some(memory::PROBE_BYTES), cancel).map_err(|error| match error {
+    child::run_within(command, limit, Some(memory::PROBE_BYTES), cancel).map_err(|error| match error {
         ChildError::Cancelled => ProbeError::Cancelled,
         ChildError::TimedOut { limit, .. } => ProbeError::TimedOut { source_file, limit },
         not_run @ ChildError::NotRun { .. } => {

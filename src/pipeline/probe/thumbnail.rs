@@ -66,7 +66,7 @@ fn frame_command(
     if !at.is_zero() {
         command.args(["-ss", &format!("{:.3}", at.as_secs_f64())]);
     }
-    command.args(demuxer.iter().flat_map(|demuxer| ["-f", demuxer]));
+    command.args(demuxer.iter().flat_map(|demuxer| ["-noautorotate", "-f", demuxer]));
     command.arg("-i").arg(input_url(source));
     command.args(["-map", &format!("0:{}", video.index), "-frames:v", "1", "-an", "-sn", "-dn"]);
     command.args(["-vf", &filters(video, size, toolbox.can_tone_map)]);
@@ -74,10 +74,14 @@ fn frame_command(
     command
 }
 
-/// ffmpeg has turned the picture upright before its first filter.
+/// ffmpeg has turned the picture upright before its first filter, but for a still one.
 fn filters(video: &VideoStream, size: PictureSize, can_tone_map: bool) -> String {
     let PictureSize { width, height } = size;
-    let scale = format!("scale={width}:{height}:flags=area,setsar=1");
+    // What is transparent has colours that nobody is meant to see: over black, they are gone.
+    let over_black = if video.has_alpha() { "format=gbrap,premultiply=inplace=1,format=gbrp," } else { "" };
+    let upright = video.exif_orientation.and_then(super::upright_filters).map(|filters| format!("{filters},"));
+    let upright = upright.unwrap_or_default();
+    let scale = format!("{upright}{over_black}scale={width}:{height}:flags=area,setsar=1");
     let transfer = match video.colour.dynamic_range() {
         DynamicRange::Pq => "smpte2084",
         DynamicRange::Hlg => "arib-std-b67",

@@ -104,15 +104,26 @@ fn trim_fades_and_a_watermark_keep_their_times_when_an_encode_goes_on() {
 
 #[test]
 fn an_encoder_that_is_killed_goes_on_by_itself() {
+    goes_on_after(Signal::KILL);
+}
+
+#[test]
+fn an_encoder_that_stands_still_is_ended_and_goes_on() {
+    goes_on_after(Signal::STOP);
+}
+
+/// Lets a signal reach the encoder in its middle, after which it does nothing more: another one has to finish the stream.
+fn goes_on_after(signal: Signal) {
     let user = User::new();
     Ended::of(command(&user, "whole", &clips::NUMBERED, &[])).assert_all_done();
     let mut call = command(&user, "output", &clips::NUMBERED, &[]);
-    call.env("REELPRESS_FFMPEG", slow_ffmpeg(&user, SYSTEM)).stdout(Stdio::null()).stderr(Stdio::null());
+    call.env("REELPRESS_FFMPEG", slow_ffmpeg(&user, SYSTEM)).env("REELPRESS_STALL_SECONDS", "3");
+    call.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = call.spawn().expect("reelpress starts");
     let made = stream_in(&user, "output", &clips::NUMBERED);
     wait_for("a finished segment", || (fewest_segments(&made) >= 1).then_some(()));
     let encoder = user.process_ids_running("ffmpeg").into_iter().next().expect("ffmpeg is at work");
-    kill_process(encoder, Signal::KILL).expect("it can be killed");
+    kill_process(encoder, signal).expect("it gets the signal");
     assert!(child.wait().expect("the child is ours").success());
     assert_same_stream(&user, &stream_in(&user, "whole", &clips::NUMBERED), &made);
 }

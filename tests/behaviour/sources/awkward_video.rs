@@ -74,6 +74,13 @@ const SOURCES: &[Awkward] = &[
         concat!(red_corner!("720x576", "25"), " -t 1 -target pal-dv -aspect 16:9"),
     ),
     awkward(
+        "PAL DV.dv",
+        (25, (25, 1)),
+        (768, 576),
+        UPPER_LEFT,
+        concat!(red_corner!("720x576", "25"), " -t 1 -target pal-dv -aspect 4:3"),
+    ),
+    awkward(
         "NTSC DV.avi",
         (30, (30000, 1001)),
         (640, 480),

@@ -1,6 +1,6 @@
 //! Pictures as sources: one that stands still, and those that move by their own delays.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Made, make};
 use crate::support::{ffmpeg::decode, ffmpeg::on_both_ffmpeg_versions, picture::colour_at, user::User};
@@ -39,6 +39,50 @@ on_both_ffmpeg_versions! {
         assert!(is_red(colour_at(&picture, 20, 0.5, 0.5)), "another file was read");
     }
 
+    fn pictures_of_cameras_are_upright(version) {
+        // The red quarter is at the upper left of what was seen.
+        let user = User::with(version);
+        let red_corner = "-f lavfi -i color=gray:size=320x180,drawbox=x=0:y=0:w=iw/2:h=ih/2:c=red:t=fill -frames:v 1";
+        let stored = |name: &str, filter: &str, flags: &str| {
+            std::fs::read(make(&user, name, &format!("{red_corner} -vf {filter} {flags}"))).expect("a picture")
+        };
+        // What a camera stores that is held so: EXIF 2.32, tag 274.
+        let held = [
+            (1, "null"), (2, "hflip"), (3, "hflip,vflip"), (4, "vflip"),
+            (5, "transpose=cclock_flip"), (6, "transpose=cclock"), (7, "transpose=clock_flip"), (8, "transpose=clock"),
+        ];
+        let mut pictures: Vec<PathBuf> = Vec::new();
+        for (orientation, filter) in held {
+            let jpeg = stored("stored.jpg", filter, "");
+            pictures.push(user.file(&format!("held {orientation}.jpg"), &noted_jpeg(&jpeg, orientation)));
+        }
+        let webp = stored("stored.webp", "scale=180:320,transpose=cclock", "-c:v libwebp");
+        pictures.push(user.file("held 6.webp", &noted_webp(&webp, 6)));
+        let joined = user.path("joined.mp4");
+        let mut command = user.reelpress();
+        command.arg("convert").args(&pictures).args(["--join", "--still-duration", "0.4", "--speed", "ultrafast", "-o"]);
+        crate::support::output_of({ command.arg(&joined); command });
+        for (number, picture) in pictures.iter().enumerate() {
+            let name = picture.display();
+            let at = |x, y| colour_at(&joined, number * 10 + 5, x, y);
+            let portrait = name.to_string().ends_with("webp");
+            // A picture that stands is in the middle of one that lies.
+            let across = |x: f64| if portrait { 0.5 + (x - 0.5) * (101.0 / 320.0) } else { x };
+            assert!(is_red(at(across(0.2), 0.2)), "{name}: {:?}", at(across(0.2), 0.2));
+            for (x, y) in [(0.8, 0.2), (0.2, 0.8), (0.8, 0.8)] {
+                assert!(!is_red(at(across(x), y)), "{name} at {x}, {y}: {:?}", at(across(x), y));
+            }
+        }
+        let alone = user.path("held 6.jpg");
+        let made = Made::from(user, &alone, &["--still-duration", "0.4"]);
+        let picture = picture_of(&made);
+        let facts = crate::support::ffmpeg::stream_facts(&picture);
+        assert_eq!((&facts["width"], &facts["height"]), (&320.into(), &180.into()), "{facts:#}");
+        assert!(is_red(colour_at(&picture, 5, 0.2, 0.2)) && !is_red(colour_at(&picture, 5, 0.8, 0.2)));
+        let poster = made.stream.folder.join("images/poster.jpg");
+        assert!(is_red(colour_at(&poster, 0, 0.2, 0.2)) && !is_red(colour_at(&poster, 0, 0.2, 0.8)));
+    }
+
     fn animated_pictures_keep_their_own_delays(version) {
         // Red for half a second, blue for 1.5 s, red for one.
         let delays = "-f lavfi -i color=red:size=160x120:rate=2:d=3,drawbox=x=0:y=0:w=iw:h=ih:c=blue:t=fill:enable='between(t,0.4,1.9)' -t 3";
@@ -59,6 +103,39 @@ on_both_ffmpeg_versions! {
             assert!(at(0.8)[2] > 180 && at(1.7)[2] > 180, "{name}: {:?}", [0.8, 1.7].map(at));
         }
     }
+}
+
+#[test]
+fn a_moving_webp_is_refused_with_what_to_do_and_never_becomes_one_picture() {
+    let user = User::new();
+    let source = make(&user, "moving.webp", "-f lavfi -i testsrc2=size=64x64:rate=5:d=1 -c:v libwebp_anim");
+    let ended = super::encode(&user, &source, &[]);
+    assert_eq!(ended.exit_code, Some(1));
+    let failure = &ended.events_named("job_failed")[0]["failure"];
+    assert_eq!(failure["kind"], "source_invalid", "{failure:#}");
+    assert!(failure["headline"].as_str().is_some_and(|text| text.contains("is a moving WebP picture")), "{failure:#}");
+    assert!(failure["hint"].as_str().is_some_and(|text| text.contains("GIF, APNG or video")), "{failure:#}");
+}
+
+/// EXIF data that say nothing but how the picture stands.
+fn exif(orientation: u8) -> Vec<u8> {
+    [b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", &[orientation][..], &[0; 6]].concat()
+}
+
+/// A JPEG with this note after its first marker.
+fn noted_jpeg(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+    let note = [b"Exif\0\0", &exif(orientation)[..]].concat();
+    let length = u16::try_from(note.len() + 2).expect("a short note").to_be_bytes();
+    [&jpeg[..2], &[0xff, 0xe1], &length, &note, &jpeg[2..]].concat()
+}
+
+/// A WebP of 320×180 with this note at its end.
+fn noted_webp(webp: &[u8], orientation: u8) -> Vec<u8> {
+    let note = exif(orientation);
+    let extended = [b"VP8X\x0a\0\0\0\x08\0\0\0", &[0x3f, 1, 0, 179, 0, 0][..]].concat();
+    let length = u32::try_from(note.len()).expect("a short note").to_le_bytes();
+    let content = [b"WEBP", &extended[..], &webp[12..], b"EXIF", &length, &note].concat();
+    [b"RIFF", &u32::try_from(content.len()).expect("a small picture").to_le_bytes()[..], &content].concat()
 }
 
 /// Frames a second.

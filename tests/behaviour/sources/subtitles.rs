@@ -113,7 +113,7 @@ fn subtitles_that_are_pictures_are_left_out_with_a_warning() {
     let ended = super::encode(&user, &source, &[]);
     ended.assert_all_done();
     let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
-    assert!(warnings.contains("are pictures and are left out"), "{warnings}");
+    assert!(warnings.contains("are pictures and are left out; --burn-in 1 draws them into the picture"), "{warnings}");
     let alternatives = user.stream_of(&source).multivariant().alternatives;
     assert!(alternatives.iter().all(|media| media.media_type != AlternativeMediaType::Subtitles), "{alternatives:?}");
 }

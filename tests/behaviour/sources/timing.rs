@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Made, make};
+use super::{Made, encode, make};
 use crate::support::{
     ffmpeg::{FfmpegVersion, on_both_ffmpeg_versions},
     picture::brightness,
@@ -86,14 +86,19 @@ on_both_ffmpeg_versions! {
     }
 
     fn a_broadcast_whose_clock_jumps_goes_on_without_a_gap(version) {
-        for (name, second_start) in [("forth", "5000"), ("back", "10")] {
+        for (name, second_start) in [("forth", "5000"), ("back", "10"), ("a minute", "1066")] {
             let user = User::with(version);
             let part = |file: &str, start: &str| {
                 make(&user, file, &format!("{} -t 6 -output_ts_offset {start} -muxdelay 0 -bf 2 -c:v libx264 -preset veryfast -pix_fmt yuv420p -c:a mp2", flashes("50", 3)))
             };
             let parts = [part("one.ts", "1000"), part("two.ts", second_start)].map(|file| std::fs::read(file).expect("a part"));
             let source = user.file(&format!("{name}.ts"), &parts.concat());
-            assert_together(name, &made_of(user, &source), &[2.0, 5.0, 8.0, 11.0]);
+            let ended = encode(&user, &source, &[]);
+            ended.assert_all_done();
+            assert_eq!(ended.events_named("job_finished")[0]["warnings"], serde_json::json!([]), "{name}");
+            std::fs::create_dir(user.path("workplace")).expect("the user's folder can be written");
+            let made = Made { stream: user.stream_of(&source), user };
+            assert_together(name, &made, &[2.0, 5.0, 8.0, 11.0]);
         }
     }
 }

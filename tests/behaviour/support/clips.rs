@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{ffmpeg::FfmpegVersion, output_of};
+use super::{ffmpeg::FfmpegVersion, output_of, picture_subtitles::white_box_at};
 
 /// The clip that ships with the program: 1280×720, 25 frames a second, 132 frames, 5.1 sound.
 pub fn sample() -> PathBuf {
@@ -24,7 +24,8 @@ pub struct Clip {
     pub frames: usize,
     /// Pictures in a second, as a fraction.
     pub frame_rate: (u32, u32),
-    /// Arguments of ffmpeg but for the output; `SAMPLE` stands for the clip that ships. `TURNED DEGREES` before them writes
+    /// Arguments of ffmpeg but for the output; `SAMPLE` stands for the clip that ships, `BOXES` for subtitles that are
+    /// pictures, which begin at 0. `TURNED DEGREES` before them writes
     /// a rotation into the file, counter-clockwise.
     pub recipe: &'static str,
 }
@@ -152,6 +153,17 @@ pub const RED_AND_BLUE: Clip = Clip {
     recipe: "-f lavfi -i color=red:size=160x180:rate=25,pad=320:180:0:0:blue -f lavfi -i sine=frequency=440:sample_rate=48000 -t 4 -af volume=-20dB -c:v libx264 -preset ultrafast -crf 10 -pix_fmt yuv420p -c:a aac",
 };
 
+/// When the box of [`PICTURE_SUBTITLES`] is seen, in seconds.
+pub const BOX_TIMES: [(f64, f64); 3] = [(1.0, 2.5), (5.0, 7.0), (11.0, 13.5)];
+
+/// Blue, with the same white box as subtitles of a Blu-ray in English and of a DVD in German, and a word in Dutch.
+pub const PICTURE_SUBTITLES: Clip = Clip {
+    name: "boxes.mkv",
+    frames: 450,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i color=blue:size=320x180:rate=25 LAVFI_SOUND -itsoffset 1 -fix_sub_duration -i BOXES -itsoffset 1 -i BOXES -f srt -i data:text/plain;base64,MQowMDowMDowMSwwMDAgLS0+IDAwOjAwOjAyLDAwMAptb3QKCg== -map 0 -map 1 -map 3 -map 2 -map 4 -t 18 -c:v libx264 -preset ultrafast -g 250 -pix_fmt yuv420p -c:a aac -c:s:0 copy -c:s:1 dvdsub -c:s:2 srt -metadata:s:s:0 language=eng -metadata:s:s:1 language=ger -metadata:s:s:2 language=nld",
+};
+
 impl Clip {
     /// The file; made when it is not there yet.
     pub fn path(&self) -> PathBuf {
@@ -184,10 +196,14 @@ impl Clip {
 fn make(recipe: &str, file: &Path) {
     let mut command = ffmpeg();
     for word in recipe.replace("LAVFI_SOUND", LAVFI_SOUND).split(' ') {
-        if word == "SAMPLE" {
-            command.arg(sample())
-        } else {
-            command.arg(word)
+        match word {
+            "SAMPLE" => command.arg(sample()),
+            "BOXES" => {
+                let boxes = file.with_extension("sup");
+                std::fs::write(&boxes, white_box_at(&BOX_TIMES)).expect("the build folder can be written");
+                command.arg(boxes)
+            }
+            _ => command.arg(word),
         };
     }
     command.arg(file);

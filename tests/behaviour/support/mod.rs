@@ -7,6 +7,7 @@ pub mod fragments;
 pub mod key_server;
 pub mod object_store;
 pub mod picture;
+pub mod picture_subtitles;
 pub mod recording_proxy;
 pub mod sound;
 pub mod stream;

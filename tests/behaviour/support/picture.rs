@@ -14,6 +14,16 @@ pub fn colour_at(file: &Path, frame: usize, x: f64, y: f64) -> [u8; 3] {
     bytes.as_slice().try_into().unwrap_or_else(|_| panic!("{}: no picture {frame}", file.display()))
 }
 
+/// Brightness of a small patch of every frame, from 0 to 255; the place is given in parts of width and height.
+pub fn brightness_at(file: &Path, x: f64, y: f64) -> Vec<u8> {
+    let mut command = Command::new(system_tool("ffmpeg"));
+    command.args(["-v", "error", "-nostdin", "-i"]).arg(file);
+    let patch = format!("crop=2:2:iw*{x}:ih*{y},scale=1:1:flags=area,format=gray");
+    command.args(["-map", "0:v:0", "-fps_mode", "passthrough", "-vf", &patch]);
+    command.args(["-f", "rawvideo", "-pix_fmt", "gray", "-"]);
+    output_of(command)
+}
+
 /// Average brightness of every frame, from 0 to 255.
 pub fn brightness(file: &Path) -> Vec<u8> {
     let mut command = Command::new(system_tool("ffmpeg"));

@@ -9,6 +9,7 @@ use std::{
 use percent_encoding::percent_decode_str;
 
 use super::{Address, ByteRange, Files, OpenError, Opened, is_absolute};
+use crate::{job::KEYS_FOLDER, tools::content_key::KEY_BYTES};
 
 /// A folder with a stream in it.
 #[derive(Debug)]
@@ -58,6 +59,26 @@ impl Files for Folder {
             }
         }
         Ok(Address(names.join("/")))
+    }
+
+    /// A playlist that is named alone can lie below the folder of the keys. Of what is above it, nothing but a file of 16
+    /// bytes in a folder for keys is read.
+    fn open_key_outside(&self, base: &Address, uri: &str) -> Result<Opened, String> {
+        let outside = || format!("“{uri}” leaves the stream's folder");
+        let path = uri.split(['?', '#']).next().unwrap_or_default();
+        let path = percent_decode_str(path).decode_utf8().map_err(|_| outside())?;
+        if is_absolute(uri) || path.contains(['\0', '\\']) {
+            return Err(outside());
+        }
+        let playlist = self.root.join(&base.0);
+        let key = playlist.parent().unwrap_or(&self.root).join(&*path).canonicalize().map_err(|_| outside())?;
+        let keys = key.parent().filter(|folder| folder.file_name() == Some(KEYS_FOLDER.as_ref()));
+        let stream = keys.and_then(Path::parent).filter(|stream| self.root.starts_with(stream));
+        let is_key = key.metadata().is_ok_and(|facts| facts.is_file() && facts.len() == KEY_BYTES as u64);
+        if stream.is_none() || !is_key {
+            return Err(outside());
+        }
+        std::fs::read(&key).map(Opened::in_memory).map_err(|error| format!("the key at {uri} can't be read: {error}"))
     }
 
     fn open(&self, address: &Address, range: Option<ByteRange>, limit: u64) -> Result<Opened, OpenError> {
@@ -116,6 +137,30 @@ mod tests {
             "",
         ] {
             assert_eq!(resolve(outside), None, "{outside}");
+        }
+    }
+
+    #[test]
+    fn of_what_is_above_a_playlist_only_keys_are_read() {
+        let stream = tempfile::tempdir().unwrap();
+        let path = |name: &str| stream.path().join(name);
+        for folder in ["keys", "hls/deep", "other"] {
+            std::fs::create_dir_all(path(folder)).unwrap();
+        }
+        for (name, length) in [("keys/1.key", 16), ("keys/long.key", 17), ("other/1.key", 16), ("1.key", 16)] {
+            std::fs::write(path(name), vec![7; length]).unwrap();
+        }
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(path("other/1.key"), path("keys/link.key")).unwrap();
+        let folder = Folder::new(&path("hls")).unwrap();
+        let open = |playlist: &str, uri: &str| folder.open_key_outside(&Address(playlist.to_owned()), uri);
+        assert_eq!(open("720p.m3u8", "../keys/1.key").unwrap().into_bytes().unwrap(), [7; 16]);
+        assert_eq!(open("deep/720p.m3u8", "../../keys/1%2ekey?x").unwrap().into_bytes().unwrap(), [7; 16]);
+        let absolute = path("keys/1.key").to_str().unwrap().to_owned();
+        for outside in
+            ["../keys/long.key", "../keys/link.key", "../keys/gone.key", "../other/1.key", "../1.key", &absolute]
+        {
+            assert!(open("720p.m3u8", outside).is_err(), "{outside}");
         }
     }
 

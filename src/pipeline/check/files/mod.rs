@@ -99,6 +99,15 @@ pub(super) trait Files {
     /// # Errors
     /// When it can't be had.
     fn open(&self, address: &Address, range: Option<ByteRange>, limit: u64) -> Result<Opened, OpenError>;
+
+    /// Opens the key that a URI in the playlist `base` means, where it leads out of the stream's place.
+    ///
+    /// # Errors
+    /// In words, when nothing there is to be read.
+    fn open_key_outside(&self, base: &Address, uri: &str) -> Result<Opened, String> {
+        let _ = base;
+        Err(format!("“{uri}” leaves the stream's folder"))
+    }
 }
 
 impl Opened {
