@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     job::{ThumbnailTimes, schedule, typed},
-    preset::{InterlacedOutput, OnDamage, SurroundCodec},
+    preset::{InterlacedOutput, OnDamage, StereoCodecs, SurroundCodec},
 };
 
 const EXIT_CODES: &str = "\
@@ -151,6 +151,9 @@ pub struct EncodeArguments {
     /// Where its files lie.
     #[command(flatten)]
     pub layout: LayoutArguments,
+    /// Codecs of the stereo sound: aac, opus, or aac,opus for a group of each [default: aac]
+    #[arg(long, value_name = "LIST", value_parser = stereo_codecs)]
+    pub audio_codec: Option<StereoChoice>,
     /// Make 5.1 renditions too, in this codec, of sound that has 5.1 or more
     #[arg(long, value_name = "CODEC")]
     pub surround: Option<Surround>,
@@ -207,6 +210,21 @@ impl From<DamageChoice> for OnDamage {
             DamageChoice::Warn => Self::Warn,
             DamageChoice::Fail => Self::Fail,
         }
+    }
+}
+
+/// The codecs of stereo renditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StereoChoice(pub StereoCodecs);
+
+fn stereo_codecs(text: &str) -> Result<StereoChoice, String> {
+    let mut names: Vec<&str> = text.split(',').map(str::trim).collect();
+    names.sort_unstable();
+    match names.as_slice() {
+        ["aac"] => Ok(StereoChoice(StereoCodecs::Aac)),
+        ["opus"] => Ok(StereoChoice(StereoCodecs::Opus)),
+        ["aac", "opus"] => Ok(StereoChoice(StereoCodecs::AacAndOpus)),
+        _ => Err("give aac, opus, or aac,opus".to_owned()),
     }
 }
 

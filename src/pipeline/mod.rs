@@ -223,6 +223,11 @@ fn check_wishes(request: &JobRequest) -> Result<(), Failure> {
         let headline = "This ffmpeg can't write thumbnails as WebP";
         return Err(Failure::new(FailureKind::ToolMissing, headline, hint).at(Stage::Probe));
     }
+    if request.spec.preset.stereo.has_opus() && !request.toolbox.encoders.contains("libopus") {
+        let hint = "Choose AAC for the sound, or install an ffmpeg with libopus, such as Debian's";
+        let headline = "This ffmpeg can't encode Opus";
+        return Err(Failure::new(FailureKind::ToolMissing, headline, hint).at(Stage::Probe));
+    }
     Ok(())
 }
 

@@ -11,7 +11,8 @@ use crate::{
     media::{FrameRate, PictureSize, SourceMedia, VideoStream},
     pipeline::plan::{EncodePlan, Findings, PicturePlan, PlanError, PlanSummary, RenditionSummary},
     preset::{
-        BitRate, Crf, EncoderChoice, HdrTreatment, LadderChoice, Preset, RateControl, Rung, VideoCodec, VideoSettings,
+        BitRate, Crf, EncoderChoice, HdrTreatment, LadderChoice, Preset, RateControl, Rung, StereoCodecs, VideoCodec,
+        VideoSettings,
     },
 };
 
@@ -353,7 +354,7 @@ impl<'a> Request<'a> {
             hdr: HdrTreatment::ToneMap,
             ..asked.video.clone()
         };
-        Preset { ladder, video, surround: None, ..asked.clone() }
+        Preset { ladder, video, stereo: StereoCodecs::Aac, surround: None, ..asked.clone() }
     }
 
     /// Subtitles that go into the file.

@@ -165,7 +165,7 @@ fn channels(sound: &AudioRendition) -> AudioChannelConfiguration {
         (AudioCodec::Eac3, AudioLayout::Surround) => (DOLBY_CHANNEL_SCHEME, DOLBY_SURROUND.to_owned()),
         (AudioCodec::Eac3, _) => (DOLBY_CHANNEL_SCHEME, DOLBY_STEREO.to_owned()),
         // Up to 5.1 ISO's number of a layout is that of its channels.
-        (AudioCodec::Aac, layout) => (CHANNEL_SCHEME, layout.channels().to_string()),
+        (AudioCodec::Aac | AudioCodec::Opus, layout) => (CHANNEL_SCHEME, layout.channels().to_string()),
     };
     AudioChannelConfiguration {
         schemeIdUri: scheme.to_owned(),
@@ -290,7 +290,11 @@ mod tests {
         let sound = AudioRendition {
             name: name.to_owned(),
             stream: 1,
-            codec: if is_surround { AudioCodec::Eac3 } else { AudioCodec::Aac },
+            codec: match format.codecs() {
+                "ec-3" => AudioCodec::Eac3,
+                "opus" => AudioCodec::Opus,
+                _ => AudioCodec::Aac,
+            },
             layout: if is_surround { AudioLayout::Surround } else { AudioLayout::Stereo },
             bitrate: BitRate::from_kilobits(128),
             sample_rate_hz: timescale,

@@ -229,7 +229,9 @@ pub fn multivariant_playlist(
     let groups: Vec<Option<&AudioGroup>> = if audio.is_empty() { vec![None] } else { audio.iter().map(Some).collect() };
     let mut variants: Vec<VariantStream> =
         groups.iter().flat_map(|group| ordered.iter().map(|video| variant(video, *group))).collect();
-    variants.extend(audio.first().and_then(audio_variant));
+    // Beside pictures one is enough; without them, every group is reached by a variant.
+    let of_sound = if videos.is_empty() { audio } else { &audio[..audio.len().min(1)] };
+    variants.extend(of_sound.iter().filter_map(audio_variant));
     if !subtitles.is_empty() {
         let heaviest = |rate: fn(&MeasuredRates) -> u64| subtitles.iter().map(|track| rate(&track.rates)).max();
         for variant in &mut variants {

@@ -22,7 +22,7 @@ use crate::{
     pipeline::{
         encryption::{self, Encryptor, Sealed, SegmentPlace},
         layout::{relative_folder_uri, relative_uri},
-        plan::{AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
+        plan::{AudioCodec, AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
     },
     preset::VideoCodec,
     tools::cancel::CancelToken,
@@ -298,24 +298,31 @@ impl<'a> Packager<'a> {
         Ok(())
     }
 
-    /// The groups of all layouts. A track that has no rendition in a layout is there in stereo, so that every group has
-    /// the same languages.
+    /// The groups of all layouts and codecs. A track that has no rendition in a layout is there in stereo, so that every
+    /// group has the same languages.
     fn audio_groups(&self, target: u64, growth: Growth) -> Vec<AudioGroup> {
-        let tracks = |layout: AudioLayout| {
-            let stereo = self.plan.audio.iter().filter(|audio| audio.layout == AudioLayout::Stereo);
-            stereo
-                .map(|stereo| {
-                    let is_it = |audio: &&AudioRendition| audio.layout == layout && audio.stream == stereo.stream;
-                    self.plan.audio.iter().find(is_it).unwrap_or(stereo)
+        let all = &self.plan.audio;
+        let group_of = |audio: &AudioRendition| match (audio.layout, audio.codec) {
+            (AudioLayout::Surround, _) => "surround",
+            (_, AudioCodec::Opus) => "opus",
+            _ => "stereo",
+        };
+        // Each track of the source has one of these.
+        let first_group = all.first().map(group_of);
+        let tracks = |id: &str| {
+            all.iter()
+                .filter(|audio| Some(group_of(audio)) == first_group)
+                .map(|first| {
+                    let is_it = |audio: &&AudioRendition| group_of(audio) == id && audio.stream == first.stream;
+                    all.iter().find(is_it).unwrap_or(first)
                 })
                 .filter_map(|planned| self.audio_track(planned, target, growth))
                 .collect()
         };
-        let has = |layout: AudioLayout| self.plan.audio.iter().any(|audio| audio.layout == layout);
-        [("stereo", AudioLayout::Stereo), ("surround", AudioLayout::Surround)]
+        ["stereo", "opus", "surround"]
             .into_iter()
-            .filter(|(_, layout)| has(*layout))
-            .map(|(id, layout)| AudioGroup { id, tracks: tracks(layout) })
+            .filter(|id| all.iter().any(|audio| group_of(audio) == *id))
+            .map(|id| AudioGroup { id, tracks: tracks(id) })
             .collect()
     }
 

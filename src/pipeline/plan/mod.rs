@@ -185,6 +185,7 @@ impl EncodePlan {
     /// When the source has no picture that can be encoded, or what was asked does not fit it.
     pub fn resolve_with(spec: &JobSpec, source: &SourceMedia, findings: &Findings) -> Result<Self, PlanError> {
         let mut warnings = findings.join.as_ref().map(|join| join.warnings.clone()).unwrap_or_default();
+        audio::check_outputs(spec)?;
         let audio = audio::renditions(source, &spec.preset, &mut warnings);
         let subtitles = subtitles::renditions(source, &mut warnings);
         let Some(video) = source.main_video() else {
@@ -270,6 +271,11 @@ impl EncodePlan {
         let names = failed.into_iter().collect::<Vec<_>>().join(" and ");
         plan.warnings.push(format!("{names} failed: the video was encoded in software"));
         Some(plan)
+    }
+
+    /// Whether players that do not know Opus hear nothing in stereo.
+    pub fn has_opus_alone(&self) -> bool {
+        self.audio.first().is_some_and(|first| first.codec == AudioCodec::Opus)
     }
 
     /// Whether the bits are spread by a run that comes before the encode.
