@@ -110,7 +110,7 @@ on_both_ffmpeg_versions! {
 
     fn hdr_is_kept_in_hevc_beside_h264_with_standard_range(version) {
         let user = User::with(version);
-        let stream = encoded(&user, &clips::HDR10, &["--hdr", "keep"]);
+        let stream = encoded(&user, &clips::HDR10, &["--hdr", "keep", "--dash"]);
         let workplace = workplace(&user);
         let hdr = stream.whole("180p-hevc", &workplace);
         let facts = stream_facts(&hdr);
@@ -132,6 +132,14 @@ on_both_ffmpeg_versions! {
             let expected = if variant.uri.starts_with("180p-hevc/") { "PQ" } else { "SDR" };
             assert_eq!(range, Some(QuotedOrUnquoted::Unquoted(expected.to_owned())), "{}", variant.uri);
         }
+        let manifest = dash_mpd_core::parse(&stream.text("manifest.mpd")).expect("a manifest");
+        let [standard, high] = manifest.periods[0].adaptations.as_slice() else { panic!("not two sets") };
+        let essential: Vec<_> = high.essential_property.iter().filter_map(|property| property.value.as_deref()).collect();
+        assert_eq!(essential, ["9", "16", "9"], "the numbers of BT.2020, PQ and its matrix");
+        assert_eq!((standard.essential_property.len(), standard.supplemental_property.len()), (0, 3));
+        assert_eq!(high.representations[0].id.as_deref(), Some("180p-hevc"));
+        // Chromium without HEVC is a player that leaves the set with high dynamic range.
+        browser::play_dash(&stream.folder).assert_flawless(1, 3.0);
     }
 
     fn a_parameter_that_the_encoder_does_not_know_is_named_before_the_start(version) {

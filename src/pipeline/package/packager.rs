@@ -19,10 +19,11 @@ use super::{
 };
 use crate::{
     job::{FileReport, RenditionProgress, RenditionReport},
+    media::DynamicRange,
     pipeline::{
         encryption::{self, Encryptor, Sealed, SegmentPlace},
         layout::{relative_folder_uri, relative_uri},
-        plan::{AudioCodec, AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
+        plan::{AudioCodec, AudioLayout, AudioRendition, ColourLabel, EncodePlan, SubtitleRendition, VideoRendition},
     },
     preset::VideoCodec,
     tools::cancel::CancelToken,
@@ -81,6 +82,8 @@ pub struct FinishedTrack {
     pub rates: MeasuredRates,
     /// What was planned, for sound.
     pub sound: Option<AudioRendition>,
+    /// Range and label of the pictures.
+    pub colours: Option<(DynamicRange, ColourLabel)>,
 }
 
 impl FinishedTrack {
@@ -234,6 +237,7 @@ impl<'a> Packager<'a> {
     }
 
     fn tracks(&self, target: u64) -> Vec<FinishedTrack> {
+        let colours = |planned: &VideoRendition| (planned.range, self.plan.label(planned.range));
         let track = |rendition: &Rendition| {
             let format = rendition.format.clone()?;
             Some(FinishedTrack {
@@ -244,6 +248,7 @@ impl<'a> Packager<'a> {
                 segments: rendition.segments.clone(),
                 rates: rendition.rates(target, Growth::Finished),
                 sound: self.plan.audio.iter().find(|audio| audio.name == rendition.name).cloned(),
+                colours: self.plan.renditions.iter().find(|planned| planned.name == rendition.name).map(colours),
             })
         };
         self.renditions.iter().filter_map(track).collect()

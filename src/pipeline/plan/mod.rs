@@ -22,7 +22,7 @@ use std::{
 };
 
 pub use audio::{AudioCodec, AudioLayout, AudioRendition};
-pub use colour::{ColourLabel, PictureConversion};
+pub use colour::{ColourCodePoints, ColourLabel, PictureConversion};
 pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
 pub use language::{language_name, language_tag};
 pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
