@@ -183,7 +183,7 @@ impl<'a> Packager<'a> {
         for (number, segment) in (0..).zip(&first.segments) {
             let start = end;
             end += segment.duration_ticks;
-            let text = captions::segment(cues, time_of(start), time_of(end));
+            let text = captions::segment(cues, time_of(start), time_of(end), captions::MEDIA_START_TICKS);
             let place = SegmentPlace { rendition: &planned.name, playlist: &path, number };
             let Sealed { data, key } = encryption::seal(self.encryptor, place, text.into_bytes())?;
             self.write(&self.plan.files.subtitle_segment(&planned.name, number), &data, None)?;
