@@ -4,6 +4,7 @@
 mod argv;
 mod container;
 mod cut;
+mod full_disk;
 mod output;
 mod plan;
 mod sound;
@@ -159,7 +160,7 @@ impl Job<'_> {
         for number in 1..=SIZE_TRIES {
             teller.begin(Run::Main);
             let arguments = argv::arguments(plan, places);
-            lost = encode::run_alone((&request.toolbox, arguments), &session, &progressed).map_err(failed)?;
+            lost = self.run_into(file, &arguments, &session, &teller)?;
             if !self.missed_size(plan, file, number)? {
                 break;
             }
@@ -223,10 +224,15 @@ impl Job<'_> {
     }
 }
 
+fn is_full(error: &EncodeError) -> bool {
+    let is_told = |line: &String| line.contains("No space left on device");
+    matches!(error, EncodeError::Failed { tail, .. } if tail.iter().any(is_told))
+}
+
 /// A full disk has its own words.
 fn failure_of(error: EncodeError, source_name: &str, file: &Path) -> Failure {
     if let EncodeError::Failed { tail, .. } = &error
-        && tail.iter().any(|line| line.contains("No space left on device"))
+        && is_full(&error)
     {
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
         return write_failure(file, &full).with_detail(tail.join("\n"));
