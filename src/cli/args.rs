@@ -5,6 +5,7 @@ mod encryption;
 mod layout;
 mod outputs;
 mod s3;
+mod thumbnails;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -15,6 +16,7 @@ pub use encryption::EncryptionArguments;
 pub use layout::LayoutArguments;
 pub use outputs::OutputArguments;
 pub use s3::S3Arguments;
+pub use thumbnails::ThumbnailsArguments;
 
 use jiff::Timestamp;
 
@@ -87,6 +89,8 @@ pub enum CommandArguments {
     /// Make one file of each video: another container or codec, a smaller one, a part, several joined
     #[command(visible_alias = "compress")]
     Convert(Box<ConvertArguments>),
+    /// Make poster and thumbnails of each video, without encoding it
+    Thumbnails(Box<ThumbnailsArguments>),
     /// Upload a finished stream, or any folder, to an S3 bucket: playlists last
     Publish(PublishArguments),
     /// Tell what a file is
@@ -340,7 +344,7 @@ pub(super) fn start_time(text: &str) -> Result<Timestamp, &'static str> {
 }
 
 /// Reads `10%,30%` or `00:00:05,90`.
-fn thumbnail_times(text: &str) -> Result<ThumbnailTimes, String> {
+pub(super) fn thumbnail_times(text: &str) -> Result<ThumbnailTimes, String> {
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
     if parts.iter().all(|part| part.ends_with('%')) {
         let percent = |part: &str| {

@@ -15,6 +15,8 @@ pub enum JobKind {
     Stream,
     /// One file in another container or codec, or a smaller one.
     File(Box<Conversion>),
+    /// Poster and thumbnails, and a storyboard if it is among the outputs; nothing is encoded.
+    Pictures,
 }
 
 /// How a file is made of a source.

@@ -16,6 +16,7 @@ pub mod publish;
 
 mod attempts;
 mod convert;
+mod pictures;
 mod prepare;
 mod progress;
 mod publish_again;
@@ -123,6 +124,9 @@ pub fn run(request: &JobRequest, observer: &dyn Observer) -> Result<Report, JobE
             JobKind::Stream => run_stages(request, observer),
             JobKind::File(conversion) => WorkFolder::create(&request.work_folder)
                 .and_then(|work| convert::run(request, conversion, work.path(), observer)),
+            JobKind::Pictures => {
+                WorkFolder::create(&request.work_folder).and_then(|work| pictures::run(request, work.path(), observer))
+            }
         },
     };
     if request.cancel.is_cancelled() && result.is_err() {
