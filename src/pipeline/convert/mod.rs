@@ -5,6 +5,7 @@ mod argv;
 mod container;
 mod cut;
 mod full_disk;
+mod joined;
 mod output;
 mod plan;
 mod sound;
@@ -116,7 +117,12 @@ impl From<Failure> for Unmade {
 impl Job<'_> {
     fn make(&self, conversion: &Conversion) -> Result<Made, Unmade> {
         let Self { request, observer, source, join, .. } = *self;
-        let resolve = |findings: &Findings| ConvertPlan::resolve(&request.spec, conversion, source, findings);
+        let may_copy = conversion.streams != StreamTreatment::Encode;
+        let alike_picture = join.filter(|_| may_copy).and_then(|join| joined::alike_picture(request, join));
+        let resolve = |findings: &Findings| {
+            let findings = Findings { alike_picture: alike_picture.clone(), ..findings.clone() };
+            ConvertPlan::resolve(&request.spec, conversion, source, &findings)
+        };
         let mut plan = prepare::plan_with((request, source, join), observer, &resolve, |plan| plan.encode.as_mut())
             .map_err(|failure| failure.at(Stage::Probe))?;
         check_encoders(request, &plan)?;
@@ -149,6 +155,10 @@ impl Job<'_> {
         let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: &teller };
         let notes = self.work_folder.join("notes");
         let places = Places { work_folder: self.work_folder, file: file.unfinished(), notes: &notes };
+        if !plan.copied_parts.is_empty() {
+            let path = self.work_folder.join(argv::PARTS);
+            std::fs::write(&path, joined::list(&plan.copied_parts)).map_err(|error| write_failure(&path, &error))?;
+        }
         let name = request.spec.source_name();
         let failed = |error: EncodeError| failure_of(error, &name, file.unfinished()).at(Stage::Encode);
         let progressed = |told: &_| teller.progressed(told);

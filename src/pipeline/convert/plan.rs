@@ -2,7 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{container, sound::PlannedSound};
+use super::{
+    container,
+    joined::{self, CopiedPart},
+    sound::PlannedSound,
+};
 use crate::{
     job::{
         Conversion, FileFormat, FileVideoCodec, JobSpec, Operations, Outputs, StreamTreatment, ThumbnailTimes, Trim,
@@ -45,6 +49,8 @@ pub(super) struct ConvertPlan {
     pub(super) keeps_chapters: bool,
     /// How what is encoded is encoded.
     pub(super) encode: Option<EncodePlan>,
+    /// The sources of a copied picture, if there are several.
+    pub(super) copied_parts: Vec<CopiedPart>,
     /// The part that is copied, if not all.
     pub(super) trim: Trim,
     /// How many pictures are copied, if not all.
@@ -75,7 +81,8 @@ impl ConvertPlan {
         source: &SourceMedia,
         findings: &Findings,
     ) -> Result<Self, PlanError> {
-        let request = Request { spec, conversion, source };
+        let joined_alike = findings.alike_picture.is_some();
+        let request = Request { spec, conversion, source, joined_alike };
         let format = conversion.format;
         let mut warnings = Vec::new();
         request.check_picture_is_held()?;
@@ -110,6 +117,8 @@ impl ConvertPlan {
         {
             encode = Some(fit_into(plan, bytes, encodes_picture)?);
         }
+        let join = findings.join.as_ref().zip(findings.alike_picture.as_ref()).filter(|_| copied_picture.is_some());
+        let copied_parts = join.map(|(join, stream)| joined::parts(join, stream)).unwrap_or_default();
         let picture = if !has_picture {
             None
         } else if let Some(video) = copied_picture {
@@ -128,6 +137,7 @@ impl ConvertPlan {
             subtitles,
             keeps_chapters: is_whole,
             encode,
+            copied_parts,
             trim: spec.operations.trim,
             frames: None,
             duration,
@@ -204,6 +214,8 @@ pub(super) struct Request<'a> {
     pub(super) spec: &'a JobSpec,
     pub(super) conversion: &'a Conversion,
     pub(super) source: &'a SourceMedia,
+    /// The pictures of joined sources can follow each other as they are.
+    pub(super) joined_alike: bool,
 }
 
 impl<'a> Request<'a> {
@@ -230,7 +242,9 @@ impl<'a> Request<'a> {
         if !container::holds_picture(format, &video.codec) || is_lying {
             return Some(format!("{} does not hold {} as it is", format.label(), video.codec));
         }
-        let asked = self.why_encode(operations).or_else(|| changes_picture(operations));
+        let joined = (!self.spec.joined.is_empty() && !self.joined_alike)
+            .then(|| "the joined sources differ, or do not follow each other without a gap".to_owned());
+        let asked = joined.or_else(|| self.why_encode(operations)).or_else(|| changes_picture(operations));
         asked.or_else(|| {
             let is_changed = is_other
                 || self.conversion.video_rate.is_some()
@@ -246,8 +260,6 @@ impl<'a> Request<'a> {
             Some("it is to be encoded".to_owned())
         } else if self.source.is_still() {
             Some("it is a still picture".to_owned())
-        } else if !self.spec.joined.is_empty() {
-            Some("several sources are joined".to_owned())
         } else if operations.trim != Trim::default() && !copies {
             Some("a trim to the frame was asked for".to_owned())
         } else if operations.target_size_bytes.is_some_and(|bytes| bytes < self.source.size_bytes) {

@@ -123,6 +123,8 @@ pub struct Findings {
     pub picture_without_bars: Option<CropArea>,
     /// How several sources become the one that is planned for.
     pub join: Option<JoinPlan>,
+    /// The id of the stream of pictures in all of them, if these can follow each other as they are.
+    pub alike_picture: Option<String>,
 }
 
 /// Why nothing can be planned.
