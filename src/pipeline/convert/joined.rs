@@ -12,7 +12,7 @@ use crate::{
     job::{JobSpec, Trim},
     pipeline::{
         JobRequest,
-        plan::JoinPlan,
+        plan::{Findings, JoinPlan, JoinedPart},
         probe::{PROTOCOL_WHITELIST, input_url},
     },
     tools::child,
@@ -111,12 +111,13 @@ pub(super) struct CopiedPart {
     pub(super) duration: Duration,
 }
 
-/// The sources of a joined picture in their order.
-pub(super) fn parts(join: &JoinPlan, stream: &str) -> Vec<CopiedPart> {
+/// The sources of a joined picture in their order; none where the picture is not joined of alike ones.
+pub(super) fn parts(findings: &Findings) -> Vec<CopiedPart> {
+    let Some((join, stream)) = findings.join.as_ref().zip(findings.alike_picture.as_ref()) else { return Vec::new() };
     let rate = join.frame_rate();
-    let part = |part: &crate::pipeline::plan::JoinedPart| CopiedPart {
+    let part = |part: &JoinedPart| CopiedPart {
         source: part.source.clone(),
-        stream: stream.to_owned(),
+        stream: stream.clone(),
         frames: part.frames,
         duration: rate.duration_of(part.frames),
     };

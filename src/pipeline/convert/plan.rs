@@ -81,8 +81,7 @@ impl ConvertPlan {
         source: &SourceMedia,
         findings: &Findings,
     ) -> Result<Self, PlanError> {
-        let joined_alike = findings.alike_picture.is_some();
-        let request = Request { spec, conversion, source, joined_alike };
+        let request = Request { spec, conversion, source, joined_alike: findings.alike_picture.is_some() };
         let format = conversion.format;
         let mut warnings = Vec::new();
         request.check_picture_is_held()?;
@@ -117,8 +116,7 @@ impl ConvertPlan {
         {
             encode = Some(fit_into(plan, bytes, encodes_picture)?);
         }
-        let join = findings.join.as_ref().zip(findings.alike_picture.as_ref()).filter(|_| copied_picture.is_some());
-        let copied_parts = join.map(|(join, stream)| joined::parts(join, stream)).unwrap_or_default();
+        let copied_parts = copied_picture.map(|_| joined::parts(findings)).unwrap_or_default();
         let picture = if !has_picture {
             None
         } else if let Some(video) = copied_picture {
