@@ -25,6 +25,7 @@ impl JobKind {
         match self {
             Self::Stream => preset.to_owned(),
             Self::File(conversion) => conversion.format.file_words(),
+            Self::Pictures => "Thumbnails".to_owned(),
         }
     }
 }
