@@ -5,6 +5,7 @@ mod encryption;
 mod layout;
 mod outputs;
 mod s3;
+mod thumbnails;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -15,6 +16,7 @@ pub use encryption::EncryptionArguments;
 pub use layout::LayoutArguments;
 pub use outputs::OutputArguments;
 pub use s3::S3Arguments;
+pub use thumbnails::ThumbnailsArguments;
 
 use jiff::Timestamp;
 
@@ -23,7 +25,7 @@ use super::{
 };
 use crate::{
     job::{ThumbnailTimes, schedule, typed},
-    preset::{InterlacedOutput, OnDamage, SurroundCodec},
+    preset::{InterlacedOutput, OnDamage, StereoCodecs, SurroundCodec},
 };
 
 const EXIT_CODES: &str = "\
@@ -87,6 +89,8 @@ pub enum CommandArguments {
     /// Make one file of each video: another container or codec, a smaller one, a part, several joined
     #[command(visible_alias = "compress")]
     Convert(Box<ConvertArguments>),
+    /// Make poster and thumbnails of each video, without encoding it
+    Thumbnails(Box<ThumbnailsArguments>),
     /// Upload a finished stream, or any folder, to an S3 bucket: playlists last
     Publish(PublishArguments),
     /// Tell what a file is
@@ -151,6 +155,9 @@ pub struct EncodeArguments {
     /// Where its files lie.
     #[command(flatten)]
     pub layout: LayoutArguments,
+    /// Codecs of the stereo sound: aac, opus, or aac,opus for a group of each [default: aac]
+    #[arg(long, value_name = "LIST", value_parser = stereo_codecs)]
+    pub audio_codec: Option<StereoChoice>,
     /// Make 5.1 renditions too, in this codec, of sound that has 5.1 or more
     #[arg(long, value_name = "CODEC")]
     pub surround: Option<Surround>,
@@ -207,6 +214,21 @@ impl From<DamageChoice> for OnDamage {
             DamageChoice::Warn => Self::Warn,
             DamageChoice::Fail => Self::Fail,
         }
+    }
+}
+
+/// The codecs of stereo renditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StereoChoice(pub StereoCodecs);
+
+fn stereo_codecs(text: &str) -> Result<StereoChoice, String> {
+    let mut names: Vec<&str> = text.split(',').map(str::trim).collect();
+    names.sort_unstable();
+    match names.as_slice() {
+        ["aac"] => Ok(StereoChoice(StereoCodecs::Aac)),
+        ["opus"] => Ok(StereoChoice(StereoCodecs::Opus)),
+        ["aac", "opus"] => Ok(StereoChoice(StereoCodecs::AacAndOpus)),
+        _ => Err("give aac, opus, or aac,opus".to_owned()),
     }
 }
 
@@ -322,7 +344,7 @@ pub(super) fn start_time(text: &str) -> Result<Timestamp, &'static str> {
 }
 
 /// Reads `10%,30%` or `00:00:05,90`.
-fn thumbnail_times(text: &str) -> Result<ThumbnailTimes, String> {
+pub(super) fn thumbnail_times(text: &str) -> Result<ThumbnailTimes, String> {
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
     if parts.iter().all(|part| part.ends_with('%')) {
         let percent = |part: &str| {

@@ -193,7 +193,7 @@ mod tests {
         }
         assert!(target(&["a.mov", "b.mov", "-o", "c.mp4"]).is_err());
         assert!(target(&["a.mov", "b.mov", "-o", "c.mp4", "--join"]).is_ok());
-        assert!(Arguments::try_parse_from(["reelpress", "convert", "a", "--lossless", "--join"]).is_err());
+        assert!(Arguments::try_parse_from(["reelpress", "convert", "a", "--lossless", "--reencode"]).is_err());
         assert!(Arguments::try_parse_from(["reelpress", "compress", "a.mp4", "--crf", "20"]).is_ok());
     }
 }

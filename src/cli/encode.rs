@@ -58,6 +58,7 @@ pub(super) fn as_set(files: &[PathBuf]) -> EncodeArguments {
         join: false,
         encryption: super::args::EncryptionArguments::default(),
         layout: super::args::LayoutArguments::default(),
+        audio_codec: None,
         surround: None,
         on_damage: None,
         interlaced: None,
@@ -87,6 +88,9 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Cal
     let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
     if arguments.outputs.dense_iframes {
         preset.keyframes = KeyframeInterval::OneSecond;
+    }
+    if let Some(codecs) = &arguments.audio_codec {
+        preset.stereo = codecs.0;
     }
     if let Some(codec) = arguments.surround {
         preset.surround = Some(codec.into());

@@ -18,6 +18,7 @@ mod queue;
 mod queue_args;
 mod reporter;
 mod setup;
+mod thumbnails;
 mod video_args;
 mod wire;
 
@@ -26,7 +27,7 @@ use std::path::{Path, PathBuf};
 pub use args::{
     Arguments, CheckArguments, CommandArguments, ConvertArguments, DoctorArguments, EncodeArguments,
     EncodeCallArguments, GeneralArguments, OutputArguments, PresetsArguments, PreviewArguments, ProbeArguments,
-    PublishArguments, S3Arguments, SetupArguments,
+    PublishArguments, S3Arguments, SetupArguments, ThumbnailsArguments,
 };
 pub use operation_args::OperationArguments;
 pub use outcome::Outcome;
@@ -79,6 +80,7 @@ fn perform(context: &Context, command: CommandArguments, interrupt: &CancelToken
         CommandArguments::Encode(arguments) => encode::run(context, &arguments, interrupt),
         CommandArguments::Queue(arguments) => queue::run(context, arguments, interrupt),
         CommandArguments::Convert(arguments) => convert::run(context, &arguments, interrupt),
+        CommandArguments::Thumbnails(arguments) => thumbnails::run(context, &arguments, interrupt),
         CommandArguments::Publish(arguments) => publish::run(context, &arguments, interrupt),
         CommandArguments::Probe(arguments) => probe::run(context, &arguments, interrupt),
         CommandArguments::Presets(arguments) => list_presets(context, &arguments),

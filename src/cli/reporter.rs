@@ -149,9 +149,12 @@ fn tell(output: &Output, event: &Event, spec: Option<&JobSpec>) {
     }
 }
 
-/// Where the stream begins: its URL, else the multivariant playlist on this machine; or the file that was made.
+/// Where the stream begins: its URL, else the multivariant playlist on this machine; or the file that was made, or the
+/// folder of the pictures.
 fn address(report: &Report) -> Option<String> {
-    let local = || Some(report.multivariant_playlist.as_ref().or(report.file.as_ref())?.display().to_string());
+    let playlist_or_file = report.multivariant_playlist.as_ref().or(report.file.as_ref());
+    let folder = report.folder.as_ref().filter(|_| report.renditions.is_empty());
+    let local = || Some(playlist_or_file.or(folder)?.display().to_string());
     report.urls.first().cloned().or_else(local)
 }
 
@@ -207,6 +210,7 @@ fn done_line(report: &Report) -> String {
         return format!("done: {size} in {time}");
     }
     let renditions = match pictures {
+        0 if report.renditions.is_empty() => format::count(report.files.len() as u64, "file", "files"),
         0 => "sound alone".to_owned(),
         count => format::count(count as u64, "rendition", "renditions"),
     };

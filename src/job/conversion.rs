@@ -15,6 +15,8 @@ pub enum JobKind {
     Stream,
     /// One file in another container or codec, or a smaller one.
     File(Box<Conversion>),
+    /// Poster and thumbnails, and a storyboard if it is among the outputs; nothing is encoded.
+    Pictures,
 }
 
 impl JobKind {
@@ -23,6 +25,7 @@ impl JobKind {
         match self {
             Self::Stream => preset.to_owned(),
             Self::File(conversion) => conversion.format.file_words(),
+            Self::Pictures => "Thumbnails".to_owned(),
         }
     }
 }

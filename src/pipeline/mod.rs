@@ -16,6 +16,7 @@ pub mod publish;
 
 mod attempts;
 mod convert;
+mod pictures;
 mod prepare;
 mod progress;
 mod publish_again;
@@ -123,6 +124,9 @@ pub fn run(request: &JobRequest, observer: &dyn Observer) -> Result<Report, JobE
             JobKind::Stream => run_stages(request, observer),
             JobKind::File(conversion) => WorkFolder::create(&request.work_folder)
                 .and_then(|work| convert::run(request, conversion, work.path(), observer)),
+            JobKind::Pictures => {
+                WorkFolder::create(&request.work_folder).and_then(|work| pictures::run(request, work.path(), observer))
+            }
         },
     };
     if request.cancel.is_cancelled() && result.is_err() {
@@ -221,6 +225,11 @@ fn check_wishes(request: &JobRequest) -> Result<(), Failure> {
     {
         let hint = "Choose JPEG for the thumbnails, or install an ffmpeg with libwebp, such as Debian's";
         let headline = "This ffmpeg can't write thumbnails as WebP";
+        return Err(Failure::new(FailureKind::ToolMissing, headline, hint).at(Stage::Probe));
+    }
+    if request.spec.preset.stereo.has_opus() && !request.toolbox.encoders.contains("libopus") {
+        let hint = "Choose AAC for the sound, or install an ffmpeg with libopus, such as Debian's";
+        let headline = "This ffmpeg can't encode Opus";
         return Err(Failure::new(FailureKind::ToolMissing, headline, hint).at(Stage::Probe));
     }
     Ok(())

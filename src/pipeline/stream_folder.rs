@@ -130,7 +130,7 @@ pub(super) fn wanted_folder(request: &JobRequest) -> Result<WantedFolder, Failur
 
 /// Removes what a run that did not end has made in `folder`, if that is a folder which this job makes.
 pub fn remove_interrupted(spec: &JobSpec, id: JobId, folder: &Path) {
-    if spec.kind != JobKind::Stream {
+    if matches!(spec.kind, JobKind::File(_)) {
         return;
     }
     let parent = spec.destination.local_folder();

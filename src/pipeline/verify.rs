@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     JobRequest, Notice, Observer,
-    check::{CheckError, CheckOptions, Judgement, Level, StreamPlace, Verdict, check},
+    check::{CheckError, CheckOptions, Judgement, Level, Rule, StreamPlace, Verdict, check},
     encryption,
     package::PackageError,
     plan::EncodePlan,
@@ -50,7 +50,7 @@ fn verify_playlist(
     for judgement in verdict.broken(Level::Should) {
         observer.notice(Notice::Logged(line("could be better", judgement)));
     }
-    failure(&request.spec.source_name(), &verdict).map_or(Ok(()), Err)
+    failure(&request.spec.source_name(), &verdict, &asked_for(plan)).map_or(Ok(()), Err)
 }
 
 /// Makes sure that nobody has removed files of the stream while it was made.
@@ -74,13 +74,18 @@ fn line(what: &str, judgement: &Judgement) -> String {
     format!("Rule {} {what}: {}", judgement.rule, judgement.detail())
 }
 
-/// What is said of a stream that breaks a rule of level MUST.
-fn failure(source_name: &str, verdict: &Verdict) -> Option<Failure> {
-    let first = verdict.broken(Level::Must).next()?;
+/// Rules that the stream breaks because it was asked for so, of which the plan has a warning.
+fn asked_for(plan: &EncodePlan) -> Vec<Rule> {
+    if plan.has_opus_alone() { vec![Rule::StereoSound] } else { Vec::new() }
+}
+
+/// What is said of a stream that breaks a rule of level MUST, other than these.
+fn failure(source_name: &str, verdict: &Verdict, asked_for: &[Rule]) -> Option<Failure> {
+    let broken = || verdict.broken(Level::Must).filter(|judgement| !asked_for.contains(&judgement.rule));
+    let first = broken().next()?;
     let headline = format!("The stream of “{source_name}” breaks the rule “{}”", first.rule.name());
     let hint = "Retry the job; if it happens again, report it with this job's log and say what the source is";
-    let lines = verdict
-        .broken(Level::Must)
+    let lines = broken()
         .map(|judgement| format!("{} ({}, {})", line("is broken", judgement), judgement.says, judgement.source));
     let detail = lines.collect::<Vec<_>>().join("\n");
     Some(Failure::new(FailureKind::StreamIncorrect, headline, hint).with_detail(detail).at(Stage::Package))

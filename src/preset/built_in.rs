@@ -2,7 +2,7 @@
 
 use super::{
     BitRate, Crf, EncoderSpeed, HdrTreatment, InterlacedOutput, KeyframeInterval, LadderChoice, OnDamage, Preset,
-    RateControl, Rung, VideoCodec, VideoSettings,
+    RateControl, Rung, StereoCodecs, VideoCodec, VideoSettings,
 };
 
 const RUNG_1080P: (u32, u64) = (1080, 5000);
@@ -55,6 +55,7 @@ fn preset(id: &str, name: &str, ladder: LadderChoice, video: VideoSettings) -> P
         encoder_speed: EncoderSpeed::Medium,
         video,
         audio_bitrate: BitRate::from_kilobits(128),
+        stereo: StereoCodecs::Aac,
         surround: None,
         keyframes: KeyframeInterval::TwoSeconds,
         on_damage: OnDamage::Warn,

@@ -78,8 +78,11 @@ pub struct Preset {
     /// Codecs, rate control, the kind of encoder.
     #[serde(default)]
     pub video: VideoSettings,
-    /// Average bit rate of a stereo AAC rendition.
+    /// Average bit rate of a stereo rendition.
     pub audio_bitrate: BitRate,
+    /// The codecs of stereo renditions.
+    #[serde(default)]
+    pub stereo: StereoCodecs,
     /// The codec of 5.1 renditions beside the stereo ones, for sources that have 5.1 or more; `None` for stereo alone.
     #[serde(default)]
     pub surround: Option<SurroundCodec>,
@@ -114,6 +117,26 @@ pub enum OnDamage {
     Warn,
     /// The job fails.
     Fail,
+}
+
+/// The codecs of stereo renditions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StereoCodecs {
+    /// AAC-LC, which every player knows.
+    #[default]
+    Aac,
+    /// AAC-LC, and Opus in a group of its own.
+    AacAndOpus,
+    /// Opus alone, which browsers know and older devices do not.
+    Opus,
+}
+
+impl StereoCodecs {
+    /// Whether there is Opus among them.
+    pub fn has_opus(self) -> bool {
+        self != Self::Aac
+    }
 }
 
 /// The codec of 5.1 renditions.

@@ -110,7 +110,7 @@ on_both_ffmpeg_versions! {
 
     fn hdr_is_kept_in_hevc_beside_h264_with_standard_range(version) {
         let user = User::with(version);
-        let stream = encoded(&user, &clips::HDR10, &["--hdr", "keep"]);
+        let stream = encoded(&user, &clips::HDR10, &["--hdr", "keep", "--dash"]);
         let workplace = workplace(&user);
         let hdr = stream.whole("180p-hevc", &workplace);
         let facts = stream_facts(&hdr);
@@ -132,6 +132,14 @@ on_both_ffmpeg_versions! {
             let expected = if variant.uri.starts_with("180p-hevc/") { "PQ" } else { "SDR" };
             assert_eq!(range, Some(QuotedOrUnquoted::Unquoted(expected.to_owned())), "{}", variant.uri);
         }
+        let manifest = dash_mpd_core::parse(&stream.text("manifest.mpd")).expect("a manifest");
+        let [standard, high] = manifest.periods[0].adaptations.as_slice() else { panic!("not two sets") };
+        let essential: Vec<_> = high.essential_property.iter().filter_map(|property| property.value.as_deref()).collect();
+        assert_eq!(essential, ["9", "16", "9"], "the numbers of BT.2020, PQ and its matrix");
+        assert_eq!((standard.essential_property.len(), standard.supplemental_property.len()), (0, 3));
+        assert_eq!(high.representations[0].id.as_deref(), Some("180p-hevc"));
+        // Chromium without HEVC is a player that leaves the set with high dynamic range.
+        browser::play_dash(&stream.folder).assert_flawless(1, 3.0);
     }
 
     fn a_parameter_that_the_encoder_does_not_know_is_named_before_the_start(version) {
@@ -303,4 +311,76 @@ fn hardware_that_fails_in_a_job_is_replaced_by_software_with_a_warning() {
     let stream = user.stream_of(&clips::SMALL.path());
     let whole = stream.whole("180p", &workplace(&user));
     assert_eq!(decode(&whole), (clips::SMALL.frames, String::new()));
+}
+
+/// A fake of a card: its NVENC is libx264 with this preset, and is lost in every job after so many bytes. `asked` gets the
+/// command lines of all encodes.
+fn fake_nvenc_that_is_lost(user: &User, preset: &str, bytes: u64) -> (PathBuf, PathBuf) {
+    let asked = user.path("asked");
+    let script = format!(
+        r#"#!/bin/bash
+# A FAKE for tests: no hardware is here.
+REAL='{real}'
+case "$*" in *pipe:1*) echo "$*" >>'{asked}';; esac
+case "$*" in
+*pipe:1*h264_nvenc*|*h264_nvenc*pipe:1*)
+    list=()
+    while [ $# -gt 0 ]; do
+        case "$1" in
+        h264_nvenc) list+=(libx264);;
+        -preset:v:*) list+=("$1" {preset}); shift;;
+        -rc:v:*|-no-scenecut:v:*|-forced-idr:v:*) shift;;
+        *) list+=("$1");;
+        esac
+        shift
+    done
+    "$REAL" "${{list[@]}}" | head -c {bytes}
+    echo "[h264_nvenc] the device was lost" >&2
+    exit 1;;
+*h264_nvenc*-f\ framecrc*) exec "$REAL" -v error -f lavfi -i testsrc2=size=64x64 -frames:v 10 -c:v libx264 -f framecrc -;;
+*_nvenc*-f\ null*) exit 0;;
+*_nvenc*|*_qsv*|*_vaapi*|*_amf*) exit 1;;
+*-encoders*) "$REAL" "$@"; echo " V....D h264_nvenc  NVIDIA NVENC H.264 encoder";;
+*) exec "$REAL" "$@";;
+esac
+"#,
+        real = FfmpegVersion::System.program().display(),
+        asked = asked.display(),
+    );
+    let path = user.file("fake-nvenc-ffmpeg", script.as_bytes());
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("the script can be made to run");
+    (path, asked)
+}
+
+/// Hardware is lost after some segments. Software goes on from the last of them where its init segment is the same, and
+/// begins again where players would need another one in the middle.
+#[test]
+fn hardware_that_is_lost_in_a_job_leaves_its_segments_to_software_if_they_fit() {
+    // Software is asked for ultrafast: another preset writes other parameter sets.
+    for (preset, goes_on) in [("ultrafast", true), ("superfast", false)] {
+        let user = User::new();
+        let (ffmpeg, asked) = fake_nvenc_that_is_lost(&user, preset, 650_000);
+        let source = clips::NUMBERED.path();
+        let flags: Vec<_> =
+            ["--speed", "ultrafast", "--encoder", "nvenc", "--rate-control", "abr"].map(Into::into).into();
+        let mut command = user.encode_command_to(user.output().as_os_str(), &flags, &[&source], "source");
+        command.env("REELPRESS_FFMPEG", &ffmpeg);
+        let ended = Ended::of(command);
+        ended.assert_all_done();
+        let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
+        assert!(warnings.contains("NVENC failed"), "{warnings}");
+        let asked = std::fs::read_to_string(&asked).expect("what was asked");
+        let encodes: Vec<&str> = asked.lines().collect();
+        let from_the_middle = |line: &str| line.contains(":v:0 libx264") && line.contains("trim=start_pts=");
+        assert!(encodes[0].contains("h264_nvenc"), "{encodes:#?}");
+        assert!(from_the_middle(encodes[1]), "software began again at once: {encodes:#?}");
+        assert_eq!(encodes.len(), if goes_on { 2 } else { 3 }, "{preset}: {encodes:#?}");
+        assert_eq!(from_the_middle(encodes[encodes.len() - 1]), goes_on, "{preset}: {encodes:#?}");
+        let stream = user.stream_of(&source);
+        let workplace = workplace(&user);
+        let segments = stream.segments("180p", &workplace);
+        let starts: Vec<f64> = segments.iter().map(Segment::start).collect();
+        assert_eq!(starts, [0.0, 6.0, 12.0], "{preset}");
+        assert_eq!(decode(&stream.whole("180p", &workplace)), (clips::NUMBERED.frames, String::new()), "{preset}");
+    }
 }

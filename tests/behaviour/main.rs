@@ -24,5 +24,6 @@ mod resume;
 mod sources;
 mod support;
 mod terminal;
+mod thumbnails;
 mod tools;
 mod window_drop;

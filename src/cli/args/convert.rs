@@ -44,7 +44,7 @@ pub struct ConvertArguments {
     #[arg(long)]
     pub join: bool,
     /// Copy only: a trim begins at the keyframe before --start, and what the container does not hold is refused
-    #[arg(long, conflicts_with_all = ["reencode", "join"])]
+    #[arg(long, conflicts_with = "reencode")]
     pub lossless: bool,
     /// Encode what could be copied, too
     #[arg(long)]

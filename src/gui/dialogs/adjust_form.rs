@@ -138,7 +138,7 @@ impl AdjustForm {
             AdjustTarget::NewFiles => (AdjustSection::Time, Outputs::default(), None, None),
             AdjustTarget::Job { spec, .. } | AdjustTarget::Again { spec } => {
                 let (section, conversion) = match &spec.kind {
-                    JobKind::Stream => (AdjustSection::Preset, None),
+                    JobKind::Stream | JobKind::Pictures => (AdjustSection::Preset, None),
                     JobKind::File(conversion) => (AdjustSection::File, Some(ConversionForm::of(conversion))),
                 };
                 (section, spec.outputs.clone(), Some(&spec.preset), conversion)
@@ -261,7 +261,11 @@ impl AdjustForm {
     /// As [`operations`](Self::operations).
     pub fn spec(&self, base: &JobSpec) -> Result<JobSpec, (AdjustSection, String)> {
         let preset = self.presets.get(self.preset).unwrap_or(&base.preset).clone();
-        let kind = self.conversion()?.map_or(JobKind::Stream, |conversion| JobKind::File(Box::new(conversion)));
+        let kind = match self.conversion()? {
+            Some(conversion) => JobKind::File(Box::new(conversion)),
+            None if base.kind == JobKind::Pictures => JobKind::Pictures,
+            None => JobKind::Stream,
+        };
         Ok(JobSpec { kind, preset, outputs: self.outputs.clone(), operations: self.operations()?, ..base.clone() })
     }
 

@@ -50,21 +50,10 @@ pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut V
     warnings(ui, job);
     let renditions = wording::rendition_rows(job);
     if renditions.is_empty() {
-        match &job.spec.kind {
-            JobKind::Stream => {
-                heading(ui, "Preset");
-                fact(ui, "Name", &job.spec.preset.name);
-                fact(ui, "Renditions", &job.spec.preset.summary());
-            }
-            JobKind::File(conversion) => {
-                heading(ui, "File");
-                fact(ui, "Format", conversion.format.label());
-                fact(ui, "Streams", conversion.streams.label());
-            }
-        }
+        wanted(ui, job);
     } else {
         let (words, each) = match job.spec.kind {
-            JobKind::Stream => ("Renditions", "Rendition"),
+            JobKind::Stream | JobKind::Pictures => ("Renditions", "Rendition"),
             JobKind::File(_) => ("Tracks", "Track"),
         };
         heading(ui, words);
@@ -84,9 +73,34 @@ pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut V
             fact(ui, what, how);
         }
     }
-    heading(ui, if job.spec.kind == JobKind::Stream { "Stream" } else { "File" });
+    let made = match job.spec.kind {
+        JobKind::Stream => "Stream",
+        JobKind::File(_) => "File",
+        JobKind::Pictures => "Files",
+    };
+    heading(ui, made);
     stream(ui, job, view);
     buttons(ui, job, actions);
+}
+
+/// What is asked for, as long as it is not known what will be made.
+fn wanted(ui: &mut Ui, job: &Job) {
+    match &job.spec.kind {
+        JobKind::Stream => {
+            heading(ui, "Preset");
+            fact(ui, "Name", &job.spec.preset.name);
+            fact(ui, "Renditions", &job.spec.preset.summary());
+        }
+        JobKind::File(conversion) => {
+            heading(ui, "File");
+            fact(ui, "Format", conversion.format.label());
+            fact(ui, "Streams", conversion.streams.label());
+        }
+        JobKind::Pictures => {
+            heading(ui, "Pictures");
+            fact(ui, "Format", job.spec.outputs.thumbnails.format.extension());
+        }
+    }
 }
 
 fn picture(ui: &mut Ui, job: &Job, view: &mut ViewState) {

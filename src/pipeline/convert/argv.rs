@@ -32,6 +32,9 @@ const MP3_KILOBITS: [u64; 14] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192,
 /// The colours of a GIF.
 const PALETTE: &str = "palette.png";
 
+/// The list of the sources whose pictures are copied one after the other.
+pub(super) const PARTS: &str = "parts.ffconcat";
+
 /// Where a conversion writes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Places<'a> {
@@ -50,6 +53,11 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
     if is_gif {
         list.0.push("-i".into());
         list.0.push(file_url(&places.work_folder.join(PALETTE)));
+    }
+    if !plan.copied_parts.is_empty() {
+        // Names of any kind are in it, which were looked at before as the sources of the job.
+        list.push(&["-f", "concat", "-safe", "0", "-protocol_whitelist", PROTOCOLS, "-i"]);
+        list.0.push(file_url(&places.work_folder.join(PARTS)));
     }
     let graph = graph(plan, is_gif);
     if !graph.is_empty() {
@@ -187,7 +195,12 @@ fn sound_chain(encode: &EncodePlan, index: usize, delay_samples: u32) -> String 
 
 fn map_streams(list: &mut ArgumentList, plan: &ConvertPlan) {
     match &plan.picture {
-        Some(PlannedPicture::Copied(video)) => list.push(&["-map", &format!("0:{}", video.index)]),
+        Some(PlannedPicture::Copied(video)) => {
+            // The list of joined sources comes after the sources themselves, from which the sound is made.
+            let sources = plan.encode.as_ref().map_or(1, inputs::input_count);
+            let (input, stream) = if plan.copied_parts.is_empty() { (0, video.index) } else { (sources, 0) };
+            list.push(&["-map", &format!("{input}:{stream}")]);
+        }
         Some(PlannedPicture::Encoded(FileVideoCodec::Gif)) => list.push(&["-map", "[gif]"]),
         Some(PlannedPicture::Encoded(_)) => list.push(&["-map", "[v0]"]),
         None => {}

@@ -4,6 +4,8 @@
 mod argv;
 mod container;
 mod cut;
+mod full_disk;
+mod joined;
 mod output;
 mod plan;
 mod sound;
@@ -115,7 +117,12 @@ impl From<Failure> for Unmade {
 impl Job<'_> {
     fn make(&self, conversion: &Conversion) -> Result<Made, Unmade> {
         let Self { request, observer, source, join, .. } = *self;
-        let resolve = |findings: &Findings| ConvertPlan::resolve(&request.spec, conversion, source, findings);
+        let may_copy = conversion.streams != StreamTreatment::Encode;
+        let alike_picture = join.filter(|_| may_copy).and_then(|join| joined::alike_picture(request, join));
+        let resolve = |findings: &Findings| {
+            let findings = Findings { alike_picture: alike_picture.clone(), ..findings.clone() };
+            ConvertPlan::resolve(&request.spec, conversion, source, &findings)
+        };
         let mut plan = prepare::plan_with((request, source, join), observer, &resolve, |plan| plan.encode.as_mut())
             .map_err(|failure| failure.at(Stage::Probe))?;
         check_encoders(request, &plan)?;
@@ -148,6 +155,10 @@ impl Job<'_> {
         let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: &teller };
         let notes = self.work_folder.join("notes");
         let places = Places { work_folder: self.work_folder, file: file.unfinished(), notes: &notes };
+        if !plan.copied_parts.is_empty() {
+            let path = self.work_folder.join(argv::PARTS);
+            std::fs::write(&path, joined::list(&plan.copied_parts)).map_err(|error| write_failure(&path, &error))?;
+        }
         let name = request.spec.source_name();
         let failed = |error: EncodeError| failure_of(error, &name, file.unfinished()).at(Stage::Encode);
         let progressed = |told: &_| teller.progressed(told);
@@ -159,7 +170,7 @@ impl Job<'_> {
         for number in 1..=SIZE_TRIES {
             teller.begin(Run::Main);
             let arguments = argv::arguments(plan, places);
-            lost = encode::run_alone((&request.toolbox, arguments), &session, &progressed).map_err(failed)?;
+            lost = self.run_into(file, &arguments, &session, &teller)?;
             if !self.missed_size(plan, file, number)? {
                 break;
             }
@@ -223,10 +234,15 @@ impl Job<'_> {
     }
 }
 
+fn is_full(error: &EncodeError) -> bool {
+    let is_told = |line: &String| line.contains("No space left on device");
+    matches!(error, EncodeError::Failed { tail, .. } if tail.iter().any(is_told))
+}
+
 /// A full disk has its own words.
 fn failure_of(error: EncodeError, source_name: &str, file: &Path) -> Failure {
     if let EncodeError::Failed { tail, .. } = &error
-        && tail.iter().any(|line| line.contains("No space left on device"))
+        && is_full(&error)
     {
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
         return write_failure(file, &full).with_detail(tail.join("\n"));

@@ -2,7 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{container, sound::PlannedSound};
+use super::{
+    container,
+    joined::{self, CopiedPart},
+    sound::PlannedSound,
+};
 use crate::{
     job::{
         Conversion, FileFormat, FileVideoCodec, JobSpec, Operations, Outputs, StreamTreatment, ThumbnailTimes, Trim,
@@ -11,7 +15,8 @@ use crate::{
     media::{FrameRate, PictureSize, SourceMedia, VideoStream},
     pipeline::plan::{EncodePlan, Findings, PicturePlan, PlanError, PlanSummary, RenditionSummary, burn_in},
     preset::{
-        BitRate, Crf, EncoderChoice, HdrTreatment, LadderChoice, Preset, RateControl, Rung, VideoCodec, VideoSettings,
+        BitRate, Crf, EncoderChoice, HdrTreatment, LadderChoice, Preset, RateControl, Rung, StereoCodecs, VideoCodec,
+        VideoSettings,
     },
 };
 
@@ -44,6 +49,8 @@ pub(super) struct ConvertPlan {
     pub(super) keeps_chapters: bool,
     /// How what is encoded is encoded.
     pub(super) encode: Option<EncodePlan>,
+    /// The sources of a copied picture, if there are several.
+    pub(super) copied_parts: Vec<CopiedPart>,
     /// The part that is copied, if not all.
     pub(super) trim: Trim,
     /// How many pictures are copied, if not all.
@@ -74,7 +81,7 @@ impl ConvertPlan {
         source: &SourceMedia,
         findings: &Findings,
     ) -> Result<Self, PlanError> {
-        let request = Request { spec, conversion, source };
+        let request = Request { spec, conversion, source, joined_alike: findings.alike_picture.is_some() };
         let format = conversion.format;
         let mut warnings = Vec::new();
         request.check_picture_is_held()?;
@@ -109,6 +116,7 @@ impl ConvertPlan {
         {
             encode = Some(fit_into(plan, bytes, encodes_picture)?);
         }
+        let copied_parts = copied_picture.map(|_| joined::parts(findings)).unwrap_or_default();
         let picture = if !has_picture {
             None
         } else if let Some(video) = copied_picture {
@@ -127,6 +135,7 @@ impl ConvertPlan {
             subtitles,
             keeps_chapters: is_whole,
             encode,
+            copied_parts,
             trim: spec.operations.trim,
             frames: None,
             duration,
@@ -203,6 +212,8 @@ pub(super) struct Request<'a> {
     pub(super) spec: &'a JobSpec,
     pub(super) conversion: &'a Conversion,
     pub(super) source: &'a SourceMedia,
+    /// The pictures of joined sources can follow each other as they are.
+    pub(super) joined_alike: bool,
 }
 
 impl<'a> Request<'a> {
@@ -231,7 +242,12 @@ impl<'a> Request<'a> {
         }
         let over_colour = operations.background.filter(|_| video.has_alpha());
         let over_colour = over_colour.map(|_| "it is to be laid over a colour".to_owned());
-        let asked = self.why_encode(operations).or_else(|| changes_picture(operations)).or(over_colour);
+        let joined = (!self.spec.joined.is_empty() && !self.joined_alike)
+            .then(|| "the joined sources differ, or do not follow each other without a gap".to_owned());
+        let asked = joined
+            .or_else(|| self.why_encode(operations))
+            .or_else(|| changes_picture(operations))
+            .or(over_colour);
         asked.or_else(|| {
             let is_changed = is_other
                 || self.conversion.video_rate.is_some()
@@ -247,8 +263,6 @@ impl<'a> Request<'a> {
             Some("it is to be encoded".to_owned())
         } else if self.source.is_still() {
             Some("it is a still picture".to_owned())
-        } else if !self.spec.joined.is_empty() {
-            Some("several sources are joined".to_owned())
         } else if operations.trim != Trim::default() && !copies {
             Some("a trim to the frame was asked for".to_owned())
         } else if operations.target_size_bytes.is_some_and(|bytes| bytes < self.source.size_bytes) {
@@ -360,7 +374,7 @@ impl<'a> Request<'a> {
             hdr: HdrTreatment::ToneMap,
             ..asked.video.clone()
         };
-        Preset { ladder, video, surround: None, ..asked.clone() }
+        Preset { ladder, video, stereo: StereoCodecs::Aac, surround: None, ..asked.clone() }
     }
 
     /// Subtitles that go into the file.

@@ -102,6 +102,9 @@ impl<'a> Request<'a> {
         let is_changed = loudness.is_some() || !fade_in.is_zero() || !fade_out.is_zero();
         let is_asked =
             self.conversion.audio_bitrate.is_some() || self.conversion.audio_codec.is_some_and(is_other) || is_changed;
+        if !self.spec.joined.is_empty() {
+            return Some("its packets do not end where the pictures of joined sources do".to_owned());
+        }
         self.why_encode(&self.spec.operations)
             .or_else(|| is_asked.then(|| "a codec, rate or change was asked for".to_owned()))
     }

@@ -31,6 +31,10 @@ struct State {
     run: Run,
     /// What was told is never taken back, also when a run is made again.
     highest: f64,
+    /// Part of the run that is done.
+    part_of_run: f64,
+    /// Why ffmpeg is not run at this moment.
+    shortage: Option<String>,
 }
 
 /// What ffmpeg is at.
@@ -63,6 +67,17 @@ impl<'a> Teller<'a> {
         self.tell(Duration::ZERO, None, 0);
     }
 
+    /// There is no room on the disk for this reason, or there is again.
+    pub(super) fn short_of_room(&self, shortage: Option<String>) {
+        self.state().shortage = shortage;
+        self.tell(Duration::ZERO, None, 0);
+    }
+
+    /// Part of the run that ffmpeg has told to be done, from 0 to 1.
+    pub(super) fn part_of_run(&self) -> f64 {
+        self.state().part_of_run
+    }
+
     /// ffmpeg tells how far it is.
     pub(super) fn progressed(&self, told: &FfmpegProgress) {
         let by_frames = self.frame_rate.map(|rate| f64::from(told.frame) / rate).unwrap_or(0.0);
@@ -87,6 +102,10 @@ impl<'a> Teller<'a> {
         let fraction = made * (1.0 - CHECK_SHARE) + checked * CHECK_SHARE;
         state.highest = state.highest.max(fraction);
         let fraction = state.highest.min(HIGHEST_FRACTION);
+        let disk_shortage = state.shortage.clone();
+        if told.is_some() {
+            state.part_of_run = part;
+        }
         drop(state);
         let speed = told.map(|told| f64::from(told.speed)).filter(|speed| *speed > 0.0);
         let left = self.duration.map(|duration| {
@@ -108,6 +127,7 @@ impl<'a> Teller<'a> {
             speed: speed.filter(|_| !is_checked),
             time_left: time_left.filter(|_| !is_checked),
             bytes_written: bytes,
+            disk_shortage,
             ..Progress::default()
         })));
     }

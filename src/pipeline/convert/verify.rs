@@ -106,6 +106,10 @@ fn check_times(plan: &ConvertPlan, measured: &Measured) -> Result<(), Failure> {
     if earliest > LATEST_START {
         return Err(wrong("it does not begin at its start", &format!("{streams:?}")));
     }
+    let joined: u64 = plan.copied_parts.iter().map(|part| part.frames).sum();
+    if let Some(picture) = streams.first().filter(|picture| joined > 0 && picture.packets != joined) {
+        return Err(wrong("it has not all pictures of its sources", &format!("{picture:?}, not {joined}")));
+    }
     if let (Some((encode, _)), Some(picture)) = (plan.encoded_picture(), streams.first())
         && let Some(frames) = encode.operations.trim.and_then(|trim| trim.frames)
     {

@@ -67,7 +67,8 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
 pub fn picture_arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
     let mut arguments = inputs(plan);
     let unused = (0..plan.renditions.len()).map(|index| format!("[v{index}]nullsink"));
-    let chains: Vec<String> = picture_chains(plan).into_iter().chain(unused).collect();
+    let chains = if plan.video_stream.is_some() { picture_chains(plan) } else { waveform_chains(plan) };
+    let chains: Vec<String> = chains.into_iter().chain(unused).collect();
     arguments.extend(["-nostdin".into(), "-filter_complex".into(), OsString::from(chains.join(";"))]);
     arguments.extend(picture_outputs(plan, work_folder));
     arguments

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::media::Chapter;
 
-/// Our timeline starts at 0, in the media as in the cues.
-const HEADER: &str = "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n";
+/// Where the timeline of fMP4 starts, in ticks of MPEG's clock of 90 kHz.
+pub const MEDIA_START_TICKS: u64 = 0;
 
 /// A text and when it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +58,12 @@ fn time(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds) + Duration::from_millis(milliseconds.parse().ok()?))
 }
 
-/// The WebVTT file of the segment from `start` to `end`.
-pub fn segment(cues: &[Cue], start: Duration, end: Duration) -> String {
+/// The WebVTT file of the segment from `start` to `end`, of a stream whose media begins at `media_start_ticks` of a clock
+/// of 90 kHz; the cues begin at 0.
+pub fn segment(cues: &[Cue], start: Duration, end: Duration, media_start_ticks: u64) -> String {
     let shown = cues.iter().filter(|cue| cue.start < end && cue.end > start);
-    std::iter::once(HEADER.to_owned()).chain(shown.map(block)).collect()
+    let header = format!("WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:{media_start_ticks}\n");
+    std::iter::once(header).chain(shown.map(block)).collect()
 }
 
 /// All cues as one WebVTT file.
@@ -108,10 +110,10 @@ mod tests {
     #[test]
     fn a_cue_over_a_border_is_in_both_segments_with_its_whole_time() {
         let read = cues(TEXT);
-        let part = |from, to| segment(&read, Duration::from_secs(from), Duration::from_secs(to));
+        let part = |from, to| segment(&read, Duration::from_secs(from), Duration::from_secs(to), 900_000);
         let cue = "\n00:00:01.500 --> 00:00:07.000\nFirst";
         assert!(part(0, 6).contains(cue) && part(6, 12).contains(cue));
         assert!(part(6, 12).contains("00:00:09.000 --> 00:00:10.250\nLast\n"));
-        assert_eq!(part(12, 18), HEADER);
+        assert_eq!(part(12, 18), "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:900000\n");
     }
 }

@@ -6,14 +6,17 @@
 use std::time::Duration;
 
 use dash_mpd_core::{
-    Accessibility, AdaptationSet, AudioChannelConfiguration, BaseURL, Label, MPD, Period, Representation, Role, S,
-    SegmentTemplate, SegmentTimeline,
+    Accessibility, AdaptationSet, AudioChannelConfiguration, BaseURL, EssentialProperty, Label, MPD, Period,
+    Representation, Role, S, SegmentTemplate, SegmentTimeline, SupplementalProperty,
 };
 
 use super::{FinishedTrack, hls::SegmentEntry, segmenter::TrackFormat};
-use crate::pipeline::{
-    layout::{INIT_SEGMENT, relative_folder_uri},
-    plan::{AudioCodec, AudioLayout, AudioRendition, SubtitleRendition, Timing},
+use crate::{
+    media::DynamicRange,
+    pipeline::{
+        layout::{INIT_SEGMENT, relative_folder_uri},
+        plan::{AudioCodec, AudioLayout, AudioRendition, ColourCodePoints, ColourLabel, SubtitleRendition, Timing},
+    },
 };
 
 const PROFILE: &str = "urn:mpeg:dash:profile:isoff-live:2011";
@@ -24,6 +27,8 @@ const CHANNEL_SCHEME: &str = "urn:mpeg:dash:23003:3:audio_channel_configuration:
 const DOLBY_CHANNEL_SCHEME: &str = "tag:dolby.com,2014:dash:audio_channel_configuration:2011";
 const DOLBY_SURROUND: &str = "F801";
 const DOLBY_STEREO: &str = "A000";
+/// Code points of ISO/IEC 23091-2, by the name of each.
+const COLOUR_SCHEME: &str = "urn:mpeg:mpegB:cicp:";
 /// Each segment begins with a frame from which decoding and showing begin alike (ISO/IEC 14496-12, Annex I).
 const SAP_TYPE: u64 = 1;
 
@@ -46,9 +51,12 @@ pub fn manifest(
     duration: Duration,
 ) -> String {
     let mut sets: Vec<AdaptationSet> = Vec::new();
-    for codec in video_codecs(tracks) {
-        let of_codec = |track: &&FinishedTrack| is_video(track) && family(track) == codec;
-        sets.push(video_set(path, &tracks.iter().filter(of_codec).collect::<Vec<_>>(), timing));
+    let has_hdr = tracks.iter().any(|track| range(track) != DynamicRange::Sdr);
+    for kind in video_kinds(tracks) {
+        let of_kind = |track: &&FinishedTrack| is_video(track) && (family(track), range(track)) == kind;
+        let of_kind: Vec<&FinishedTrack> = tracks.iter().filter(of_kind).collect();
+        let set = video_set(path, &of_kind, timing);
+        sets.push(if has_hdr { with_colours(set, of_kind.first().and_then(|track| track.colours)) } else { set });
     }
     sets.extend(tracks.iter().filter_map(|track| Some(sound_set(path, track, track.sound.as_ref()?))));
     sets.extend(subtitles.iter().map(|subtitles| subtitle_set(subtitles, duration)));
@@ -83,21 +91,43 @@ fn is_video(track: &FinishedTrack) -> bool {
     matches!(track.format, TrackFormat::Video { .. })
 }
 
+/// Range of the pictures.
+fn range(track: &FinishedTrack) -> DynamicRange {
+    track.colours.map_or(DynamicRange::Sdr, |(range, _)| range)
+}
+
+/// Says the colours of a set where some are of high dynamic range: such a set is for players that know the property, which
+/// others must leave (DASH-IF IOP 4.3, 10.3; ISO/IEC 23009-1, 5.8.4.8); a set of standard range is for all.
+fn with_colours(set: AdaptationSet, colours: Option<(DynamicRange, ColourLabel)>) -> AdaptationSet {
+    let Some((range, label)) = colours else { return set };
+    let ColourCodePoints { primaries, transfer, matrix } = label.code_points();
+    let said = [("ColourPrimaries", primaries), ("TransferCharacteristics", transfer), ("MatrixCoefficients", matrix)];
+    let said = said.map(|(name, value)| (format!("{COLOUR_SCHEME}{name}"), Some(value.to_string())));
+    if range == DynamicRange::Sdr {
+        let property =
+            |(scheme, value)| SupplementalProperty { schemeIdUri: scheme, value, ..SupplementalProperty::default() };
+        return AdaptationSet { supplemental_property: said.map(property).to_vec(), ..set };
+    }
+    let property = |(scheme, value)| EssentialProperty { schemeIdUri: scheme, value, ..EssentialProperty::default() };
+    AdaptationSet { essential_property: said.map(property).to_vec(), ..set }
+}
+
 /// What comes before the first point of CODECS: only renditions of one codec can be switched between.
 fn family(track: &FinishedTrack) -> &str {
     let codecs = track.format.codecs();
     codecs.split_once('.').map_or(codecs, |(family, _)| family)
 }
 
-/// The families of the pictures, each once, in the order of the renditions.
-fn video_codecs(tracks: &[FinishedTrack]) -> Vec<&str> {
-    let mut families = Vec::new();
+/// The families and ranges of the pictures, each once, in the order of the renditions: a set of each.
+fn video_kinds(tracks: &[FinishedTrack]) -> Vec<(&str, DynamicRange)> {
+    let mut kinds = Vec::new();
     for track in tracks.iter().filter(|track| is_video(track)) {
-        if !families.contains(&family(track)) {
-            families.push(family(track));
+        let kind = (family(track), range(track));
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
         }
     }
-    families
+    kinds
 }
 
 fn video_set(manifest: &str, tracks: &[&FinishedTrack], timing: &Timing) -> AdaptationSet {
@@ -165,7 +195,7 @@ fn channels(sound: &AudioRendition) -> AudioChannelConfiguration {
         (AudioCodec::Eac3, AudioLayout::Surround) => (DOLBY_CHANNEL_SCHEME, DOLBY_SURROUND.to_owned()),
         (AudioCodec::Eac3, _) => (DOLBY_CHANNEL_SCHEME, DOLBY_STEREO.to_owned()),
         // Up to 5.1 ISO's number of a layout is that of its channels.
-        (AudioCodec::Aac, layout) => (CHANNEL_SCHEME, layout.channels().to_string()),
+        (AudioCodec::Aac | AudioCodec::Opus, layout) => (CHANNEL_SCHEME, layout.channels().to_string()),
     };
     AudioChannelConfiguration {
         schemeIdUri: scheme.to_owned(),
@@ -276,110 +306,4 @@ fn exact_duration(ticks: u64, timescale: u32) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        media::FrameRate,
-        pipeline::{layout::segment_file_name, package::hls::MeasuredRates, plan::SubtitleOrigin},
-        preset::BitRate,
-    };
-
-    fn track(name: &str, format: TrackFormat, timescale: u32, durations: &[u64]) -> FinishedTrack {
-        let is_sound = matches!(format, TrackFormat::Audio { .. });
-        let is_surround = format.codecs() == "ec-3";
-        let sound = AudioRendition {
-            name: name.to_owned(),
-            stream: 1,
-            codec: if is_surround { AudioCodec::Eac3 } else { AudioCodec::Aac },
-            layout: if is_surround { AudioLayout::Surround } else { AudioLayout::Stereo },
-            bitrate: BitRate::from_kilobits(128),
-            sample_rate_hz: timescale,
-            language: "de".to_owned(),
-            label: "Deutsch & mehr".to_owned(),
-            is_default: true,
-            is_autoselect: true,
-            describes_video: is_surround,
-        };
-        FinishedTrack {
-            name: name.to_owned(),
-            folder: name.to_owned(),
-            format,
-            timescale,
-            segments: durations
-                .iter()
-                .map(|ticks| SegmentEntry { duration_ticks: *ticks, bytes: 1, keyframes: Vec::new(), key: None })
-                .collect(),
-            rates: MeasuredRates { peak_bps: 2_000_000, average_bps: 1_000_000 },
-            sound: is_sound.then_some(sound),
-        }
-    }
-
-    fn picture(name: &str, codecs: &str, height: u32) -> FinishedTrack {
-        let format = TrackFormat::Video { codecs: codecs.to_owned(), width: height * 16 / 9, height };
-        track(name, format, 30_000, &[180_180, 180_180, 40_040])
-    }
-
-    fn text() -> String {
-        let timing = Timing::for_rate(FrameRate::new(30_000, 1001).unwrap());
-        let sound = |codecs: &str| TrackFormat::Audio { codecs: codecs.to_owned() };
-        let tracks = [
-            picture("1080p", "avc1.640028", 1080),
-            picture("720p", "avc1.64001f", 720),
-            picture("1080p-hevc", "hvc1.1.6.L120.90", 1080),
-            track("audio", sound("mp4a.40.2"), 48_000, &[288_768, 287_744, 64_512]),
-            track("audio-surround", sound("ec-3"), 48_000, &[288_768, 287_232, 64_512]),
-        ];
-        let subtitles = SubtitleRendition {
-            name: "subtitles-en".to_owned(),
-            origin: SubtitleOrigin::Stream(2),
-            language: "en".to_owned(),
-            label: "English".to_owned(),
-            is_default: false,
-            is_autoselect: true,
-            is_forced: true,
-            is_for_hearing_impaired: false,
-        };
-        let uri = "subtitles-en/subtitles.vtt".to_owned();
-        let subtitles = [DashSubtitles { rendition: &subtitles, uri, bytes: 4000 }];
-        manifest(("manifest.mpd", &tracks), &subtitles, &timing, exact_duration(400_400, 30_000))
-    }
-
-    #[test]
-    fn the_manifest_tells_all_that_a_player_needs() {
-        let text = text();
-        for wanted in [
-            "type=\"static\"",
-            "profiles=\"urn:mpeg:dash:profile:isoff-live:2011\"",
-            "mediaPresentationDuration=\"PT13.346666666S\"",
-            "frameRate=\"30000/1001\"",
-            "sar=\"1:1\"",
-            "codecs=\"avc1.640028\"",
-            "segmentAlignment=\"true\"",
-            "startWithSAP=\"1\"",
-            "lang=\"de\"",
-            "<S t=\"0\" d=\"180180\" r=\"1\"/><S d=\"40040\"/>",
-            "<S t=\"0\" d=\"288768\"/><S d=\"287744\"/><S d=\"64512\"/>",
-            "Deutsch &amp; mehr",
-            "audio_channel_configuration:2011\" value=\"2\"",
-            "tag:dolby.com,2014:dash:audio_channel_configuration:2011\" value=\"F801\"",
-            "AudioPurposeCS:2007\" value=\"1\"",
-            "value=\"forced-subtitle\"",
-            "<BaseURL>subtitles-en/subtitles.vtt</BaseURL>",
-        ] {
-            assert!(text.contains(wanted), "{wanted} is not in {text}");
-        }
-        assert_eq!(text.matches("<AdaptationSet").count(), 5, "{text}");
-        assert!(text.starts_with("<?xml") && text.ends_with("</MPD>\n"), "{text}");
-    }
-
-    #[test]
-    fn the_names_of_segments_are_those_on_the_disk() {
-        let text = text();
-        assert!(text.contains("media=\"$RepresentationID$/segment_$Number%05d$.m4s\""), "{text}");
-        assert_eq!(segment_file_name(7), format!("segment_{:05}.m4s", 7));
-        let read = dash_mpd_core::parse(&text).unwrap();
-        let ids = read.periods[0].adaptations.iter().flat_map(|set| &set.representations);
-        let ids: Vec<&str> = ids.filter_map(|found| found.id.as_deref()).collect();
-        assert_eq!(ids, ["1080p", "720p", "1080p-hevc", "audio", "audio-surround", "subtitles-en"]);
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 //!
 //! Rules: rfc8216bis 4.4 and Apple's HLS Authoring Specification 9.
 
+mod muxed;
 mod segments;
 
 use std::{collections::HashMap, sync::atomic::Ordering};
@@ -11,6 +12,7 @@ use m3u8_rs::{
     MediaPlaylistType, MediaSegment, QuotedOrUnquoted, Resolution, VariantStream,
 };
 
+pub(super) use muxed::{MuxedSound, muxed_multivariant_playlist};
 pub use segments::{MeasuredRates, SegmentEntry, measure, measure_i_frames, measure_segments, seconds};
 
 use crate::{
@@ -23,8 +25,8 @@ use crate::{
 
 /// What EXT-X-MAP with fMP4 needs in the eyes of players (6 by the letter of rfc8216bis 8).
 const PLAYLIST_VERSION: usize = 7;
-/// What variants without EXT-X-MEDIA need; 4 is what EXT-X-I-FRAME-STREAM-INF came with (rfc8216bis 8).
-const MUXED_MULTIVARIANT_VERSION: usize = 4;
+/// What EXTINF with decimals needs (rfc8216bis 8).
+pub(super) const DECIMALS_VERSION: usize = 3;
 /// Group of the subtitle renditions.
 const SUBTITLE_GROUP: &str = "subtitles";
 /// The variant nearest to this average rate is listed first, as many players start with it (Apple HLS Authoring
@@ -60,7 +62,8 @@ pub fn media_playlist(
     write_media(&MediaPlaylist { segments: entries.collect(), ..media_frame(target_duration_seconds, growth) })
 }
 
-/// The media playlist of a subtitle rendition whose segments are as long as these.
+/// The media playlist of a subtitle rendition whose segments are as long as these. EXTINF with decimals is the newest tag
+/// that it has.
 pub fn subtitle_playlist(
     folder_uri: &str,
     segments: &[SegmentEntry],
@@ -74,7 +77,7 @@ pub fn subtitle_playlist(
         ..MediaSegment::default()
     });
     let frame = media_frame(target_duration_seconds, Growth::Finished);
-    write_media(&MediaPlaylist { segments: entries.collect(), ..frame })
+    write_media(&MediaPlaylist { segments: entries.collect(), version: Some(DECIMALS_VERSION), ..frame })
 }
 
 /// The I-frame playlist of a video rendition (rfc8216bis 4.4.3.6): each keyframe as a byte range of its segment.
@@ -229,16 +232,10 @@ pub fn multivariant_playlist(
     let groups: Vec<Option<&AudioGroup>> = if audio.is_empty() { vec![None] } else { audio.iter().map(Some).collect() };
     let mut variants: Vec<VariantStream> =
         groups.iter().flat_map(|group| ordered.iter().map(|video| variant(video, *group))).collect();
-    variants.extend(audio.first().and_then(audio_variant));
-    if !subtitles.is_empty() {
-        let heaviest = |rate: fn(&MeasuredRates) -> u64| subtitles.iter().map(|track| rate(&track.rates)).max();
-        for variant in &mut variants {
-            variant.subtitles = Some(SUBTITLE_GROUP.to_owned());
-            variant.bandwidth += heaviest(|rates| rates.peak_bps).unwrap_or(0);
-            variant.average_bandwidth =
-                variant.average_bandwidth.map(|average| average + heaviest(|rates| rates.average_bps).unwrap_or(0));
-        }
-    }
+    // Beside pictures one is enough; without them, every group is reached by a variant.
+    let of_sound = if videos.is_empty() { audio } else { &audio[..audio.len().min(1)] };
+    variants.extend(of_sound.iter().filter_map(audio_variant));
+    add_subtitles(&mut variants, subtitles);
     variants.extend(ordered.iter().filter_map(|video| {
         let attributes = Some(range_attribute(video.range, has_hdr)).filter(|attributes| !attributes.is_empty());
         i_frame_variant(video).map(|variant| VariantStream { other_attributes: attributes, ..variant })
@@ -254,26 +251,16 @@ pub fn multivariant_playlist(
     write_multivariant(&playlist)
 }
 
-/// The multivariant playlist of renditions that hold their sound in the same segments, whose rates thus include it.
-pub(super) fn muxed_multivariant_playlist(
-    videos: &[VideoVariant],
-    sound_codecs: Option<&str>,
-    frame_rate: FrameRate,
-) -> String {
-    let ordered = in_order(videos, 0);
-    let with_sound = |video: &VideoVariant| {
-        let codecs = sound_codecs.map_or_else(|| video.codecs.clone(), |sound| format!("{},{sound}", video.codecs));
-        let other_attributes = Some(HashMap::from([rate_attribute(frame_rate)]));
-        VariantStream { codecs: Some(codecs), other_attributes, ..video_variant(video, None) }
-    };
-    let mut variants: Vec<VariantStream> = ordered.iter().map(|video| with_sound(video)).collect();
-    variants.extend(ordered.iter().filter_map(|video| i_frame_variant(video)));
-    write_multivariant(&MasterPlaylist {
-        version: Some(MUXED_MULTIVARIANT_VERSION),
-        independent_segments: true,
-        variants,
-        ..MasterPlaylist::default()
-    })
+/// Subtitles belong to every variant, with the rates of the heaviest.
+fn add_subtitles(variants: &mut [VariantStream], subtitles: &[SubtitleTrack<'_>]) {
+    let heaviest = |rate: fn(&MeasuredRates) -> u64| subtitles.iter().map(|track| rate(&track.rates)).max();
+    let peak_and_average = heaviest(|rates| rates.peak_bps).zip(heaviest(|rates| rates.average_bps));
+    let Some((peak, average)) = peak_and_average else { return };
+    for variant in variants {
+        variant.subtitles = Some(SUBTITLE_GROUP.to_owned());
+        variant.bandwidth += peak;
+        variant.average_bandwidth = variant.average_bandwidth.map(|of_variant| of_variant + average);
+    }
 }
 
 /// A middle variant that starts fast, then the rest in falling order (Apple HLS Authoring Specification 1.32). It is in the

@@ -16,7 +16,7 @@ use crate::{
     pipeline::{
         encryption::Encryptor,
         layout::relative_uri,
-        plan::{EncodePlan, SubtitleRendition},
+        plan::{AudioCodec, AudioRendition, EncodePlan, SubtitleRendition},
     },
     tools::{atomic_file, cancel::CancelToken, ffmpeg::Toolbox},
 };
@@ -108,7 +108,10 @@ impl OutputMaker<'_> {
     /// where there is sound alone.
     fn write_mp4_files(&self) -> Result<(), PackageError> {
         let is_video = |track: &&FinishedTrack| matches!(track.format, TrackFormat::Video { .. });
-        let mut sound: Vec<&FinishedTrack> = self.stream.tracks.iter().filter(|track| track.sound.is_some()).collect();
+        // Opus beside AAC would be the same sound twice.
+        let is_twice = |sound: &AudioRendition| sound.codec == AudioCodec::Opus && !self.plan.has_opus_alone();
+        let is_heard = |track: &&FinishedTrack| track.sound.as_ref().is_some_and(|sound| !is_twice(sound));
+        let mut sound: Vec<&FinishedTrack> = self.stream.tracks.iter().filter(is_heard).collect();
         sound.sort_by_key(|track| track.sound.as_ref().is_none_or(|sound| !sound.is_default));
         if let Some(first) = sound.first().filter(|_| self.plan.video_stream.is_none()) {
             let path = self.plan.files.mp4(&first.name, "m4a");

@@ -19,10 +19,11 @@ use super::{
 };
 use crate::{
     job::{FileReport, RenditionProgress, RenditionReport},
+    media::DynamicRange,
     pipeline::{
         encryption::{self, Encryptor, Sealed, SegmentPlace},
         layout::{relative_folder_uri, relative_uri},
-        plan::{AudioLayout, AudioRendition, EncodePlan, SubtitleRendition},
+        plan::{AudioCodec, AudioLayout, AudioRendition, ColourLabel, EncodePlan, SubtitleRendition, VideoRendition},
     },
     preset::VideoCodec,
     tools::cancel::CancelToken,
@@ -81,6 +82,8 @@ pub struct FinishedTrack {
     pub rates: MeasuredRates,
     /// What was planned, for sound.
     pub sound: Option<AudioRendition>,
+    /// Range and label of the pictures.
+    pub colours: Option<(DynamicRange, ColourLabel)>,
 }
 
 impl FinishedTrack {
@@ -180,7 +183,7 @@ impl<'a> Packager<'a> {
         for (number, segment) in (0..).zip(&first.segments) {
             let start = end;
             end += segment.duration_ticks;
-            let text = captions::segment(cues, time_of(start), time_of(end));
+            let text = captions::segment(cues, time_of(start), time_of(end), captions::MEDIA_START_TICKS);
             let place = SegmentPlace { rendition: &planned.name, playlist: &path, number };
             let Sealed { data, key } = encryption::seal(self.encryptor, place, text.into_bytes())?;
             self.write(&self.plan.files.subtitle_segment(&planned.name, number), &data, None)?;
@@ -234,6 +237,7 @@ impl<'a> Packager<'a> {
     }
 
     fn tracks(&self, target: u64) -> Vec<FinishedTrack> {
+        let colours = |planned: &VideoRendition| (planned.range, self.plan.label(planned.range));
         let track = |rendition: &Rendition| {
             let format = rendition.format.clone()?;
             Some(FinishedTrack {
@@ -244,6 +248,7 @@ impl<'a> Packager<'a> {
                 segments: rendition.segments.clone(),
                 rates: rendition.rates(target, Growth::Finished),
                 sound: self.plan.audio.iter().find(|audio| audio.name == rendition.name).cloned(),
+                colours: self.plan.renditions.iter().find(|planned| planned.name == rendition.name).map(colours),
             })
         };
         self.renditions.iter().filter_map(track).collect()
@@ -298,24 +303,31 @@ impl<'a> Packager<'a> {
         Ok(())
     }
 
-    /// The groups of all layouts. A track that has no rendition in a layout is there in stereo, so that every group has
-    /// the same languages.
+    /// The groups of all layouts and codecs. A track that has no rendition in a layout is there in stereo, so that every
+    /// group has the same languages.
     fn audio_groups(&self, target: u64, growth: Growth) -> Vec<AudioGroup> {
-        let tracks = |layout: AudioLayout| {
-            let stereo = self.plan.audio.iter().filter(|audio| audio.layout == AudioLayout::Stereo);
-            stereo
-                .map(|stereo| {
-                    let is_it = |audio: &&AudioRendition| audio.layout == layout && audio.stream == stereo.stream;
-                    self.plan.audio.iter().find(is_it).unwrap_or(stereo)
+        let all = &self.plan.audio;
+        let group_of = |audio: &AudioRendition| match (audio.layout, audio.codec) {
+            (AudioLayout::Surround, _) => "surround",
+            (_, AudioCodec::Opus) => "opus",
+            _ => "stereo",
+        };
+        // Each track of the source has one of these.
+        let first_group = all.first().map(group_of);
+        let tracks = |id: &str| {
+            all.iter()
+                .filter(|audio| Some(group_of(audio)) == first_group)
+                .map(|first| {
+                    let is_it = |audio: &&AudioRendition| group_of(audio) == id && audio.stream == first.stream;
+                    all.iter().find(is_it).unwrap_or(first)
                 })
                 .filter_map(|planned| self.audio_track(planned, target, growth))
                 .collect()
         };
-        let has = |layout: AudioLayout| self.plan.audio.iter().any(|audio| audio.layout == layout);
-        [("stereo", AudioLayout::Stereo), ("surround", AudioLayout::Surround)]
+        ["stereo", "opus", "surround"]
             .into_iter()
-            .filter(|(_, layout)| has(*layout))
-            .map(|(id, layout)| AudioGroup { id, tracks: tracks(layout) })
+            .filter(|id| all.iter().any(|audio| group_of(audio) == *id))
+            .map(|id| AudioGroup { id, tracks: tracks(id) })
             .collect()
     }
 

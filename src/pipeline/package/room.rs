@@ -114,6 +114,27 @@ impl Room {
         Ok(())
     }
 
+    /// Waits until there is room for so much more than the reserve; `changed` is called each time when it is known again
+    /// how much there is.
+    ///
+    /// # Errors
+    /// When the job is cancelled.
+    pub fn wait_for(&self, bytes: u64, cancel: &CancelToken, changed: &dyn Fn()) -> Result<(), PackageError> {
+        self.left_bytes.store(bytes, Ordering::Relaxed);
+        while let Some(shortage) = self.shortage_now(0) {
+            if cancel.is_cancelled() {
+                return Err(PackageError::Cancelled);
+            }
+            self.set(Some(shortage));
+            changed();
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+        if self.set(None) {
+            changed();
+        }
+        Ok(())
+    }
+
     /// What is missing for the next file and the rest of the stream.
     fn shortage_now(&self, next_bytes: u64) -> Option<String> {
         let space = disk::Space::of(&self.folder)?;

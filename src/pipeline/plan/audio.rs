@@ -1,9 +1,13 @@
-//! The sound renditions: stereo AAC of every track, and 5.1 beside it where the preset asks.
+//! The sound renditions: stereo of every track in AAC, Opus or both, and 5.1 beside it where the preset asks.
 
-use super::language::{UNDETERMINED, language_name, language_tag, unique};
+use super::{
+    PlanError,
+    language::{UNDETERMINED, language_name, language_tag, unique},
+};
 use crate::{
+    job::{JobKind, JobSpec},
     media::{AudioStream, SourceMedia},
-    preset::{BitRate, Preset, SurroundCodec},
+    preset::{BitRate, Preset, StereoCodecs, SurroundCodec},
 };
 
 /// Folder of the default track; the folders of all others begin with it.
@@ -24,6 +28,8 @@ pub enum AudioCodec {
     Aac,
     /// Dolby Digital Plus.
     Eac3,
+    /// Opus, in packets of 20 ms.
+    Opus,
 }
 
 impl AudioCodec {
@@ -32,23 +38,26 @@ impl AudioCodec {
         match self {
             Self::Aac => 1024,
             Self::Eac3 => 1536,
+            Self::Opus => 960,
         }
     }
 
     /// Packets at the start that carry the encoder's delay and no sound: AAC's 1024 samples are just one. Those of
-    /// E-AC-3 are a part of a packet, [`Self::delay_samples`].
+    /// E-AC-3 and Opus are a part of a packet, [`Self::delay_samples`].
     pub fn priming_packets(self) -> u32 {
         match self {
             Self::Aac => 1,
-            Self::Eac3 => 0,
+            Self::Eac3 | Self::Opus => 0,
         }
     }
 
-    /// Samples of silence that decoding adds before the first sound and that are no whole packet.
+    /// Samples of silence that decoding adds before the first sound and that are no whole packet. Those of Opus are what
+    /// libopus calls its lookahead, and Opus' headers the pre-skip (RFC 7845, 4.2).
     pub fn delay_samples(self) -> u32 {
         match self {
             Self::Aac => 0,
             Self::Eac3 => 256,
+            Self::Opus => 312,
         }
     }
 
@@ -57,6 +66,7 @@ impl AudioCodec {
         match self {
             Self::Aac => "aac",
             Self::Eac3 => "eac3",
+            Self::Opus => "libopus",
         }
     }
 
@@ -65,6 +75,7 @@ impl AudioCodec {
         match self {
             Self::Aac => "aac",
             Self::Eac3 => "eac3",
+            Self::Opus => "opus",
         }
     }
 
@@ -73,6 +84,7 @@ impl AudioCodec {
         match self {
             Self::Aac => "AAC",
             Self::Eac3 => "E-AC-3",
+            Self::Opus => "Opus",
         }
     }
 }
@@ -150,7 +162,20 @@ impl AudioRendition {
     }
 }
 
-/// The renditions of all tracks: stereo of each in the source's order, then 5.1 of those that have it, if it is asked for.
+/// MPEG-TS holds no Opus that players know.
+pub(super) fn check_outputs(spec: &JobSpec) -> Result<(), PlanError> {
+    let is_stream = spec.kind == JobKind::Stream;
+    if is_stream && spec.outputs.transport_stream && spec.preset.stereo == StereoCodecs::Opus {
+        return Err(PlanError::NotPossible {
+            what: "HLS with MPEG-TS can't have Opus as its only sound".to_owned(),
+            hint: "Add AAC beside Opus, or leave MPEG-TS out".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// The renditions of all tracks: stereo of each in the source's order, then the same in Opus beside AAC, then 5.1 of those
+/// that have it, if they are asked for.
 pub(super) fn renditions(source: &SourceMedia, preset: &Preset, warnings: &mut Vec<String>) -> Vec<AudioRendition> {
     let readable: Vec<&AudioStream> = source.audio.iter().filter(|audio| audio.channels.is_some()).collect();
     if readable.len() < source.audio.len() {
@@ -168,15 +193,20 @@ pub(super) fn renditions(source: &SourceMedia, preset: &Preset, warnings: &mut V
         }
     }
     let mut names = Names::default();
-    let stereo: Vec<AudioRendition> =
-        tracks.iter().map(|track| stereo(track, main, preset.audio_bitrate, &mut names)).collect();
+    let stereo: Vec<AudioRendition> = tracks.iter().map(|track| stereo(track, main, preset, &mut names)).collect();
+    let has_both = preset.stereo == StereoCodecs::AacAndOpus;
+    if preset.stereo == StereoCodecs::Opus {
+        warnings.push("The sound is Opus alone: Apple's older players and many devices do not play it".to_owned());
+    }
+    let opus: Vec<AudioRendition> =
+        stereo.iter().filter(|_| has_both).map(|stereo| beside_aac(stereo, &mut names)).collect();
     let surround: Vec<AudioRendition> = tracks
         .iter()
         .zip(&stereo)
         .filter(|(track, _)| track.channels.is_some_and(|channels| channels >= SURROUND_CHANNELS))
         .filter_map(|(_, stereo)| Some(surround(stereo, preset.surround?, &mut names)))
         .collect();
-    stereo.into_iter().chain(surround).collect()
+    stereo.into_iter().chain(opus).chain(surround).collect()
 }
 
 /// What is taken already.
@@ -187,7 +217,7 @@ struct Names {
     languages: Vec<String>,
 }
 
-fn stereo(track: &AudioStream, main: &AudioStream, bitrate: BitRate, names: &mut Names) -> AudioRendition {
+fn stereo(track: &AudioStream, main: &AudioStream, preset: &Preset, names: &mut Names) -> AudioRendition {
     let is_default = track.index == main.index;
     let language = track.language.as_deref().map_or_else(|| UNDETERMINED.to_owned(), language_tag);
     let title = track.title.as_deref().map(str::trim).filter(|title| !title.is_empty()).map(str::to_owned);
@@ -198,19 +228,30 @@ fn stereo(track: &AudioStream, main: &AudioStream, bitrate: BitRate, names: &mut
     if is_autoselect {
         names.languages.push(language.clone());
     }
+    let codec = if preset.stereo == StereoCodecs::Opus { AudioCodec::Opus } else { AudioCodec::Aac };
     AudioRendition {
         name: unique(&folder(FOLDER, is_default, &language), '-', &mut names.folders),
         stream: track.index,
-        codec: AudioCodec::Aac,
+        codec,
         layout: AudioLayout::Stereo,
-        bitrate,
-        // Everything else is resampled to 48 kHz (Apple HLS Authoring Specification 2.9).
-        sample_rate_hz: if track.sample_rate_hz == Some(44_100) { 44_100 } else { 48_000 },
+        bitrate: preset.audio_bitrate,
+        // Everything else is resampled to 48 kHz (Apple HLS Authoring Specification 2.9), which Opus has alone.
+        sample_rate_hz: if codec == AudioCodec::Aac && track.sample_rate_hz == Some(44_100) { 44_100 } else { 48_000 },
         label: unique(&label, ' ', &mut names.labels),
         is_default,
         is_autoselect,
         describes_video: track.describes_video,
         language,
+    }
+}
+
+fn beside_aac(stereo: &AudioRendition, names: &mut Names) -> AudioRendition {
+    let name = folder(&format!("{FOLDER}-opus"), stereo.is_default, &stereo.language);
+    AudioRendition {
+        name: unique(&name, '-', &mut names.folders),
+        codec: AudioCodec::Opus,
+        sample_rate_hz: 48_000,
+        ..stereo.clone()
     }
 }
 

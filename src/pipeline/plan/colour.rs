@@ -24,7 +24,42 @@ const SMPTE170M: ColourLabel = ColourLabel { primaries: "smpte170m", transfer: "
 /// SD of 625 lines. The matrix is the same as 525's; ITU-R BT.601 gives both the transfer function of smpte170m.
 const BT470BG: ColourLabel = ColourLabel { primaries: "bt470bg", transfer: "smpte170m", matrix: "bt470bg" };
 
+/// A colour description as ISO/IEC 23091-2 numbers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ColourCodePoints {
+    /// ColourPrimaries.
+    pub primaries: u8,
+    /// TransferCharacteristics.
+    pub transfer: u8,
+    /// MatrixCoefficients.
+    pub matrix: u8,
+}
+
 impl ColourLabel {
+    /// The label in numbers.
+    pub fn code_points(&self) -> ColourCodePoints {
+        ColourCodePoints {
+            primaries: match self.primaries {
+                "bt470bg" => 5,
+                "smpte170m" => 6,
+                "bt2020" => 9,
+                _ => 1,
+            },
+            transfer: match self.transfer {
+                "smpte170m" => 6,
+                "smpte2084" => 16,
+                "arib-std-b67" => 18,
+                _ => 1,
+            },
+            matrix: match self.matrix {
+                "bt470bg" => 5,
+                "smpte170m" => 6,
+                "bt2020nc" => 9,
+                _ => 1,
+            },
+        }
+    }
+
     /// How kept HDR is labelled (ITU-R BT.2100); `None` for standard range.
     pub fn of_hdr(range: DynamicRange) -> Option<Self> {
         let transfer = match range {

@@ -24,7 +24,7 @@ use std::{
 
 pub use audio::{AudioCodec, AudioLayout, AudioRendition};
 pub use burn_in::{DrawnColours, PlannedBurnIn, burn_in};
-pub use colour::{AlphaConversion, ColourLabel, PictureConversion};
+pub use colour::{AlphaConversion, ColourCodePoints, ColourLabel, PictureConversion};
 pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
 pub use language::{language_name, language_tag};
 pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
@@ -125,6 +125,8 @@ pub struct Findings {
     pub picture_without_bars: Option<CropArea>,
     /// How several sources become the one that is planned for.
     pub join: Option<JoinPlan>,
+    /// The id of the stream of pictures in all of them, if these can follow each other as they are.
+    pub alike_picture: Option<String>,
 }
 
 /// Why nothing can be planned.
@@ -187,6 +189,7 @@ impl EncodePlan {
     /// When the source has no picture that can be encoded, or what was asked does not fit it.
     pub fn resolve_with(spec: &JobSpec, source: &SourceMedia, findings: &Findings) -> Result<Self, PlanError> {
         let mut warnings = findings.join.as_ref().map(|join| join.warnings.clone()).unwrap_or_default();
+        audio::check_outputs(spec)?;
         let audio = audio::renditions(source, &spec.preset, &mut warnings);
         let subtitles = subtitles::renditions(source, spec.operations.burn_in.as_ref(), &mut warnings);
         let Some(video) = source.main_video() else {
@@ -274,6 +277,11 @@ impl EncodePlan {
         let names = failed.into_iter().collect::<Vec<_>>().join(" and ");
         plan.warnings.push(format!("{names} failed: the video was encoded in software"));
         Some(plan)
+    }
+
+    /// Whether players that do not know Opus hear nothing in stereo.
+    pub fn has_opus_alone(&self) -> bool {
+        self.audio.first().is_some_and(|first| first.codec == AudioCodec::Opus)
     }
 
     /// Whether the bits are spread by a run that comes before the encode.

@@ -28,7 +28,7 @@ impl EncodePlan {
         if audio.is_empty() {
             return Err(PlanError::Nothing(spec.source_name()));
         }
-        let is_file = spec.kind != JobKind::Stream;
+        let is_file = matches!(spec.kind, JobKind::File(_));
         let asked = &spec.operations;
         check_operations(spec, is_file)?;
         // Segments are as long as if there were pictures at this rate; a file is cut to the millisecond.

@@ -142,7 +142,7 @@ const HIGHEST_RATE_OF_GIF: f64 = 15.0;
 /// The highest rate that a job of this kind writes; a file keeps what the source has.
 pub(super) fn highest_frame_rate(kind: &JobKind) -> f64 {
     match kind {
-        JobKind::Stream => HIGHEST_RATE,
+        JobKind::Stream | JobKind::Pictures => HIGHEST_RATE,
         JobKind::File(conversion) if conversion.format == FileFormat::Gif => HIGHEST_RATE_OF_GIF,
         JobKind::File(_) => HIGHEST_RATE_OF_FILE,
     }

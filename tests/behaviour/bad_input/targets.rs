@@ -84,3 +84,31 @@ fn a_disk_that_is_full_for_a_while_holds_the_job_and_loses_nothing() {
     assert_eq!(segments, 10, "{left}");
     assert!(left.contains("master.m3u8") && !left.contains(".reelpress-"), "{left}");
 }
+
+/// A disk that another program has filled but for a little; it makes room when the job waits.
+#[test]
+fn a_disk_that_is_full_under_a_conversion_holds_it_until_there_is_room() {
+    let user = User::new();
+    let mut convert = user.reelpress();
+    convert.args(["convert", "--json", "--reencode", "--speed", "ultrafast", "--crf", "8", "-o"]);
+    convert.arg(user.output().join("made.mp4")).arg(clips::LANDSCAPE.path());
+    let run = r#"{
+        head -c 58M /dev/zero >"$2/ballast"
+        "${@:4}" >"$3.events" & convert=$!
+        while kill -0 $convert 2>/dev/null && ! grep -q '"disk_shortage":"' "$3.events"; do sleep 0.05; done
+        find "$2" -type f >"$3.meanwhile"
+        rm "$2/ballast"
+        wait $convert; code=$?
+        cat "$3.events"
+        ls -l "$2/made.mp4" >&2
+        (exit $code); }"#;
+    let (ended, left) = on_disk(&user, "size=60m", &convert, run);
+    assert_eq!(ended.exit_code, Some(0), "{ended:?}");
+    let told = ended.events_named("job_progressed");
+    let shortage = told.iter().find_map(|event| event["disk_shortage"].as_str()).expect("the job waited");
+    assert!(shortage.contains("Waiting for room") && shortage.contains("output"), "{shortage}");
+    let meanwhile = std::fs::read_to_string(user.path("listing.meanwhile")).expect("a list");
+    let files: Vec<&str> = meanwhile.lines().collect();
+    assert!(matches!(files.as_slice(), [ballast] if ballast.ends_with("/ballast")), "{meanwhile}");
+    assert!(left.trim().ends_with("/made.mp4") && left.lines().count() == 1, "{left}");
+}

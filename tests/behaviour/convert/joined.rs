@@ -95,6 +95,75 @@ on_both_ffmpeg_versions! {
     }
 }
 
+/// The pictures of a file in their order: time stamp and checksum of each.
+fn pictures(file: &Path) -> Vec<(i64, String)> {
+    let mut command = std::process::Command::new(SYSTEM.program());
+    command.args(["-v", "error", "-nostdin", "-i"]).arg(file);
+    command.args(["-map", "0:v:0", "-fps_mode", "passthrough", "-enc_time_base", "1/25", "-f", "framemd5", "-"]);
+    let text = String::from_utf8(output_of(command)).expect("text");
+    let fields = text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split(',').map(str::trim));
+    fields
+        .map(|mut fields| {
+            (fields.nth(2).expect("a time").parse().expect("a time"), fields.next_back().expect("a sum").to_owned())
+        })
+        .collect()
+}
+
+/// The same parameters as FLASHES, other pictures.
+const ALIKE: Clip = Clip {
+    name: "alike.mp4",
+    frames: 50,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine=440:sample_rate=48000 -t 2 -c:v libx264 -preset veryfast -pix_fmt yuv420p -c:a aac",
+};
+
+/// With B-frames, too.
+const ALIKE_TOO: Clip = Clip {
+    name: "alike too.mp4",
+    frames: 75,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i testsrc2=size=320x180:rate=25 -t 3 -vf hue=h=90 -c:v libx264 -preset veryfast -pix_fmt yuv420p",
+};
+
+on_both_ffmpeg_versions! {
+    fn pictures_of_equal_sources_are_copied_without_a_gap(version) {
+        let user = User::with(version);
+        let output = user.path("it's both.mp4");
+        let (first, second) = (ALIKE.path(), ALIKE_TOO.path());
+        let flags = ["-o", &output.to_string_lossy(), "--join"];
+        let ended = convert(&user, &[&first, &second, &first], &flags);
+        ended.assert_all_done();
+        let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
+        assert!(warnings.contains("Copied without encoding: the picture (h264)"), "{warnings}");
+        let made = pictures(&output);
+        let sums: Vec<String> = [&first, &second, &first].into_iter().flat_map(|file| pictures(file)).map(|picture| picture.1).collect();
+        assert_eq!(made.iter().map(|picture| picture.1.clone()).collect::<Vec<_>>(), sums, "not the same pictures");
+        assert_eq!(made.iter().map(|picture| picture.0).collect::<Vec<_>>(), (0..175).collect::<Vec<_>>());
+        // The tone of the first and of the third, silence between them.
+        let sound = Samples::of(&output);
+        assert!((sound.between(0.2, 1.8).frequency(0) - 440.0).abs() < 5.0 && (sound.between(5.2, 6.8).frequency(0) - 440.0).abs() < 5.0);
+        assert!(sound.between(2.1, 4.9).peak() < 0.001, "there is silence where there is no sound");
+    }
+}
+
+#[test]
+fn only_what_can_be_copied_is_joined_without_loss() {
+    let user = User::new();
+    let output = user.path("a.mp4");
+    let flags = ["-o", &output.to_string_lossy(), "--join", "--lossless"];
+    let (silent, other) = (ALIKE_TOO.path(), RED_SQUARE.path());
+    convert(&user, &[&silent, &silent], &flags).assert_all_done();
+    assert_eq!(decode(&output), (150, String::new()));
+    std::fs::remove_file(&output).expect("the file");
+    for files in [[&silent, &other], [&ALIKE.path(), &silent]] {
+        let files: Vec<&Path> = files.into_iter().map(PathBuf::as_path).collect();
+        let ended = convert(&user, &files, &flags);
+        let failure = &ended.events_named("job_failed")[0]["failure"];
+        assert!(failure["headline"].as_str().is_some_and(|text| text.contains("can't be copied")), "{failure:#}");
+        assert!(!output.exists());
+    }
+}
+
 #[test]
 fn joining_asks_for_files_that_can_be_joined() {
     let user = User::new();

@@ -15,7 +15,7 @@ fn renditions(made: &Made) -> Vec<String> {
     let files = files_under(&made.encrypted.folder);
     let folders = files.iter().filter_map(|file| file.strip_suffix("/playlist.m3u8")).map(str::to_owned);
     let folders: Vec<String> = folders.collect();
-    assert_eq!(folders, ["360p", "720p", "audio", "subtitles-en", "ts/360p", "ts/720p"]);
+    assert_eq!(folders, ["360p", "720p", "audio", "subtitles-en", "ts/360p", "ts/720p", "ts/audio", "ts/subtitles-en"]);
     folders
 }
 

@@ -85,7 +85,7 @@ on_both_ffmpeg_versions! {
 
     fn packets_are_as_old_decoders_want_them(version) {
         let made = Made::of(&clips::FILM, version);
-        for name in made.stream.video_renditions() {
+        for name in made.stream.video_renditions().into_iter().chain(["audio".to_owned()]) {
             let mut counters: HashMap<u16, u8> = HashMap::new();
             let mut clock: Option<u64> = None;
             for file in made.transport_segments(&name) {
@@ -119,6 +119,39 @@ on_both_ffmpeg_versions! {
             }
         }
     }
+}
+
+#[test]
+fn the_sound_is_there_alone_on_the_clock_of_the_pictures() {
+    let made = Made::of(&clips::FILM, FfmpegVersion::System);
+    let transport = made.transport_stream();
+    let [alone] = transport.audio_only_variants().try_into().expect("one variant of sound alone");
+    assert_eq!((alone.uri.as_str(), alone.codecs.as_deref()), ("audio/playlist.m3u8", Some("mp4a.40.2")));
+    let picture = made.transport_segments("360p");
+    let start = times(&picture[0], "v")[0];
+    let segments = made.stream.segments("audio", &made.workplace());
+    let files = made.transport_segments("audio");
+    let told = transport.media_playlist("audio", "playlist.m3u8").segments;
+    assert_eq!((files.len(), told.len()), (segments.len(), segments.len()));
+    for ((file, segment), told) in files.iter().zip(&segments).zip(&told) {
+        let packets = times(file, "a");
+        assert_eq!(packets.len(), segment.packets.len(), "{}", file.display());
+        assert!((packets[0] - start - segment.start()).abs() < 0.001, "{} begins at {}", file.display(), packets[0]);
+        assert!((f64::from(told.duration) - segment.told_duration).abs() < 0.001, "{}", file.display());
+    }
+    // A player that wants no picture.
+    let text =
+        format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH={},CODECS=\"mp4a.40.2\"\nplaylist.m3u8\n", alone.bandwidth);
+    let folder = made.workplace().join("sound alone");
+    std::fs::create_dir(&folder).expect("the workplace can be written");
+    for name in std::fs::read_dir(made.path("ts/audio")).expect("the folder").flatten().map(|entry| entry.file_name()) {
+        std::fs::copy(made.path("ts/audio").join(&name), folder.join(&name)).expect("a copy");
+    }
+    std::fs::write(folder.join("master.m3u8"), text).expect("the workplace can be written");
+    let playback = browser::play_folder(&folder);
+    assert_eq!(playback.hls.levels.len(), 1);
+    assert!((playback.hls.levels[0].played_to - seconds_of(&clips::FILM)).abs() < 0.1, "{playback:?}");
+    assert!(playback.hls.audio_bytes > 0 && playback.hls.levels[0].problem.is_empty(), "{playback:?}");
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! Sound: languages, layouts, downmixes, what is too short or too long.
 
+use std::{path::Path, process::Command};
+
 use m3u8_rs::AlternativeMediaType;
 
-use super::Made;
+use super::{Made, encode};
 use crate::support::{
     browser,
     clips::Clip,
-    ffmpeg::{on_both_ffmpeg_versions, stream_facts},
+    ffmpeg::{FfmpegVersion, on_both_ffmpeg_versions, stream_facts},
+    output_of,
     sound::Samples,
+    system_tool,
+    user::User,
 };
 
 /// A film in three languages: German 440 Hz, English (the default) 660 Hz, its commentary 880 Hz.
@@ -31,6 +36,23 @@ const SURROUND: Clip = Clip {
              aevalsrc=sin(300*2*PI*t)|sin(500*2*PI*t)|sin(700*2*PI*t)|sin(60*2*PI*t)|sin(1100*2*PI*t)|sin(1300*2*PI*t):c=5.1:s=48000 \
              -t 3 -c:v libx264 -preset ultrafast -c:a pcm_s24le",
 };
+
+/// A tone of 50 ms at each full second.
+const BEEPS: Clip = Clip {
+    name: "beeps.mov",
+    frames: 200,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i \
+             aevalsrc=if(lt(mod(t\\,1)\\,0.05)\\,0.8*sin(2000*PI*t)\\,0):c=stereo:s=48000 -t 8 -c:v libx264 -preset \
+             ultrafast -c:a pcm_s16le",
+};
+
+/// When the first tone after `from` begins, in seconds.
+fn onset_after(sound: &Samples, from: f64) -> f64 {
+    let rest = sound.between(from, from + 1.0);
+    let first = rest.channels[0].iter().position(|sample| sample.abs() > 0.1).expect("a tone");
+    from + first as f64 / 48_000.0
+}
 
 /// Where the tones of `SURROUND` lie, in the order of its channels.
 const SURROUND_TONES: [f64; 6] = [300.0, 500.0, 700.0, 60.0, 1100.0, 1300.0];
@@ -57,6 +79,51 @@ on_both_ffmpeg_versions! {
             let segments = made.segments(folder);
             assert_eq!(segments.len(), 2, "{folder}");
             assert!((segments[1].end() - 8.0).abs() < 0.045, "{folder} ends at {}", segments[1].end());
+        }
+    }
+
+    fn opus_alone_begins_with_the_picture_and_plays_in_browsers(version) {
+        let made = Made::of(&BEEPS, version, &["--audio-codec", "opus", "--dash"]);
+        for variant in made.stream.variants() {
+            assert!(variant.codecs.as_deref().is_some_and(|all| all.ends_with(",Opus")), "{variant:?}");
+        }
+        assert_eq!(stream_facts(&made.segments("audio")[0].playable)["codec_name"], "opus");
+        let sound = Samples::of(&made.stream.whole("audio", &made.workplace()));
+        // The picture begins at 0 as well; 20 ms are the most that is allowed between the two.
+        assert_eq!((made.segments("180p")[0].start(), made.segments("audio")[0].start()), (0.0, 0.0));
+        for second in 1..8 {
+            let late = onset_after(&sound, f64::from(second) - 0.5) - f64::from(second);
+            assert!(late.abs() < 0.001, "the tone at {second} s comes {late} s late");
+        }
+        let playback = browser::play_folder(&made.stream.folder);
+        playback.assert_flawless(1, 8.0);
+        let playback = browser::play_dash(&made.stream.folder);
+        playback.assert_flawless(1, 8.0);
+        assert!(playback.shaka.audio_bytes > 0 && playback.dashjs.audio_bytes > 0, "no sound was decoded");
+    }
+
+    fn opus_beside_aac_is_a_group_of_its_own_in_step_with_it(version) {
+        let made = Made::of(&BEEPS, version, &["--audio-codec", "aac,opus", "--surround", "eac3", "--dash", "--mp4"]);
+        let variants = made.stream.variants();
+        let groups: Vec<_> =
+            variants.iter().map(|variant| (variant.audio.as_deref().unwrap(), variant.codecs.as_deref().unwrap())).collect();
+        assert_eq!(groups.len(), 2, "{groups:?}");
+        assert!(groups[0].0 == "stereo" && groups[0].1.ends_with(",mp4a.40.2"), "{groups:?}");
+        assert!(groups[1].0 == "opus" && groups[1].1.ends_with(",Opus"), "{groups:?}");
+        for folder in ["audio", "audio-opus"] {
+            let late = onset_after(&Samples::of(&made.stream.whole(folder, &made.workplace())), 2.5) - 3.0;
+            assert!(late.abs() < 0.001, "{folder} is {late} s late");
+        }
+        // A file has one of them.
+        let tracks = output_of_ffprobe(&made.stream.folder.join("mp4/180p.mp4"));
+        assert_eq!(tracks, ["h264", "aac"]);
+        browser::play_dash(&made.stream.folder).assert_flawless(1, 8.0);
+        if version == FfmpegVersion::Nine {
+            return;
+        }
+        // Changing between codecs of sound is what a player does when it is forced to; each of them plays whole.
+        for level in browser::play_folder(&made.stream.folder).hls.levels {
+            assert_eq!((level.problem.as_str(), level.holes.len(), level.played_to), ("", 0, 8.0), "{level:?}");
         }
     }
 
@@ -103,6 +170,23 @@ on_both_ffmpeg_versions! {
             }
         }
     }
+}
+
+#[test]
+fn opus_as_the_only_sound_is_refused_where_players_of_mpeg_ts_would_hear_nothing() {
+    let user = User::with(FfmpegVersion::System);
+    let ended = encode(&user, &BEEPS.path(), &["--audio-codec", "opus", "--ts"]);
+    assert_eq!(ended.exit_code, Some(1), "{ended:?}");
+    let told = format!("{:?}", ended.events);
+    assert!(told.contains("HLS with MPEG-TS can't have Opus as its only sound"), "{told}");
+    assert!(told.contains("Add AAC beside Opus, or leave MPEG-TS out"), "{told}");
+}
+
+/// Codecs of all tracks of a file.
+fn output_of_ffprobe(file: &Path) -> Vec<String> {
+    let mut command = Command::new(system_tool("ffprobe"));
+    command.args(["-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0"]).arg(file);
+    String::from_utf8(output_of(command)).expect("names").lines().map(str::to_owned).collect()
 }
 
 /// Sound as odd as sources have it: (name, arguments that make the sound, its tone).

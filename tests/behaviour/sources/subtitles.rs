@@ -39,7 +39,7 @@ on_both_ffmpeg_versions! {
                     -metadata:s:s:2 language=fra -disposition:s:2 default";
         let output = format!("-map 0 -map 1 -map 2 -map 3 -t 8 -c:v libx264 -preset ultrafast -c:s copy {tags}");
         let source = make(&user, "film.mkv", &format!("{inputs} {output}"));
-        let made = Made::from(user, &source, &[]);
+        let made = Made::from(user, &source, &["--ts"]);
         let shown = browser::read_subtitles(&made.stream.folder);
         assert!(shown.errors.is_empty(), "{:?}", shown.errors);
         let facts: Vec<_> = shown
@@ -61,6 +61,14 @@ on_both_ffmpeg_versions! {
         let ends: Vec<f32> = made.stream.media_playlist("subtitles-en", "playlist.m3u8").segments.iter().map(|s| s.duration).collect();
         assert_eq!(ends, [6.0, 2.0]);
         browser::play_folder(&made.stream.folder).assert_flawless(1, 8.0);
+        // The same on the clock of MPEG-TS, where the first picture is shown at 10 s.
+        let segment = made.stream.text("ts/subtitles-en/segment_00001.vtt");
+        assert!(segment.starts_with("WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:900000\n"), "{segment}");
+        let in_transport_stream = browser::read_subtitles(&made.stream.folder.join("ts"));
+        assert!(in_transport_stream.errors.is_empty(), "{:?}", in_transport_stream.errors);
+        assert_eq!(in_transport_stream.tracks.len(), 3);
+        assert_cues(&in_transport_stream.tracks[0], &[(1.0, 2.5, "<i>there</i>"), (5.0, 7.0, "border,\nin two lines")]);
+        assert_cues(&in_transport_stream.tracks[1], &[(3.0, 4.0, "Ausgang – Übergröße")]);
     }
 
     fn text_of_a_telephone_film_is_shown(version) {

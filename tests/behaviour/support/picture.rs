@@ -32,3 +32,12 @@ pub fn brightness(file: &Path) -> Vec<u8> {
     command.args(["-f", "rawvideo", "-pix_fmt", "gray", "-"]);
     output_of(command)
 }
+
+/// Red, green and blue of every point of a frame, drawn to this size.
+pub fn whole(file: &Path, frame: usize, (width, height): (u32, u32)) -> Vec<u8> {
+    let mut command = Command::new(system_tool("ffmpeg"));
+    command.args(["-v", "error", "-nostdin", "-i"]).arg(file);
+    let drawn = format!("select=eq(n\\,{frame}),scale={width}:{height}:flags=area,format=rgb24");
+    command.args(["-map", "0:v:0", "-vf", &drawn, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]);
+    output_of(command)
+}

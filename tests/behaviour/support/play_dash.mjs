@@ -1,4 +1,5 @@
-// Plays a DASH presentation in headless Chromium: every video representation whole, by Shaka Player and by dash.js.
+// Plays a DASH presentation in headless Chromium: every video representation in a codec
+// that the browser knows, whole, by Shaka Player and by dash.js.
 // Prints one JSON object. usage: node play_dash.mjs TOOLS_FOLDER CHROMIUM FOLDER-with-manifest.mpd
 import fs from 'node:fs';
 import path from 'node:path';
@@ -25,7 +26,8 @@ try {
 async function playEveryRepresentation([name, url]) {
   const PATIENCE_MS = 30000;
   const manifest = new DOMParser().parseFromString(await (await fetch(url)).text(), 'text/xml');
-  const wanted = [...manifest.querySelectorAll('Representation')].filter((r) => r.hasAttribute('width'))
+  const isPlayable = (r) => MediaSource.isTypeSupported(`video/mp4; codecs="${r.getAttribute('codecs')}"`);
+  const wanted = [...manifest.querySelectorAll('Representation')].filter((r) => r.hasAttribute('width') && isPlayable(r))
     .map((r) => ({ id: r.id, declared: [+r.getAttribute('width'), +r.getAttribute('height')] }));
   const result = { errors: [], representations: [], duration: 0, audio_bytes: 0 };
   const fail = (what) => { result.errors.push(String(what)); };

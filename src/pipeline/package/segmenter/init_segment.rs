@@ -1,11 +1,14 @@
 //! One init segment a track, made of the movie header of all tracks.
 //!
-//! The sample entries are copied byte for byte; only what belongs to other tracks, edit lists and metadata are left out
+//! The sample entries are copied byte for byte, but for Opus' pre-skip; only what belongs to other tracks, edit lists and metadata are left out
 //! and the track becomes number 1. Our timeline starts at 0 without an edit list.
 
 use std::time::Duration;
 
-use mp4_atom::{Atom, Codec, Decode, Edts, Encode, Ftyp, Moov, Mvex, Mvhd, Tkhd, Trak, Trex, Udta, Visual};
+use mp4_atom::{
+    Atom, Codec, Decode, Dops, Edts, Encode, Ftyp, Mdia, Minf, Moov, Mvex, Mvhd, Opus, Stbl, Stsd, Tkhd, Trak, Trex,
+    Udta, Visual,
+};
 
 use super::{SegmenterError, codec_string};
 use crate::pipeline::package::boxes::{BoxBytes, boxed, boxes};
@@ -101,6 +104,8 @@ fn format_of(track: &Trak) -> Result<TrackFormat, SegmenterError> {
             Ok(TrackFormat::Audio { codecs: format!("mp4a.{:x}.{object_type}", decoder.object_type_indication) })
         }
         Codec::Eac3(_) => Ok(TrackFormat::Audio { codecs: "ec-3".to_owned() }),
+        // The sample entry's name (RFC 6381, 3.3), as the mapping of Opus to ISO/IEC 14496-12 has it.
+        Codec::Opus(_) => Ok(TrackFormat::Audio { codecs: "Opus".to_owned() }),
         _ => Err(unknown()),
     }
 }
@@ -147,10 +152,43 @@ fn track_as_first(track: &BoxBytes<'_>, track_id: u32) -> Result<Option<Vec<u8>>
                 body.extend(bytes);
             }
             kind if kind == Edts::KIND || kind == Udta::KIND => {}
+            kind if kind == Mdia::KIND => {
+                let mut bytes = part.bytes.to_vec();
+                clear_pre_skip(&mut bytes)?;
+                body.extend(bytes);
+            }
             _ => body.extend_from_slice(part.bytes),
         }
     }
     Ok(Some(boxed(Trak::KIND, &body)?))
+}
+
+/// No sample of Opus is to be discarded: the sound that the encoder was given begins later by its delay. Players differ in
+/// whether they discard what `dOps` says or what an edit list says.
+fn clear_pre_skip(mdia: &mut [u8]) -> Result<(), SegmenterError> {
+    // Each box in the one before, after so many bytes of fields (ISO/IEC 14496-12, 8.5.2.2 and 12.2.3.2).
+    let path = [(Mdia::KIND, 0), (Minf::KIND, 0), (Stbl::KIND, 0), (Stsd::KIND, 0), (Opus::KIND, 8), (Dops::KIND, 28)];
+    let mut place = 0..mdia.len();
+    for (kind, fields) in path {
+        place.start += fields;
+        let slice = mdia.get(place.clone()).ok_or(mp4_atom::Error::UnexpectedEof)?;
+        let mut start = place.start;
+        let mut found = None;
+        // The sample entries of other codecs are not looked into.
+        for part in boxes(slice)? {
+            if part.kind == kind {
+                found = Some(start + part.header_bytes..start + part.bytes.len());
+                break;
+            }
+            start += part.bytes.len();
+        }
+        let Some(body) = found else { return Ok(()) };
+        place = body;
+    }
+    // Version and number of channels come before it.
+    let pre_skip = mdia.get_mut(place.start + 2..place.start + 4).ok_or(mp4_atom::Error::UnexpectedEof)?;
+    pre_skip.fill(0);
+    Ok(())
 }
 
 /// The `mvex` box with the defaults of this track alone, as track 1.

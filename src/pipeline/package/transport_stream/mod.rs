@@ -1,9 +1,11 @@
 //! HLS with MPEG-TS segments, for devices that know no fMP4: the same frames, cut at the same borders, with the sound in
-//! every segment. In a folder of its own with its own multivariant playlist.
+//! every segment, the sound alone, and the subtitles. In a folder of its own with its own multivariant playlist.
 
 mod clear;
 mod packets;
 mod playlists;
+mod sound_alone;
+mod subtitles;
 
 use std::{ffi::OsString, path::Path, process::Command, time::Duration};
 
@@ -24,13 +26,19 @@ use crate::{
     },
 };
 use clear::ClearMedia;
-use playlists::{MuxedPlaylist, MuxedVariant};
+use playlists::MuxedPlaylist;
 
 const OUTPUT_NAME: &str = "The stream in MPEG-TS";
+/// When the first frame is shown, in ticks of MPEG's clock of 90 kHz.
+const MEDIA_START_TICKS: u64 = 10 * 90_000;
 /// The first frame is shown at 10 s, so that no time stamp or clock reference is below zero, whatever the delay between
 /// decoding and showing: this, and twice ffmpeg's `-muxdelay`.
-const START_OFFSET_SECONDS: &str = "8.6";
-const MUX_DELAY_SECONDS: &str = "0.7";
+struct Clock {
+    start_offset_seconds: &'static str,
+    mux_delay_seconds: &'static str,
+}
+
+const PICTURE_CLOCK: Clock = Clock { start_offset_seconds: "8.6", mux_delay_seconds: "0.7" };
 /// Time for ffmpeg to copy a rendition: a start, and a rate that any disk reaches.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(600);
 const SLOWEST_BYTES_PER_SECOND: u64 = 1_000_000;
@@ -71,6 +79,7 @@ impl OutputMaker<'_> {
             media.add(sound)?;
         }
         let mut variants = Vec::new();
+        let first = pictures[0];
         for track in pictures {
             media.add(track)?;
             let written = self.write_rendition(track, sound, &media)?;
@@ -89,9 +98,12 @@ impl OutputMaker<'_> {
             let text = playlists::i_frame_playlist(&MuxedPlaylist { folder_uri, ..playlist }, written.tables_bytes);
             self.write_text(&i_frame_path, text)?;
             let uris = (relative_uri(&multivariant, &path), relative_uri(&multivariant, &i_frame_path));
-            variants.extend(muxed_variant(uris, (track, sound), &written, target_duration));
+            variants.extend(muxed_variant(uris, track, &written, target_duration));
         }
-        let text = playlists::multivariant_playlist(&variants, self.plan.timing.frame_rate);
+        let alone = sound.map(|sound| self.write_sound_alone(sound, &media)).transpose()?;
+        let subtitles = self.write_transport_subtitles(first)?;
+        let rate = self.plan.timing.frame_rate;
+        let text = hls::muxed_multivariant_playlist(&variants, alone.as_ref(), &subtitles, rate);
         self.write_text(&multivariant, text)
     }
 
@@ -101,17 +113,13 @@ impl OutputMaker<'_> {
         sound: Option<&FinishedTrack>,
         media: &ClearMedia<'_>,
     ) -> Result<WrittenRendition, PackageError> {
-        // What is clear does not even pass through the folder of an encrypted stream.
-        let parent = match self.encryptor {
-            None => self.folder.join(self.plan.files.transport_stream_folder()),
-            Some(_) => self.work_folder.to_owned(),
-        };
-        let workplace = atomic_file::temporary_folder(&parent)
-            .map_err(|source| PackageError::Write { path: parent.clone(), source })?;
+        let workplace = self.workplace()?;
         let film = workplace.path().join("film.mp4");
         let tracks: Vec<&FinishedTrack> = std::iter::once(track).chain(sound).collect();
         let bytes = super::progressive::write(&tracks, media.folder(), &film, self.cancel)?;
-        self.cut(track, sound.is_some(), &film, bytes)?;
+        let maps: &[&str] = if sound.is_some() { &["0:v:0", "0:a:0"] } else { &["0:v:0"] };
+        let frames = borders(track, self.plan.timing.frame_ticks);
+        self.cut((&film, bytes), track.segments.len(), arguments(&film, (maps, &PICTURE_CLOCK), &frames))?;
 
         // The same rendition in fMP4 has other vectors.
         let rendition = format!("{}/{}", self.plan.files.transport_stream_folder(), track.name);
@@ -121,31 +129,51 @@ impl OutputMaker<'_> {
             let name = segment_file_name(number);
             let finished = workplace.path().join(&name);
             let content = std::fs::read(&finished).map_err(|error| PackageError::unreadable(&finished, &error))?;
-            let (mut entry, tables_bytes) =
+            let (entry, tables_bytes) =
                 segment_entry(planned, &content).map_err(|what| wrong(&format!("{name} of {}: {what}", track.name)))?;
             if number == 0 {
                 written.tables_bytes = tables_bytes;
             }
             let path = self.plan.files.transport_segment(&track.name, number);
-            if self.encryptor.is_some() {
-                let place = SegmentPlace { rendition: &rendition, playlist: &playlist, number };
-                let Sealed { data, key } = encryption::seal(self.encryptor, place, content)?;
-                entry = SegmentEntry { bytes: data.len() as u64, key, ..entry };
-                self.write_file(&path, &data)?;
-            } else {
-                self.take_finished(&finished, &path)?;
-            }
-            written.segments.push(entry);
+            let place = SegmentPlace { rendition: &rendition, playlist: &playlist, number };
+            written.segments.push(self.keep_segment((&finished, content), &path, place, entry)?);
         }
         Ok(written)
     }
 
+    /// A folder for segments that are not finished.
+    fn workplace(&self) -> Result<tempfile::TempDir, PackageError> {
+        // What is clear does not even pass through the folder of an encrypted stream.
+        let parent = match self.encryptor {
+            None => self.folder.join(self.plan.files.transport_stream_folder()),
+            Some(_) => self.work_folder.to_owned(),
+        };
+        atomic_file::temporary_folder(&parent).map_err(|source| PackageError::Write { path: parent.clone(), source })
+    }
+
+    /// Brings a segment to its place in the stream, encrypted if the stream is.
+    fn keep_segment(
+        &self,
+        (finished, content): (&Path, Vec<u8>),
+        path: &str,
+        place: SegmentPlace<'_>,
+        entry: SegmentEntry,
+    ) -> Result<SegmentEntry, PackageError> {
+        if self.encryptor.is_none() {
+            self.take_finished(finished, path)?;
+            return Ok(entry);
+        }
+        let Sealed { data, key } = encryption::seal(self.encryptor, place, content)?;
+        self.write_file(path, &data)?;
+        Ok(SegmentEntry { bytes: data.len() as u64, key, ..entry })
+    }
+
     /// Lets ffmpeg copy the film into segments beside it.
-    fn cut(&self, track: &FinishedTrack, has_sound: bool, film: &Path, bytes: u64) -> Result<(), PackageError> {
+    fn cut(&self, (film, bytes): (&Path, u64), segments: usize, arguments: Vec<OsString>) -> Result<(), PackageError> {
         let mut command = Command::new(&self.toolbox.ffmpeg);
         // The names of the segments are a pattern, which the path of a folder must not become a part of.
         command.current_dir(film.parent().unwrap_or(self.folder));
-        command.args(arguments(film, has_sound, &borders(track, self.plan.timing.frame_ticks)));
+        command.args(arguments);
         let line = format!("{command:?}");
         let limit = SHORTEST_LIMIT + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND);
         let output = child::run_to_end(command, limit, self.cancel).map_err(|error| match error {
@@ -154,7 +182,7 @@ impl OutputMaker<'_> {
         })?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.success() {
-            let surplus = film.with_file_name(segment_file_name(track.segments.len() as u64));
+            let surplus = film.with_file_name(segment_file_name(segments as u64));
             return if surplus.exists() { Err(wrong("more segments than planned")) } else { Ok(()) };
         }
         if said.contains("No space left on device") {
@@ -172,7 +200,8 @@ fn wrong(what: &str) -> PackageError {
     PackageError::Remux { output: OUTPUT_NAME, detail: format!("ffmpeg has made something else than asked: {what}") }
 }
 
-/// Numbers of the frames that begin segments, but for the first; the number of all frames if there is only one segment.
+/// Numbers of the frames, or packets of sound, that begin segments, but for the first; the number of all frames if there
+/// is only one segment.
 fn borders(track: &FinishedTrack, frame_ticks: u32) -> Vec<u64> {
     let mut ticks = 0;
     let ends = track.segments.iter().map(|segment| {
@@ -186,7 +215,7 @@ fn borders(track: &FinishedTrack, frame_ticks: u32) -> Vec<u64> {
     ends
 }
 
-fn arguments(film: &Path, has_sound: bool, borders: &[u64]) -> Vec<OsString> {
+fn arguments(film: &Path, (maps, clock): (&[&str], &Clock), borders: &[u64]) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
     push(&["-hide_banner", "-nostdin", "-v", "warning", "-y", "-protocol_whitelist", "file", "-i"]);
@@ -194,13 +223,12 @@ fn arguments(film: &Path, has_sound: bool, borders: &[u64]) -> Vec<OsString> {
     url.push(film);
     arguments.push(url);
     let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
-    push(&["-map", "0:v:0"]);
-    if has_sound {
-        push(&["-map", "0:a:0"]);
+    for map in maps {
+        push(&["-map", map]);
     }
     let borders: Vec<String> = borders.iter().map(ToString::to_string).collect();
-    push(&["-c", "copy", "-avoid_negative_ts", "disabled", "-output_ts_offset", START_OFFSET_SECONDS]);
-    push(&["-muxdelay", MUX_DELAY_SECONDS, "-f", "segment", "-segment_format", "mpegts"]);
+    push(&["-c", "copy", "-avoid_negative_ts", "disabled", "-output_ts_offset", clock.start_offset_seconds]);
+    push(&["-muxdelay", clock.mux_delay_seconds, "-f", "segment", "-segment_format", "mpegts"]);
     // One multiplex over all segments, so that continuity counters run on.
     push(&["-individual_header_trailer", "0", "-segment_frames", &borders.join(","), "segment_%05d.ts"]);
     arguments
@@ -228,22 +256,19 @@ fn segment_entry(planned: &SegmentEntry, content: &[u8]) -> Result<(SegmentEntry
 
 fn muxed_variant(
     (uri, i_frame_uri): (String, String),
-    (track, sound): (&FinishedTrack, Option<&FinishedTrack>),
+    track: &FinishedTrack,
     written: &WrittenRendition,
     target_duration: u64,
-) -> Option<MuxedVariant> {
+) -> Option<VideoVariant> {
     let TrackFormat::Video { codecs, width, height } = &track.format else { return None };
-    Some(MuxedVariant {
-        video: VideoVariant {
-            uri,
-            i_frame_uri,
-            codecs: codecs.clone(),
-            size: PictureSize { width: *width, height: *height },
-            range: DynamicRange::Sdr,
-            is_common: true,
-            rates: hls::measure_segments(&written.segments, track.timescale, target_duration),
-            i_frame_rates: Some(hls::measure_i_frames(&written.segments, track.timescale, target_duration)),
-        },
-        sound_codecs: sound.map(|sound| sound.format.codecs().to_owned()),
+    Some(VideoVariant {
+        uri,
+        i_frame_uri,
+        codecs: codecs.clone(),
+        size: PictureSize { width: *width, height: *height },
+        range: DynamicRange::Sdr,
+        is_common: true,
+        rates: hls::measure_segments(&written.segments, track.timescale, target_duration),
+        i_frame_rates: Some(hls::measure_i_frames(&written.segments, track.timescale, target_duration)),
     })
 }

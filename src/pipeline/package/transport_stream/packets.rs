@@ -21,16 +21,7 @@ pub(super) struct SegmentLayout {
 /// # Errors
 /// What is wrong with it.
 pub(super) fn layout(segment: &[u8]) -> Result<SegmentLayout, &'static str> {
-    if segment.is_empty() || !segment.len().is_multiple_of(PACKET_BYTES) {
-        return Err("it is not made of whole packets");
-    }
-    let packets: Vec<Packet<'_>> =
-        segment.chunks_exact(PACKET_BYTES).map(Packet::read).collect::<Option<_>>().ok_or("a packet is damaged")?;
-    let is_media = |packet: &Packet<'_>| packet.begins_unit && packet.payload.starts_with(&[0, 0, 1]);
-    let tables = packets.iter().position(is_media).unwrap_or(packets.len());
-    if !packets[..tables].iter().any(|packet| packet.pid == PAT_PID) {
-        return Err("it does not begin with the programme tables");
-    }
+    let (packets, tables) = packets_after_tables(segment)?;
     let first_picture = packets.iter().position(Packet::begins_picture).ok_or("it has no picture")?;
     if !packets[first_picture].is_random_access {
         return Err("it does not begin with a keyframe");
@@ -47,6 +38,30 @@ pub(super) fn layout(segment: &[u8]) -> Result<SegmentLayout, &'static str> {
         }
     }
     Ok(SegmentLayout { tables_bytes: (tables * PACKET_BYTES) as u64, keyframes })
+}
+
+/// Makes sure that a segment of sound alone begins as it must.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn check_sound(segment: &[u8]) -> Result<(), &'static str> {
+    let (packets, tables) = packets_after_tables(segment)?;
+    if tables == packets.len() { Err("it has no sound") } else { Ok(()) }
+}
+
+/// All packets, and the number of those before the first of media, the programme tables among them.
+fn packets_after_tables(segment: &[u8]) -> Result<(Vec<Packet<'_>>, usize), &'static str> {
+    if segment.is_empty() || !segment.len().is_multiple_of(PACKET_BYTES) {
+        return Err("it is not made of whole packets");
+    }
+    let packets: Vec<Packet<'_>> =
+        segment.chunks_exact(PACKET_BYTES).map(Packet::read).collect::<Option<_>>().ok_or("a packet is damaged")?;
+    let is_media = |packet: &Packet<'_>| packet.begins_unit && packet.payload.starts_with(&[0, 0, 1]);
+    let tables = packets.iter().position(is_media).unwrap_or(packets.len());
+    if !packets[..tables].iter().any(|packet| packet.pid == PAT_PID) {
+        return Err("it does not begin with the programme tables");
+    }
+    Ok((packets, tables))
 }
 
 struct Packet<'a> {

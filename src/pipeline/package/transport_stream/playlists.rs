@@ -2,26 +2,13 @@
 
 use m3u8_rs::{ByteRange, Map, MediaPlaylist, MediaPlaylistType, MediaSegment};
 
-use crate::{
-    media::FrameRate,
-    pipeline::{
-        layout::transport_segment_file_name,
-        package::hls::{self, SegmentEntry, VideoVariant},
-    },
+use crate::pipeline::{
+    layout::transport_segment_file_name,
+    package::hls::{self, DECIMALS_VERSION, SegmentEntry},
 };
 
-/// What EXTINF with decimals needs (rfc8216bis 8).
-const MEDIA_VERSION: usize = 3;
 /// What EXT-X-MAP in a playlist of I-frames needs (rfc8216bis 8).
 const I_FRAME_VERSION: usize = 5;
-
-/// A variant with its sound in the same segments.
-pub(super) struct MuxedVariant {
-    /// The picture; its rates are those of picture and sound together.
-    pub(super) video: VideoVariant,
-    /// CODECS of the sound, if there is some.
-    pub(super) sound_codecs: Option<String>,
-}
 
 /// What a playlist of a rendition is made of.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +37,10 @@ pub(super) fn media_playlist(playlist: &MuxedPlaylist<'_>) -> String {
         key: segment.key.clone(),
         ..MediaSegment::default()
     });
-    hls::write_media(&MediaPlaylist { segments: entries.collect(), ..frame(MEDIA_VERSION, playlist.target_duration) })
+    hls::write_media(&MediaPlaylist {
+        segments: entries.collect(),
+        ..frame(DECIMALS_VERSION, playlist.target_duration)
+    })
 }
 
 /// The I-frame playlist of a rendition, whose first segment begins with `tables_bytes` of programme tables.
@@ -103,13 +93,6 @@ fn frame(version: usize, target_duration: u64) -> MediaPlaylist {
         independent_segments: true,
         ..MediaPlaylist::default()
     }
-}
-
-/// The multivariant playlist.
-pub(super) fn multivariant_playlist(variants: &[MuxedVariant], frame_rate: FrameRate) -> String {
-    let videos: Vec<VideoVariant> = variants.iter().map(|variant| variant.video.clone()).collect();
-    let sound_codecs = variants.iter().find_map(|variant| variant.sound_codecs.as_deref());
-    hls::muxed_multivariant_playlist(&videos, sound_codecs, frame_rate)
 }
 
 #[cfg(test)]

@@ -1,0 +1,44 @@
+//! What can be typed after `thumbnails`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{outputs::ThumbnailFormatName, thumbnail_times};
+use crate::job::ThumbnailTimes;
+
+const EXAMPLES: &str = "\
+Only the parts of a video around the chosen times are decoded, where it can be sought; a storyboard needs all of it.
+
+  reelpress thumbnails film.mp4                             film/images/poster.jpg and thumbnail_1.jpg …
+  reelpress thumbnails film.mp4 --times 5,00:01:30 --width 320 --format webp
+  reelpress thumbnails *.mov --storyboard --out pictures/
+The poster is the sharpest frame around the chosen times. The folder of each video is printed on standard output. --json
+prints the events of “reelpress encode --json”.";
+
+/// Make poster and thumbnails of each video, without encoding it
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct ThumbnailsArguments {
+    /// Videos; of sound alone, the waveform
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// When: parts of the length such as 10%,50%, or times such as 5,00:01:30 [default: 10%,30%,50%,70%,90%]
+    #[arg(long, value_name = "LIST", value_parser = thumbnail_times)]
+    pub times: Option<ThumbnailTimes>,
+    /// Width of the thumbnails in pixels [default: 640 on the longer side]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=7680))]
+    pub width: Option<u32>,
+    /// Format of the thumbnails
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ThumbnailFormatName>,
+    /// Also sheets of small pictures for a player's seek bar: storyboard/storyboard.vtt
+    #[arg(long)]
+    pub storyboard: bool,
+    /// Folder that the folder of each video goes into [default: beside the video]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Tell what happens as one JSON event a line on standard output
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,94 @@
+//! `reelpress thumbnails` makes poster, thumbnails and storyboard without an encode, the same as an encode makes.
+
+use std::{ffi::OsString, os::unix::fs::PermissionsExt, path::Path};
+
+use crate::support::{
+    clips::{self, Clip},
+    ffmpeg::{FfmpegVersion, on_both_ffmpeg_versions, stream_facts},
+    user::{Ended, User},
+};
+
+fn thumbnails(user: &User, source: &Path, flags: &[&str]) -> Ended {
+    let mut command = user.reelpress();
+    command.args(["thumbnails", "--json", "--out"]).arg(user.output()).args(flags).arg("--").arg(source);
+    Ended::of(command)
+}
+
+/// The pictures of a clip, made alone and by an encode, are the same files with the same content.
+fn assert_same_as_of_an_encode(clip: &Clip, version: FfmpegVersion, flags: &[&str]) -> User {
+    let (alone, encoder) = (User::with(version), User::with(version));
+    let source = clip.path();
+    thumbnails(&alone, &source, flags).assert_all_done();
+    let options: Vec<OsString> = ["--speed", "ultrafast"].iter().chain(flags).map(OsString::from).collect();
+    let encode = encoder.encode_command_to(encoder.output().as_os_str(), &options, &[&source], "source");
+    Ended::of(encode).assert_all_done();
+    let pictures: Vec<String> = encoder.output_files();
+    let is_picture = |file: &String| file.contains("/images/") || file.contains("/storyboard/");
+    let pictures: Vec<String> = pictures.into_iter().filter(is_picture).collect();
+    assert!(pictures.len() >= 4, "{pictures:?}");
+    assert_eq!(alone.output_files(), pictures, "{}", clip.name);
+    for picture in &pictures {
+        let content = |user: &User| std::fs::read(user.output().join(picture)).expect("a picture");
+        assert!(content(&alone) == content(&encoder), "{}: {picture} is another picture", clip.name);
+    }
+    alone
+}
+
+on_both_ffmpeg_versions! {
+    fn pictures_of_awkward_sources_are_those_of_an_encode(version) {
+        assert_same_as_of_an_encode(&clips::ROTATED, version, &[]);
+        assert_same_as_of_an_encode(&clips::HDR10, version, &["--storyboard"]);
+        assert_same_as_of_an_encode(&clips::BROADCAST, version, &[]);
+    }
+
+    fn only_what_lies_around_the_times_is_decoded(version) {
+        let user = User::with(version);
+        // Says what it is asked for, and is the real one otherwise.
+        let log = user.path("asked");
+        let script = format!("#!/bin/sh\necho \"$*\" >>'{}'\nexec '{}' \"$@\"\n", log.display(), version.program().display());
+        let ffmpeg = user.file("telling-ffmpeg", script.as_bytes());
+        std::fs::set_permissions(&ffmpeg, std::fs::Permissions::from_mode(0o755)).expect("a script");
+        let mut command = user.reelpress();
+        command.args(["thumbnails", "--json", "--times", "5,50", "--width", "320", "--format", "jpeg", "--out"]);
+        command.arg(user.output()).arg(clips::MINUTE.path()).env("REELPRESS_FFMPEG", &ffmpeg);
+        Ended::of(command).assert_all_done();
+        let images = ["poster.jpg", "thumbnail_1.jpg", "thumbnail_2.jpg"];
+        assert_eq!(user.output_files(), images.map(|name| format!("minute/images/{name}")));
+        let asked = std::fs::read_to_string(&log).expect("what was asked");
+        let runs: Vec<&str> = asked.lines().filter(|line| line.contains("picture_%04d.jpg")).collect();
+        assert!(runs.len() == 2 && !runs[0].contains(" -ss ") && runs[1].contains(" -ss 47"), "{runs:#?}");
+        assert!(!asked.contains("libx264"), "something was encoded: {asked}");
+        let first = user.output().join("minute/images/thumbnail_1.jpg");
+        assert_eq!(stream_facts(&first)["width"], 320);
+        // The frame at that very time, of a film of which each frame differs.
+        let second = image::open(user.output().join("minute/images/thumbnail_2.jpg")).expect("a picture").to_rgb8();
+        let difference_to = |frame: usize| {
+            let shown = crate::support::picture::whole(&clips::MINUTE.path(), frame, (second.width(), second.height()));
+            let sum: u64 = shown.iter().zip(second.as_raw()).map(|(one, other)| u64::from(one.abs_diff(*other))).sum();
+            sum as f64 / shown.len() as f64
+        };
+        let own = difference_to(1250);
+        assert!(own < 6.0 && own < difference_to(1225), "{own}, and {} a second before", difference_to(1225));
+    }
+}
+
+#[test]
+fn sound_alone_has_its_waveform() {
+    let user = User::new();
+    let source = user.path("beep.wav");
+    let mut command = std::process::Command::new(FfmpegVersion::System.program());
+    command.args(["-v", "error", "-f", "lavfi", "-i", "sine=700:sample_rate=48000:duration=2"]).arg(&source);
+    crate::support::output_of(command);
+    thumbnails(&user, &source, &["--format", "webp"]).assert_all_done();
+    assert_eq!(user.output_files(), ["beep/images/poster.jpg", "beep/images/thumbnail_1.webp"]);
+}
+
+#[test]
+fn what_has_no_picture_leaves_nothing_behind() {
+    let user = User::new();
+    let source = user.file("text.mp4", b"no film");
+    let ended = thumbnails(&user, &source, &[]);
+    assert_eq!(ended.exit_code, Some(1));
+    assert_eq!(ended.events_named("job_failed").len(), 1);
+    assert_eq!(user.output_files(), Vec::<String>::new());
+}
