@@ -127,9 +127,11 @@ pub struct EncodeArguments {
     /// Id of the preset; `reelpress presets` lists them [default: as set in the window, at first web-hls]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
-    /// Where the streams go: a folder, or s3://bucket/prefix [default: as set in the window]
+    /// Where the streams go: a folder, or s3://bucket/prefix [default: as set in the window]. May be given several times:
+    /// one folder and any number of buckets; one that needs other S3 options has its own, as in
+    /// 's3://bucket/prefix?profile=backup&region=eu-west-1'
     #[arg(long, value_name = "DIR|s3://…")]
-    pub out: Option<PathBuf>,
+    pub out: Vec<PathBuf>,
     /// How to reach an S3 destination.
     #[command(flatten)]
     pub s3: S3Arguments,

@@ -81,6 +81,15 @@ pub fn byte_size(text: &str) -> Result<u64, &'static str> {
     number.map(|number| (number * unit) as u64).ok_or(ADVICE)
 }
 
+/// A span of time such as `90s`, `30m` or `1h 30m`.
+///
+/// # Errors
+/// In words, when it is none.
+pub fn time_span(text: &str) -> Result<Duration, String> {
+    let span = text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+    span.ok_or_else(|| "give a time such as 90s, 30m or 2h".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

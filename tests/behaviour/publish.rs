@@ -3,6 +3,7 @@
 mod connection;
 mod object_options;
 mod replacing;
+mod several;
 mod what_viewers_get;
 
 use std::{

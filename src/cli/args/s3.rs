@@ -64,7 +64,7 @@ pub struct S3Arguments {
     #[arg(long, help_heading = "S3")]
     pub replace: bool,
     /// How long the files of a replaced stream stay for those who are playing it, such as 90s, 30m or 2h [default: 1h]
-    #[arg(long, value_name = "TIME", requires = "replace", help_heading = "S3", value_parser = time_span)]
+    #[arg(long, value_name = "TIME", requires = "replace", help_heading = "S3", value_parser = typed::time_span)]
     pub replace_after: Option<Duration>,
     /// Most bytes a second that uploads take together, such as 500K or 20M
     #[arg(long, value_name = "BYTES", help_heading = "S3", value_parser = typed::byte_size)]
@@ -112,12 +112,6 @@ impl S3Arguments {
             ..place
         })
     }
-}
-
-/// Reads `90s`, `30m`, `1h 30m`.
-fn time_span(text: &str) -> Result<Duration, String> {
-    let span = text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
-    span.ok_or_else(|| "give a time such as 90s, 30m or 2h".to_owned())
 }
 
 fn store() -> impl TypedValueParser<Value = Store> {

@@ -1,6 +1,7 @@
 //! A place in an S3 store: where it is, what store it is, and what its objects are given.
 
 mod objects;
+mod options;
 mod store;
 
 use std::time::Duration;
@@ -116,5 +117,13 @@ mod tests {
     fn what_older_versions_saved_can_be_read() {
         let old: S3Location = serde_json::from_str(r#"{"bucket":"films","prefix":"a"}"#).unwrap();
         assert_eq!(old, S3Location { bucket: "films".to_owned(), prefix: "a".to_owned(), ..S3Location::default() });
+        let destination = r#"{"s3":{"location":{"bucket":"films"},"local_folder":"/out","keep_local":false}}"#;
+        let destination: crate::job::Destination = serde_json::from_str(destination).unwrap();
+        assert_eq!((destination.buckets().count(), destination.label().as_str()), (1, "s3://films"));
+        let report = r#"{"folder":null,"urls":[],"renditions":[],"files":[],"duration":{"secs":1,"nanos":0},
+            "total_bytes":1,"wall_time":{"secs":1,"nanos":0},"warnings":[]}"#;
+        let stream = format!(r#"{{"report":{report},"prefix":"films/a"}}"#);
+        let stream: crate::job::UnpublishedStream = serde_json::from_str(&stream).unwrap();
+        assert_eq!((stream.prefix_in(0), stream.prefix_in(1)), (Some("films/a"), None));
     }
 }

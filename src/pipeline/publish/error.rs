@@ -196,7 +196,7 @@ impl PublishError {
     }
 
     /// True for what mends itself: a lost network, a store that has too much to do.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(in crate::pipeline) fn is_passing(&self) -> bool {
         matches!(self, Self::NetworkLost { .. } | Self::StoreUnavailable { .. })
     }
 
@@ -239,6 +239,9 @@ impl PublishError {
                 "Give the endpoint, or the region where the form has one; the store's own pages show it".to_owned()
             }
             Self::InvalidPublicUrl { .. } => "Write the public URL as https://cdn.example.org".to_owned(),
+            Self::InvalidLocation(S3LocationError::Options { .. }) => {
+                "Name options as the S3 flags of “reelpress encode --help”, such as ?profile=NAME&region=NAME".to_owned()
+            }
             Self::InvalidLocation(_) => "Write the destination as s3://bucket/prefix".to_owned(),
             Self::InvalidEndpoint { .. } => "Write the endpoint as http://host:port or https://host".to_owned(),
             Self::InvalidName { .. } => "Rename the file or folder and publish again".to_owned(),
