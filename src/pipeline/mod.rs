@@ -34,6 +34,7 @@ use std::{
 use attempts::{Attempt, Making};
 use package::{FinishedStream, Room};
 use plan::{EncodePlan, PlanSummary};
+use progress::Reporter;
 use source_length::check_length;
 use stream_folder::StreamFolder;
 pub use stream_folder::remove_interrupted;
@@ -188,14 +189,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
         folder.keep();
         return Ok(report);
     };
-    let mut stream = running.unpublished(&report);
-    let (tell, keep) = (|| reporter.tell(), |stream: &UnpublishedStream| stream_made(observer, stream));
-    let ending = Ending { request, folder: folder.path(), tell: &tell, keep: &keep };
-    running.begin_rest(&ending, &mut stream);
-    unfinished.lies_in_buckets(running.prefixes())?;
-    stream_made(observer, &stream);
-    running.finish(&ending, &mut stream);
-    reporter.finished(Stage::Publish);
+    let stream = upload_rest((request, observer), running, (&folder, &mut unfinished), (&reporter, &report))?;
     drop(reporter);
     if let Some(uploads) = uploads {
         report = uploads::end(request, uploads, (folder, unfinished), &stream)?;
@@ -204,8 +198,22 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     Ok(report)
 }
 
-fn stream_made(observer: &dyn Observer, stream: &UnpublishedStream) {
-    observer.notice(Notice::StreamMade(Box::new(stream.clone())));
+/// Waits for the end of the uploads of a stream that is finished here.
+fn upload_rest(
+    (request, observer): (&JobRequest, &dyn Observer),
+    uploads: &Uploads,
+    (folder, unfinished): (&StreamFolder, &mut Unfinished),
+    (reporter, report): (&Reporter<'_>, &Report),
+) -> Result<UnpublishedStream, Failure> {
+    let mut stream = uploads.unpublished(report);
+    let keep = |stream: &UnpublishedStream| observer.notice(Notice::StreamMade(Box::new(stream.clone())));
+    let ending = Ending { request, folder: folder.path(), tell: &|| reporter.tell(), keep: &keep };
+    uploads.begin_rest(&ending, &mut stream);
+    unfinished.lies_in_buckets(uploads.prefixes())?;
+    keep(&stream);
+    uploads.finish(&ending, &mut stream);
+    reporter.finished(Stage::Publish);
+    Ok(stream)
 }
 
 /// The disk and the buckets for what is left to be made.

@@ -235,14 +235,8 @@ impl PublishError {
 
     fn hint(&self) -> String {
         match self {
-            Self::InvalidLocation(S3LocationError::EndpointNeeded { .. }) => {
-                "Give the endpoint, or the region where the form has one; the store's own pages show it".to_owned()
-            }
+            Self::InvalidLocation(error) => location_hint(error).to_owned(),
             Self::InvalidPublicUrl { .. } => "Write the public URL as https://cdn.example.org".to_owned(),
-            Self::InvalidLocation(S3LocationError::Options { .. }) => {
-                "Name options as the S3 flags of “reelpress encode --help”, such as ?profile=NAME&region=NAME".to_owned()
-            }
-            Self::InvalidLocation(_) => "Write the destination as s3://bucket/prefix".to_owned(),
             Self::InvalidEndpoint { .. } => "Write the endpoint as http://host:port or https://host".to_owned(),
             Self::InvalidName { .. } => "Rename the file or folder and publish again".to_owned(),
             Self::InUse { .. } => "Wait until that job has ended, then retry this one".to_owned(),
@@ -349,6 +343,18 @@ fn verbs(actions: &[Action]) -> String {
         Some((last, [])) => (*last).to_owned(),
         Some((last, others)) => format!("{} and {last}", others.join(", ")),
         None => String::new(),
+    }
+}
+
+fn location_hint(error: &S3LocationError) -> &'static str {
+    match error {
+        S3LocationError::EndpointNeeded { .. } => {
+            "Give the endpoint, or the region where the form has one; the store's own pages show it"
+        }
+        S3LocationError::Options { .. } => {
+            "Name options as the S3 flags of “reelpress encode --help”, such as ?profile=NAME&region=NAME"
+        }
+        _ => "Write the destination as s3://bucket/prefix",
     }
 }
 

@@ -11,6 +11,7 @@ mod conditional;
 mod connection;
 mod error;
 pub mod headers;
+mod lanes;
 mod location;
 mod multipart;
 mod object_headers;
@@ -150,6 +151,7 @@ impl Publisher {
             replacement: replacement.map(Arc::new),
             board: Arc::clone(&board),
             ledger: Arc::default(),
+            lanes: Arc::default(),
             stop: stop_receiver,
         };
         let task = runtime.spawn(Uploader::new(target, Arc::clone(&stop), receiver).run());

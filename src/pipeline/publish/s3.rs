@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 
 use super::{
     error::{Action, PublishError, causes},
+    lanes::MOST_LANES,
     location::{self, BaseUrl},
     object_headers::Headers,
     stored::Stored,
@@ -37,8 +38,10 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(4);
 const SMALL_REQUEST_LIMIT: Duration = Duration::from_secs(20);
 /// A transfer below this is given up; a transfer that moves nothing is ended much earlier by the SDK's own watch.
 const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
-/// At most: six files, of which each may go up in three parts at once.
-const TRANSFERS_AT_A_TIME: u64 = 18;
+/// Pieces in which files are read: each is a task for the pool of blocking threads, and one waits in each transfer.
+const READ_BYTES: usize = 256 << 10;
+/// Under a limit pieces are small, so that a slow line is used evenly.
+const READ_BYTES_UNDER_LIMIT: usize = 4 << 10;
 const STALL_LIMIT: Duration = Duration::from_secs(10);
 const FIRST_CONTACT_ATTEMPTS: u32 = 3;
 /// With the waits between them these bridge an outage of some ten seconds.
@@ -245,7 +248,9 @@ impl Bucket {
     /// A body that is read from a part of a file while it is sent, and once more when the SDK tries again.
     pub(super) async fn file_body(&self, file: &Path, offset: u64, length: u64) -> Result<ByteStream, PublishError> {
         let length = aws_sdk_s3::primitives::Length::Exact(length);
-        let body = ByteStream::read_from().path(file).offset(offset).length(length).build().await;
+        let is_limited = self.location.most_bytes_per_second.is_some();
+        let piece = if is_limited { READ_BYTES_UNDER_LIMIT } else { READ_BYTES };
+        let body = ByteStream::read_from().path(file).buffer_size(piece).offset(offset).length(length).build().await;
         let body = body.map_err(|error| PublishError::LocalFile { file: file.to_owned(), detail: causes(&error) })?;
         Ok(match self.location.most_bytes_per_second {
             Some(most) => throttle::limited(body, most),
@@ -256,7 +261,7 @@ impl Bucket {
     /// How long the transfer of so many bytes may take.
     pub(super) fn transfer_limit(&self, bytes: u64) -> Duration {
         // Under a limit all transfers share what it leaves.
-        let share = self.location.most_bytes_per_second.map_or(u64::MAX, |most| most / TRANSFERS_AT_A_TIME / 2);
+        let share = self.location.most_bytes_per_second.map_or(u64::MAX, |most| most / MOST_LANES as u64 / 2);
         SMALL_REQUEST_LIMIT + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND.min(share).max(1))
     }
 

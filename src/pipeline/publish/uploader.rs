@@ -17,6 +17,7 @@ use super::{
     conditional::Condition,
     error::{PublishError, causes},
     headers::{FileKind, holds_only_sound},
+    lanes::Lanes,
     location,
     multipart::{MULTIPART_THRESHOLD_BYTES, MultipartFile},
     object_headers::Headers,
@@ -30,9 +31,6 @@ use super::{
     unchanged,
 };
 use crate::tools::atomic_file::TEMPORARY_PREFIX;
-
-/// Enough to fill a fast line with small segments, few enough for memory to stay flat.
-const UPLOADS_AT_A_TIME: usize = 6;
 
 /// What the owner of the upload tells it.
 pub(super) enum Message {
@@ -59,6 +57,8 @@ pub(super) struct Target {
     pub(super) replacement: Option<Arc<Replacement>>,
     /// What was put there, to be compared at the end.
     pub(super) ledger: Arc<Ledger>,
+    /// Whose turn it is.
+    pub(super) lanes: Arc<Lanes>,
     /// True once all has to end.
     pub(super) stop: watch::Receiver<bool>,
 }
@@ -211,7 +211,7 @@ impl Uploader {
     }
 
     fn start_uploads(&mut self) {
-        while self.uploads.len() < UPLOADS_AT_A_TIME
+        while self.uploads.len() < self.target.lanes.most_at_work()
             && let Some(upload) = self.order.next()
         {
             let target = self.target.clone();
@@ -337,14 +337,17 @@ impl Target {
             // A file that has changed or gone meanwhile would be asked for in vain for ever.
             let put = || async {
                 check_unchanged(file, size).await?;
-                self.bucket.put_file(key, file, size, headers.clone()).await
+                let lane = self.lanes.take().await;
+                let put = self.bucket.put_file(key, file, size, headers.clone()).await;
+                lane.ended(size, &put);
+                put
             };
             let entity_tag = self.unless_stopped(until_answered(&self.board, put)).await?;
             self.board.arrived(size, size);
             return Ok(entity_tag);
         }
-        let multipart =
-            MultipartFile { bucket: &self.bucket, board: &self.board, key, file, size, may_go_on: self.goes_on };
+        let (bucket, board, lanes) = (&self.bucket, &self.board, &self.lanes);
+        let multipart = MultipartFile { bucket, board, lanes, key, file, size, may_go_on: self.goes_on };
         let mut stop = self.stop.clone();
         multipart.upload(headers, stopped(&mut stop)).await
     }
