@@ -2,6 +2,7 @@
 
 mod connection;
 mod object_options;
+mod presigned;
 mod replacing;
 mod several;
 mod what_viewers_get;

@@ -66,6 +66,10 @@ pub struct S3Arguments {
     /// How long the files of a replaced stream stay for those who are playing it, such as 90s, 30m or 2h [default: 1h]
     #[arg(long, value_name = "TIME", requires = "replace", help_heading = "S3", value_parser = typed::time_span)]
     pub replace_after: Option<Duration>,
+    /// Give presigned addresses that hold so long, such as 12h or 7d, at most 7 days: anyone who has one can read a private
+    /// bucket with it. Signed playlists are written beside the others; DASH manifests can't be presigned
+    #[arg(long, value_name = "TIME", help_heading = "S3", value_parser = typed::presigned_span)]
+    pub presign: Option<Duration>,
     /// Most bytes a second that uploads take together, such as 500K or 20M
     #[arg(long, value_name = "BYTES", help_heading = "S3", value_parser = typed::byte_size)]
     pub max_upload: Option<u64>,
@@ -108,6 +112,7 @@ impl S3Arguments {
             public_url: self.public_url.clone(),
             skip_public_check: self.no_public_check,
             replace_after: self.replace.then(|| self.replace_after.unwrap_or(OLD_FILES_STAY)),
+            presign: self.presign,
             most_bytes_per_second: self.max_upload,
             ..place
         })

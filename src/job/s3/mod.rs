@@ -14,6 +14,9 @@ pub use store::{Store, StoreProfile};
 /// How long the files of a replaced stream stay when nothing else is said: longer than most pauses of a viewer.
 pub const OLD_FILES_STAY: Duration = Duration::from_secs(3600);
 
+/// The longest that Signature Version 4 allows (Amazon S3 User Guide, "Sharing objects with presigned URLs").
+pub const LONGEST_PRESIGNED: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// A prefix in a bucket of an S3 store, and how to reach it. Never holds a secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -42,6 +45,9 @@ pub struct S3Location {
     /// Replaces an earlier stream of the same name, whose files are removed after this time; when not given, a stream
     /// whose name is taken gets a number.
     pub replace_after: Option<Duration>,
+    /// The results hold addresses at which anyone can read the stream for this long, also in a private bucket; not longer
+    /// than [`LONGEST_PRESIGNED`].
+    pub presign: Option<Duration>,
     /// Most bytes a second that all uploads together may take.
     pub most_bytes_per_second: Option<u64>,
 }

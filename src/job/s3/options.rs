@@ -40,6 +40,7 @@ impl S3Location {
                 "replace-after" => {
                     place.replace_after = Some(typed::time_span(&value).map_err(|reason| wrong(&reason))?);
                 }
+                "presign" => place.presign = Some(typed::presigned_span(&value).map_err(|reason| wrong(&reason))?),
                 "max-upload" => {
                     place.most_bytes_per_second = Some(typed::byte_size(&value).map_err(wrong)?);
                 }
@@ -68,6 +69,7 @@ impl S3Location {
             ("acl", self.objects.acl.clone()),
             ("public-url", self.public_url.clone()),
             ("replace-after", self.replace_after.map(|stays| format!("{}s", stays.as_secs()))),
+            ("presign", self.presign.map(|holds| format!("{}s", holds.as_secs()))),
             ("max-upload", self.most_bytes_per_second.map(|most| most.to_string())),
         ];
         given.iter().for_each(|(name, value)| value.iter().for_each(|value| add(name, value)));
@@ -127,7 +129,7 @@ mod tests {
         let query = "store=wasabi&endpoint=https://s3.example.org:9000&region=eu-west-1&profile=back+up&path-style&\
                      cache-control=max-age%3D60&cache-control=playlists:no-cache&storage-class=media:STANDARD_IA&\
                      tag=project=films&tag=media:tier=cold&encryption=kms:alias/a&acl=public-read&\
-                     public-url=https://cdn.example.org&no-public-check&replace-after=2h&max-upload=20M";
+                     public-url=https://cdn.example.org&no-public-check&presign=12h&replace-after=2h&max-upload=20M";
         let full = place().with_options(query).unwrap();
         assert_eq!((full.profile.as_deref(), full.path_style), (Some("back up"), Some(true)));
         assert_eq!(full.objects.cache_control.get(ObjectKind::Playlists), Some("no-cache"));

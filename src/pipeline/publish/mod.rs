@@ -19,6 +19,7 @@ mod order;
 mod patience;
 mod playlist;
 pub mod policy;
+mod presign;
 mod reach;
 pub mod replace;
 mod s3;
@@ -187,7 +188,8 @@ impl Publisher {
         match ended {
             Some(Ok(Ok(mut published))) => {
                 if let Some(url) = published.urls.first().filter(|_| !self.location.skip_public_check) {
-                    published.warnings = reach::obstacles(&self.location, url, published.media_url.as_deref());
+                    let obstacles = reach::obstacles(&self.location, url, published.media_url.as_deref());
+                    published.warnings.extend(obstacles);
                 }
                 Ok(published)
             }

@@ -63,6 +63,8 @@ pub(super) struct Bucket {
     pub(super) location: Arc<S3Location>,
     /// False for a store that refuses checksum headers; content is then known by its entity tag.
     pub(super) takes_checksums: bool,
+    /// When the credentials end, if they do.
+    pub(super) credentials_end: Option<SystemTime>,
     prefix: String,
     base_url: BaseUrl,
 }
@@ -77,7 +79,7 @@ impl Bucket {
             None => location::no_endpoint_needed(location).map(|()| None)?,
         };
         let place = place_of(location, endpoint.as_deref());
-        check_credentials(location, &configuration, &place).await?;
+        let credentials_end = check_credentials(location, &configuration, &place).await?;
         let region = configuration.region().map_or(DEFAULT_REGION, AsRef::as_ref).to_owned();
         let path_style = location.path_style_of_store().unwrap_or(endpoint.is_some());
         let base_url = match &location.public_url {
@@ -105,6 +107,7 @@ impl Bucket {
             place,
             location: Arc::new(location.clone()),
             takes_checksums,
+            credentials_end,
             prefix: location.prefix.clone(),
             base_url,
         })
@@ -356,7 +359,12 @@ fn endpoint_of(location: &S3Location, configuration: &SdkConfig) -> Option<Strin
     location.endpoint_url().or_else(of_environment).or_else(|| configuration.endpoint_url().map(str::to_owned))
 }
 
-async fn check_credentials(location: &S3Location, configuration: &SdkConfig, place: &str) -> Result<(), PublishError> {
+/// Gives the time when the credentials end, if they do.
+async fn check_credentials(
+    location: &S3Location,
+    configuration: &SdkConfig,
+    place: &str,
+) -> Result<Option<SystemTime>, PublishError> {
     let missing = |detail: String| PublishError::CredentialsMissing {
         place: place.to_owned(),
         profile: location.profile.clone(),
@@ -369,5 +377,5 @@ async fn check_credentials(location: &S3Location, configuration: &SdkConfig, pla
         let detail = "the credentials have expired".to_owned();
         return Err(PublishError::CredentialsRefused { place: place.to_owned(), detail });
     }
-    Ok(())
+    Ok(credentials.expiry())
 }

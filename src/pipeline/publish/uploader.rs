@@ -24,6 +24,7 @@ use super::{
     order::{Body, Order, Upload},
     patience::until_answered,
     playlist::PlaylistFacts,
+    presign::Presigned,
     replace::{ReplacedFiles, Replacement},
     s3::Bucket,
     status::StatusBoard,
@@ -98,7 +99,7 @@ impl Uploader {
     /// no unfinished upload in parts stays behind.
     pub(super) async fn run(mut self) -> Result<PublishedLocation, PublishError> {
         match self.work_and_compare().await {
-            Ok(replaced) => Ok(self.published(replaced)),
+            Ok((replaced, presigned)) => Ok(self.published(replaced, presigned.as_ref())),
             Err(error) => {
                 if matches!(error, PublishError::PlaceTaken { .. }) && self.target.replacement.is_none() {
                     self.target.board.keep_all();
@@ -113,15 +114,21 @@ impl Uploader {
         }
     }
 
-    async fn work_and_compare(&mut self) -> Result<Option<ReplacedFiles>, PublishError> {
+    async fn work_and_compare(&mut self) -> Result<(Option<ReplacedFiles>, Option<Presigned>), PublishError> {
         self.work().await?;
         let (target, entries) = (&self.target, self.order.entries());
+        let files: Vec<(String, bool)> = self.order.up().map(|path| (path.to_owned(), self.is_entry(path))).collect();
         let end = || async {
+            let presigned = match target.bucket.location.presign {
+                Some(holds) => Some(target.presign(&files, holds).await?),
+                None => None,
+            };
             target.ledger.compare(&target.bucket, &target.prefix).await?;
-            match &target.replacement {
-                Some(replacement) => replacement.note_old_files(&target.bucket, &target.prefix, &entries).await,
-                None => Ok(None),
-            }
+            let replaced = match &target.replacement {
+                Some(replacement) => replacement.note_old_files(&target.bucket, &target.prefix, &entries).await?,
+                None => None,
+            };
+            Ok((replaced, presigned))
         };
         target.unless_stopped(until_answered(&target.board, end)).await
     }
@@ -210,19 +217,24 @@ impl Uploader {
         sound_only
     }
 
+    /// True for the path of a multivariant playlist or a manifest.
+    fn is_entry(&self, path: &str) -> bool {
+        self.order.is_multivariant(path) || FileKind::of(path) == FileKind::Manifest
+    }
+
     fn start_uploads(&mut self) {
         while self.uploads.len() < self.target.lanes.most_at_work()
             && let Some(upload) = self.order.next()
         {
             let target = self.target.clone();
-            let is_entry = self.order.is_multivariant(&upload.path) || FileKind::of(&upload.path) == FileKind::Manifest;
+            let is_entry = self.is_entry(&upload.path);
             self.uploads.spawn(async move { (upload.path.clone(), target.send(upload, is_entry).await) });
         }
     }
 
     /// The URLs that people and players start from: multivariant playlists and MPDs, else media playlists, else all;
     /// then images.
-    fn published(&self, replaced: Option<ReplacedFiles>) -> PublishedLocation {
+    fn published(&self, replaced: Option<ReplacedFiles>, presigned: Option<&Presigned>) -> PublishedLocation {
         let mut paths: Vec<(usize, &str)> = self.order.up().map(|path| (path.matches('/').count(), path)).collect();
         paths.sort_unstable();
         let of_kind = |wanted: fn(FileKind) -> bool| {
@@ -240,18 +252,21 @@ impl Uploader {
         }
         chosen.extend(of_kind(|kind| kind == FileKind::Image));
         let target = &self.target;
-        let is_entry = |path: &str| self.order.is_multivariant(path) || FileKind::of(path) == FileKind::Manifest;
-        let url = |path: &str| target.bucket.url(&target.key(path, is_entry(path)));
-        let urls = chosen.iter().map(|path| url(path)).collect();
+        let url = |path: &str| match presigned {
+            Some(presigned) => presigned.urls.get(path).cloned(),
+            None => Some(target.bucket.url(&target.key(path, self.is_entry(path)))),
+        };
+        let urls = chosen.iter().filter_map(|path| url(path)).collect();
         let is_media = |path: &&str| matches!(FileKind::of(path), FileKind::Segment | FileKind::Mp4);
-        let media_url = self.order.up().find(is_media).map(url);
-        PublishedLocation { urls, media_url, prefix: target.prefix.clone(), warnings: Vec::new(), replaced }
+        let media_url = self.order.up().find(is_media).and_then(url);
+        let warnings = presigned.map(|presigned| presigned.warnings.clone()).unwrap_or_default();
+        PublishedLocation { urls, media_url, prefix: target.prefix.clone(), warnings, replaced }
     }
 }
 
 impl Target {
     /// The key of a file: entry points keep theirs when a stream is replaced, all else gets a new one.
-    fn key(&self, path: &str, is_entry: bool) -> String {
+    pub(super) fn key(&self, path: &str, is_entry: bool) -> String {
         match &self.replacement {
             Some(replacement) if !is_entry => format!("{}/{}/{path}", self.prefix, replacement.revision),
             _ => format!("{}/{path}", self.prefix),
