@@ -106,6 +106,16 @@ pub fn presigned_span(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The id of a CloudFront distribution: capital letters and digits.
+///
+/// # Errors
+/// In words, when it can't be one.
+pub fn distribution(text: &str) -> Result<String, String> {
+    let is_id = (8..=20).contains(&text.len())
+        && text.bytes().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit());
+    if is_id { Ok(text.to_owned()) } else { Err("give the id of a distribution, such as E2EXAMPLE1".to_owned()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

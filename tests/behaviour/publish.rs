@@ -1,5 +1,6 @@
 //! A user publishes a stream to a bucket, as a whole or while it grows.
 
+mod cloudfront;
 mod connection;
 mod object_options;
 mod presigned;

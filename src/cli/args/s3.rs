@@ -70,6 +70,10 @@ pub struct S3Arguments {
     /// bucket with it. Signed playlists are written beside the others; DASH manifests can't be presigned
     #[arg(long, value_name = "TIME", help_heading = "S3", value_parser = typed::presigned_span)]
     pub presign: Option<Duration>,
+    /// Id of the CloudFront distribution at --public-url: it forgets what --replace has replaced, and fetches playlists and
+    /// first segments beforehand
+    #[arg(long, value_name = "ID", requires = "public_url", help_heading = "S3", value_parser = typed::distribution)]
+    pub cloudfront: Option<String>,
     /// Most bytes a second that uploads take together, such as 500K or 20M
     #[arg(long, value_name = "BYTES", help_heading = "S3", value_parser = typed::byte_size)]
     pub max_upload: Option<u64>,
@@ -113,6 +117,7 @@ impl S3Arguments {
             skip_public_check: self.no_public_check,
             replace_after: self.replace.then(|| self.replace_after.unwrap_or(OLD_FILES_STAY)),
             presign: self.presign,
+            cloudfront: self.cloudfront.clone(),
             most_bytes_per_second: self.max_upload,
             ..place
         })

@@ -48,6 +48,9 @@ pub struct S3Location {
     /// The results hold addresses at which anyone can read the stream for this long, also in a private bucket; not longer
     /// than [`LONGEST_PRESIGNED`].
     pub presign: Option<Duration>,
+    /// Id of the CloudFront distribution that shows the bucket at the public URL: it is told what was replaced, and fetches
+    /// the beginning of each stream beforehand.
+    pub cloudfront: Option<String>,
     /// Most bytes a second that all uploads together may take.
     pub most_bytes_per_second: Option<u64>,
 }

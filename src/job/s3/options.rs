@@ -41,6 +41,9 @@ impl S3Location {
                     place.replace_after = Some(typed::time_span(&value).map_err(|reason| wrong(&reason))?);
                 }
                 "presign" => place.presign = Some(typed::presigned_span(&value).map_err(|reason| wrong(&reason))?),
+                "cloudfront" => {
+                    place.cloudfront = Some(typed::distribution(&value).map_err(|reason| wrong(&reason))?);
+                }
                 "max-upload" => {
                     place.most_bytes_per_second = Some(typed::byte_size(&value).map_err(wrong)?);
                 }
@@ -51,6 +54,9 @@ impl S3Location {
         place.objects.cache_control = ByKind::typed(&cache_control).map_err(|reason| wrong("cache-control", reason))?;
         place.objects.storage_class = ByKind::typed(&storage_class).map_err(|reason| wrong("storage-class", reason))?;
         place.objects.tags = ObjectTag::typed(&tags).map_err(|reason| wrong("tag", reason))?;
+        if place.cloudfront.is_some() && place.public_url.is_none() {
+            return Err("cloudfront needs public-url, the address of the distribution".to_owned());
+        }
         Ok(place)
     }
 
@@ -70,6 +76,7 @@ impl S3Location {
             ("public-url", self.public_url.clone()),
             ("replace-after", self.replace_after.map(|stays| format!("{}s", stays.as_secs()))),
             ("presign", self.presign.map(|holds| format!("{}s", holds.as_secs()))),
+            ("cloudfront", self.cloudfront.clone()),
             ("max-upload", self.most_bytes_per_second.map(|most| most.to_string())),
         ];
         given.iter().for_each(|(name, value)| value.iter().for_each(|value| add(name, value)));
@@ -129,7 +136,7 @@ mod tests {
         let query = "store=wasabi&endpoint=https://s3.example.org:9000&region=eu-west-1&profile=back+up&path-style&\
                      cache-control=max-age%3D60&cache-control=playlists:no-cache&storage-class=media:STANDARD_IA&\
                      tag=project=films&tag=media:tier=cold&encryption=kms:alias/a&acl=public-read&\
-                     public-url=https://cdn.example.org&no-public-check&presign=12h&replace-after=2h&max-upload=20M";
+                     public-url=https://cdn.example.org&no-public-check&cloudfront=E2EXAMPLE&presign=12h&replace-after=2h&max-upload=20M";
         let full = place().with_options(query).unwrap();
         assert_eq!((full.profile.as_deref(), full.path_style), (Some("back up"), Some(true)));
         assert_eq!(full.objects.cache_control.get(ObjectKind::Playlists), Some("no-cache"));
@@ -149,6 +156,7 @@ mod tests {
             ("replace-after=soon", "replace-after"),
             ("tag=x", "tag"),
             ("max-upload=fast", "max-upload"),
+            ("cloudfront=E2EXAMPLE", "public-url"),
         ] {
             let wrong = place().with_options(query).unwrap_err();
             assert!(wrong.contains(word), "{query}: {wrong}");

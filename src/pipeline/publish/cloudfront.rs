@@ -101,9 +101,9 @@ pub(super) fn warm(urls: &[String]) -> Option<String> {
         let refusal = match agent.get(url).call() {
             _ if began.elapsed() > WARMING_LIMIT => Some("it takes too long".to_owned()),
             Ok(answer) if answer.status().as_u16() >= 400 => Some(format!("HTTP {}", answer.status().as_u16())),
-            Ok(mut answer) => {
-                std::io::copy(&mut answer.body_mut().as_reader(), &mut std::io::sink()).err().map(|error| causes(&error))
-            }
+            Ok(mut answer) => std::io::copy(&mut answer.body_mut().as_reader(), &mut std::io::sink())
+                .err()
+                .map(|error| causes(&error)),
             Err(error) => Some(causes(&error)),
         };
         if let Some(refusal) = refusal {
@@ -119,9 +119,14 @@ mod tests {
 
     #[test]
     fn an_invalidation_names_paths_and_never_the_secret() {
-        let urls = ["https://cdn.example.org/a%20b/main.m3u8", "https://cdn.example.org/a&b/main.mpd"].map(str::to_owned);
+        let urls =
+            ["https://cdn.example.org/a%20b/main.m3u8", "https://cdn.example.org/a&b/main.mpd"].map(str::to_owned);
         let credentials = Credentials::new("the-key", "the-secret", None, None, "test");
-        let request = signed("https://cloudfront.amazonaws.com/2020-05-31/distribution/E1/invalidation", batch(&urls), credentials);
+        let request = signed(
+            "https://cloudfront.amazonaws.com/2020-05-31/distribution/E1/invalidation",
+            batch(&urls),
+            credentials,
+        );
         let request = request.unwrap();
         let paths = "<Quantity>2</Quantity><Items><Path>/a%20b/main.m3u8</Path><Path>/a&amp;b/main.mpd</Path></Items>";
         assert!(request.body().contains(paths), "{}", request.body());

@@ -65,6 +65,7 @@ pub(super) struct Bucket {
     pub(super) takes_checksums: bool,
     /// When the credentials end, if they do.
     pub(super) credentials_end: Option<SystemTime>,
+    pub(super) credentials: SharedCredentialsProvider,
     prefix: String,
     base_url: BaseUrl,
 }
@@ -79,7 +80,7 @@ impl Bucket {
             None => location::no_endpoint_needed(location).map(|()| None)?,
         };
         let place = place_of(location, endpoint.as_deref());
-        let credentials_end = check_credentials(location, &configuration, &place).await?;
+        let (credentials, credentials_end) = check_credentials(location, &configuration, &place).await?;
         let region = configuration.region().map_or(DEFAULT_REGION, AsRef::as_ref).to_owned();
         let path_style = location.path_style_of_store().unwrap_or(endpoint.is_some());
         let base_url = match &location.public_url {
@@ -108,6 +109,7 @@ impl Bucket {
             location: Arc::new(location.clone()),
             takes_checksums,
             credentials_end,
+            credentials,
             prefix: location.prefix.clone(),
             base_url,
         })
@@ -359,12 +361,12 @@ fn endpoint_of(location: &S3Location, configuration: &SdkConfig) -> Option<Strin
     location.endpoint_url().or_else(of_environment).or_else(|| configuration.endpoint_url().map(str::to_owned))
 }
 
-/// Gives the time when the credentials end, if they do.
+/// Gives where the credentials come from and the time when they end, if they do.
 async fn check_credentials(
     location: &S3Location,
     configuration: &SdkConfig,
     place: &str,
-) -> Result<Option<SystemTime>, PublishError> {
+) -> Result<(SharedCredentialsProvider, Option<SystemTime>), PublishError> {
     let missing = |detail: String| PublishError::CredentialsMissing {
         place: place.to_owned(),
         profile: location.profile.clone(),
@@ -377,5 +379,5 @@ async fn check_credentials(
         let detail = "the credentials have expired".to_owned();
         return Err(PublishError::CredentialsRefused { place: place.to_owned(), detail });
     }
-    Ok(credentials.expiry())
+    Ok((provider, credentials.expiry()))
 }

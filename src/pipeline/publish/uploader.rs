@@ -260,7 +260,34 @@ impl Uploader {
         let is_media = |path: &&str| matches!(FileKind::of(path), FileKind::Segment | FileKind::Mp4);
         let media_url = self.order.up().find(is_media).and_then(url);
         let warnings = presigned.map(|presigned| presigned.warnings.clone()).unwrap_or_default();
-        PublishedLocation { urls, media_url, prefix: target.prefix.clone(), warnings, replaced }
+        let (changed, first_asked) = self.for_cdn();
+        PublishedLocation { changed, first_asked, urls, media_url, prefix: target.prefix.clone(), warnings, replaced }
+    }
+}
+
+impl Uploader {
+    /// URLs of what has replaced something of the same key, and of what every viewer asks for first: playlists, and of
+    /// each rendition the init segment and the first segment.
+    fn for_cdn(&self) -> (Vec<String>, Vec<String>) {
+        let target = &self.target;
+        let url = |path: &str| target.bucket.url(&target.key(path, self.is_entry(path)));
+        let was_there = |path: &str| target.replacement.as_ref().is_some_and(|replacement| replacement.was_there(path));
+        let mut paths: Vec<&str> = self.order.up().collect();
+        paths.sort_unstable();
+        let (changed, others): (Vec<&str>, Vec<&str>) =
+            paths.into_iter().partition(|path| self.is_entry(path) && was_there(path));
+        let mut begun = std::collections::BTreeSet::new();
+        let mut is_first = |path: &&str| {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            match FileKind::of(path) {
+                FileKind::Playlist | FileKind::Manifest => true,
+                FileKind::Mp4 => path.ends_with("init.mp4"),
+                FileKind::Segment => begun.insert(folder.to_owned()),
+                _ => false,
+            }
+        };
+        let first = others.into_iter().filter(|path| is_first(path)).map(url).collect();
+        (changed.into_iter().map(url).collect(), first)
     }
 }
 
