@@ -235,6 +235,7 @@ impl SettingsForm {
             publish_to_s3: self.publish_to_s3,
             preset: base.preset.clone(),
             outputs: base.outputs.clone(),
+            one_file: base.one_file.clone(),
             layout,
             running_jobs: self.running_jobs.clamp(1, MOST_JOBS),
             working_hours,
@@ -339,7 +340,7 @@ fn filled(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::Outputs;
+    use crate::job::{Conversion, FileFormat, Outputs};
 
     fn settings() -> Settings {
         Settings {
@@ -364,6 +365,7 @@ mod tests {
             publish_to_s3: true,
             preset: "quick".to_owned(),
             outputs: Outputs { dash: true, ..Outputs::default() },
+            one_file: Some(Conversion::to(FileFormat::Mkv)),
             layout: StreamLayout {
                 kind: LayoutKind::Processed,
                 template: Some("videos/{id}".parse().expect("a template")),
