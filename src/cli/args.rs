@@ -99,6 +99,8 @@ pub enum CommandArguments {
     Check(CheckArguments),
     /// Check ffmpeg, the disk and a destination, and tell what to do about each finding
     Doctor(DoctorArguments),
+    /// Put access keys of stores into the keychain of this system, or take them out
+    Credentials(CredentialsArguments),
     /// Download ffmpeg into the app's own data folder
     Setup(SetupArguments),
 }
@@ -228,6 +230,29 @@ impl From<Surround> for SurroundCodec {
             Surround::Eac3 => Self::Eac3,
         }
     }
+}
+
+/// Put access keys of stores into the keychain, or take them out
+#[derive(Debug, Args)]
+pub struct CredentialsArguments {
+    /// What is done.
+    #[command(subcommand)]
+    pub action: CredentialsAction,
+}
+
+/// What is done with keys in the keychain.
+#[derive(Debug, Subcommand)]
+pub enum CredentialsAction {
+    /// Ask for an access key and its secret, and put them into the keychain; they may also be piped in, a line each
+    Set {
+        /// A name for them, which --credentials takes
+        name: String,
+    },
+    /// Take them out of the keychain
+    Remove {
+        /// Their name
+        name: String,
+    },
 }
 
 /// Upload a folder

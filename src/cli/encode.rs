@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 use jiff::Timestamp;
 
 use super::{
-    Context, EncodeArguments, EncodeCallArguments, Outcome, bad_usage, destination,
+    Context, EncodeArguments, EncodeCallArguments, Outcome, bad_usage, credentials, destination,
     reporter::{Reporter, reporter},
 };
 use crate::{
@@ -184,6 +184,7 @@ impl Call {
         if self.jobs.is_empty() {
             return outcome;
         }
+        credentials::ask_for_missing(context, self.jobs.iter().flat_map(|job| job.spec.destination.buckets()));
         let config = EngineConfig { folders: context.folders.clone(), settings: self.settings, queue: self.queue };
         let engine = match Engine::start(config) {
             Ok(engine) => engine,

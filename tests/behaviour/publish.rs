@@ -2,6 +2,7 @@
 
 mod cloudfront;
 mod connection;
+mod keychain;
 mod object_options;
 mod presigned;
 mod replacing;

@@ -32,6 +32,10 @@ pub struct S3Arguments {
     /// Named profile of the AWS configuration files [default: the standard AWS chain]
     #[arg(long, value_name = "NAME", help_heading = "S3")]
     pub profile: Option<String>,
+    /// Keys of the system's keychain by the name that `reelpress credentials set NAME` gave them; without a keychain they
+    /// are asked for at the start
+    #[arg(long, value_name = "NAME", conflicts_with = "profile", help_heading = "S3")]
+    pub credentials: Option<String>,
     /// Address the bucket as URL/bucket, which is the default with --endpoint
     #[arg(long, conflicts_with = "virtual_host", help_heading = "S3")]
     pub path_style: bool,
@@ -105,6 +109,7 @@ impl S3Arguments {
             endpoint: self.endpoint.clone(),
             region: self.region.clone(),
             profile: self.profile.clone(),
+            credentials: self.credentials.clone(),
             path_style: self.path_style(),
             objects: ObjectOptions {
                 cache_control: ByKind::typed(&self.cache_control).map_err(|reason| wrong("--cache-control", reason))?,

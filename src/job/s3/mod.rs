@@ -31,6 +31,8 @@ pub struct S3Location {
     pub region: Option<String>,
     /// Named profile of the AWS configuration files.
     pub profile: Option<String>,
+    /// Name of keys in the system's keychain, in place of the standard AWS chain.
+    pub credentials: Option<String>,
     /// `http://endpoint/bucket/key` instead of `http://bucket.endpoint/key`. When not given: as the store wants it, or
     /// true if there is an endpoint.
     pub path_style: Option<bool>,

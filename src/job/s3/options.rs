@@ -25,6 +25,7 @@ impl S3Location {
                 "endpoint" => place.endpoint = Some(text()?),
                 "region" => place.region = Some(text()?),
                 "profile" => place.profile = Some(text()?),
+                "credentials" => place.credentials = Some(text()?),
                 "path-style" => place.path_style = Some(true),
                 "virtual-host" => place.path_style = Some(false),
                 "cache-control" => cache_control.push(text()?),
@@ -71,6 +72,7 @@ impl S3Location {
             ("endpoint", self.endpoint.clone()),
             ("region", self.region.clone()),
             ("profile", self.profile.clone()),
+            ("credentials", self.credentials.clone()),
             ("encryption", self.objects.encryption.as_ref().map(Encryption::text)),
             ("acl", self.objects.acl.clone()),
             ("public-url", self.public_url.clone()),
@@ -136,7 +138,7 @@ mod tests {
         let query = "store=wasabi&endpoint=https://s3.example.org:9000&region=eu-west-1&profile=back+up&path-style&\
                      cache-control=max-age%3D60&cache-control=playlists:no-cache&storage-class=media:STANDARD_IA&\
                      tag=project=films&tag=media:tier=cold&encryption=kms:alias/a&acl=public-read&\
-                     public-url=https://cdn.example.org&no-public-check&cloudfront=E2EXAMPLE&presign=12h&replace-after=2h&max-upload=20M";
+                     public-url=https://cdn.example.org&no-public-check&credentials=films&cloudfront=E2EXAMPLE&presign=12h&replace-after=2h&max-upload=20M";
         let full = place().with_options(query).unwrap();
         assert_eq!((full.profile.as_deref(), full.path_style), (Some("back up"), Some(true)));
         assert_eq!(full.objects.cache_control.get(ObjectKind::Playlists), Some("no-cache"));

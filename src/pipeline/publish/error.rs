@@ -66,6 +66,16 @@ pub enum PublishError {
         /// What the providers said.
         detail: String,
     },
+    /// The keychain of the system does not give the keys.
+    #[error("no keys “{name}” for {place}")]
+    KeysMissing {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// Name of the keys.
+        name: String,
+        /// What the keychain said.
+        detail: String,
+    },
     /// The store does not know the key, or the secret is wrong, or the session has expired.
     #[error("the credentials are refused by {place}")]
     CredentialsRefused {
@@ -222,7 +232,9 @@ impl PublishError {
             | Self::NothingToPublish { .. }
             | Self::Cancelled => FailureKind::InvalidRequest,
             Self::BucketMissing { .. } => FailureKind::BucketMissing,
-            Self::CredentialsMissing { .. } | Self::CredentialsRefused { .. } => FailureKind::CredentialsRefused,
+            Self::CredentialsMissing { .. } | Self::KeysMissing { .. } | Self::CredentialsRefused { .. } => {
+                FailureKind::CredentialsRefused
+            }
             Self::PermissionDenied { .. } | Self::PermissionsMissing { .. } => FailureKind::PermissionDenied,
             Self::NetworkLost { .. } | Self::StoreUnavailable { .. } => FailureKind::NetworkLost,
             Self::LocalFile { .. } => FailureKind::SourceVanished,
@@ -254,6 +266,7 @@ impl PublishError {
             Self::CredentialsMissing { profile: None, .. } => {
                 "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile of ~/.aws/credentials".to_owned()
             }
+            Self::KeysMissing { name, .. } => format!("Run “reelpress credentials set {name}”, or choose other keys"),
             Self::CredentialsRefused { .. } => {
                 "Check the access key and its secret, sign in again if they have expired, or choose another profile"
                     .to_owned()
@@ -296,6 +309,7 @@ impl PublishError {
         match self {
             Self::BucketMissing { detail, .. }
             | Self::CredentialsMissing { detail, .. }
+            | Self::KeysMissing { detail, .. }
             | Self::CredentialsRefused { detail, .. }
             | Self::PermissionDenied { detail, .. }
             | Self::PermissionsMissing { detail, .. }

@@ -11,8 +11,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredent
 use aws_sdk_s3::{
     Client,
     config::{
-        Builder, ProvideCredentials, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider,
-        StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
+        Builder, Credentials, ProvideCredentials, RequestChecksumCalculation, ResponseChecksumValidation,
+        SharedCredentialsProvider, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
     },
     operation::head_object::HeadObjectError,
     primitives::ByteStream,
@@ -29,7 +29,7 @@ use super::{
     stored::Stored,
     throttle,
 };
-use crate::job::S3Location;
+use crate::{job::S3Location, tools::keychain};
 
 /// How long the first contact may take in all: a dead endpoint is then known before the encode has begun.
 const FIRST_CONTACT_LIMIT: Duration = Duration::from_secs(15);
@@ -74,7 +74,7 @@ impl Bucket {
     /// Reads the configuration and finds the credentials; asks nothing of the store yet.
     pub(super) async fn open(location: &S3Location) -> Result<Self, PublishError> {
         location::check(location)?;
-        let configuration = load_configuration(location).await;
+        let configuration = load_configuration(location).await?;
         let endpoint = match endpoint_of(location, &configuration) {
             Some(endpoint) => Some(location::checked_endpoint(&endpoint)?),
             None => location::no_endpoint_needed(location).map(|()| None)?,
@@ -342,7 +342,7 @@ pub(super) fn attempt_limit(limit: Duration) -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_LIMIT).operation_attempt_timeout(limit).build()
 }
 
-async fn load_configuration(location: &S3Location) -> SdkConfig {
+async fn load_configuration(location: &S3Location) -> Result<SdkConfig, PublishError> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(region) = location.signing_region() {
         loader = loader.region(Region::new(region));
@@ -352,7 +352,24 @@ async fn load_configuration(location: &S3Location) -> SdkConfig {
         let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).build();
         loader = loader.profile_name(profile).credentials_provider(credentials);
     }
-    loader.load().await
+    if let Some(name) = &location.credentials {
+        loader = loader.credentials_provider(of_keychain(location, name).await?);
+    }
+    Ok(loader.load().await)
+}
+
+/// The keys of this name in the system's keychain, or held by this process.
+async fn of_keychain(location: &S3Location, name: &str) -> Result<Credentials, PublishError> {
+    let wanted = name.to_owned();
+    let read = tokio::task::spawn_blocking(move || keychain::read(&wanted)).await;
+    let detail = match read {
+        Ok(Ok(Some(key))) => return Ok(Credentials::new(key.id, key.secret, None, None, "keychain")),
+        Ok(Ok(None)) => "the keychain has none of this name".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    let place = place_of(location, location.endpoint_url().as_deref());
+    Err(PublishError::KeysMissing { place, name: name.to_owned(), detail })
 }
 
 /// The endpoint of the location, else that of the standard AWS chain.
