@@ -120,7 +120,7 @@ fn run(
         also_to: also_to.to_vec(),
     };
     let spec = JobSpec {
-        source: clips::LANDSCAPE.path(),
+        source: clips::SMALL.path(),
         joined: Vec::new(),
         kind: JobKind::Stream,
         preset: find_preset("quick").unwrap(),
@@ -170,19 +170,19 @@ fn one_bucket_that_is_down_neither_holds_up_nor_loses_the_other() {
         let (ended, stream) = run(home.path(), &runtime, &places, None);
         let Err(JobEnd::Failed(failure)) = ended else { panic!("{ended:?}") };
         assert_eq!(failure.kind, FailureKind::NetworkLost, "{failure:?}");
-        let url = format!("{}/{}/landscape/master.m3u8", good.endpoint, second.bucket);
+        let url = format!("{}/{}/small/master.m3u8", good.endpoint, second.bucket);
         assert!(failure.headline.contains(&first.bucket) && failure.hint.contains(&url), "{failure:?}");
         let stream = stream.expect("the stream is finished");
         assert_eq!(stream.published.keys().copied().collect::<Vec<_>>(), [1]);
-        let here = sizes_in(&home.path().join("out/landscape"));
-        assert_eq!(sizes(&runtime, endpoint, &second.bucket, "landscape/"), here);
+        let here = sizes_in(&home.path().join("out/small"));
+        assert_eq!(sizes(&runtime, endpoint, &second.bucket, "small/"), here);
 
         let writes = good.heads("PUT").len();
         is_down.store(false, Ordering::SeqCst);
         let (ended, _) = run(home.path(), &runtime, &places, Some(stream));
         let report = ended.unwrap_or_else(|end| panic!("{end:?}"));
         assert_eq!(report.published.len(), 2);
-        assert_eq!(sizes(&runtime, endpoint, &first.bucket, "landscape/"), here);
+        assert_eq!(sizes(&runtime, endpoint, &first.bucket, "small/"), here);
         assert_eq!(good.heads("PUT").len(), writes, "nothing is sent twice");
     });
 }
