@@ -4,6 +4,7 @@ pub mod adjust;
 mod adjust_form;
 pub mod close;
 mod conversion_form;
+mod encryption_form;
 pub mod paste_path;
 pub mod settings;
 mod settings_form;

@@ -1,10 +1,12 @@
-//! All settings, in four parts.
+//! All settings, in five parts.
 
 use eframe::egui::{self, DragValue, Label, RichText, ScrollArea, Ui};
 
 pub use super::settings_form::{SettingsForm, SettingsSection};
 use super::{
-    button_line, dialog, paragraph,
+    button_line, dialog,
+    encryption_form::encryption_ui,
+    paragraph,
     settings_form::{MOST_JOBS, PathStyle},
 };
 use crate::{
@@ -43,6 +45,7 @@ pub fn settings_ui(
                 match form.section {
                     SettingsSection::General => general(ui, form, has_file_dialogs, actions),
                     SettingsSection::Layout => layout(ui, form),
+                    SettingsSection::Encryption => encryption_ui(ui, &mut form.encryption),
                     SettingsSection::Ffmpeg => ffmpeg(ui, snapshot, (form, has_file_dialogs), actions),
                     SettingsSection::S3 => s3(ui, snapshot, form, actions),
                 }

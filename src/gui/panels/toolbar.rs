@@ -125,8 +125,10 @@ fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, 
     let one_file = settings.one_file.as_ref().map(|conversion| conversion.format);
     let label = match (one_file, others) {
         (Some(format), _) => format.file_words(),
-        (None, 0) => "HLS".to_owned(),
-        (None, others) => format!("HLS + {others}"),
+        (None, _) => {
+            let hls = if outputs.encryption.is_some() { "Encrypted HLS" } else { "HLS" };
+            if others == 0 { hls.to_owned() } else { format!("{hls} + {others}") }
+        }
     };
     let response = Button::new(&label).picker("Outputs").shows_prefix(has_room).max_width(160.0).show(ui);
     let response = response.on_hover_text(match one_file {
