@@ -12,7 +12,7 @@ pub mod schedule;
 mod template;
 pub mod typed;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -134,6 +134,9 @@ pub enum Destination {
         local_folder: PathBuf,
         /// Whether the local stream stays after it was published.
         keep_local: bool,
+        /// Further places that it is uploaded to at the same time.
+        #[serde(default)]
+        also_to: Vec<S3Location>,
     },
 }
 
@@ -146,11 +149,20 @@ impl Destination {
         }
     }
 
-    /// The place in the user's words: a path, or `s3://bucket/prefix`.
+    /// All places in buckets, the first one first.
+    pub fn buckets(&self) -> impl Iterator<Item = &S3Location> {
+        let (first, more) = match self {
+            Self::Folder(_) => (None, [].as_slice()),
+            Self::S3 { location, also_to, .. } => (Some(&**location), also_to.as_slice()),
+        };
+        first.into_iter().chain(more)
+    }
+
+    /// The places in the user's words: a path, or `s3://bucket/prefix`, with commas between several.
     pub fn label(&self) -> String {
         match self {
             Self::Folder(folder) => folder.display().to_string(),
-            Self::S3 { location, .. } => location.to_string(),
+            Self::S3 { .. } => self.buckets().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         }
     }
 }
@@ -246,6 +258,22 @@ pub struct Progress {
     pub upload_bytes_per_second: Option<f64>,
     /// What each rendition has come to, in the order of the plan.
     pub renditions: Vec<RenditionProgress>,
+    /// How far each bucket is, when there are several.
+    #[serde(default)]
+    pub uploads: Vec<UploadProgress>,
+}
+
+/// How far the upload to one of several buckets has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadProgress {
+    /// The place that was asked for, as `s3://bucket/prefix`.
+    pub destination: String,
+    /// Files that are there.
+    pub published_files: u64,
+    /// Why nothing goes up, in one line.
+    pub trouble: Option<String>,
+    /// True once the whole stream is there.
+    pub is_whole: bool,
 }
 
 /// How far one rendition has come.
@@ -281,6 +309,7 @@ impl Default for Progress {
             disk_shortage: None,
             upload_bytes_per_second: None,
             renditions: Vec::new(),
+            uploads: Vec::new(),
         }
     }
 }
@@ -339,6 +368,9 @@ pub struct Report {
     pub multivariant_playlist: Option<PathBuf>,
     /// URLs of the published stream, the multivariant playlist first; empty for a folder.
     pub urls: Vec<String>,
+    /// Where it was published, in the order of the job's buckets.
+    #[serde(default)]
+    pub published: Vec<PublishedStream>,
     /// What was made, the largest picture first, sound last.
     pub renditions: Vec<RenditionReport>,
     /// Every file of the stream.
@@ -356,16 +388,53 @@ pub struct Report {
     pub warnings: Vec<String>,
 }
 
-/// A stream that is finished on this machine, on its way to its destination.
+/// Where a stream lies in one of its buckets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedStream {
+    /// The place that was asked for, as `s3://bucket/prefix`.
+    pub destination: String,
+    /// URLs to start from, the multivariant playlist first.
+    pub urls: Vec<String>,
+}
+
+/// A stream that is finished on this machine, on its way to its destinations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UnpublishedStream {
     /// What was made; without URLs.
     pub report: Report,
-    /// Key under which its files lie at the destination, without a slash at its end.
+    /// Key under which its files lie in the first bucket, without a slash at its end; empty when it has no place there
+    /// yet.
     pub prefix: String,
+    /// The same for each further bucket.
+    #[serde(default)]
+    pub more_prefixes: Vec<String>,
+    /// The buckets in which it is whole already, by their place in the job's list.
+    #[serde(default)]
+    pub published: BTreeMap<usize, PublishedStream>,
 }
 
 impl UnpublishedStream {
+    /// Key under which its files lie in the bucket at this place in the job's list, if it has a place there.
+    pub fn prefix_in(&self, bucket: usize) -> Option<&str> {
+        let prefix = match bucket {
+            0 => Some(&self.prefix),
+            further => self.more_prefixes.get(further - 1),
+        };
+        prefix.map(String::as_str).filter(|prefix| !prefix.is_empty())
+    }
+
+    /// Notes the key under which its files lie in the bucket at this place in the job's list.
+    pub fn set_prefix_in(&mut self, bucket: usize, prefix: String) {
+        if bucket == 0 {
+            self.prefix = prefix;
+            return;
+        }
+        if self.more_prefixes.len() < bucket {
+            self.more_prefixes.resize(bucket, String::new());
+        }
+        self.more_prefixes[bucket - 1] = prefix;
+    }
+
     /// The folder that holds the stream, if all its files are there in their size.
     pub fn whole_folder(&self) -> Option<&std::path::Path> {
         let folder = self.report.folder.as_deref()?;

@@ -49,6 +49,7 @@
 //! | `control`, `control-work` | answers other processes of the same user; with its pool for what waits |
 //! | `control-follow` | reads the events of the process that owns the queue |
 //! | `job-<id>` | one running job: drives ffmpeg, listens to its report |
+//! | (unnamed, of a job) | first contact with each bucket of the job side by side, and taking back what is there |
 //! | `job-segmenter` | reads the job's pipe, writes segments and playlists |
 //! | `network` | the same workers for `reelpress publish`, which needs no engine |
 //! | `interrupt` | the terminal's Ctrl-C |

@@ -18,6 +18,8 @@ pub struct Settings {
     pub output_folder: PathBuf,
     /// The bucket that streams go to when `publish_to_s3` is on; kept also while it is off.
     pub s3: S3Location,
+    /// Further places in buckets that new files go to together with that bucket.
+    pub also_to: Vec<S3Location>,
     /// New files go to the bucket instead of only to the output folder.
     pub publish_to_s3: bool,
     /// Id of the preset that new files get.
@@ -58,6 +60,7 @@ impl Default for Settings {
             ffprobe: None,
             output_folder: default_output_folder(),
             s3: S3Location::default(),
+            also_to: Vec::new(),
             publish_to_s3: false,
             preset: "web-hls".to_owned(),
             outputs: Outputs::default(),
@@ -84,6 +87,7 @@ impl Settings {
                 location: Box::new(self.s3.clone()),
                 local_folder: self.output_folder.clone(),
                 keep_local: true,
+                also_to: self.also_to.clone(),
             }
         } else {
             Destination::Folder(self.output_folder.clone())

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that can't go on has no result")]
 
 mod encode;
+mod publish;
 #[allow(dead_code, unused_macros, unused_imports, reason = "the tests use more of it")]
 #[path = "../../tests/behaviour/support/mod.rs"]
 mod support;
@@ -32,6 +33,7 @@ impl Row {
 
 fn main() {
     let mut rows = encode::measure();
+    rows.extend(publish::measure());
     rows.extend(window::measure());
     println!("\n{:<64} {:>12} {:>12}", "", "target", "measured");
     for row in &rows {

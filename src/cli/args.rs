@@ -103,6 +103,8 @@ pub enum CommandArguments {
     Check(CheckArguments),
     /// Check ffmpeg, the disk and a destination, and tell what to do about each finding
     Doctor(DoctorArguments),
+    /// Put access keys of stores into the keychain of this system, or take them out
+    Credentials(CredentialsArguments),
     /// Download ffmpeg into the app's own data folder
     Setup(SetupArguments),
 }
@@ -131,9 +133,11 @@ pub struct EncodeArguments {
     /// Id of the preset; `reelpress presets` lists them [default: as set in the window, at first web-hls]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
-    /// Where the streams go: a folder, or s3://bucket/prefix [default: as set in the window]
+    /// Where the streams go: a folder, or s3://bucket/prefix [default: as set in the window]. May be given several times:
+    /// one folder and any number of buckets; one that needs other S3 options has its own, as in
+    /// 's3://bucket/prefix?profile=backup&region=eu-west-1'
     #[arg(long, value_name = "DIR|s3://…")]
-    pub out: Option<PathBuf>,
+    pub out: Vec<PathBuf>,
     /// How to reach an S3 destination.
     #[command(flatten)]
     pub s3: S3Arguments,
@@ -248,6 +252,29 @@ impl From<Surround> for SurroundCodec {
             Surround::Eac3 => Self::Eac3,
         }
     }
+}
+
+/// Put access keys of stores into the keychain, or take them out
+#[derive(Debug, Args)]
+pub struct CredentialsArguments {
+    /// What is done.
+    #[command(subcommand)]
+    pub action: CredentialsAction,
+}
+
+/// What is done with keys in the keychain.
+#[derive(Debug, Subcommand)]
+pub enum CredentialsAction {
+    /// Ask for an access key and its secret, and put them into the keychain; they may also be piped in, a line each
+    Set {
+        /// A name for them, which --credentials takes
+        name: String,
+    },
+    /// Take them out of the keychain
+    Remove {
+        /// Their name
+        name: String,
+    },
 }
 
 /// Upload a folder

@@ -1,13 +1,17 @@
-//! From `--out` and the S3 flags to a place.
+//! From `--out` and the S3 flags to places.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{args::S3Arguments, bad_usage};
-use crate::{failure::Failure, job::S3Location};
+use crate::{
+    failure::Failure,
+    job::{Destination, S3Location},
+};
 
 const S3_SCHEME: &str = "s3://";
 
-/// The place in a store that is meant, or `None` when `text` names a folder.
+/// The place in a store that is meant, or `None` when `text` names a folder. A place with options of its own does not
+/// take the flags.
 pub(super) fn s3_location(text: &Path, s3: &S3Arguments) -> Result<Option<S3Location>, Failure> {
     let Some(text) = text.to_str().filter(|text| text.starts_with(S3_SCHEME)) else {
         return if s3.any() {
@@ -21,5 +25,59 @@ pub(super) fn s3_location(text: &Path, s3: &S3Arguments) -> Result<Option<S3Loca
     };
     let location: S3Location =
         text.parse().map_err(|error| bad_usage(format!("{error}"), "Write the destination as s3://bucket/prefix"))?;
-    s3.complete(location).map(Some)
+    if text.contains('?') { Ok(Some(location)) } else { s3.complete(location).map(Some) }
+}
+
+/// Where streams go that have these places after `--out`, and perhaps a folder after `--keep`. `None` when no place was
+/// given. `unkept` is where streams are made that do not stay.
+pub(super) fn destination(
+    out: &[PathBuf],
+    keep: Option<PathBuf>,
+    s3: &S3Arguments,
+    unkept: &dyn Fn() -> PathBuf,
+) -> Result<Option<Destination>, Failure> {
+    let is_bucket = |place: &&PathBuf| place.to_str().is_some_and(|text| text.starts_with(S3_SCHEME));
+    let (buckets, folders): (Vec<&PathBuf>, Vec<&PathBuf>) = out.iter().partition(is_bucket);
+    if let (true, Some(first)) = (buckets.is_empty() && s3.any(), folders.first()) {
+        s3_location(first, s3)?;
+    } else if buckets.is_empty() && s3.any() {
+        s3_location(Path::new(""), s3)?;
+    }
+    let unknown = folders.iter().find_map(|folder| folder.to_str()?.split_once("://"));
+    if let Some((scheme, _)) = unknown {
+        let headline = format!("{scheme}:// is no destination that Reelpress knows");
+        return Err(bad_usage(headline, "Give a folder, or s3://bucket/prefix"));
+    }
+    if folders.len() + usize::from(keep.is_some()) > 1 && (folders.len() > 1 || !buckets.is_empty()) {
+        return Err(bad_usage(
+            "The local stream can lie in one folder only",
+            "Give one folder, after --out or --keep, and any number of s3:// destinations",
+        ));
+    }
+    let folder = folders.first().map(|folder| super::encode::absolute(folder));
+    if buckets.is_empty() {
+        return match keep {
+            Some(_) => Err(bad_usage(
+                "--keep is for s3:// destinations: a folder keeps its stream anyway",
+                "Leave --keep out, or give an s3:// destination with --out",
+            )),
+            None => Ok(folder.map(Destination::Folder)),
+        };
+    }
+    let mut places: Vec<S3Location> = Vec::new();
+    for bucket in buckets {
+        let Some(place) = s3_location(bucket, s3)? else { continue };
+        if places.iter().any(|other| other.is_same_place(&place)) {
+            return Err(bad_usage(format!("{place} was given twice"), "Give each destination once"));
+        }
+        places.push(place);
+    }
+    let kept = folder.or(keep);
+    let location = Box::new(places.remove(0));
+    Ok(Some(Destination::S3 {
+        location,
+        keep_local: kept.is_some(),
+        local_folder: kept.unwrap_or_else(unkept),
+        also_to: places,
+    }))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Context, DoctorArguments, Outcome, destination, publish::network};
+use super::{Context, DoctorArguments, Outcome, credentials, destination, publish::network};
 use crate::{
     failure::{Failure, FailureKind},
     format,
@@ -84,6 +84,7 @@ pub(super) fn run(context: &Context, arguments: &DoctorArguments, interrupt: &Ca
     match (location, arguments.destination.as_deref()) {
         (Some(location), _) => {
             findings.push(folder("output folder", &context.settings.output_folder));
+            credentials::ask_for_missing(context, std::iter::once(&location));
             let Some(runtime) = network(context) else { return Outcome::SomeFailed };
             findings.push(match publish::test_destination(runtime.handle(), &location) {
                 Ok(()) => {

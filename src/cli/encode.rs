@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 use jiff::Timestamp;
 
 use super::{
-    Context, EncodeArguments, EncodeCallArguments, Outcome, bad_usage, destination,
+    Context, EncodeArguments, EncodeCallArguments, Outcome, bad_usage, credentials, destination,
     reporter::{Reporter, reporter},
 };
 use crate::{
@@ -50,7 +50,7 @@ pub(super) fn as_set(files: &[PathBuf]) -> EncodeArguments {
     EncodeArguments {
         files: files.to_vec(),
         preset: None,
-        out: None,
+        out: Vec::new(),
         s3: super::args::S3Arguments::default(),
         keep: None,
         thumbnails: None,
@@ -167,30 +167,8 @@ fn preset(name: &str) -> Result<Preset, Failure> {
 
 fn destination(context: &Context, arguments: &EncodeArguments) -> Result<Destination, Failure> {
     let keep = arguments.keep.as_deref().map(absolute);
-    let location = match &arguments.out {
-        Some(out) => destination::s3_location(out, &arguments.s3)?,
-        None if arguments.s3.any() => destination::s3_location(Path::new(""), &arguments.s3)?,
-        None => None,
-    };
-    match (location, &arguments.out) {
-        (Some(location), _) => Ok(Destination::S3 {
-            location: Box::new(location),
-            keep_local: keep.is_some(),
-            local_folder: keep.unwrap_or_else(|| context.folders.streams()),
-        }),
-        (None, _) if keep.is_some() => Err(bad_usage(
-            "--keep is for s3:// destinations: a folder keeps its stream anyway",
-            "Leave --keep out, or give an s3:// destination with --out",
-        )),
-        (None, Some(folder)) => match folder.to_str().and_then(|text| text.split_once("://")) {
-            Some((scheme, _)) => Err(bad_usage(
-                format!("{scheme}:// is no destination that Reelpress knows"),
-                "Give a folder, or s3://bucket/prefix",
-            )),
-            None => Ok(Destination::Folder(absolute(folder))),
-        },
-        (None, None) => Ok(context.settings.destination()),
-    }
+    let asked = destination::destination(&arguments.out, keep, &arguments.s3, &|| context.folders.streams())?;
+    Ok(asked.unwrap_or_else(|| context.settings.destination()))
 }
 
 /// The engine's threads and reports know no current folder.
@@ -210,6 +188,7 @@ impl Call {
         if self.jobs.is_empty() {
             return outcome;
         }
+        credentials::ask_for_missing(context, self.jobs.iter().flat_map(|job| job.spec.destination.buckets()));
         let config = EngineConfig { folders: context.folders.clone(), settings: self.settings, queue: self.queue };
         let engine = match Engine::start(config) {
             Ok(engine) => engine,

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod convert;
+mod credentials;
 mod destination;
 mod doctor;
 mod encode;
@@ -25,9 +26,9 @@ mod wire;
 use std::path::{Path, PathBuf};
 
 pub use args::{
-    Arguments, CheckArguments, CommandArguments, ConvertArguments, DoctorArguments, EncodeArguments,
-    EncodeCallArguments, GeneralArguments, OutputArguments, PresetsArguments, PreviewArguments, ProbeArguments,
-    PublishArguments, S3Arguments, SetupArguments, ThumbnailsArguments,
+    Arguments, CheckArguments, CommandArguments, ConvertArguments, CredentialsArguments, DoctorArguments,
+    EncodeArguments, EncodeCallArguments, GeneralArguments, OutputArguments, PresetsArguments, PreviewArguments,
+    ProbeArguments, PublishArguments, S3Arguments, SetupArguments, ThumbnailsArguments,
 };
 pub use operation_args::OperationArguments;
 pub use outcome::Outcome;
@@ -87,6 +88,7 @@ fn perform(context: &Context, command: CommandArguments, interrupt: &CancelToken
         CommandArguments::Preview(arguments) => preview::run(context, &arguments, interrupt),
         CommandArguments::Check(arguments) => check::run(context, &arguments, interrupt),
         CommandArguments::Doctor(arguments) => doctor::run(context, &arguments, interrupt),
+        CommandArguments::Credentials(arguments) => credentials::run(context, &arguments),
         CommandArguments::Setup(arguments) => setup::run(context, &arguments, interrupt),
     }
 }

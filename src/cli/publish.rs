@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Context, Outcome, PublishArguments, bad_usage, destination};
+use super::{Context, Outcome, PublishArguments, bad_usage, credentials, destination};
 use crate::{
     failure::{Failure, FailureKind},
     format,
@@ -71,6 +71,7 @@ fn clean(context: &Context, arguments: &PublishArguments, place: Option<&str>) -
 }
 
 fn publish(context: &Context, folder: &Path, location: &S3Location, interrupt: &CancelToken) -> Outcome {
+    credentials::ask_for_missing(context, std::iter::once(location));
     let Some(runtime) = network(context) else { return Outcome::SomeFailed };
     let bar = context.output.shows_bars().then(|| context.output.bars.add(ProgressBar::new(0).with_style(style())));
     let left_out = not_published(folder);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     engine::Event,
     failure::{Failure, FailureKind},
-    job::{FileReport, JobId, JobSpec, Progress, RenditionReport, Report, Stage},
+    job::{FileReport, JobId, JobSpec, Progress, PublishedStream, RenditionReport, Report, Stage, UploadProgress},
     media::SourceMedia,
     pipeline::plan::PlanSummary,
 };
@@ -29,11 +29,13 @@ Events of --json, one object a line on standard output. `event` tells which; eve
   job_progressed  percent (of the whole job), stage (probe, encode, package, publish), encoded_seconds, fps, speed,
                   time_left_seconds, bytes_written, playable_seconds, renditions (how many), published_files,
                   finished_files, upload_interruption (why the upload waits at this moment, null while it does not),
-                  disk_shortage (why nothing is written at this moment, null while there is room); at most ten a second
+                  disk_shortage (why nothing is written at this moment, null while there is room), uploads (of a job
+                  with several buckets) [{destination, published_files, trouble, is_whole}]; at most ten a second
   files_finished  files [{path, bytes}]
-  job_finished    folder, file (of “convert”), multivariant_playlist, urls, renditions [{name, codecs, width, height,
-                  target_bps, average_bps, peak_bps, bytes, segments}], files [{path, bytes}], duration_seconds, total_bytes,
-                  wall_seconds, warnings, keys (folder, or file, of the keys of an encrypted stream, if they do not lie
+  job_finished    folder, file (of “convert”), multivariant_playlist, urls (in the first bucket), published (for each
+                  bucket) [{destination, urls}], renditions [{name, codecs, width, height, target_bps, average_bps,
+                  peak_bps, bytes, segments}], files [{path, bytes}], duration_seconds, total_bytes, wall_seconds,
+                  warnings, keys (folder, or file, of the keys of an encrypted stream, if they do not lie
                   in its own folder)
   job_retry_planned  number (of the try that follows, from 1), not_before (RFC 3339), failure {kind, stage, headline,
                   hint, detail}: the cause may pass, the job begins again by itself
@@ -135,6 +137,7 @@ pub(super) struct WireProgress {
     finished_files: u64,
     upload_interruption: Option<String>,
     disk_shortage: Option<String>,
+    uploads: Vec<UploadProgress>,
 }
 
 /// What came out.
@@ -144,6 +147,7 @@ pub(super) struct WireReport {
     file: Option<String>,
     multivariant_playlist: Option<String>,
     urls: Vec<String>,
+    published: Vec<PublishedStream>,
     renditions: Vec<WireRendition>,
     files: Vec<FileReport>,
     duration_seconds: f64,
@@ -274,6 +278,7 @@ impl WireProgress {
             published_files: progress.published_files,
             finished_files: progress.finished_files,
             upload_interruption: progress.upload_interruption.clone(),
+            uploads: progress.uploads.clone(),
             disk_shortage: progress.disk_shortage.clone(),
         }
     }
@@ -297,6 +302,7 @@ impl WireReport {
             file: report.file.as_deref().map(text),
             multivariant_playlist: report.multivariant_playlist.as_deref().map(text),
             urls: report.urls.clone(),
+            published: report.published.clone(),
             renditions: report.renditions.iter().map(rendition).collect(),
             files: report.files.clone(),
             duration_seconds: report.duration.as_secs_f64(),
@@ -375,6 +381,7 @@ mod tests {
             file: None,
             multivariant_playlist: None,
             urls: Vec::new(),
+            published: Vec::new(),
             renditions: Vec::new(),
             files: Vec::new(),
             duration: Duration::ZERO,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Bound};
 use super::Snapshot;
 use crate::{
     failure::{Failure, FailureKind},
-    job::{Destination, JobId, JobSpec, JobState, TemplateError, WantedFolder, WhenTaken},
+    job::{Destination, JobId, JobSpec, JobState, S3Location, TemplateError, WantedFolder, WhenTaken},
 };
 
 /// The places of the jobs that wait or run, each with the name of its job's source.
@@ -66,15 +66,18 @@ impl Places {
     }
 }
 
-/// The place of a stream on this machine, where it stays there, and in its bucket, if it goes to one.
+/// The place of a stream on this machine, where it stays there, and in its buckets.
 fn keys(spec: &JobSpec, path: &str) -> Vec<String> {
     let local = |folder: &std::path::Path| format!("folder:{}", folder.join(path).display());
     match &spec.destination {
         Destination::Folder(folder) => vec![local(folder)],
-        Destination::S3 { location, local_folder, keep_local } => {
-            let endpoint = location.endpoint.as_deref().unwrap_or_default().trim_end_matches('/');
-            let bucket = format!("s3:{endpoint}/{}/{}", location.bucket, location.key_of(path));
-            std::iter::once(bucket).chain(keep_local.then(|| local(local_folder))).collect()
+        Destination::S3 { local_folder, keep_local, .. } => {
+            let bucket = |location: &S3Location| {
+                let endpoint = location.endpoint.as_deref().unwrap_or_default().trim_end_matches('/');
+                format!("s3:{endpoint}/{}/{}", location.bucket, location.key_of(path))
+            };
+            let folder = keep_local.then(|| local(local_folder));
+            spec.destination.buckets().map(bucket).chain(folder).collect()
         }
     }
 }
@@ -83,7 +86,7 @@ fn keys(spec: &JobSpec, path: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::{
-        job::{LayoutKind, Operations, Outputs, S3Location, StreamLayout, ThumbnailTimes},
+        job::{LayoutKind, Operations, Outputs, StreamLayout, ThumbnailTimes},
         preset::built_in_presets,
     };
 
@@ -136,7 +139,8 @@ mod tests {
         for (bucket, keep_local) in [("one", false), ("two", false), ("one", true)] {
             let location = S3Location { bucket: bucket.to_owned(), ..S3Location::default() };
             let location = Box::new(location);
-            let destination = Destination::S3 { location, local_folder: "/kept".into(), keep_local };
+            let destination =
+                Destination::S3 { location, local_folder: "/kept".into(), keep_local, also_to: Vec::new() };
             let taken = places.take(JobId::generate(), &spec("/a/film.mp4", Some("{name}"), destination));
             assert_eq!(taken.is_err(), keep_local, "{bucket}");
         }

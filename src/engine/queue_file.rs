@@ -34,8 +34,10 @@ impl QueueFile {
         let wanted = snapshot.jobs.iter().filter(|job| is_wanted(&job.state));
         let jobs = wanted.map(|job| {
             let mut spec = job.spec.clone();
-            if let Destination::S3 { location, .. } = &mut spec.destination {
-                location.endpoint = location.endpoint.take().map(|endpoint| without_password(&endpoint));
+            if let Destination::S3 { location, also_to, .. } = &mut spec.destination {
+                for place in std::iter::once(&mut **location).chain(also_to) {
+                    place.endpoint = place.endpoint.take().map(|endpoint| without_password(&endpoint));
+                }
             }
             QueueEntry { spec, schedule: job.schedule }
         });
@@ -104,6 +106,7 @@ mod tests {
                 endpoint: Some("https://anna:geheim@store.example/x".to_owned()),
                 ..S3Location::default()
             };
+            let also_to = vec![location.clone()];
             let spec = JobSpec {
                 source: name.into(),
                 joined: Vec::new(),
@@ -113,6 +116,7 @@ mod tests {
                     location: Box::new(location),
                     local_folder: "/out".into(),
                     keep_local: true,
+                    also_to,
                 },
                 thumbnails: ThumbnailTimes::default(),
                 outputs: Outputs::default(),
@@ -129,6 +133,7 @@ mod tests {
             folder: None,
             multivariant_playlist: None,
             urls: Vec::new(),
+            published: Vec::new(),
             renditions: Vec::new(),
             files: Vec::new(),
             duration: std::time::Duration::ZERO,

@@ -320,11 +320,46 @@ pub fn published(job: &Job) -> Option<String> {
     }
 }
 
-/// The URL of the multivariant playlist, once it is published.
+/// The URLs of the multivariant playlist in all buckets, a line each; nothing before they are published.
+pub fn published_urls(job: &Job) -> Option<String> {
+    let JobState::Done { report } = &job.state else { return None };
+    let each = report.published.iter().filter_map(|stream| stream.urls.first().cloned());
+    let all: Vec<String> =
+        if report.published.is_empty() { report.urls.iter().take(1).cloned().collect() } else { each.collect() };
+    (!all.is_empty()).then(|| all.join("\n"))
+}
+
+/// The URL of the multivariant playlist in the first bucket, once it is published.
 pub fn published_url(job: &Job) -> Option<&str> {
     match &job.state {
         JobState::Done { report } => report.urls.first().map(String::as_str),
         _ => None,
+    }
+}
+
+/// A term and its value for each bucket of a job: how far it is, or where its stream begins there. Empty for a job with
+/// only one.
+pub fn uploads(job: &Job) -> Vec<(&'static str, String)> {
+    match &job.state {
+        JobState::Running { progress, .. } => {
+            let line = |upload: &crate::job::UploadProgress| match (&upload.trouble, upload.is_whole) {
+                (_, true) => "Whole".to_owned(),
+                (Some(trouble), _) => trouble.clone(),
+                (None, false) => format::count(upload.published_files, "file", "files"),
+            };
+            progress
+                .uploads
+                .iter()
+                .map(|upload| ("Goes to", format!("{}: {}", upload.destination, line(upload))))
+                .collect()
+        }
+        JobState::Done { report } if report.published.len() > 1 => {
+            let address = |stream: &crate::job::PublishedStream| {
+                ("Address", stream.urls.first().unwrap_or(&stream.destination).clone())
+            };
+            report.published.iter().map(address).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -352,7 +387,7 @@ pub fn can_preview(job: &Job) -> bool {
 pub fn short_destination(destination: &crate::job::Destination, home: Option<&Path>) -> String {
     match destination {
         crate::job::Destination::Folder(folder) => short_path(folder, home),
-        crate::job::Destination::S3 { location, .. } => location.to_string(),
+        crate::job::Destination::S3 { .. } => destination.label(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use super::{Crop, CropArea, KeyRotation, LoudnessTarget, SubtitleChoice, Turn};
+use super::{Crop, CropArea, KeyRotation, LoudnessTarget, SubtitleChoice, Turn, s3::LONGEST_PRESIGNED};
 
 /// Seconds, `MM:SS` or `HH:MM:SS`, each with decimals if wanted.
 ///
@@ -100,6 +100,41 @@ pub fn byte_size(text: &str) -> Result<u64, &'static str> {
     number.map(|number| (number * unit) as u64).ok_or(ADVICE)
 }
 
+/// A span of time such as `90s`, `30m` or `1h 30m`.
+///
+/// # Errors
+/// In words, when it is none.
+pub fn time_span(text: &str) -> Result<Duration, String> {
+    let span = text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+    span.ok_or_else(|| "give a time such as 90s, 30m or 2h".to_owned())
+}
+
+/// How long a presigned address holds, such as `12h` or `7d`.
+///
+/// # Errors
+/// In words, when it is no time, or longer than [`LONGEST_PRESIGNED`].
+pub fn presigned_span(text: &str) -> Result<Duration, String> {
+    let span = text.parse::<jiff::Span>().ok();
+    let span = span.and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok());
+    let span = span.and_then(|span| Duration::try_from(span).ok()).filter(|span| span.as_secs() > 0);
+    match span.ok_or_else(|| "give a time such as 90m, 12h or 7d".to_owned())? {
+        span if span > LONGEST_PRESIGNED => {
+            Err("a presigned address holds for 7 days at most (AWS Signature Version 4)".to_owned())
+        }
+        span => Ok(span),
+    }
+}
+
+/// The id of a CloudFront distribution: capital letters and digits.
+///
+/// # Errors
+/// In words, when it can't be one.
+pub fn distribution(text: &str) -> Result<String, String> {
+    let is_id = (8..=20).contains(&text.len())
+        && text.bytes().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit());
+    if is_id { Ok(text.to_owned()) } else { Err("give the id of a distribution, such as E2EXAMPLE1".to_owned()) }
+}
+
 /// When another key takes over: `10segments`, `90s`, `5min` or `1h`.
 ///
 /// # Errors
@@ -130,6 +165,14 @@ mod tests {
     fn times_are_seconds_or_a_clock() {
         let seconds = |text: &str| time(text).map(|time| time.as_secs_f64());
         assert_eq!((seconds("5.5"), seconds("01:30"), seconds(" 00:01:30.25 ")), (Ok(5.5), Ok(90.0), Ok(90.25)));
+        assert_eq!(
+            (presigned_span("7d"), presigned_span("90m")),
+            (Ok(LONGEST_PRESIGNED), Ok(Duration::from_secs(5400)))
+        );
+        assert!(presigned_span("8d").is_err_and(|words| words.contains("7 days")));
+        for wrong in ["0s", "-1h", "soon", ""] {
+            assert!(presigned_span(wrong).is_err(), "{wrong}");
+        }
         for wrong in ["", "-1", "a", "1:2:3:4", "1:", "inf", "nan", "1e300"] {
             assert!(time(wrong).is_err(), "{wrong}");
         }

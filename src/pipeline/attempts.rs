@@ -14,9 +14,9 @@ use super::{
     },
     plan::EncodePlan,
     progress::Reporter,
-    publish::Publisher,
     stream_folder::StreamFolder,
     unfinished::Unfinished,
+    uploads::Uploads,
     verify::taken_away,
     work_folder::WorkFolder,
 };
@@ -41,7 +41,7 @@ pub(super) struct Attempt<'a> {
 pub(super) struct Making<'a> {
     pub(super) request: &'a JobRequest,
     pub(super) folder: &'a StreamFolder,
-    pub(super) listeners: (&'a dyn Observer, &'a Room, Option<&'a Publisher>),
+    pub(super) listeners: (&'a dyn Observer, &'a Room, Option<&'a Uploads>),
 }
 
 /// Why an attempt has ended without a stream.

@@ -35,12 +35,13 @@ use std::{
 use attempts::{Attempt, Making};
 use package::{FinishedStream, Room};
 use plan::{EncodePlan, PlanSummary};
-use publish::Publisher;
+use progress::Reporter;
 use source_length::check_length;
 use stream_folder::StreamFolder;
 pub use stream_folder::remove_interrupted;
 pub use unfinished::{Beginning, reached};
 use unfinished::{Begun, SourceIdentity, Unfinished};
+use uploads::{Ending, Uploads};
 use work_folder::WorkFolder;
 
 use crate::{
@@ -154,7 +155,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let summary = PlanSummary { goes_on_at, ..plan.summary(folder.path().to_owned()) };
     observer.notice(Notice::Planned(Box::new(summary)));
     let places = (&folder, goes_on_at);
-    let (room, publisher) = match open_places(request, &plan, places, &mut unfinished) {
+    let (room, uploads) = match open_places(request, &plan, places, &mut unfinished) {
         Err(failure) if goes_on && (request.cancel.is_suspended() || !request.cancel.is_cancelled()) => {
             // What is finished is not lost because there is no room, or the store can't be reached.
             folder.keep();
@@ -164,7 +165,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     };
 
     let software = plan.in_software();
-    let listeners = (observer, &room, publisher.as_ref());
+    let listeners = (observer, &room, uploads.as_ref());
     let making = Making { request, folder: &folder, listeners };
     let Attempt { plan, reporter, made } = making.make((&plan, software.as_ref()), &mut unfinished, finished);
     let made = made.and_then(|(stream, mut warnings)| {
@@ -178,7 +179,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
         Ok(made) => made,
         Err(failure) => {
             drop(reporter);
-            leave(request, folder, publisher);
+            leave(request, folder, uploads);
             return Err(failure);
         }
     };
@@ -187,35 +188,51 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     report.keys = encryption::key_files(spec.outputs.encryption.as_ref(), request.id).map(KeyFiles::into_path);
     report.warnings = plan.warnings.iter().cloned().chain(warnings).collect();
     report.wall_time = started.elapsed();
-    let Some(running) = &publisher else {
+    let Some(running) = &uploads else {
         unfinished.remove();
         folder.keep();
         return Ok(report);
     };
-    let unpublished = UnpublishedStream { report: report.clone(), prefix: running.prefix().to_owned() };
-    observer.notice(Notice::StreamMade(Box::new(unpublished)));
-    uploads::wait(running, &reporter);
+    let stream = upload_rest((request, observer), running, (&folder, &mut unfinished), (&reporter, &report))?;
     drop(reporter);
-    if let Some(publisher) = publisher {
-        report = uploads::finish(request, publisher, (folder, unfinished), report)?;
+    if let Some(uploads) = uploads {
+        report = uploads::end(request, uploads, (folder, unfinished), &stream)?;
     }
     report.wall_time = started.elapsed();
     Ok(report)
 }
 
-/// The disk and the bucket for what is left to be made.
+/// Waits for the end of the uploads of a stream that is finished here.
+fn upload_rest(
+    (request, observer): (&JobRequest, &dyn Observer),
+    uploads: &Uploads,
+    (folder, unfinished): (&StreamFolder, &mut Unfinished),
+    (reporter, report): (&Reporter<'_>, &Report),
+) -> Result<UnpublishedStream, Failure> {
+    let mut stream = uploads.unpublished(report);
+    let keep = |stream: &UnpublishedStream| observer.notice(Notice::StreamMade(Box::new(stream.clone())));
+    let ending = Ending { request, folder: folder.path(), tell: &|| reporter.tell(), keep: &keep };
+    uploads.begin_rest(&ending, &mut stream);
+    unfinished.lies_in_buckets(uploads.prefixes())?;
+    keep(&stream);
+    uploads.finish(&ending, &mut stream);
+    reporter.finished(Stage::Publish);
+    Ok(stream)
+}
+
+/// The disk and the buckets for what is left to be made.
 fn open_places(
     request: &JobRequest,
     plan: &EncodePlan,
     (folder, goes_on_at): (&StreamFolder, Option<Duration>),
     unfinished: &mut Unfinished,
-) -> Result<(Room, Option<Publisher>), Failure> {
+) -> Result<(Room, Option<Uploads>), Failure> {
     let there =
         goes_on_at.zip(plan.duration).map_or(0.0, |(at, whole)| at.as_secs_f64() / whole.as_secs_f64().max(1.0));
     let expected_bytes = package::expected_bytes(plan, &request.spec.outputs);
     let left_bytes = expected_bytes.map(|bytes| (bytes as f64 * (1.0 - there.min(1.0))) as u64);
     let room = Room::for_stream(request.spec.destination.local_folder(), left_bytes)?;
-    Ok((room, uploads::start(request, folder, unfinished)?))
+    Ok((room, Uploads::start(request, folder, (unfinished, goes_on_at.is_some()))?))
 }
 
 /// What was asked for and can't be done is said before anything is made.
@@ -235,12 +252,12 @@ fn check_wishes(request: &JobRequest) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Leaves nothing of an unfinished stream here or in the bucket, unless the job goes on later.
-fn leave(request: &JobRequest, folder: StreamFolder, publisher: Option<Publisher>) {
+/// Leaves nothing of an unfinished stream here or in the buckets, unless the job goes on later.
+fn leave(request: &JobRequest, folder: StreamFolder, uploads: Option<Uploads>) {
     if request.cancel.is_suspended() {
         folder.keep();
-    } else if let Some(publisher) = publisher {
-        publisher.withdraw();
+    } else if let Some(uploads) = uploads {
+        uploads.withdraw();
     }
 }
 
@@ -250,6 +267,7 @@ fn report(folder: &StreamFolder, plan: &EncodePlan, stream: FinishedStream, file
         file: None,
         multivariant_playlist: Some(folder.path().join(plan.files.multivariant_playlist())),
         urls: Vec::new(),
+        published: Vec::new(),
         renditions: stream.renditions,
         total_bytes: files.iter().map(|file| file.bytes).sum(),
         files,

@@ -64,6 +64,7 @@ pub(super) fn run(request: &JobRequest, work_folder: &Path, observer: &dyn Obser
         file: None,
         multivariant_playlist: None,
         urls: Vec::new(),
+        published: Vec::new(),
         renditions: Vec::new(),
         total_bytes: files.iter().map(|file| file.bytes).sum(),
         files,

@@ -12,7 +12,8 @@ use super::{
     encode::EncodeListener,
     package::{FileListener, PackageProgress, Room},
     plan::EncodePlan,
-    publish::{FileContent, FinishedFile, Publisher},
+    publish::{FileContent, FinishedFile},
+    uploads::Uploads,
 };
 use crate::job::{FileReport, Progress, Stage, StageState};
 
@@ -25,7 +26,7 @@ pub(super) const HIGHEST_FRACTION: f64 = 0.999;
 pub(super) struct Reporter<'a> {
     observer: &'a dyn Observer,
     plan: &'a EncodePlan,
-    publisher: Option<&'a Publisher>,
+    uploads: Option<&'a Uploads>,
     room: &'a Room,
     package: Mutex<Arc<Mutex<PackageProgress>>>,
     state: Mutex<State>,
@@ -48,10 +49,10 @@ impl<'a> Reporter<'a> {
         observer: &'a dyn Observer,
         plan: &'a EncodePlan,
         room: &'a Room,
-        publisher: Option<&'a Publisher>,
+        uploads: Option<&'a Uploads>,
     ) -> Self {
         let state = Mutex::new(State { finished_stages: vec![Stage::Probe], ..State::default() });
-        Self { observer, plan, publisher, room, package: Mutex::default(), state }
+        Self { observer, plan, uploads, room, package: Mutex::default(), state }
     }
 
     /// Reads from now on how far the packaging is.
@@ -81,7 +82,7 @@ impl<'a> Reporter<'a> {
     /// Uploads that have ended early fail the job, but only after the encode, whose result is kept: said at once in the
     /// log, as that may be hours away. So is a lost network, for which the uploads wait.
     fn warn_of_lost_uploads(&self) {
-        let Some(status) = self.publisher.map(Publisher::status) else { return };
+        let Some(status) = self.uploads.map(Uploads::status) else { return };
         let line = match (&status.failure, &status.interruption) {
             (Some(failure), _) => Some(format!("Publishing has ended: {}", failure.headline)),
             (None, Some(reason)) => Some(format!("Publishing waits and goes on by itself: {}", reason.headline)),
@@ -107,7 +108,7 @@ impl<'a> Reporter<'a> {
     fn measure(&self) -> Progress {
         let package = Arc::clone(&self.package.lock().unwrap_or_else(PoisonError::into_inner));
         let package = package.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let published = self.publisher.map(Publisher::status);
+        let published = self.uploads.map(Uploads::status);
         let state = self.state();
         let stages = self.stage_states(
             &state,
@@ -152,11 +153,12 @@ impl<'a> Reporter<'a> {
             disk_shortage: self.room.shortage(),
             upload_bytes_per_second: published.and_then(|status| status.bytes_per_second),
             renditions: package.renditions,
+            uploads: self.uploads.map(Uploads::progress).unwrap_or_default(),
         }
     }
 
     fn last_stage(&self, stages: &[StageState; 4]) -> Stage {
-        if stages[2] == StageState::Finished && self.publisher.is_some() { Stage::Publish } else { Stage::Package }
+        if stages[2] == StageState::Finished && self.uploads.is_some() { Stage::Publish } else { Stage::Package }
     }
 
     fn stage_states(&self, state: &State, packages: bool, publishes: bool) -> [StageState; 4] {
@@ -233,9 +235,9 @@ impl FileListener for Reporter<'_> {
     }
 
     fn file_finished(&self, file: FileReport, text: Option<Bytes>) {
-        if let Some(publisher) = self.publisher {
+        if let Some(uploads) = self.uploads {
             let content = text.map_or(FileContent::OnDisk, FileContent::Text);
-            publisher.file_finished(FinishedFile { path: file.path.clone(), content });
+            uploads.file_finished(&FinishedFile { path: file.path.clone(), content });
         }
         let mut state = self.state();
         match state.files.iter_mut().rev().find(|known| known.path == file.path) {

@@ -4,9 +4,10 @@ use std::{path::Path, time::Instant};
 
 use super::{
     JobRequest, Notice, Observer,
-    publish::{Place, PublishStatus, Publisher, published_files},
+    publish::PublishError,
     stream_folder::StreamFolder,
     unfinished::remove_state,
+    uploads::{Ending, Uploads},
 };
 use crate::{
     failure::Failure,
@@ -22,45 +23,42 @@ pub(super) fn run(
     observer: &dyn Observer,
 ) -> Result<Report, Failure> {
     let started = Instant::now();
-    let Destination::S3 { location, keep_local, .. } = &request.spec.destination else {
+    let Destination::S3 { keep_local, .. } = &request.spec.destination else {
         return Ok(stream.report.clone());
     };
-    let failed = |error: super::publish::PublishError| error.into_failure().at(Stage::Publish);
     observer.notice(Notice::FilesFinished(stream.report.files.clone()));
     observer
         .notice(Notice::Logged("The stream is finished here; what is missing at the destination is sent".to_owned()));
-    let place = Place::GoOn { prefix: &stream.prefix };
-    let mut publisher = Publisher::start(&request.runtime, location, folder, place, &request.cancel).map_err(failed)?;
-    let files = published_files(folder).map_err(failed)?;
-    let tell = |status: PublishStatus| observer.notice(Notice::Progressed(Box::new(progress(stream, status))));
-    let sent = publisher.send_all(files.into_keys().map(|(_, path)| path), &tell);
-    if request.cancel.is_suspended() {
-        return Err(failed(super::publish::PublishError::Cancelled));
+    let uploads = Uploads::again(request, stream);
+    let tell = || observer.notice(Notice::Progressed(Box::new(progress(stream, &uploads))));
+    let keep = |stream: &UnpublishedStream| observer.notice(Notice::StreamMade(Box::new(stream.clone())));
+    let ending = Ending { request, folder, tell: &tell, keep: &keep };
+    let mut stream = stream.clone();
+    uploads.begin_rest(&ending, &mut stream);
+    uploads.finish(&ending, &mut stream);
+    let local = request.spec.destination.local_folder();
+    if request.cancel.is_cancelled() && !request.cancel.is_suspended() {
+        // The folder goes with the cancelled job, and so does what is in the buckets.
+        drop(StreamFolder::at(local, folder));
+        uploads.withdraw();
+        return Err(PublishError::Cancelled.into_failure().at(Stage::Publish));
     }
-    if request.cancel.is_cancelled() {
-        // The folder goes with the cancelled job, and so does what is in the bucket.
-        drop(StreamFolder::at(request.spec.destination.local_folder(), folder));
-        publisher.withdraw();
-        return Err(failed(super::publish::PublishError::Cancelled));
+    if let Some(failure) = uploads.failure() {
+        return Err(failure);
     }
-    let published = sent.map_err(failed)?;
-    super::publish::replace::remember(published.replaced.as_ref(), &request.replaced_folder);
     remove_state(folder);
-    let mut report = Report {
-        urls: published.urls,
-        warnings: stream.report.warnings.iter().cloned().chain(published.warnings).collect(),
-        wall_time: stream.report.wall_time + started.elapsed(),
-        ..stream.report.clone()
-    };
+    let wall_time = stream.report.wall_time + started.elapsed();
+    let mut report = Report { wall_time, ..uploads.report(&stream) };
     if !keep_local {
-        drop(StreamFolder::at(request.spec.destination.local_folder(), folder));
+        drop(StreamFolder::at(local, folder));
         report.folder = None;
         report.multivariant_playlist = None;
     }
     Ok(report)
 }
 
-fn progress(stream: &UnpublishedStream, status: PublishStatus) -> Progress {
+fn progress(stream: &UnpublishedStream, uploads: &Uploads) -> Progress {
+    let status = uploads.status();
     let sent = status.published_files as f64 / status.finished_files.max(1) as f64;
     Progress {
         stage: Stage::Publish,
@@ -75,6 +73,7 @@ fn progress(stream: &UnpublishedStream, status: PublishStatus) -> Progress {
         finished_files: status.finished_files,
         upload_interruption: status.interruption.map(|reason| reason.headline),
         upload_bytes_per_second: status.bytes_per_second,
+        uploads: uploads.progress(),
         ..Progress::default()
     }
 }

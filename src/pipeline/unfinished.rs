@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    job::{Destination, JobSpec, Stage},
+    job::{JobSpec, Stage},
     tools::atomic_file,
 };
 
@@ -89,8 +89,11 @@ struct State {
     plan: String,
     /// Belongs to a queue that begins it again by itself.
     is_queued: bool,
-    /// Where its files are in the bucket.
+    /// Where its files are in the first bucket.
     bucket_prefix: Option<String>,
+    /// Where they are in the further ones; empty where they have no place yet.
+    #[serde(default)]
+    more_bucket_prefixes: Vec<String>,
     /// All segments are written.
     is_encoded: bool,
     segment_duration: Duration,
@@ -110,6 +113,7 @@ impl State {
             plan: plan_hash(plan),
             is_queued: request.is_queued,
             bucket_prefix: None,
+            more_bucket_prefixes: Vec::new(),
             is_encoded: false,
             segment_duration: plan.timing.frame_rate.duration_of(plan.timing.segment_frames),
             segments_folders: plan
@@ -122,6 +126,14 @@ impl State {
 
     fn read(stream_folder: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(stream_folder.join(FOLDER).join(STATE)).ok()?).ok()
+    }
+
+    fn bucket_prefix(&self, bucket: usize) -> Option<&str> {
+        let prefix = match bucket {
+            0 => self.bucket_prefix.as_ref(),
+            further => self.more_bucket_prefixes.get(further - 1),
+        };
+        prefix.map(String::as_str).filter(|prefix| !prefix.is_empty())
     }
 
     /// Why a job of this state can't go on with what `earlier` has begun; `None` when it can.
@@ -220,9 +232,9 @@ impl Unfinished {
         self.stream_folder.join(FOLDER)
     }
 
-    /// Where an earlier run has put a part of it in the bucket.
-    pub(super) fn bucket_prefix(&self) -> Option<&str> {
-        self.state.bucket_prefix.as_deref()
+    /// Where an earlier run has put a part of it in the bucket at this place in the job's list.
+    pub(super) fn bucket_prefix(&self, bucket: usize) -> Option<&str> {
+        self.state.bucket_prefix(bucket)
     }
 
     /// All segments are written.
@@ -230,12 +242,14 @@ impl Unfinished {
         self.state.is_encoded
     }
 
-    /// Notes where it lies in the bucket.
+    /// Notes where it lies in each bucket; empty where it has no place yet.
     ///
     /// # Errors
     /// When that can't be written.
-    pub(super) fn lies_in_bucket(&mut self, prefix: &str) -> Result<(), Failure> {
-        self.state.bucket_prefix = Some(prefix.to_owned());
+    pub(super) fn lies_in_buckets(&mut self, prefixes: Vec<String>) -> Result<(), Failure> {
+        let mut prefixes = prefixes.into_iter();
+        self.state.bucket_prefix = prefixes.next().filter(|prefix| !prefix.is_empty());
+        self.state.more_bucket_prefixes = prefixes.collect();
         self.save()
     }
 
@@ -346,13 +360,14 @@ fn lock(stream_folder: &Path) -> Option<File> {
     file.try_lock().is_ok().then_some(file)
 }
 
-/// Takes what can't be gone on with out of the bucket too.
+/// Takes what can't be gone on with out of the buckets too.
 fn withdraw(request: &JobRequest, earlier: &State, stream_folder: &Path) {
-    let Destination::S3 { location, .. } = &request.spec.destination else { return };
-    let Some(prefix) = &earlier.bucket_prefix else { return };
-    let place = Place::GoOn { prefix };
-    match Publisher::start(&request.runtime, location, stream_folder, place, &request.cancel) {
-        Ok(publisher) => publisher.withdraw(),
-        Err(error) => tracing::warn!(prefix, %error, "an unfinished stream stays in the bucket"),
+    for (index, location) in request.spec.destination.buckets().enumerate() {
+        let Some(prefix) = earlier.bucket_prefix(index) else { continue };
+        let place = Place::GoOn { prefix };
+        match Publisher::start(&request.runtime, location, stream_folder, place, &request.cancel) {
+            Ok(publisher) => publisher.withdraw(),
+            Err(error) => tracing::warn!(prefix, %error, "an unfinished stream stays in the bucket"),
+        }
     }
 }

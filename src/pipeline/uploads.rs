@@ -1,101 +1,213 @@
-//! The uploads of a job: their place, their end, and what becomes of the local stream.
+//! The uploads of a job, one for each of its buckets, none of which waits for another.
 
-use std::time::Duration;
+mod ending;
+mod place;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(super) use ending::{Ending, end};
+use place::begin_each;
 
 use super::{
     JobRequest,
-    progress::Reporter,
-    publish::{self, Place, PublishedLocation, Publisher},
-    stream_folder::{StreamFolder, wanted_folder},
+    publish::{FinishedFile, PublishError, PublishStatus, Publisher},
+    stream_folder::StreamFolder,
     unfinished::Unfinished,
 };
 use crate::{
     failure::Failure,
-    job::{Destination, Report, Stage, WhenTaken},
+    job::{PublishedStream, Report, S3Location, Stage, UnpublishedStream, UploadProgress},
 };
 
-/// How often the end of an upload is looked for, and told of.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
-
-/// Takes the place of a job's stream in its bucket, if it goes to one.
-pub(super) fn start(
-    request: &JobRequest,
-    folder: &StreamFolder,
-    unfinished: &mut Unfinished,
-) -> Result<Option<Publisher>, Failure> {
-    let Destination::S3 { location, .. } = &request.spec.destination else { return Ok(None) };
-    let wanted = wanted_folder(request).map_err(|failure| failure.at(Stage::Publish))?;
-    let earlier = request.unpublished.as_ref().map(|stream| stream.prefix.as_str());
-    let place = match (unfinished.bucket_prefix(), wanted.when_taken) {
-        (Some(prefix), _) => Place::GoOn { prefix },
-        // The folder here may have a number that the place there has not.
-        _ if location.replace_after.is_some() => Place::Exactly { path: &wanted.path, is_of_same_job: false },
-        (None, WhenTaken::Number) => Place::New { stream_name: folder.name() },
-        (None, when_taken) => Place::Exactly {
-            path: &wanted.path,
-            is_of_same_job: when_taken == WhenTaken::Replace || earlier == Some(&location.key_of(&wanted.path)),
-        },
-    };
-    let publisher = Publisher::start(&request.runtime, location, folder.path(), place, &request.cancel)
-        .map_err(|error| error.into_failure().at(Stage::Publish))?;
-    unfinished.lies_in_bucket(publisher.prefix())?;
-    Ok(Some(publisher))
+/// The uploads of one job.
+#[derive(Debug)]
+pub(super) struct Uploads {
+    each: Vec<Upload>,
 }
 
-/// Waits until all is up or can't be, and tells how far it is.
-pub(super) fn wait(uploads: &Publisher, reporter: &Reporter<'_>) {
-    uploads.seal();
-    while !uploads.has_ended() {
-        reporter.tell();
-        std::thread::sleep(POLL_INTERVAL);
-    }
-    reporter.finished(Stage::Publish);
+/// The upload to one bucket.
+#[derive(Debug)]
+struct Upload {
+    location: S3Location,
+    state: Mutex<State>,
 }
 
-/// The report of a stream whose uploads have ended.
-pub(super) fn finish(
-    request: &JobRequest,
-    mut publisher: Publisher,
-    (folder, unfinished): (StreamFolder, Unfinished),
-    mut report: Report,
-) -> Result<Report, Failure> {
-    match finish_publishing(&mut publisher, &folder) {
-        Ok(published) => {
-            publish::replace::remember(published.replaced.as_ref(), &request.replaced_folder);
-            report.urls = published.urls;
-            report.warnings.extend(published.warnings);
+#[derive(Debug)]
+enum State {
+    /// At work.
+    Running(Box<Publisher>),
+    /// Not begun; where the store did not answer, with what it was asked for in vain.
+    ToCome(Option<Failure>),
+    /// The whole stream is there, and how far it had come then.
+    Published(PublishedStream, PublishStatus),
+    /// Ended early.
+    Failed(Option<Box<Publisher>>, Failure),
+}
+
+impl Uploads {
+    /// Takes the places of a job's stream in its buckets, if it goes to some, all at once. `goes_on` tells that an earlier
+    /// run has put a part there. A store that does not answer is asked again when the stream is finished, as long as
+    /// another one answers.
+    ///
+    /// # Errors
+    /// When no store answers, or one refuses what will be needed.
+    pub(super) fn start(
+        request: &JobRequest,
+        folder: &StreamFolder,
+        (unfinished, goes_on): (&mut Unfinished, bool),
+    ) -> Result<Option<Self>, Failure> {
+        let locations: Vec<&S3Location> = request.spec.destination.buckets().collect();
+        if locations.is_empty() {
+            return Ok(None);
         }
-        Err(failure) => {
-            if request.cancel.is_suspended() {
-                folder.keep();
-            } else if request.cancel.is_cancelled() {
-                publisher.withdraw();
-            } else {
-                // The finished stream is not lost because it could not be sent, nor is what was sent of it.
-                unfinished.remove();
-                folder.keep();
+        let prefixes: Vec<Option<String>> =
+            (0..locations.len()).map(|index| unfinished.bucket_prefix(index).map(str::to_owned)).collect();
+        let wanted: Vec<(&S3Location, Option<&str>)> =
+            locations.iter().copied().zip(prefixes.iter().map(Option::as_deref)).collect();
+        let begun = begin_each(request, (folder.path(), folder.name()), &wanted)?;
+        let answers = begun.iter().any(Result::is_ok);
+        let refusal = begun.iter().filter_map(|begun| begun.as_ref().err());
+        let refusal = refusal.filter(|error| !answers || !error.is_passing()).map(PublishError::clone).next();
+        if let Some(error) = refusal {
+            // What an earlier run has put there stays for the next one.
+            let publishers = begun.into_iter().flatten().filter(|_| !goes_on).collect();
+            withdraw_all(publishers);
+            return Err(error.into_failure().at(Stage::Publish));
+        }
+        let state = |begun: Result<Publisher, PublishError>| match begun {
+            Ok(publisher) => State::Running(Box::new(publisher)),
+            Err(error) => State::ToCome(Some(error.into_failure())),
+        };
+        let each = locations.into_iter().zip(begun.into_iter().map(state));
+        let uploads = Self { each: each.map(|(location, state)| Upload::new(location, state)).collect() };
+        unfinished.lies_in_buckets(uploads.prefixes())?;
+        Ok(Some(uploads))
+    }
+
+    /// Those of a stream that an earlier run has finished; what is whole already is left as it is.
+    pub(super) fn again(request: &JobRequest, stream: &UnpublishedStream) -> Self {
+        let state = |index: usize| match stream.published.get(&index) {
+            Some(published) => State::Published(published.clone(), PublishStatus::default()),
+            None => State::ToCome(None),
+        };
+        let locations = request.spec.destination.buckets().enumerate();
+        Self { each: locations.map(|(index, location)| Upload::new(location, state(index))).collect() }
+    }
+
+    /// Takes a file that will go up in its turn to each bucket. Never waits.
+    pub(super) fn file_finished(&self, file: &FinishedFile) {
+        for upload in &self.each {
+            if let State::Running(publisher) = &*upload.state() {
+                publisher.file_finished(file.clone());
             }
-            return Err(failure);
         }
     }
-    unfinished.remove();
-    if matches!(request.spec.destination, Destination::S3 { keep_local: true, .. }) {
-        folder.keep();
-    } else {
-        report.folder = None;
-        report.multivariant_playlist = None;
+
+    /// How far all of them have come: files that are in each bucket, bytes of all together.
+    pub(super) fn status(&self) -> PublishStatus {
+        let mut all: Option<PublishStatus> = None;
+        let (mut interruption, mut failure) = (None, None);
+        for upload in &self.each {
+            let (status, is_under_way) = match &*upload.state() {
+                State::Running(publisher) => (publisher.status(), true),
+                State::Published(_, status) => (status.clone(), status.finished_files > 0),
+                State::ToCome(reason) => (PublishStatus { interruption: reason.clone(), ..Default::default() }, false),
+                State::Failed(_, reason) => {
+                    (PublishStatus { failure: Some(reason.clone()), ..Default::default() }, false)
+                }
+            };
+            interruption = interruption.or(status.interruption.clone());
+            failure = failure.or(status.failure.clone());
+            if is_under_way {
+                all = Some(all.map_or(status.clone(), |all| joined(&all, &status)));
+            }
+        }
+        PublishStatus { interruption, failure, ..all.unwrap_or_default() }
     }
-    Ok(report)
+
+    /// How far each has come; empty when there is only one.
+    pub(super) fn progress(&self) -> Vec<UploadProgress> {
+        if self.each.len() < 2 {
+            return Vec::new();
+        }
+        self.each.iter().map(Upload::progress).collect()
+    }
+
+    /// A stream that is finished here and that these uploads bring to its buckets.
+    pub(super) fn unpublished(&self, report: &Report) -> UnpublishedStream {
+        let mut prefixes = self.prefixes().into_iter();
+        UnpublishedStream {
+            report: report.clone(),
+            prefix: prefixes.next().unwrap_or_default(),
+            more_prefixes: prefixes.collect(),
+            published: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// Keys under which the stream lies, in the order of the buckets; empty where it has no place yet.
+    pub(super) fn prefixes(&self) -> Vec<String> {
+        let prefix = |upload: &Upload| match &*upload.state() {
+            State::Running(publisher) | State::Failed(Some(publisher), _) => publisher.prefix().to_owned(),
+            _ => String::new(),
+        };
+        self.each.iter().map(prefix).collect()
+    }
+
+    /// Deletes what is in the buckets of a stream that will not be whole; where it is, viewers may be at it.
+    pub(super) fn withdraw(self) {
+        let publisher = |upload: Upload| match upload.state.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            State::Running(publisher) | State::Failed(Some(publisher), _) => Some(*publisher),
+            State::ToCome(_) | State::Published(..) | State::Failed(None, _) => None,
+        };
+        withdraw_all(self.each.into_iter().filter_map(publisher).collect());
+    }
 }
 
-/// Where a stream is that is up, or why it is not.
-fn finish_publishing(publisher: &mut Publisher, folder: &StreamFolder) -> Result<PublishedLocation, Failure> {
-    publisher.finish().map_err(|error| {
-        let mut failure = error.into_failure().at(Stage::Publish);
-        let kept = folder.path().display();
-        failure.hint.push_str(&format!(
-            "; the finished stream is kept in {kept}: retry the job or use “reelpress publish” to send the rest"
-        ));
-        failure
-    })
+impl Upload {
+    fn new(location: &S3Location, state: State) -> Self {
+        Self { location: location.clone(), state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn progress(&self) -> UploadProgress {
+        let (published_files, trouble, is_whole) = match &*self.state() {
+            State::Running(publisher) => {
+                let status = publisher.status();
+                (status.published_files, status.failure.or(status.interruption), false)
+            }
+            State::ToCome(reason) => (0, reason.clone(), false),
+            State::Published(_, status) => (status.published_files, None, true),
+            State::Failed(publisher, reason) => {
+                let files = publisher.as_ref().map_or(0, |publisher| publisher.status().published_files);
+                (files, Some(reason.clone()), false)
+            }
+        };
+        let trouble = trouble.map(|reason| reason.headline);
+        UploadProgress { destination: self.location.to_string(), published_files, trouble, is_whole }
+    }
+}
+
+/// Two uploads of the same files as one.
+fn joined(one: &PublishStatus, other: &PublishStatus) -> PublishStatus {
+    let rates: Vec<f64> = one.bytes_per_second.into_iter().chain(other.bytes_per_second).collect();
+    PublishStatus {
+        published_files: one.published_files.min(other.published_files),
+        finished_files: one.finished_files.max(other.finished_files),
+        published_bytes: one.published_bytes + other.published_bytes,
+        queued_bytes: one.queued_bytes + other.queued_bytes,
+        bytes_per_second: (!rates.is_empty()).then(|| rates.iter().sum()),
+        interruption: None,
+        failure: None,
+    }
+}
+
+fn withdraw_all(publishers: Vec<Publisher>) {
+    std::thread::scope(|scope| {
+        for publisher in publishers {
+            scope.spawn(|| publisher.withdraw());
+        }
+    });
 }

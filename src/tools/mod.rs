@@ -6,6 +6,7 @@ pub mod child;
 pub mod content_key;
 pub mod disk;
 pub mod ffmpeg;
+pub mod keychain;
 pub mod memory;
 pub mod pause;
 pub mod stall;

@@ -1,8 +1,12 @@
 //! A user publishes a stream to a bucket, as a whole or while it grows.
 
+mod cloudfront;
 mod connection;
+mod keychain;
 mod object_options;
+mod presigned;
 mod replacing;
+mod several;
 mod what_viewers_get;
 
 use std::{

@@ -32,6 +32,10 @@ pub struct S3Arguments {
     /// Named profile of the AWS configuration files [default: the standard AWS chain]
     #[arg(long, value_name = "NAME", help_heading = "S3")]
     pub profile: Option<String>,
+    /// Keys of the system's keychain by the name that `reelpress credentials set NAME` gave them; without a keychain they
+    /// are asked for at the start
+    #[arg(long, value_name = "NAME", conflicts_with = "profile", help_heading = "S3")]
+    pub credentials: Option<String>,
     /// Address the bucket as URL/bucket, which is the default with --endpoint
     #[arg(long, conflicts_with = "virtual_host", help_heading = "S3")]
     pub path_style: bool,
@@ -64,8 +68,16 @@ pub struct S3Arguments {
     #[arg(long, help_heading = "S3")]
     pub replace: bool,
     /// How long the files of a replaced stream stay for those who are playing it, such as 90s, 30m or 2h [default: 1h]
-    #[arg(long, value_name = "TIME", requires = "replace", help_heading = "S3", value_parser = time_span)]
+    #[arg(long, value_name = "TIME", requires = "replace", help_heading = "S3", value_parser = typed::time_span)]
     pub replace_after: Option<Duration>,
+    /// Give presigned addresses that hold so long, such as 12h or 7d, at most 7 days: anyone who has one can read a private
+    /// bucket with it. Signed playlists are written beside the others; DASH manifests can't be presigned
+    #[arg(long, value_name = "TIME", help_heading = "S3", value_parser = typed::presigned_span)]
+    pub presign: Option<Duration>,
+    /// Id of the CloudFront distribution at --public-url: it forgets what --replace has replaced, and fetches playlists and
+    /// first segments beforehand
+    #[arg(long, value_name = "ID", requires = "public_url", help_heading = "S3", value_parser = typed::distribution)]
+    pub cloudfront: Option<String>,
     /// Most bytes a second that uploads take together, such as 500K or 20M
     #[arg(long, value_name = "BYTES", help_heading = "S3", value_parser = typed::byte_size)]
     pub max_upload: Option<u64>,
@@ -97,6 +109,7 @@ impl S3Arguments {
             endpoint: self.endpoint.clone(),
             region: self.region.clone(),
             profile: self.profile.clone(),
+            credentials: self.credentials.clone(),
             path_style: self.path_style(),
             objects: ObjectOptions {
                 cache_control: ByKind::typed(&self.cache_control).map_err(|reason| wrong("--cache-control", reason))?,
@@ -108,16 +121,12 @@ impl S3Arguments {
             public_url: self.public_url.clone(),
             skip_public_check: self.no_public_check,
             replace_after: self.replace.then(|| self.replace_after.unwrap_or(OLD_FILES_STAY)),
+            presign: self.presign,
+            cloudfront: self.cloudfront.clone(),
             most_bytes_per_second: self.max_upload,
             ..place
         })
     }
-}
-
-/// Reads `90s`, `30m`, `1h 30m`.
-fn time_span(text: &str) -> Result<Duration, String> {
-    let span = text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
-    span.ok_or_else(|| "give a time such as 90s, 30m or 2h".to_owned())
 }
 
 fn store() -> impl TypedValueParser<Value = Store> {

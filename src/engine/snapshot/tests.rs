@@ -48,6 +48,7 @@ fn report() -> Box<Report> {
         file: None,
         multivariant_playlist: Some("out/a/master.m3u8".into()),
         urls: Vec::new(),
+        published: Vec::new(),
         renditions: Vec::new(),
         files: vec![FileReport { path: "master.m3u8".to_owned(), bytes: 7 }],
         duration: Duration::from_secs(5),
@@ -125,6 +126,7 @@ fn a_finished_stream_is_remembered_until_it_is_published() {
         file: None,
         multivariant_playlist: None,
         urls: Vec::new(),
+        published: Vec::new(),
         renditions: Vec::new(),
         files: Vec::new(),
         duration: Duration::ZERO,
@@ -133,7 +135,12 @@ fn a_finished_stream_is_remembered_until_it_is_published() {
         warnings: Vec::new(),
         keys: None,
     };
-    let stream = Box::new(UnpublishedStream { report: report.clone(), prefix: "films/a".to_owned() });
+    let stream = Box::new(UnpublishedStream {
+        report: report.clone(),
+        prefix: "films/a".to_owned(),
+        more_prefixes: Vec::new(),
+        published: std::collections::BTreeMap::new(),
+    });
     let failure = Failure::new(FailureKind::CredentialsRefused, "Refused", "Sign in");
     snapshot.apply(&Event::JobStarted { id, at: at(2) });
     snapshot.apply(&Event::StreamMade { id, stream });
@@ -217,7 +224,12 @@ fn the_time_left_counts_running_and_waiting_jobs() {
 fn other_settings_undo_what_was_made_with_the_old_ones() {
     let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
     let id = ids[0];
-    let stream = UnpublishedStream { report: *report(), prefix: "a".to_owned() };
+    let stream = UnpublishedStream {
+        report: *report(),
+        prefix: "a".to_owned(),
+        more_prefixes: Vec::new(),
+        published: std::collections::BTreeMap::new(),
+    };
     snapshot.apply(&Event::JobStarted { id, at: at(2) });
     snapshot.apply(&Event::StreamMade { id, stream: Box::new(stream) });
     snapshot.apply(&Event::JobCancelled { id, at: at(3) });

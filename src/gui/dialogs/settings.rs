@@ -170,15 +170,20 @@ fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut V
         store_picker(&mut columns[0], form);
         text_field(&mut columns[1], "Endpoint", &mut form.endpoint, "Only for stores other than Amazon S3");
     });
-    ui.columns(2, |columns| {
-        text_field(&mut columns[0], "Region", &mut form.region, "From the AWS settings when empty");
-        text_field(&mut columns[1], "Profile", &mut form.profile, "The default profile when empty");
+    ui.columns(3, |columns| {
+        text_field(&mut columns[0], "Region", &mut form.region, "From the AWS settings");
+        text_field(&mut columns[1], "Profile", &mut form.profile, "The default profile");
+        text_field(&mut columns[2], "Upload limit", &mut form.upload_limit, "A second, such as 20M");
     });
     field_label(ui, "Bucket in the URL");
     segmented(ui, &mut form.path_style, &PathStyle::ALL, |style| style.label().to_owned());
     ui.columns(2, |columns| {
         text_field(&mut columns[0], "Public URL", &mut form.public_url, "Where viewers read the bucket");
-        text_field(&mut columns[1], "Upload limit", &mut form.upload_limit, "Bytes a second, such as 20M");
+        let also_to = text_field(&mut columns[1], "Also to", &mut form.also_to, "s3://backup/films?profile=backup");
+        also_to.on_hover_text(
+            "Further buckets for each stream, with spaces between them; options stand behind a question mark and are named \
+             as the S3 flags of the terminal",
+        );
         check_box(&mut columns[0], &mut form.replaces, "Replace streams of the same name");
         check_box(&mut columns[1], &mut form.checks_in_public, "Look at streams as players would");
     });

@@ -11,6 +11,7 @@ use crate::{
         s3::{OLD_FILES_STAY, Store},
         schedule, typed,
     },
+    pipeline::publish::S3LocationError,
     settings::{Appearance, Settings},
 };
 
@@ -73,6 +74,8 @@ pub struct SettingsForm {
     pub checks_in_public: bool,
     /// An earlier stream of the same name is replaced.
     pub replaces: bool,
+    /// Further places, `s3://bucket/prefix` each, with spaces between them.
+    pub also_to: String,
     /// Most bytes a second of all uploads; empty for no limit.
     pub upload_limit: String,
     /// What the form does not show of the place.
@@ -187,6 +190,7 @@ impl SettingsForm {
             checks_in_public: !s3.skip_public_check,
             replaces: s3.replace_after.is_some(),
             upload_limit: s3.most_bytes_per_second.map(|most| most.to_string()).unwrap_or_default(),
+            also_to: settings.also_to.iter().map(S3Location::address).collect::<Vec<_>>().join(" "),
             kept: s3.clone(),
             has_tested: false,
         }
@@ -229,7 +233,9 @@ impl SettingsForm {
             Err(_) if self.bucket.trim().is_empty() && !self.publish_to_s3 => S3Location::default(),
             Err(error) => return Err(error),
         };
+        let also_to = self.further_places(&s3).map_err(|words| (SettingsSection::S3, words))?;
         Ok(Settings {
+            also_to,
             ffmpeg: path(&self.ffmpeg),
             ffprobe: path(&self.ffprobe),
             output_folder,
@@ -244,6 +250,18 @@ impl SettingsForm {
             appearance: self.appearance,
             goes_on_by_itself: self.goes_on_by_itself,
         })
+    }
+
+    fn further_places(&self, first: &S3Location) -> Result<Vec<S3Location>, String> {
+        let mut places: Vec<S3Location> = Vec::new();
+        for text in self.also_to.split_whitespace() {
+            let place: S3Location = text.parse().map_err(|error: S3LocationError| format!("Also to: {error}"))?;
+            if std::iter::once(first).chain(&places).any(|other| other.is_same_place(&place)) {
+                return Err(format!("Also to: {place} is named twice"));
+            }
+            places.push(place);
+        }
+        Ok(places)
     }
 
     fn working_hours(&self) -> Result<Option<WorkingHours>, &'static str> {
@@ -347,6 +365,11 @@ mod tests {
                 most_bytes_per_second: Some(1_500_000),
                 ..S3Location::default()
             },
+            also_to: vec![S3Location {
+                bucket: "backup".to_owned(),
+                profile: Some("backup".to_owned()),
+                ..S3Location::default()
+            }],
             publish_to_s3: true,
             preset: "quick".to_owned(),
             outputs: Outputs { dash: true, ..Outputs::default() },
@@ -408,6 +431,8 @@ mod tests {
         assert_eq!(wrong(&|form| form.hours_to = "6 o'clock".to_owned()), SettingsSection::General);
         assert_eq!(wrong(&|form| form.hours_to = "22:00".to_owned()), SettingsSection::General);
         assert_eq!(wrong(&|form| form.bucket = "a/b".to_owned()), SettingsSection::S3);
+        assert_eq!(wrong(&|form| form.also_to = "s3://backup?stoer=r2".to_owned()), SettingsSection::S3);
+        assert_eq!(wrong(&|form| form.also_to = "s3://backup s3://backup".to_owned()), SettingsSection::S3);
         assert_eq!(wrong(&|form| form.endpoint = "localhost:9000".to_owned()), SettingsSection::S3);
         assert_eq!(wrong(&|form| form.template = "../{id}".to_owned()), SettingsSection::Layout);
         assert_eq!(wrong(&|form| form.output_folder = " ".to_owned()), SettingsSection::General);

@@ -222,6 +222,11 @@ fn stream(ui: &mut Ui, job: &Job, view: &ViewState) {
         fact(ui, "File", &wording::short_path(file, view.home.as_deref()));
         return;
     }
+    let uploads = wording::uploads(job);
+    if !uploads.is_empty() {
+        uploads.iter().for_each(|(term, words)| fact(ui, term, words));
+        return;
+    }
     match wording::published_url(job) {
         Some(url) => fact(ui, "Address", url),
         None => fact(ui, "Destination", &wording::short_destination(&job.spec.destination, view.home.as_deref())),
@@ -246,10 +251,11 @@ fn buttons(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
         if wording::can_preview(job) && Button::primary("Preview").icon(icon::START).show(ui).clicked() {
             actions.push(Action::Send(Command::Preview { id: job.id }));
         }
-        if let Some(url) = wording::published_url(job)
-            && Button::new("Copy URL").icon(icon::LINK).show(ui).clicked()
-        {
-            actions.push(Action::Copy { text: url.to_owned(), what: "URL" });
+        if let Some(text) = wording::published_urls(job) {
+            let (words, what) = if text.contains('\n') { ("Copy URLs", "URLs") } else { ("Copy URL", "URL") };
+            if Button::new(words).icon(icon::LINK).show(ui).clicked() {
+                actions.push(Action::Copy { text, what });
+            }
         }
         if let Some(folder) = wording::stream_folder(job)
             && Button::new("Open folder").icon(icon::OPEN_FOLDER).show(ui).clicked()

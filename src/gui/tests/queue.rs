@@ -7,7 +7,7 @@ use super::{Window, states};
 use crate::{
     engine::{Command, Event, PlannedRetry, Snapshot},
     failure::{Failure, FailureKind},
-    job::JobId,
+    job::{JobId, Progress, PublishedStream, Report, UploadProgress},
 };
 
 fn id_of(snapshot: &Snapshot, name: &str) -> JobId {
@@ -110,6 +110,33 @@ fn the_url_of_a_published_stream_goes_to_the_clipboard() {
     let url = "https://media-prod.s3.eu-central-1.amazonaws.com/films/teaser/master.m3u8".to_owned();
     assert!(copied.contains(&eframe::egui::OutputCommand::CopyText(url)), "{copied:?}");
     assert!(window.shows("URL copied"));
+}
+
+#[test]
+fn a_stream_in_several_buckets_shows_all_addresses() {
+    let mut story = states::Story::begin();
+    let id = story.add("film.mp4");
+    story.started(id);
+    let upload = |destination: &str, trouble: Option<&str>| UploadProgress {
+        destination: destination.to_owned(),
+        published_files: 12,
+        trouble: trouble.map(str::to_owned),
+        is_whole: false,
+    };
+    let uploads = vec![upload("s3://media", None), upload("s3://backup", Some("No connection to s3://backup"))];
+    story.progressed(id, Progress { uploads, ..Progress::default() });
+    let mut window = Window::open(story.snapshot.clone());
+    assert!(window.shows("Goes to: s3://media: 12 files"));
+    assert!(window.shows("Goes to: s3://backup: No connection to s3://backup"));
+
+    let urls = ["https://media.example/film/master.m3u8", "https://backup.example/film/master.m3u8"];
+    let published = |url: &str| PublishedStream { destination: "s3://x".to_owned(), urls: vec![url.to_owned()] };
+    let report = Report { published: urls.map(published).to_vec(), ..states::report(1000, 10, &[]) };
+    window.happens(Event::JobFinished { id, report: Box::new(report), at: jiff::Timestamp::UNIX_EPOCH });
+    for url in urls {
+        assert!(window.shows(&format!("Address: {url}")));
+    }
+    window.press("Copy URLs");
 }
 
 #[test]

@@ -209,6 +209,7 @@ pub fn report(total_bytes: u64, seconds: u64, warnings: &[&str]) -> Report {
         multivariant_playlist: Some(folder.join("master.m3u8")),
         folder: Some(folder),
         urls: vec!["https://media-prod.s3.eu-central-1.amazonaws.com/films/teaser/master.m3u8".to_owned()],
+        published: Vec::new(),
         renditions: renditions.collect(),
         files: (0..45)
             .map(|index| FileReport { path: format!("1080p/segment-{index:05}.m4s"), bytes: 1_000_000 + index })

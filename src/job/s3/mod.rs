@@ -1,6 +1,7 @@
 //! A place in an S3 store: where it is, what store it is, and what its objects are given.
 
 mod objects;
+mod options;
 mod store;
 
 use std::time::Duration;
@@ -12,6 +13,9 @@ pub use store::{Store, StoreProfile};
 
 /// How long the files of a replaced stream stay when nothing else is said: longer than most pauses of a viewer.
 pub const OLD_FILES_STAY: Duration = Duration::from_secs(3600);
+
+/// The longest that Signature Version 4 allows (Amazon S3 User Guide, "Sharing objects with presigned URLs").
+pub const LONGEST_PRESIGNED: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A prefix in a bucket of an S3 store, and how to reach it. Never holds a secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +31,8 @@ pub struct S3Location {
     pub region: Option<String>,
     /// Named profile of the AWS configuration files.
     pub profile: Option<String>,
+    /// Name of keys in the system's keychain, in place of the standard AWS chain.
+    pub credentials: Option<String>,
     /// `http://endpoint/bucket/key` instead of `http://bucket.endpoint/key`. When not given: as the store wants it, or
     /// true if there is an endpoint.
     pub path_style: Option<bool>,
@@ -41,6 +47,12 @@ pub struct S3Location {
     /// Replaces an earlier stream of the same name, whose files are removed after this time; when not given, a stream
     /// whose name is taken gets a number.
     pub replace_after: Option<Duration>,
+    /// The results hold addresses at which anyone can read the stream for this long, also in a private bucket; not longer
+    /// than [`LONGEST_PRESIGNED`].
+    pub presign: Option<Duration>,
+    /// Id of the CloudFront distribution that shows the bucket at the public URL: it is told what was replaced, and fetches
+    /// the beginning of each stream beforehand.
+    pub cloudfront: Option<String>,
     /// Most bytes a second that all uploads together may take.
     pub most_bytes_per_second: Option<u64>,
 }
@@ -116,5 +128,13 @@ mod tests {
     fn what_older_versions_saved_can_be_read() {
         let old: S3Location = serde_json::from_str(r#"{"bucket":"films","prefix":"a"}"#).unwrap();
         assert_eq!(old, S3Location { bucket: "films".to_owned(), prefix: "a".to_owned(), ..S3Location::default() });
+        let destination = r#"{"s3":{"location":{"bucket":"films"},"local_folder":"/out","keep_local":false}}"#;
+        let destination: crate::job::Destination = serde_json::from_str(destination).unwrap();
+        assert_eq!((destination.buckets().count(), destination.label().as_str()), (1, "s3://films"));
+        let report = r#"{"folder":null,"urls":[],"renditions":[],"files":[],"duration":{"secs":1,"nanos":0},
+            "total_bytes":1,"wall_time":{"secs":1,"nanos":0},"warnings":[]}"#;
+        let stream = format!(r#"{{"report":{report},"prefix":"films/a"}}"#);
+        let stream: crate::job::UnpublishedStream = serde_json::from_str(&stream).unwrap();
+        assert_eq!((stream.prefix_in(0), stream.prefix_in(1)), (Some("films/a"), None));
     }
 }

@@ -37,7 +37,7 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
-    const NAMED: [(&'static str, Self); 6] = [
+    pub(super) const NAMED: [(&'static str, Self); 6] = [
         ("all", Self::All),
         ("media", Self::Media),
         ("playlists", Self::Playlists),
@@ -65,6 +65,11 @@ impl ByKind {
     /// The value for files of this kind.
     pub fn get(&self, kind: ObjectKind) -> Option<&str> {
         self.0.get(&kind).or_else(|| self.0.get(&ObjectKind::All)).map(String::as_str)
+    }
+
+    /// The values as they are typed.
+    pub(super) fn texts(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(kind, value)| kind.of_text(value))
     }
 
     /// Reads `value` for all files and `kind:value` for one kind, such as `playlists:no-cache`.

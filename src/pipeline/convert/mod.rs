@@ -313,6 +313,7 @@ fn report(plan: &ConvertPlan, measured: &Measured, file: PathBuf) -> Report {
         folder: file.parent().map(Path::to_owned),
         multivariant_playlist: None,
         urls: Vec::new(),
+        published: Vec::new(),
         renditions: renditions.collect(),
         files: vec![FileReport { path, bytes }],
         duration: measured.duration(),

@@ -19,6 +19,7 @@ use super::{
     error::PublishError,
     headers::FileKind,
     object_headers::Headers,
+    presign::SIGNED_END,
     replace::{CLAIM_END, NOTES_FOLDER, Replacement},
     s3::Bucket,
     unchanged,
@@ -205,10 +206,10 @@ fn sampled(files: &FolderFiles) -> Vec<&str> {
     paths
 }
 
-/// What lies there of a stream, without what only this program reads.
+/// What lies there of a stream, without what only this program reads, and without signed playlists, which no folder has.
 async fn present_under(bucket: &Bucket, prefix: &str) -> Result<Present, PublishError> {
     let mut present = bucket.objects_under(prefix).await?;
-    present.retain(|path, _| !path.starts_with(NOTES_FOLDER));
+    present.retain(|path, _| !path.starts_with(NOTES_FOLDER) && !path.ends_with(SIGNED_END));
     Ok(present)
 }
 

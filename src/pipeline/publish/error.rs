@@ -66,6 +66,16 @@ pub enum PublishError {
         /// What the providers said.
         detail: String,
     },
+    /// The keychain of the system does not give the keys.
+    #[error("no keys “{name}” for {place}")]
+    KeysMissing {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// Name of the keys.
+        name: String,
+        /// What the keychain said.
+        detail: String,
+    },
     /// The store does not know the key, or the secret is wrong, or the session has expired.
     #[error("the credentials are refused by {place}")]
     CredentialsRefused {
@@ -196,7 +206,7 @@ impl PublishError {
     }
 
     /// True for what mends itself: a lost network, a store that has too much to do.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(in crate::pipeline) fn is_passing(&self) -> bool {
         matches!(self, Self::NetworkLost { .. } | Self::StoreUnavailable { .. })
     }
 
@@ -222,7 +232,9 @@ impl PublishError {
             | Self::NothingToPublish { .. }
             | Self::Cancelled => FailureKind::InvalidRequest,
             Self::BucketMissing { .. } => FailureKind::BucketMissing,
-            Self::CredentialsMissing { .. } | Self::CredentialsRefused { .. } => FailureKind::CredentialsRefused,
+            Self::CredentialsMissing { .. } | Self::KeysMissing { .. } | Self::CredentialsRefused { .. } => {
+                FailureKind::CredentialsRefused
+            }
             Self::PermissionDenied { .. } | Self::PermissionsMissing { .. } => FailureKind::PermissionDenied,
             Self::NetworkLost { .. } | Self::StoreUnavailable { .. } => FailureKind::NetworkLost,
             Self::LocalFile { .. } => FailureKind::SourceVanished,
@@ -235,11 +247,8 @@ impl PublishError {
 
     fn hint(&self) -> String {
         match self {
-            Self::InvalidLocation(S3LocationError::EndpointNeeded { .. }) => {
-                "Give the endpoint, or the region where the form has one; the store's own pages show it".to_owned()
-            }
+            Self::InvalidLocation(error) => location_hint(error).to_owned(),
             Self::InvalidPublicUrl { .. } => "Write the public URL as https://cdn.example.org".to_owned(),
-            Self::InvalidLocation(_) => "Write the destination as s3://bucket/prefix".to_owned(),
             Self::InvalidEndpoint { .. } => "Write the endpoint as http://host:port or https://host".to_owned(),
             Self::InvalidName { .. } => "Rename the file or folder and publish again".to_owned(),
             Self::InUse { .. } => "Wait until that job has ended, then retry this one".to_owned(),
@@ -257,6 +266,7 @@ impl PublishError {
             Self::CredentialsMissing { profile: None, .. } => {
                 "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile of ~/.aws/credentials".to_owned()
             }
+            Self::KeysMissing { name, .. } => format!("Run “reelpress credentials set {name}”, or choose other keys"),
             Self::CredentialsRefused { .. } => {
                 "Check the access key and its secret, sign in again if they have expired, or choose another profile"
                     .to_owned()
@@ -299,6 +309,7 @@ impl PublishError {
         match self {
             Self::BucketMissing { detail, .. }
             | Self::CredentialsMissing { detail, .. }
+            | Self::KeysMissing { detail, .. }
             | Self::CredentialsRefused { detail, .. }
             | Self::PermissionDenied { detail, .. }
             | Self::PermissionsMissing { detail, .. }
@@ -346,6 +357,18 @@ fn verbs(actions: &[Action]) -> String {
         Some((last, [])) => (*last).to_owned(),
         Some((last, others)) => format!("{} and {last}", others.join(", ")),
         None => String::new(),
+    }
+}
+
+fn location_hint(error: &S3LocationError) -> &'static str {
+    match error {
+        S3LocationError::EndpointNeeded { .. } => {
+            "Give the endpoint, or the region where the form has one; the store's own pages show it"
+        }
+        S3LocationError::Options { .. } => {
+            "Name options as the S3 flags of “reelpress encode --help”, such as ?profile=NAME&region=NAME"
+        }
+        _ => "Write the destination as s3://bucket/prefix",
     }
 }
 

@@ -23,6 +23,14 @@ pub enum S3LocationError {
     /// A part of the prefix is empty, `.` or `..`.
     #[error("the prefix “{0}” has a part that is empty, “.” or “..”")]
     Prefix(String),
+    /// What stands behind the question mark makes no sense.
+    #[error("the options of “{place}” can't be used: {reason}")]
+    Options {
+        /// The place without them.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// This store can't be found without an address.
     #[error("{store} is found by its endpoint, of the form {form}, which was not given")]
     EndpointNeeded {
@@ -36,9 +44,11 @@ pub enum S3LocationError {
 impl FromStr for S3Location {
     type Err = S3LocationError;
 
-    /// Reads `s3://bucket` or `s3://bucket/prefix`; a slash at the end is ignored.
+    /// Reads `s3://bucket` or `s3://bucket/prefix`, and options as in `s3://bucket/prefix?profile=backup`; a slash at
+    /// the end of the prefix is ignored.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let rest = text.trim().strip_prefix("s3://").ok_or_else(|| S3LocationError::NotS3(text.to_owned()))?;
+        let (rest, options) = rest.split_once('?').map_or((rest, None), |(rest, options)| (rest, Some(options)));
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let location = Self {
             bucket: bucket.to_owned(),
@@ -46,7 +56,13 @@ impl FromStr for S3Location {
             ..Self::default()
         };
         check(&location)?;
-        Ok(location)
+        match options {
+            Some(options) => {
+                let wrong = |reason| S3LocationError::Options { place: location.to_string(), reason };
+                location.clone().with_options(options).map_err(wrong)
+            }
+            None => Ok(location),
+        }
     }
 }
 

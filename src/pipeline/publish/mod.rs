@@ -7,10 +7,12 @@
 
 mod action;
 mod claim;
+mod cloudfront;
 mod conditional;
 mod connection;
 mod error;
 pub mod headers;
+mod lanes;
 mod location;
 mod multipart;
 mod object_headers;
@@ -18,6 +20,7 @@ mod order;
 mod patience;
 mod playlist;
 pub mod policy;
+mod presign;
 mod reach;
 pub mod replace;
 mod s3;
@@ -35,6 +38,7 @@ use std::{
     time::Duration,
 };
 
+use aws_sdk_s3::config::ProvideCredentials;
 use bytes::Bytes;
 use tokio::{
     runtime::Handle,
@@ -88,6 +92,10 @@ pub struct PublishedLocation {
     pub media_url: Option<String>,
     /// Key under which all files of the stream lie, without a slash at its end.
     pub prefix: String,
+    /// URLs of what was there before under the same name and was replaced.
+    pub changed: Vec<String>,
+    /// URLs of what every viewer asks for first, without what was replaced.
+    pub first_asked: Vec<String>,
     /// What keeps players from it, each with the way out.
     pub warnings: Vec<String>,
     /// What has to be removed later of the stream that it has replaced.
@@ -150,6 +158,7 @@ impl Publisher {
             replacement: replacement.map(Arc::new),
             board: Arc::clone(&board),
             ledger: Arc::default(),
+            lanes: Arc::default(),
             stop: stop_receiver,
         };
         let task = runtime.spawn(Uploader::new(target, Arc::clone(&stop), receiver).run());
@@ -185,14 +194,28 @@ impl Publisher {
         match ended {
             Some(Ok(Ok(mut published))) => {
                 if let Some(url) = published.urls.first().filter(|_| !self.location.skip_public_check) {
-                    published.warnings = reach::obstacles(&self.location, url, published.media_url.as_deref());
+                    let obstacles = reach::obstacles(&self.location, url, published.media_url.as_deref());
+                    published.warnings.extend(obstacles);
                 }
+                self.tell_cdn(&mut published);
                 Ok(published)
             }
             Some(Ok(Err(error))) => Err(error),
             Some(Err(error)) => Err(PublishError::Internal { detail: error.to_string() }),
             None => Err(PublishError::Cancelled),
         }
+    }
+
+    fn tell_cdn(&self, published: &mut PublishedLocation) {
+        let Some(distribution) = &self.location.cloudfront else { return };
+        if !published.changed.is_empty() {
+            let told = match self.runtime.block_on(self.bucket.credentials.provide_credentials()) {
+                Ok(credentials) => cloudfront::invalidate(credentials, distribution, &published.changed),
+                Err(error) => Err(format!("CloudFront could not be told what changed: {}", error::causes(&error))),
+            };
+            published.warnings.extend(told.err());
+        }
+        published.warnings.extend(cloudfront::warm(&published.first_asked));
     }
 
     /// Stops the uploads and deletes what this stream has in the bucket, so that nobody finds a part of it. Takes 15 seconds

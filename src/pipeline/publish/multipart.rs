@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::{
     error::{Action, PublishError},
+    lanes::Lanes,
     object_headers::Headers,
     patience::until_answered,
     s3::{Bucket, attempt_limit},
@@ -27,13 +28,14 @@ pub(super) const MULTIPART_THRESHOLD_BYTES: u64 = 16 << 20;
 const PART_BYTES: u64 = 8 << 20;
 /// The protocol allows no more.
 const MOST_PARTS: u64 = 10_000;
-const PARTS_AT_A_TIME: usize = 3;
 
 /// A file on its way up in parts.
 pub(super) struct MultipartFile<'a> {
     pub(super) bucket: &'a Bucket,
     /// Is told of each part that has arrived.
     pub(super) board: &'a Arc<StatusBoard>,
+    /// Whose turn it is.
+    pub(super) lanes: &'a Arc<Lanes>,
     pub(super) key: &'a str,
     pub(super) file: &'a Path,
     /// Size in bytes.
@@ -144,17 +146,18 @@ impl MultipartFile<'_> {
         let mut running = JoinSet::new();
         let mut completed = present;
         loop {
-            while running.len() < PARTS_AT_A_TIME
+            while running.len() < self.lanes.most_at_work()
                 && let Some(part) = waiting.next()
             {
                 let sender = PartSender {
                     bucket: self.bucket.clone(),
+                    lanes: Arc::clone(self.lanes),
                     key: self.key.to_owned(),
                     file: self.file.to_owned(),
                     id: id.to_owned(),
                 };
                 let board = Arc::clone(self.board);
-                running.spawn(async move { until_answered(&board, || sender.send(&part)).await });
+                running.spawn(async move { until_answered(&board, || sender.send_in_turn(&part)).await });
             }
             match running.join_next().await {
                 Some(Ok(Ok((part, length)))) => {
@@ -218,12 +221,20 @@ impl Bucket {
 
 struct PartSender {
     bucket: Bucket,
+    lanes: Arc<Lanes>,
     key: String,
     file: PathBuf,
     id: String,
 }
 
 impl PartSender {
+    async fn send_in_turn(&self, part: &Part) -> Result<(CompletedPart, u64), PublishError> {
+        let lane = self.lanes.take().await;
+        let sent = self.send(part).await;
+        lane.ended(part.length, &sent);
+        sent
+    }
+
     async fn send(&self, part: &Part) -> Result<(CompletedPart, u64), PublishError> {
         let answer = self
             .bucket

@@ -71,7 +71,7 @@ fn multivariant_uris(playlist: MasterPlaylist) -> Vec<String> {
 
 /// The path in the stream that a relative URI means; `None` for a URI with a scheme or a host. A URI that leaves the
 /// folder keeps its `..`, which no file of the stream has, so that it is reported as missing.
-fn resolve(playlist: &str, uri: &str) -> Option<String> {
+pub(super) fn resolve(playlist: &str, uri: &str) -> Option<String> {
     let has_scheme = uri.split_once(':').is_some_and(|(scheme, _)| {
         scheme.starts_with(|first: char| first.is_ascii_alphabetic())
             && scheme.chars().all(|character| character.is_ascii_alphanumeric() || "+-.".contains(character))
@@ -102,17 +102,24 @@ fn contains(text: &[u8], wanted: &[u8]) -> bool {
 
 /// The playlist with `base` before each relative URI. All other letters stay as they are.
 pub(super) fn with_uris_under(base: &str, playlist: &str) -> String {
-    let is_relative = |uri: &str| {
-        let has_scheme = uri.split_once(':').is_some_and(|(scheme, _)| !scheme.contains('/'));
-        !uri.is_empty() && !uri.starts_with('/') && !has_scheme
-    };
+    with_uris(playlist, |uri| is_relative(uri).then(|| format!("{base}{uri}")))
+}
+
+fn is_relative(uri: &str) -> bool {
+    let has_scheme = uri.split_once(':').is_some_and(|(scheme, _)| !scheme.contains('/'));
+    !uri.is_empty() && !uri.starts_with('/') && !has_scheme
+}
+
+/// The playlist with the new URI in place of each for which there is one. All other letters stay as they are.
+pub(super) fn with_uris(playlist: &str, new: impl Fn(&str) -> Option<String>) -> String {
     let mut text = String::with_capacity(playlist.len() * 2);
     for line in playlist.split_inclusive('\n') {
         if !line.starts_with('#') {
-            if is_relative(line.trim()) {
-                text.push_str(base);
+            let uri = line.trim();
+            match new(uri).filter(|_| !uri.is_empty()) {
+                Some(new) => text.push_str(&line.replacen(uri, &new, 1)),
+                None => text.push_str(line),
             }
-            text.push_str(line);
             continue;
         }
         // Parts at odd places lie between quotation marks; what is before them says what they are.
@@ -122,10 +129,10 @@ pub(super) fn with_uris_under(base: &str, playlist: &str) -> String {
                 text.push('"');
             }
             let is_uri = before.ends_with(",URI=") || before.ends_with(":URI=");
-            if place % 2 == 1 && is_uri && is_relative(part) {
-                text.push_str(base);
+            match new(part).filter(|_| place % 2 == 1 && is_uri) {
+                Some(new) => text.push_str(&new),
+                None => text.push_str(part),
             }
-            text.push_str(part);
             before = part;
         }
     }

@@ -11,8 +11,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredent
 use aws_sdk_s3::{
     Client,
     config::{
-        Builder, ProvideCredentials, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider,
-        StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
+        Builder, Credentials, ProvideCredentials, RequestChecksumCalculation, ResponseChecksumValidation,
+        SharedCredentialsProvider, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
     },
     operation::head_object::HeadObjectError,
     primitives::ByteStream,
@@ -23,12 +23,13 @@ use tokio::task::JoinSet;
 
 use super::{
     error::{Action, PublishError, causes},
+    lanes::MOST_LANES,
     location::{self, BaseUrl},
     object_headers::Headers,
     stored::Stored,
     throttle,
 };
-use crate::job::S3Location;
+use crate::{job::S3Location, tools::keychain};
 
 /// How long the first contact may take in all: a dead endpoint is then known before the encode has begun.
 const FIRST_CONTACT_LIMIT: Duration = Duration::from_secs(15);
@@ -37,8 +38,10 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(4);
 const SMALL_REQUEST_LIMIT: Duration = Duration::from_secs(20);
 /// A transfer below this is given up; a transfer that moves nothing is ended much earlier by the SDK's own watch.
 const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
-/// At most: six files, of which each may go up in three parts at once.
-const TRANSFERS_AT_A_TIME: u64 = 18;
+/// Pieces in which files are read: each is a task for the pool of blocking threads, and one waits in each transfer.
+const READ_BYTES: usize = 256 << 10;
+/// Under a limit pieces are small, so that a slow line is used evenly.
+const READ_BYTES_UNDER_LIMIT: usize = 4 << 10;
 const STALL_LIMIT: Duration = Duration::from_secs(10);
 const FIRST_CONTACT_ATTEMPTS: u32 = 3;
 /// With the waits between them these bridge an outage of some ten seconds.
@@ -60,6 +63,9 @@ pub(super) struct Bucket {
     pub(super) location: Arc<S3Location>,
     /// False for a store that refuses checksum headers; content is then known by its entity tag.
     pub(super) takes_checksums: bool,
+    /// When the credentials end, if they do.
+    pub(super) credentials_end: Option<SystemTime>,
+    pub(super) credentials: SharedCredentialsProvider,
     prefix: String,
     base_url: BaseUrl,
 }
@@ -68,13 +74,13 @@ impl Bucket {
     /// Reads the configuration and finds the credentials; asks nothing of the store yet.
     pub(super) async fn open(location: &S3Location) -> Result<Self, PublishError> {
         location::check(location)?;
-        let configuration = load_configuration(location).await;
+        let configuration = load_configuration(location).await?;
         let endpoint = match endpoint_of(location, &configuration) {
             Some(endpoint) => Some(location::checked_endpoint(&endpoint)?),
             None => location::no_endpoint_needed(location).map(|()| None)?,
         };
         let place = place_of(location, endpoint.as_deref());
-        check_credentials(location, &configuration, &place).await?;
+        let (credentials, credentials_end) = check_credentials(location, &configuration, &place).await?;
         let region = configuration.region().map_or(DEFAULT_REGION, AsRef::as_ref).to_owned();
         let path_style = location.path_style_of_store().unwrap_or(endpoint.is_some());
         let base_url = match &location.public_url {
@@ -102,6 +108,8 @@ impl Bucket {
             place,
             location: Arc::new(location.clone()),
             takes_checksums,
+            credentials_end,
+            credentials,
             prefix: location.prefix.clone(),
             base_url,
         })
@@ -245,7 +253,9 @@ impl Bucket {
     /// A body that is read from a part of a file while it is sent, and once more when the SDK tries again.
     pub(super) async fn file_body(&self, file: &Path, offset: u64, length: u64) -> Result<ByteStream, PublishError> {
         let length = aws_sdk_s3::primitives::Length::Exact(length);
-        let body = ByteStream::read_from().path(file).offset(offset).length(length).build().await;
+        let is_limited = self.location.most_bytes_per_second.is_some();
+        let piece = if is_limited { READ_BYTES_UNDER_LIMIT } else { READ_BYTES };
+        let body = ByteStream::read_from().path(file).buffer_size(piece).offset(offset).length(length).build().await;
         let body = body.map_err(|error| PublishError::LocalFile { file: file.to_owned(), detail: causes(&error) })?;
         Ok(match self.location.most_bytes_per_second {
             Some(most) => throttle::limited(body, most),
@@ -256,7 +266,7 @@ impl Bucket {
     /// How long the transfer of so many bytes may take.
     pub(super) fn transfer_limit(&self, bytes: u64) -> Duration {
         // Under a limit all transfers share what it leaves.
-        let share = self.location.most_bytes_per_second.map_or(u64::MAX, |most| most / TRANSFERS_AT_A_TIME / 2);
+        let share = self.location.most_bytes_per_second.map_or(u64::MAX, |most| most / MOST_LANES as u64 / 2);
         SMALL_REQUEST_LIMIT + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND.min(share).max(1))
     }
 
@@ -332,7 +342,7 @@ pub(super) fn attempt_limit(limit: Duration) -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_LIMIT).operation_attempt_timeout(limit).build()
 }
 
-async fn load_configuration(location: &S3Location) -> SdkConfig {
+async fn load_configuration(location: &S3Location) -> Result<SdkConfig, PublishError> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(region) = location.signing_region() {
         loader = loader.region(Region::new(region));
@@ -342,7 +352,24 @@ async fn load_configuration(location: &S3Location) -> SdkConfig {
         let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).build();
         loader = loader.profile_name(profile).credentials_provider(credentials);
     }
-    loader.load().await
+    if let Some(name) = &location.credentials {
+        loader = loader.credentials_provider(of_keychain(location, name).await?);
+    }
+    Ok(loader.load().await)
+}
+
+/// The keys of this name in the system's keychain, or held by this process.
+async fn of_keychain(location: &S3Location, name: &str) -> Result<Credentials, PublishError> {
+    let wanted = name.to_owned();
+    let read = tokio::task::spawn_blocking(move || keychain::read(&wanted)).await;
+    let detail = match read {
+        Ok(Ok(Some(key))) => return Ok(Credentials::new(key.id, key.secret, None, None, "keychain")),
+        Ok(Ok(None)) => "the keychain has none of this name".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    let place = place_of(location, location.endpoint_url().as_deref());
+    Err(PublishError::KeysMissing { place, name: name.to_owned(), detail })
 }
 
 /// The endpoint of the location, else that of the standard AWS chain.
@@ -351,7 +378,12 @@ fn endpoint_of(location: &S3Location, configuration: &SdkConfig) -> Option<Strin
     location.endpoint_url().or_else(of_environment).or_else(|| configuration.endpoint_url().map(str::to_owned))
 }
 
-async fn check_credentials(location: &S3Location, configuration: &SdkConfig, place: &str) -> Result<(), PublishError> {
+/// Gives where the credentials come from and the time when they end, if they do.
+async fn check_credentials(
+    location: &S3Location,
+    configuration: &SdkConfig,
+    place: &str,
+) -> Result<(SharedCredentialsProvider, Option<SystemTime>), PublishError> {
     let missing = |detail: String| PublishError::CredentialsMissing {
         place: place.to_owned(),
         profile: location.profile.clone(),
@@ -364,5 +396,5 @@ async fn check_credentials(location: &S3Location, configuration: &SdkConfig, pla
         let detail = "the credentials have expired".to_owned();
         return Err(PublishError::CredentialsRefused { place: place.to_owned(), detail });
     }
-    Ok(())
+    Ok((provider, credentials.expiry()))
 }

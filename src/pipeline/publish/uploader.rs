@@ -17,12 +17,14 @@ use super::{
     conditional::Condition,
     error::{PublishError, causes},
     headers::{FileKind, holds_only_sound},
+    lanes::Lanes,
     location,
     multipart::{MULTIPART_THRESHOLD_BYTES, MultipartFile},
     object_headers::Headers,
     order::{Body, Order, Upload},
     patience::until_answered,
     playlist::PlaylistFacts,
+    presign::Presigned,
     replace::{ReplacedFiles, Replacement},
     s3::Bucket,
     status::StatusBoard,
@@ -30,9 +32,6 @@ use super::{
     unchanged,
 };
 use crate::tools::atomic_file::TEMPORARY_PREFIX;
-
-/// Enough to fill a fast line with small segments, few enough for memory to stay flat.
-const UPLOADS_AT_A_TIME: usize = 6;
 
 /// What the owner of the upload tells it.
 pub(super) enum Message {
@@ -59,6 +58,8 @@ pub(super) struct Target {
     pub(super) replacement: Option<Arc<Replacement>>,
     /// What was put there, to be compared at the end.
     pub(super) ledger: Arc<Ledger>,
+    /// Whose turn it is.
+    pub(super) lanes: Arc<Lanes>,
     /// True once all has to end.
     pub(super) stop: watch::Receiver<bool>,
 }
@@ -98,7 +99,7 @@ impl Uploader {
     /// no unfinished upload in parts stays behind.
     pub(super) async fn run(mut self) -> Result<PublishedLocation, PublishError> {
         match self.work_and_compare().await {
-            Ok(replaced) => Ok(self.published(replaced)),
+            Ok((replaced, presigned)) => Ok(self.published(replaced, presigned.as_ref())),
             Err(error) => {
                 if matches!(error, PublishError::PlaceTaken { .. }) && self.target.replacement.is_none() {
                     self.target.board.keep_all();
@@ -113,15 +114,21 @@ impl Uploader {
         }
     }
 
-    async fn work_and_compare(&mut self) -> Result<Option<ReplacedFiles>, PublishError> {
+    async fn work_and_compare(&mut self) -> Result<(Option<ReplacedFiles>, Option<Presigned>), PublishError> {
         self.work().await?;
         let (target, entries) = (&self.target, self.order.entries());
+        let files: Vec<(String, bool)> = self.order.up().map(|path| (path.to_owned(), self.is_entry(path))).collect();
         let end = || async {
+            let presigned = match target.bucket.location.presign {
+                Some(holds) => Some(target.presign(&files, holds).await?),
+                None => None,
+            };
             target.ledger.compare(&target.bucket, &target.prefix).await?;
-            match &target.replacement {
-                Some(replacement) => replacement.note_old_files(&target.bucket, &target.prefix, &entries).await,
-                None => Ok(None),
-            }
+            let replaced = match &target.replacement {
+                Some(replacement) => replacement.note_old_files(&target.bucket, &target.prefix, &entries).await?,
+                None => None,
+            };
+            Ok((replaced, presigned))
         };
         target.unless_stopped(until_answered(&target.board, end)).await
     }
@@ -210,19 +217,24 @@ impl Uploader {
         sound_only
     }
 
+    /// True for the path of a multivariant playlist or a manifest.
+    fn is_entry(&self, path: &str) -> bool {
+        self.order.is_multivariant(path) || FileKind::of(path) == FileKind::Manifest
+    }
+
     fn start_uploads(&mut self) {
-        while self.uploads.len() < UPLOADS_AT_A_TIME
+        while self.uploads.len() < self.target.lanes.most_at_work()
             && let Some(upload) = self.order.next()
         {
             let target = self.target.clone();
-            let is_entry = self.order.is_multivariant(&upload.path) || FileKind::of(&upload.path) == FileKind::Manifest;
+            let is_entry = self.is_entry(&upload.path);
             self.uploads.spawn(async move { (upload.path.clone(), target.send(upload, is_entry).await) });
         }
     }
 
     /// The URLs that people and players start from: multivariant playlists and MPDs, else media playlists, else all;
     /// then images.
-    fn published(&self, replaced: Option<ReplacedFiles>) -> PublishedLocation {
+    fn published(&self, replaced: Option<ReplacedFiles>, presigned: Option<&Presigned>) -> PublishedLocation {
         let mut paths: Vec<(usize, &str)> = self.order.up().map(|path| (path.matches('/').count(), path)).collect();
         paths.sort_unstable();
         let of_kind = |wanted: fn(FileKind) -> bool| {
@@ -240,18 +252,48 @@ impl Uploader {
         }
         chosen.extend(of_kind(|kind| kind == FileKind::Image));
         let target = &self.target;
-        let is_entry = |path: &str| self.order.is_multivariant(path) || FileKind::of(path) == FileKind::Manifest;
-        let url = |path: &str| target.bucket.url(&target.key(path, is_entry(path)));
-        let urls = chosen.iter().map(|path| url(path)).collect();
+        let url = |path: &str| match presigned {
+            Some(presigned) => presigned.urls.get(path).cloned(),
+            None => Some(target.bucket.url(&target.key(path, self.is_entry(path)))),
+        };
+        let urls = chosen.iter().filter_map(|path| url(path)).collect();
         let is_media = |path: &&str| matches!(FileKind::of(path), FileKind::Segment | FileKind::Mp4);
-        let media_url = self.order.up().find(is_media).map(url);
-        PublishedLocation { urls, media_url, prefix: target.prefix.clone(), warnings: Vec::new(), replaced }
+        let media_url = self.order.up().find(is_media).and_then(url);
+        let warnings = presigned.map(|presigned| presigned.warnings.clone()).unwrap_or_default();
+        let (changed, first_asked) = self.for_cdn();
+        PublishedLocation { changed, first_asked, urls, media_url, prefix: target.prefix.clone(), warnings, replaced }
+    }
+}
+
+impl Uploader {
+    /// URLs of what has replaced something of the same key, and of what every viewer asks for first: playlists, and of
+    /// each rendition the init segment and the first segment.
+    fn for_cdn(&self) -> (Vec<String>, Vec<String>) {
+        let target = &self.target;
+        let url = |path: &str| target.bucket.url(&target.key(path, self.is_entry(path)));
+        let was_there = |path: &str| target.replacement.as_ref().is_some_and(|replacement| replacement.was_there(path));
+        let mut paths: Vec<&str> = self.order.up().collect();
+        paths.sort_unstable();
+        let (changed, others): (Vec<&str>, Vec<&str>) =
+            paths.into_iter().partition(|path| self.is_entry(path) && was_there(path));
+        let mut begun = std::collections::BTreeSet::new();
+        let mut is_first = |path: &&str| {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            match FileKind::of(path) {
+                FileKind::Playlist | FileKind::Manifest => true,
+                FileKind::Mp4 => path.ends_with("init.mp4"),
+                FileKind::Segment => begun.insert(folder.to_owned()),
+                _ => false,
+            }
+        };
+        let first = others.into_iter().filter(|path| is_first(path)).map(url).collect();
+        (changed.into_iter().map(url).collect(), first)
     }
 }
 
 impl Target {
     /// The key of a file: entry points keep theirs when a stream is replaced, all else gets a new one.
-    fn key(&self, path: &str, is_entry: bool) -> String {
+    pub(super) fn key(&self, path: &str, is_entry: bool) -> String {
         match &self.replacement {
             Some(replacement) if !is_entry => format!("{}/{}/{path}", self.prefix, replacement.revision),
             _ => format!("{}/{path}", self.prefix),
@@ -337,14 +379,17 @@ impl Target {
             // A file that has changed or gone meanwhile would be asked for in vain for ever.
             let put = || async {
                 check_unchanged(file, size).await?;
-                self.bucket.put_file(key, file, size, headers.clone()).await
+                let lane = self.lanes.take().await;
+                let put = self.bucket.put_file(key, file, size, headers.clone()).await;
+                lane.ended(size, &put);
+                put
             };
             let entity_tag = self.unless_stopped(until_answered(&self.board, put)).await?;
             self.board.arrived(size, size);
             return Ok(entity_tag);
         }
-        let multipart =
-            MultipartFile { bucket: &self.bucket, board: &self.board, key, file, size, may_go_on: self.goes_on };
+        let (bucket, board, lanes) = (&self.bucket, &self.board, &self.lanes);
+        let multipart = MultipartFile { bucket, board, lanes, key, file, size, may_go_on: self.goes_on };
         let mut stop = self.stop.clone();
         multipart.upload(headers, stopped(&mut stop)).await
     }

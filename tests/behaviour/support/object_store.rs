@@ -59,8 +59,18 @@ pub struct ObjectStore {
 impl ObjectStore {
     /// Starts a store and waits until it answers.
     pub fn start() -> Self {
+        Self::start_with(IDENTITIES)
+    }
+
+    /// The same with a store in which nobody reads without credentials.
+    pub fn start_private() -> Self {
+        let (known, _) = IDENTITIES.rsplit_once(",\n    {\"name\":\"anonymous\"").unwrap();
+        Self::start_with(&format!("{known}]}}"))
+    }
+
+    fn start_with(identities: &str) -> Self {
         let folder = TempDir::with_prefix("reelpress-store-").unwrap().keep();
-        std::fs::write(folder.join("s3.json"), IDENTITIES).unwrap();
+        std::fs::write(folder.join("s3.json"), identities).unwrap();
         let ports = free_ports();
         let endpoint = format!("http://127.0.0.1:{}", ports[0]);
         let mut store = Self { guard: launch(&folder, ports), folder, ports, endpoint };

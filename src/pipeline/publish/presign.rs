@@ -1,0 +1,117 @@
+//! Addresses at which anyone can read a private bucket for a while.
+//!
+//! The names in a playlist are not signed with it, so that an HLS stream needs playlists of its own for this: beside each
+//! one lies another, `….signed.m3u8`, in which every name is a presigned address. A DASH player puts the names of
+//! segments together itself and can't sign them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use aws_sdk_s3::{Client, config::ResponseChecksumValidation, presigning::PresigningConfig};
+use jiff::Timestamp;
+
+use super::{
+    error::{PublishError, causes},
+    headers::FileKind,
+    object_headers::Headers,
+    playlist::{resolve, with_uris},
+    s3::Bucket,
+    uploader::Target,
+};
+
+/// How the key of a signed playlist ends.
+pub(super) const SIGNED_END: &str = ".signed.m3u8";
+
+/// The addresses of a stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Presigned {
+    /// By path in the stream; a playlist has that of its signed form.
+    pub(super) urls: BTreeMap<String, String>,
+    /// What the user should know of them.
+    pub(super) warnings: Vec<String>,
+}
+
+struct Signer<'a> {
+    client: Client,
+    bucket: &'a Bucket,
+    configuration: PresigningConfig,
+}
+
+impl Signer<'_> {
+    async fn url(&self, key: &str) -> Result<String, PublishError> {
+        let request = self.client.get_object().bucket(&self.bucket.name).key(key);
+        let signed = request.presigned(self.configuration.clone()).await;
+        let signed = signed.map_err(|error| PublishError::Internal { detail: causes(&error) })?;
+        Ok(signed.uri().to_owned())
+    }
+}
+
+impl Target {
+    /// Signs the addresses of these files, each with whether it is an entry point, and writes the signed playlists.
+    ///
+    /// # Errors
+    /// When nothing can be signed, a playlist can't be read here, or not be written there.
+    pub(super) async fn presign(&self, files: &[(String, bool)], holds: Duration) -> Result<Presigned, PublishError> {
+        let internal = |error: &dyn std::error::Error| PublishError::Internal { detail: error.to_string() };
+        let configuration = PresigningConfig::expires_in(holds).map_err(|error| internal(&error))?;
+        // A player knows no header that would ask for checksums, and could not send what was signed with it.
+        let client = self.bucket.client.config().to_builder();
+        let client = client.response_checksum_validation(ResponseChecksumValidation::WhenRequired).build();
+        let signer = Signer { client: Client::from_conf(client), bucket: &self.bucket, configuration };
+        let mut presigned = Presigned { warnings: vec![self.end_of(holds)], ..Presigned::default() };
+        for (path, is_entry) in files {
+            match FileKind::of(path) {
+                FileKind::Manifest => presigned.warnings.push(format!(
+                    "{path} has no presigned address: DASH players make up the names of segments themselves and can't \
+                     sign them"
+                )),
+                FileKind::Playlist => {
+                    presigned.urls.insert(path.clone(), signer.url(&self.signed_key(path)).await?);
+                }
+                _ => {
+                    presigned.urls.insert(path.clone(), signer.url(&self.key(path, *is_entry)).await?);
+                }
+            }
+        }
+        for (path, _) in files.iter().filter(|(path, _)| FileKind::of(path) == FileKind::Playlist) {
+            self.write_signed(path, &presigned).await?;
+        }
+        Ok(presigned)
+    }
+
+    /// Where the signed form of a playlist lies: never under a key that stays when a stream is replaced.
+    fn signed_key(&self, playlist: &str) -> String {
+        let start = playlist.rsplit_once('.').map_or(playlist, |(start, _)| start);
+        self.key(&format!("{start}{SIGNED_END}"), false)
+    }
+
+    async fn write_signed(&self, path: &str, presigned: &Presigned) -> Result<(), PublishError> {
+        let file = self.folder.join(path);
+        let text = tokio::fs::read_to_string(&file).await;
+        let text = text.map_err(|error| PublishError::LocalFile { file, detail: causes(&error) })?;
+        let signed = with_uris(&text, |uri| presigned.urls.get(&resolve(path, uri)?).cloned());
+        let key = self.signed_key(path);
+        self.board.sending(&key);
+        let size = signed.len() as u64;
+        let headers = Headers::of(path, false, false, &self.bucket.location.objects);
+        let entity_tag = self.bucket.put_text(&key, signed.into(), headers).await?;
+        self.ledger.note(&key, size, entity_tag);
+        Ok(())
+    }
+
+    /// When the addresses end: with the credentials that sign them, if these end sooner.
+    fn end_of(&self, holds: Duration) -> String {
+        let now = Timestamp::now();
+        let end = now.checked_add(holds).unwrap_or(now);
+        let credentials_end = self.bucket.credentials_end.and_then(|end| Timestamp::try_from(end).ok());
+        let words = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        match credentials_end.filter(|credentials_end| *credentials_end < end) {
+            Some(sooner) => format!(
+                "The presigned addresses end at {}, with the credentials that signed them, and not at {}: sign with a \
+                 permanent access key to have them for longer",
+                words(sooner),
+                words(end)
+            ),
+            None => format!("The presigned addresses end at {}", words(end)),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The end of a job's uploads, and what becomes of the local stream.
+
+use std::{path::Path, time::Duration};
+
+use super::{State, Upload, Uploads, place::begin_each};
+use crate::{
+    failure::{Failure, FailureKind},
+    job::{Destination, PublishedStream, Report, S3Location, Stage, UnpublishedStream},
+    pipeline::{
+        JobRequest,
+        publish::{self, FileContent, FinishedFile, PublishError, published_files},
+        stream_folder::StreamFolder,
+        unfinished::Unfinished,
+    },
+};
+
+/// How often the end of an upload is looked for, and told of.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What the end of the uploads needs.
+pub(in crate::pipeline) struct Ending<'a> {
+    pub(in crate::pipeline) request: &'a JobRequest,
+    /// The finished stream.
+    pub(in crate::pipeline) folder: &'a Path,
+    /// Tells how far it is; called ten times a second.
+    pub(in crate::pipeline) tell: &'a dyn Fn(),
+    /// Keeps what has come of each bucket, so that a later run leaves out what is whole.
+    pub(in crate::pipeline) keep: &'a dyn Fn(&UnpublishedStream),
+}
+
+impl Uploads {
+    /// Begins what could not be begun before, with all files of the finished stream.
+    pub(in crate::pipeline) fn begin_rest(&self, ending: &Ending<'_>, stream: &mut UnpublishedStream) {
+        let is_to_come = |(_, upload): &(usize, &Upload)| matches!(&*upload.state(), State::ToCome(_));
+        let rest: Vec<(usize, &Upload)> = self.each.iter().enumerate().filter(is_to_come).collect();
+        if rest.is_empty() {
+            return;
+        }
+        let places: Vec<(&S3Location, Option<&str>)> =
+            rest.iter().map(|(index, upload)| (&upload.location, stream.prefix_in(*index))).collect();
+        let name = ending.folder.file_name().unwrap_or_default().to_string_lossy();
+        let files = published_files(ending.folder).map_err(PublishError::into_failure);
+        let begun = files.and_then(|files| Ok((files, begin_each(ending.request, (ending.folder, &name), &places)?)));
+        match begun {
+            Ok((files, begun)) => {
+                for ((_, upload), begun) in rest.iter().zip(begun) {
+                    *upload.state() = match begun {
+                        Ok(publisher) => {
+                            for (_, path) in files.keys() {
+                                let file = FinishedFile { path: path.clone(), content: FileContent::OnDisk };
+                                publisher.file_finished(file);
+                            }
+                            State::Running(Box::new(publisher))
+                        }
+                        Err(error) => State::Failed(None, error.into_failure()),
+                    };
+                }
+            }
+            Err(failure) => rest.iter().for_each(|(_, upload)| *upload.state() = State::Failed(None, failure.clone())),
+        }
+        for (index, prefix) in self.prefixes().into_iter().enumerate().filter(|(_, prefix)| !prefix.is_empty()) {
+            stream.set_prefix_in(index, prefix);
+        }
+    }
+
+    /// Waits until each bucket has the whole stream or can't have it, and notes in `stream` which have it.
+    pub(in crate::pipeline) fn finish(&self, ending: &Ending<'_>, stream: &mut UnpublishedStream) {
+        for upload in &self.each {
+            if let State::Running(publisher) = &*upload.state() {
+                publisher.seal();
+            }
+        }
+        loop {
+            (ending.tell)();
+            let ended: Vec<bool> = self.each.iter().enumerate().map(|at| ended(at, ending, stream)).collect();
+            if ended.iter().all(|ended| *ended) {
+                return;
+            }
+            std::thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// Why not all buckets have the stream; `None` when they have.
+    pub(in crate::pipeline) fn failure(&self) -> Option<Failure> {
+        let failure = |upload: &Upload| match &*upload.state() {
+            State::Failed(_, failure) => Some(failure.clone()),
+            _ => None,
+        };
+        let mut failures: Vec<Failure> = self.each.iter().filter_map(failure).collect();
+        // One whose cause may pass by itself makes the job try again.
+        failures.sort_by_key(|failure| failure.kind != FailureKind::NetworkLost);
+        let mut failures = failures.into_iter();
+        let mut first = failures.next()?.at(Stage::Publish);
+        for other in failures {
+            first.detail = format!("{}\n\n{}\n{}", first.detail, other.headline, other.detail);
+        }
+        let whole: Vec<String> = self.published().iter().filter_map(|stream| stream.urls.first().cloned()).collect();
+        if !whole.is_empty() {
+            first.hint.push_str(&format!("; it is published already at {}", whole.join(" and ")));
+        }
+        Some(first)
+    }
+
+    fn published(&self) -> Vec<PublishedStream> {
+        let published = |upload: &Upload| match &*upload.state() {
+            State::Published(stream, _) => Some(stream.clone()),
+            _ => None,
+        };
+        self.each.iter().filter_map(published).collect()
+    }
+
+    /// The report of a stream that all buckets have.
+    pub(in crate::pipeline) fn report(&self, stream: &UnpublishedStream) -> Report {
+        let published = self.published();
+        let urls = published.first().map(|stream| stream.urls.clone()).unwrap_or_default();
+        Report { urls, published, ..stream.report.clone() }
+    }
+}
+
+/// True when the upload at this place in the list has ended; the first time, its end is noted.
+fn ended((index, upload): (usize, &Upload), ending: &Ending<'_>, stream: &mut UnpublishedStream) -> bool {
+    let mut state = upload.state();
+    let State::Running(publisher) = &mut *state else { return true };
+    if !publisher.has_ended() {
+        return false;
+    }
+    let result = publisher.finish();
+    let status = publisher.status();
+    match result {
+        Ok(published) => {
+            publish::replace::remember(published.replaced.as_ref(), &ending.request.replaced_folder);
+            let whole = PublishedStream { destination: upload.location.to_string(), urls: published.urls };
+            stream.report.warnings.extend(published.warnings);
+            stream.published.insert(index, whole.clone());
+            *state = State::Published(whole, status);
+            (ending.keep)(stream);
+        }
+        Err(error) => {
+            let failure = error.into_failure();
+            if let State::Running(publisher) = std::mem::replace(&mut *state, State::ToCome(None)) {
+                *state = State::Failed(Some(publisher), failure);
+            }
+        }
+    }
+    true
+}
+
+/// The report of a stream whose uploads have ended.
+pub(in crate::pipeline) fn end(
+    request: &JobRequest,
+    uploads: Uploads,
+    (folder, unfinished): (StreamFolder, Unfinished),
+    stream: &UnpublishedStream,
+) -> Result<Report, Failure> {
+    if let Some(mut failure) = uploads.failure() {
+        let kept = folder.path().display();
+        failure.hint.push_str(&format!(
+            "; the finished stream is kept in {kept}: retry the job or use “reelpress publish” to send the rest"
+        ));
+        if request.cancel.is_suspended() {
+            folder.keep();
+        } else if request.cancel.is_cancelled() {
+            uploads.withdraw();
+        } else {
+            // The finished stream is not lost because it could not be sent, nor is what was sent of it.
+            unfinished.remove();
+            folder.keep();
+        }
+        return Err(failure);
+    }
+    let mut report = uploads.report(stream);
+    unfinished.remove();
+    if matches!(request.spec.destination, Destination::S3 { keep_local: true, .. }) {
+        folder.keep();
+    } else {
+        report.folder = None;
+        report.multivariant_playlist = None;
+    }
+    Ok(report)
+}

@@ -1,0 +1,67 @@
+//! Access keys come from the keychain of the desktop, and are found nowhere else.
+
+use std::{path::Path, process::Command};
+
+use tokio::runtime::Runtime;
+
+use super::write_stream;
+use crate::support::{
+    object_store::{ACCESS_KEY, SECRET_KEY, new_bucket, shared_endpoint},
+    run, system_tool,
+    user::{User, files_under},
+};
+
+/// Runs the script in a session of its own with an unlocked keychain of this user, without keys in its environment.
+fn in_session(user: &User, script: &str, arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::new(system_tool("dbus-run-session"));
+    user.equip(&mut command);
+    let unlocked = format!("printf pass | gnome-keyring-daemon --unlock --components=secrets >/dev/null\n{script}");
+    command.args(["--", "sh", "-ec", &unlocked, env!("CARGO_BIN_EXE_reelpress")]).args(arguments);
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").env("REELPRESS_LOG", "debug");
+    let home = user.path("desktop");
+    std::fs::create_dir_all(home.join("run")).unwrap();
+    command.env("HOME", &home).env("XDG_DATA_HOME", home.join("share")).env("XDG_RUNTIME_DIR", home.join("run"));
+    run(command)
+}
+
+fn holds_secret(file: &Path) -> bool {
+    let text = std::fs::read(file).unwrap_or_default();
+    text.windows(SECRET_KEY.len()).any(|window| window == SECRET_KEY.as_bytes())
+}
+
+#[test]
+fn keys_of_the_keychain_publish_and_are_written_nowhere_else() {
+    let runtime = Runtime::new().unwrap();
+    let endpoint = shared_endpoint();
+    let bucket = new_bucket(&runtime, &endpoint).bucket;
+    let user = User::new();
+    let folder = user.path("bunny");
+    write_stream(&folder);
+    let script = format!(
+        "printf '{ACCESS_KEY}\\n{SECRET_KEY}\\n' | \"$0\" credentials set films\n\
+         \"$0\" publish \"$1\" \"$2\" --endpoint \"$3\" --credentials films\n\
+         \"$0\" credentials remove films\n\
+         if \"$0\" publish \"$1\" \"$2\" --endpoint \"$3\" --credentials films; then exit 9; fi"
+    );
+    let place = format!("s3://{bucket}/films");
+    let ended = in_session(&user, &script, &[folder.to_str().unwrap(), &place, &endpoint]);
+    let told = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert!(ended.status.success(), "{told}");
+    assert!(told.contains("/films/bunny/main.m3u8"), "{told}");
+    assert!(told.contains("reelpress credentials set films"), "after the keys are gone: {told}");
+    assert!(!told.contains(SECRET_KEY), "{told}");
+    let home = user.path("");
+    let found: Vec<String> = files_under(&home).into_iter().filter(|path| holds_secret(&home.join(path))).collect();
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn without_a_keychain_it_is_said_what_to_do() {
+    let user = User::new();
+    let mut command = user.reelpress();
+    command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent").args(["credentials", "remove", "films"]);
+    let ended = run(command);
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.contains("keychain") && told.contains("asked for at each start"), "{told}");
+}

@@ -1,0 +1,203 @@
+//! One job goes to several places.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use reelpress::{
+    failure::FailureKind,
+    job::{
+        Destination, JobId, JobKind, JobSpec, Operations, Outputs, Report, S3Location, StreamLayout, ThumbnailTimes,
+        UnpublishedStream,
+    },
+    pipeline::{self, Beginning, JobEnd, JobRequest, Notice, Observer},
+    preset::find_preset,
+    settings::{AppFolders, Settings},
+    tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::support::{
+    clips,
+    object_store::{client, new_bucket, shared_endpoint, with_credentials},
+    recording_proxy::{RecordingProxy, refusal},
+    system_tool,
+    user::{Ended, User, files_under},
+};
+
+/// Sizes of all objects under a prefix, by the rest of their keys.
+fn sizes(runtime: &Runtime, endpoint: &str, bucket: &str, prefix: &str) -> BTreeMap<String, u64> {
+    let listed = runtime.block_on(client(endpoint).list_objects_v2().bucket(bucket).prefix(prefix).send()).unwrap();
+    let size = |object: &aws_sdk_s3::types::Object| {
+        let path = object.key()?.strip_prefix(prefix)?.to_owned();
+        Some((path, u64::try_from(object.size()?).ok()?))
+    };
+    listed.contents().iter().filter_map(size).collect()
+}
+
+fn sizes_in(folder: &Path) -> BTreeMap<String, u64> {
+    files_under(folder).into_iter().map(|path| (path.clone(), folder.join(&path).metadata().unwrap().len())).collect()
+}
+
+#[test]
+fn a_stream_goes_to_a_folder_and_two_buckets_while_it_is_encoded() {
+    let endpoint = shared_endpoint();
+    let runtime = Runtime::new().unwrap();
+    let [first, second] = [(); 2].map(|()| new_bucket(&runtime, &endpoint).bucket);
+    let user = User::new();
+    let flags: Vec<OsString> = vec![
+        "--out".into(),
+        format!("s3://{first}/films").into(),
+        "--endpoint".into(),
+        endpoint.clone().into(),
+        "--out".into(),
+        format!("s3://{second}?endpoint={endpoint}&region=us-east-1&cache-control=media:max-age%3D5").into(),
+    ];
+    let ended = Ended::of(user.encode_command_to(user.output().as_os_str(), &flags, &[&clips::sample()], "quick"));
+    ended.assert_all_done();
+    let here = sizes_in(&user.output().join("sample"));
+    assert_eq!(sizes(&runtime, &endpoint, &first, "films/sample/"), here);
+    assert_eq!(sizes(&runtime, &endpoint, &second, "sample/"), here);
+
+    // Each has its own options.
+    let head = |bucket: &str, key: &str| {
+        let head = runtime.block_on(client(&endpoint).head_object().bucket(bucket).key(key).send()).unwrap();
+        head.cache_control().map(str::to_owned)
+    };
+    assert_eq!(head(&second, "sample/360p/init.mp4").as_deref(), Some("max-age=5"));
+    assert_ne!(head(&first, "films/sample/360p/init.mp4").as_deref(), Some("max-age=5"));
+
+    let finished = ended.events_named("job_finished")[0];
+    let url = |place: &str| format!("{endpoint}/{place}/sample/master.m3u8");
+    let published = finished["published"].as_array().unwrap();
+    let told: Vec<(&str, &str)> = published
+        .iter()
+        .map(|place| (place["destination"].as_str().unwrap(), place["urls"][0].as_str().unwrap()))
+        .collect();
+    let [first_place, second_place] = [format!("s3://{first}/films"), format!("s3://{second}")];
+    let [first_url, second_url] = [url(&format!("{first}/films")), url(&second)];
+    assert_eq!(told, [(first_place.as_str(), first_url.as_str()), (second_place.as_str(), second_url.as_str())]);
+    assert_eq!(finished["urls"][0], first_url.as_str());
+    let while_encoding = ended.events_named("job_progressed").into_iter().any(|event| {
+        let uploads = event["uploads"].as_array().unwrap();
+        let has_some = |upload: &serde_json::Value| upload["published_files"].as_u64() > Some(0);
+        event["stage"] == "encode" && uploads.len() == 2 && uploads.iter().all(has_some)
+    });
+    assert!(while_encoding, "both buckets got files during the encode");
+}
+
+/// What a job has told last of its finished stream.
+#[derive(Default)]
+struct LastStream(Mutex<Option<UnpublishedStream>>);
+
+impl Observer for LastStream {
+    fn notice(&self, notice: Notice) {
+        if let Notice::StreamMade(stream) = notice {
+            *self.0.lock().unwrap() = Some(*stream);
+        }
+    }
+}
+
+/// A job for these buckets, run by itself, without a queue that would try again.
+fn run(
+    home: &Path,
+    runtime: &Runtime,
+    places: &[S3Location],
+    unpublished: Option<UnpublishedStream>,
+) -> (Result<Report, JobEnd>, Option<UnpublishedStream>) {
+    let (location, also_to) = places.split_first().unwrap();
+    let destination = Destination::S3 {
+        location: Box::new(location.clone()),
+        local_folder: home.join("out"),
+        keep_local: true,
+        also_to: also_to.to_vec(),
+    };
+    let spec = JobSpec {
+        source: clips::SMALL.path(),
+        joined: Vec::new(),
+        kind: JobKind::Stream,
+        preset: find_preset("quick").unwrap(),
+        destination,
+        thumbnails: ThumbnailTimes::default(),
+        outputs: Outputs::default(),
+        operations: Operations::default(),
+        layout: StreamLayout::default(),
+    };
+    let settings =
+        Settings { ffmpeg: Some(system_tool("ffmpeg")), ffprobe: Some(system_tool("ffprobe")), ..Settings::default() };
+    let request = JobRequest {
+        id: JobId::generate(),
+        spec,
+        unpublished,
+        toolbox: Toolbox::find(&settings, &AppFolders::under(home)).unwrap(),
+        cancel: CancelToken::default(),
+        pause: PauseSwitch::default(),
+        runtime: runtime.handle().clone(),
+        beginning: Beginning::WhereItWas,
+        is_queued: false,
+        work_folder: home.join("work"),
+        hardware_file: home.join("hardware.json"),
+        replaced_folder: home.join("replaced"),
+    };
+    let observer = LastStream::default();
+    let result = pipeline::run(&request, &observer);
+    (result, observer.0.into_inner().unwrap())
+}
+
+#[test]
+fn one_bucket_that_is_down_neither_holds_up_nor_loses_the_other() {
+    with_credentials("publish::several::one_bucket_that_is_down_neither_holds_up_nor_loses_the_other", |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let home = TempDir::new().unwrap();
+        let is_down = Arc::new(AtomicBool::new(true));
+        let unavailable = {
+            let is_down = Arc::clone(&is_down);
+            move |_: &str| is_down.load(Ordering::SeqCst).then(|| refusal(503, "SlowDown", "later"))
+        };
+        let good = RecordingProxy::before(endpoint);
+        let down = RecordingProxy::answering(endpoint, unavailable);
+        let [first, second] = [&down, &good]
+            .map(|proxy| S3Location { endpoint: Some(proxy.endpoint.clone()), ..new_bucket(&runtime, endpoint) });
+        let places = [first.clone(), second.clone()];
+
+        let (ended, stream) = run(home.path(), &runtime, &places, None);
+        let Err(JobEnd::Failed(failure)) = ended else { panic!("{ended:?}") };
+        assert_eq!(failure.kind, FailureKind::NetworkLost, "{failure:?}");
+        let url = format!("{}/{}/small/master.m3u8", good.endpoint, second.bucket);
+        assert!(failure.headline.contains(&first.bucket) && failure.hint.contains(&url), "{failure:?}");
+        let stream = stream.expect("the stream is finished");
+        assert_eq!(stream.published.keys().copied().collect::<Vec<_>>(), [1]);
+        let here = sizes_in(&home.path().join("out/small"));
+        assert_eq!(sizes(&runtime, endpoint, &second.bucket, "small/"), here);
+
+        let writes = good.heads("PUT").len();
+        is_down.store(false, Ordering::SeqCst);
+        let (ended, _) = run(home.path(), &runtime, &places, Some(stream));
+        let report = ended.unwrap_or_else(|end| panic!("{end:?}"));
+        assert_eq!(report.published.len(), 2);
+        assert_eq!(sizes(&runtime, endpoint, &first.bucket, "small/"), here);
+        assert_eq!(good.heads("PUT").len(), writes, "nothing is sent twice");
+    });
+}
+
+#[test]
+fn a_bucket_that_is_not_there_is_said_before_anything_is_encoded() {
+    with_credentials("publish::several::a_bucket_that_is_not_there_is_said_before_anything_is_encoded", |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let home = TempDir::new().unwrap();
+        let good = new_bucket(&runtime, endpoint);
+        let missing = S3Location { bucket: "no-such-bucket".to_owned(), ..good.clone() };
+        let (ended, stream) = run(home.path(), &runtime, &[good.clone(), missing], None);
+        let Err(JobEnd::Failed(failure)) = ended else { panic!("{ended:?}") };
+        assert_eq!((failure.kind, stream), (FailureKind::BucketMissing, None), "{failure:?}");
+        assert!(sizes(&runtime, endpoint, &good.bucket, "").is_empty());
+        assert_eq!(files_under(&home.path().join("out")), Vec::<String>::new());
+    });
+}
