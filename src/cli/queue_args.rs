@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Time};
 
 use super::args::{EncodeArguments, start_time};
-use crate::job::Priority;
+use crate::job::{Priority, schedule::typed_time_of_day};
 
 /// Work with the queue that the window shows
 ///
@@ -104,6 +104,18 @@ pub enum QueueCommand {
         /// Start at this time: HH:MM, or with the date as 2026-11-21T22:00:00+01:00
         #[arg(long, value_name = "TIME", value_parser = start_time)]
         at: Option<Timestamp>,
+    },
+    /// Start jobs in this part of each day only; without times, tell which it is
+    Hours {
+        /// Where it begins, as HH:MM
+        #[arg(value_name = "FROM", value_parser = typed_time_of_day, requires = "to")]
+        from: Option<Time>,
+        /// Where it ends; before FROM when it lasts over midnight
+        #[arg(value_name = "TO", value_parser = typed_time_of_day)]
+        to: Option<Time>,
+        /// Start jobs at any time
+        #[arg(long, conflicts_with = "from")]
+        any: bool,
     },
     /// Take all finished jobs off the list; their files stay
     Clear {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    job::{JobId, JobSpec, Priority, S3Location, Schedule},
+    job::{JobId, JobSpec, Priority, S3Location, Schedule, WorkingHours},
     settings::Settings,
 };
 
@@ -126,8 +126,13 @@ pub enum Command {
     },
     /// Start no further jobs; those at work go on.
     PauseQueue,
-    /// Start jobs again.
+    /// Start jobs again, also interrupted ones that do not go on by themselves.
     ResumeQueue,
+    /// Start jobs in this part of each day only, or at any time.
+    SetWorkingHours {
+        /// From now on.
+        hours: Option<WorkingHours>,
+    },
     /// Save these settings and use them from now on.
     UpdateSettings {
         /// All settings.

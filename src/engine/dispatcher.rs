@@ -1,19 +1,23 @@
 //! The one writer: takes commands and reports, turns them into events, keeps the journal, starts and stops jobs.
 
+mod jobs;
 mod ordering;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use crossbeam_channel::{Receiver, Sender, select_biased};
 use jiff::{Timestamp, Zoned};
 
 use super::{
-    Command, Event, Job, PlannedRetry, QueueEntry, Showcase, Snapshot, ToolStatus,
+    Command, Event, PlannedRetry, QueueEntry, Showcase, Snapshot, ToolStatus,
     intake_thread::{Inspection, IntakeRequest},
     interruption_of,
     job_thread::{self, JobOutcome, RunningJob},
     journal::Journal,
-    places::Places,
     scheduler,
     services::Services,
 };
@@ -21,6 +25,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{JobId, JobSpec, JobState, Schedule},
     pipeline::{JobEnd, JobRequest, Notice, encryption},
+    settings::Settings,
     tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
@@ -70,6 +75,7 @@ impl Dispatcher {
         if self.services.starts_jobs() {
             self.services.check_tools(&self.snapshot.settings);
             self.services.remove_replaced();
+            self.services.remove_left_behind(self.known_jobs());
             self.services.measure_disk(&self.snapshot.settings);
         }
         loop {
@@ -146,18 +152,12 @@ impl Dispatcher {
             Command::Acknowledge { token } => self.emit(vec![Event::Acknowledged { token }]),
             Command::MoveTo { id, index } => self.move_job(id, index),
             Command::PauseQueue => self.emit(vec![Event::QueuePaused]),
-            Command::ResumeQueue => self.emit(vec![Event::QueueResumed]),
-            Command::UpdateSettings { settings } => {
-                self.services.save_settings(&settings);
-                let old = Arc::clone(&self.snapshot.settings);
-                self.emit(vec![Event::SettingsChanged { settings: settings.clone() }]);
-                if (&old.ffmpeg, &old.ffprobe) != (&settings.ffmpeg, &settings.ffprobe) {
-                    self.services.check_tools(&settings);
-                }
-                if old.output_folder != settings.output_folder {
-                    self.services.measure_disk(&settings);
-                }
+            Command::ResumeQueue => self.resume_queue(),
+            Command::SetWorkingHours { hours } => {
+                let settings = Settings { working_hours: hours, ..(*self.snapshot.settings).clone() };
+                self.use_settings(settings.into());
             }
+            Command::UpdateSettings { settings } => self.use_settings(settings),
             Command::CheckTools => self.services.check_tools(&self.snapshot.settings),
             Command::DownloadTools => self.services.download_tools(&self.snapshot.settings),
             Command::TestDestination { location } => self.services.test_destination(location),
@@ -170,82 +170,6 @@ impl Dispatcher {
                 self.services.preview(id, stream, keys);
             }
             Command::Stop => {}
-        }
-    }
-
-    fn cancel(&mut self, id: JobId) {
-        if let Some(running) = self.running.get(&id) {
-            running.cancel.cancel();
-        } else if let Some(job) = self.snapshot.job(id).map(Arc::clone)
-            && matches!(job.state, JobState::Waiting | JobState::Interrupted { .. })
-        {
-            self.services.remove_unfinished(&job);
-            self.emit(vec![Event::JobCancelled { id, at: Timestamp::now() }]);
-        }
-    }
-
-    fn hold(&mut self, id: JobId, is_held: bool) {
-        let can_be_held = self.snapshot.job(id).is_some_and(|job| job.can_be_paused());
-        let Some(running) = self.running.get(&id).filter(|_| !is_held || can_be_held) else { return };
-        running.pause.set(is_held);
-        self.emit(vec![if is_held { Event::JobPaused { id } } else { Event::JobResumed { id } }]);
-    }
-
-    /// Jobs at work, without those that are held.
-    fn busy_jobs(&self) -> usize {
-        self.snapshot.jobs.iter().filter(|job| matches!(job.state, JobState::Running { is_paused: false, .. })).count()
-    }
-
-    fn retry(&mut self, id: JobId) {
-        let Some(job) = self.snapshot.job(id) else { return };
-        let is_over = matches!(job.state, JobState::Failed { .. } | JobState::Cancelled);
-        let is_interrupted = matches!(job.state, JobState::Interrupted { .. });
-        if is_over || is_interrupted || job.waits_for_retry().is_some() {
-            let request = job.source.is_none().then(|| IntakeRequest::Inspect { id, source: job.spec.source.clone() });
-            let refusal = Places::of(&self.snapshot).take(id, &job.spec).err();
-            let refusal = refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() });
-            self.emit(std::iter::once(Event::JobRequeued { id }).chain(refusal).collect());
-            if let Some(request) = request {
-                self.services.intake(request);
-            }
-        }
-    }
-
-    fn change(&mut self, id: JobId, spec: Box<JobSpec>) {
-        let Some(job) = self.snapshot.job(id) else { return };
-        match job.state {
-            JobState::Waiting | JobState::Interrupted { .. } => {
-                let refusal = Places::of(&self.snapshot).take(id, &spec).err();
-                let refusal = refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() });
-                self.emit(std::iter::once(Event::JobChanged { id, spec }).chain(refusal).collect());
-            }
-            JobState::Failed { .. } | JobState::Cancelled => {
-                self.emit(vec![Event::JobChanged { id, spec }]);
-                self.retry(id);
-            }
-            JobState::Running { .. } | JobState::Done { .. } => {
-                let headline = format!("“{}” has begun with its old settings", job.spec.source_name());
-                let hint = "Cancel it and change its settings then, or encode it again when it is done";
-                self.emit(vec![Event::Noticed { failure: Failure::new(FailureKind::InvalidRequest, headline, hint) }]);
-            }
-        }
-    }
-
-    fn remove(&mut self, chosen: impl Fn(JobId, &JobState) -> bool) {
-        let is_removable = |state: &JobState| !matches!(state, JobState::Running { .. });
-        let jobs = self.snapshot.jobs.iter();
-        let jobs: Vec<Arc<Job>> =
-            jobs.filter(|job| is_removable(&job.state) && chosen(job.id, &job.state)).map(Arc::clone).collect();
-        jobs.iter().for_each(|job| self.services.remove_unfinished(job));
-        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-        if !ids.is_empty() {
-            self.emit(vec![Event::JobsRemoved { ids }]);
-        }
-    }
-
-    fn move_job(&mut self, id: JobId, index: usize) {
-        if self.snapshot.job(id).is_some() {
-            self.emit(vec![Event::JobMoved { id, index }]);
         }
     }
 
@@ -262,6 +186,24 @@ impl Dispatcher {
             WorkerReport::Inspected { id, inspection } => self.inspected(id, inspection),
             WorkerReport::Tools(found) => self.tools_checked(found),
             WorkerReport::Event(event) => self.emit(vec![*event]),
+        }
+    }
+
+    /// Jobs that are in the list, or can come back into it.
+    fn known_jobs(&self) -> HashSet<JobId> {
+        let removed = self.snapshot.last_removed.iter().map(|(_, job)| job);
+        self.snapshot.jobs.iter().chain(removed).map(|job| job.id).collect()
+    }
+
+    fn use_settings(&mut self, settings: Box<Settings>) {
+        self.services.save_settings(&settings);
+        let old = Arc::clone(&self.snapshot.settings);
+        self.emit(vec![Event::SettingsChanged { settings: settings.clone() }]);
+        if (&old.ffmpeg, &old.ffprobe) != (&settings.ffmpeg, &settings.ffprobe) {
+            self.services.check_tools(&settings);
+        }
+        if old.output_folder != settings.output_folder {
+            self.services.measure_disk(&settings);
         }
     }
 

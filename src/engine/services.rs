@@ -2,12 +2,14 @@
 //! disk, serving previews. Each answers with a report; none is waited for.
 
 use std::{
-    path::PathBuf,
+    collections::HashSet,
+    convert::Infallible,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use arc_swap::ArcSwapOption;
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::{
     DestinationTest, Event, Job, QueueLife, ToolStatus,
@@ -31,6 +33,9 @@ use crate::{
 /// How long the end of the engine waits for what runs in the background.
 const SHUT_DOWN_LIMIT: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// How long the end of the engine waits for what it must not leave half done.
+const COMPLETION_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// How often it is looked whether something of a replaced stream is due.
 const REPLACED_LOOK_INTERVAL: std::time::Duration = std::time::Duration::from_secs(300);
 
@@ -44,6 +49,8 @@ pub(super) struct Services {
     intake: IntakeThread,
     /// One server for all previews, started by the first. Locked on blocking threads only.
     preview: Arc<Mutex<Option<PreviewServer>>>,
+    /// What the end of the engine waits for has a sender of its own; nothing is ever sent.
+    completion: (Sender<Infallible>, Receiver<Infallible>),
 }
 
 impl Services {
@@ -55,7 +62,16 @@ impl Services {
     ) -> std::io::Result<Self> {
         let toolbox = Arc::new(ArcSwapOption::empty());
         let intake = IntakeThread::start(Arc::clone(&toolbox), folders.thumbnails(), reports.clone())?;
-        Ok(Self { folders, queue, runtime, reports, toolbox, intake, preview: Arc::default() })
+        Ok(Self {
+            folders,
+            queue,
+            runtime,
+            reports,
+            toolbox,
+            intake,
+            preview: Arc::default(),
+            completion: crossbeam_channel::bounded(0),
+        })
     }
 
     /// Whether jobs start.
@@ -81,8 +97,21 @@ impl Services {
         // A folder that was finished or moved meanwhile is left alone.
         if let Some(folder) = job.unfinished.clone().filter(|folder| pipeline::reached(folder).is_some()) {
             let (spec, id) = (job.spec.clone(), job.id);
-            self.in_background(move |_| pipeline::remove_interrupted(&spec, id, &folder));
+            self.to_completion(move || pipeline::remove_interrupted(&spec, id, &folder));
         }
+    }
+
+    /// Removes what killed programs have left in the app's own folders: passing files, and pictures of jobs that are no
+    /// longer known.
+    pub(super) fn remove_left_behind(&self, known: HashSet<JobId>) {
+        let work = self.work_folders();
+        let thumbnails = self.is_lasting().then(|| self.folders.thumbnails());
+        self.in_background(move |_| {
+            pipeline::remove_left_behind(&work);
+            if let Some(folder) = thumbnails {
+                remove_pictures(&folder, &known);
+            }
+        });
     }
 
     /// Whether the queue outlives this run: then changed settings are saved, and waiting sources are looked at so that
@@ -93,7 +122,11 @@ impl Services {
 
     /// The folder for a job's passing files.
     pub(super) fn work_folder(&self, id: JobId) -> PathBuf {
-        self.folders.cache.join("work").join(id.to_string())
+        self.work_folders().join(id.to_string())
+    }
+
+    fn work_folders(&self) -> PathBuf {
+        self.folders.cache.join("work")
     }
 
     /// Where it is kept which hardware encoders work.
@@ -231,7 +264,21 @@ impl Services {
 
     /// Ends the runtime; work that takes longer than a moment is left to end with the program.
     pub(super) fn shut_down(self) {
+        let (own, others) = self.completion;
+        drop(own);
+        if others.recv_timeout(COMPLETION_LIMIT) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("files of removed jobs are still being removed");
+        }
         self.runtime.shutdown_timeout(SHUT_DOWN_LIMIT);
+    }
+
+    /// Runs `work` on a thread of the runtime that may block; the end of the engine waits for it.
+    fn to_completion(&self, work: impl FnOnce() + Send + 'static) {
+        let completion = self.completion.0.clone();
+        self.runtime.spawn_blocking(move || {
+            work();
+            drop(completion);
+        });
     }
 
     /// Runs `work` on a thread of the runtime that may block.
@@ -243,5 +290,36 @@ impl Services {
                 let _ = reports.send(report);
             });
         });
+    }
+}
+
+/// Removes the pictures of jobs that are not `known`. Their files are named after them.
+fn remove_pictures(folder: &Path, known: &HashSet<JobId>) {
+    let known: HashSet<String> = known.iter().map(ToString::to_string).collect();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let job = path.file_stem().unwrap_or_default().to_string_lossy();
+        if !known.contains(job.as_ref())
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            tracing::info!(%error, path = %path.display(), "the picture of a removed job could not be removed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_of_removed_jobs_go_and_those_of_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let [known, removed] = [JobId::generate(), JobId::generate()];
+        let picture = |job: JobId| folder.path().join(format!("{job}.jpg"));
+        for job in [known, removed] {
+            std::fs::write(picture(job), "").unwrap();
+        }
+        remove_pictures(folder.path(), &HashSet::from([known]));
+        assert!(picture(known).exists() && !picture(removed).exists());
     }
 }

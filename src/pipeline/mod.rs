@@ -41,6 +41,7 @@ pub use stream_folder::remove_interrupted;
 pub use unfinished::{Beginning, reached};
 use unfinished::{Begun, SourceIdentity, Unfinished};
 use work_folder::WorkFolder;
+pub use work_folder::remove_left_behind;
 
 use crate::{
     failure::{Failure, FailureKind},

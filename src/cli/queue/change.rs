@@ -53,6 +53,7 @@ pub(super) fn change(context: &Context, access: &mut Access, command: QueueComma
         QueueCommand::List { .. }
         | QueueCommand::Add(_)
         | QueueCommand::Run { .. }
+        | QueueCommand::Hours { .. }
         | QueueCommand::Export { .. }
         | QueueCommand::Import { .. } => Ok(()),
     }

@@ -5,6 +5,7 @@ mod change;
 mod choose;
 mod list;
 mod run;
+mod setting;
 mod transfer;
 
 pub(super) use access::Access;
@@ -14,6 +15,7 @@ use crate::{
     engine::{Answer, Command, Event, QueueEntry, QueueLife},
     failure::Failure,
     format,
+    job::WorkingHours,
     tools::cancel::CancelToken,
 };
 
@@ -28,6 +30,10 @@ pub(super) fn run(context: &Context, arguments: QueueArguments, interrupt: &Canc
         }),
         QueueCommand::Export { file, all } => {
             with_queue(context, |access| transfer::export(context, access, &file, all))
+        }
+        QueueCommand::Hours { from, to, any } => {
+            let asked = from.zip(to).map(|(from, to)| WorkingHours { from, to });
+            with_queue(context, |access| setting::hours(context, access, asked, any))
         }
         QueueCommand::Import { file } => with_queue(context, |access| transfer::import(context, access, &file)),
         change => with_queue(context, |access| change::change(context, access, change)),

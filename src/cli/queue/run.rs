@@ -50,10 +50,14 @@ fn work_off(context: &Context, engine: &EngineHandle, json: bool, interrupt: &Ca
     let _reachable = Server::start_or_warn(engine.clone(), &context.folders, Owner::Terminal);
     if base.queue_paused {
         context.output.say("the queue was paused and goes on");
-        let _ = engine.send(Command::ResumeQueue);
     }
+    let _ = engine.send(Command::ResumeQueue);
     let mut front = Front::new(context, (*base).clone(), json);
+    // What the command comes to, before its events arrive.
     front.state.queue_paused = false;
+    for job in base.jobs.iter().filter(|job| job.is_waiting() && !job.starts_by_itself(&base.settings)) {
+        front.state.apply(&Event::JobRequeued { id: job.id });
+    }
     let end = front.listen(&events, interrupt);
     let _ = engine.send(Command::Stop);
     wait_for_stop(&events);

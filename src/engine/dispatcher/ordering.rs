@@ -35,6 +35,13 @@ impl Dispatcher {
         ids.into_iter().for_each(|id| self.retry(id));
     }
 
+    /// Lets jobs start again. Interrupted ones that would not start by themselves are meant too: the user is here.
+    pub(super) fn resume_queue(&mut self) {
+        let waits_for_user = |job: &&Arc<Job>| job.is_waiting() && !job.starts_by_itself(&self.snapshot.settings);
+        let interrupted = self.snapshot.jobs.iter().filter(waits_for_user).map(|job| Event::JobRequeued { id: job.id });
+        self.emit(std::iter::once(Event::QueueResumed).chain(interrupted).collect());
+    }
+
     pub(super) fn reschedule(&mut self, id: JobId, change: impl FnOnce(&mut Schedule)) {
         let Some(job) = self.snapshot.job(id) else { return };
         let mut schedule = job.schedule;

@@ -30,6 +30,7 @@ use super::{
     prepare,
     source_length::check_made,
     unfinished::SourceIdentity,
+    work_folder::note_hidden_folder,
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -114,7 +115,7 @@ impl From<Failure> for Unmade {
 
 impl Job<'_> {
     fn make(&self, conversion: &Conversion) -> Result<Made, Unmade> {
-        let Self { request, observer, source, join, .. } = *self;
+        let Self { request, observer, source, join, work_folder } = *self;
         let resolve = |findings: &Findings| ConvertPlan::resolve(&request.spec, conversion, source, findings);
         let mut plan = prepare::plan_with((request, source, join), observer, &resolve, |plan| plan.encode.as_mut())
             .map_err(|failure| failure.at(Stage::Probe))?;
@@ -126,6 +127,7 @@ impl Job<'_> {
         }
         let file =
             OutputFile::begin(request.id, &request.spec, conversion).map_err(|failure| failure.at(Stage::Package))?;
+        note_hidden_folder(work_folder, file.hidden_folder()).map_err(|failure| failure.at(Stage::Package))?;
         observer.notice(Notice::Planned(Box::new(plan.summary(file.folder().to_owned()))));
         let copied = plan.copies();
         let made = self.encode(&mut plan, &file);
