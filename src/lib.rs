@@ -54,6 +54,7 @@
 //! | `interrupt` | the terminal's Ctrl-C |
 //! | `ffmpeg-download` | fetches ffmpeg after the user agreed |
 //! | `thumbnails`, `system-fonts`, `file-dialog`, `open`, `sample` | what the window must not wait for |
+//! | `when-done` | waits for the user's own command at the end of the queue |
 //! | `child-watch`, `child-killer` | end a helper process that takes too long or is cancelled |
 //!
 //! A job never waits for the dispatcher, nor the dispatcher for a front: what comes often (progress, finished files, log

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     job::{JobId, JobSpec, Priority, S3Location, Schedule, WorkingHours},
-    settings::Settings,
+    settings::{Settings, WhenDone},
 };
 
 /// A job as it is asked for: what to make, and when.
@@ -133,6 +133,13 @@ pub enum Command {
         /// From now on.
         hours: Option<WorkingHours>,
     },
+    /// Do this from now on when the queue has nothing left to do.
+    SetWhenDone {
+        /// What.
+        when_done: WhenDone,
+    },
+    /// Keep the machine on that was to sleep or to be shut down.
+    KeepOn,
     /// Save these settings and use them from now on.
     UpdateSettings {
         /// All settings.

@@ -1,5 +1,6 @@
 //! The one writer: takes commands and reports, turns them into events, keeps the journal, starts and stops jobs.
 
+mod ending;
 mod jobs;
 mod ordering;
 
@@ -18,8 +19,10 @@ use super::{
     interruption_of,
     job_thread::{self, JobOutcome, RunningJob},
     journal::Journal,
+    queue_end::EndedJobs,
     scheduler,
     services::Services,
+    snapshot::KEPT_LOG_LINES,
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -62,6 +65,10 @@ pub(super) struct Dispatcher {
     pub(super) running: HashMap<JobId, RunningJob>,
     pub(super) toolbox: Option<Toolbox>,
     pub(super) reports: Sender<WorkerReport>,
+    /// Towards the end of the queue.
+    pub(super) ended: EndedJobs,
+    /// The program ends, and not because the queue has come to its end.
+    pub(super) is_stopping: bool,
 }
 
 impl Dispatcher {
@@ -80,7 +87,7 @@ impl Dispatcher {
         }
         loop {
             let progress = if self.running.is_empty() { &idle } else { &progress };
-            let retries = if scheduler::a_job_waits_for_its_time(&self.snapshot) { &retries } else { &idle };
+            let retries = if self.waits_for_a_time() { &retries } else { &idle };
             select_biased! {
                 recv(commands) -> command => match command {
                     Ok(Command::Stop) | Err(_) => break,
@@ -93,6 +100,8 @@ impl Dispatcher {
                 recv(disk) -> _ => self.services.measure_disk(&self.snapshot.settings),
             }
             self.start_jobs();
+            self.perform_planned();
+            self.services.keep_awake(!self.running.is_empty());
         }
         self.stop(reports);
     }
@@ -117,9 +126,11 @@ impl Dispatcher {
                 .with_detail(error.to_string()),
             });
         }
-        for event in &shown {
-            self.snapshot.apply(event);
-        }
+        self.snapshot.apply_all(&shown);
+        // Told first: who sees the last job end knows already what the machine does next.
+        let end = self.end_of_queue();
+        self.snapshot.apply_all(&end);
+        shown.splice(0..0, end);
         self.showcase.show(&self.snapshot, &shown);
     }
 
@@ -133,8 +144,11 @@ impl Dispatcher {
             Command::ChangeJob { id, spec } => self.change(id, spec),
             Command::Remove { id } => self.remove(|job_id, _| job_id == id),
             Command::RemoveFinished => self.remove(|_, state| matches!(state, JobState::Done { .. })),
-            Command::UndoRemove => self.emit(vec![Event::RemovalUndone]),
-            Command::RemoveJobs { ids } => self.remove(|job_id, _| ids.contains(&job_id)),
+            Command::UndoRemove => self.undo_removal(),
+            Command::RemoveJobs { ids } => {
+                let ids: HashSet<JobId> = ids.into_iter().collect();
+                self.remove(|job_id, _| ids.contains(&job_id));
+            }
             Command::Enqueue { jobs } => self.enqueue(jobs),
             Command::RetryFailed => self.retry_failed(),
             Command::MoveToTop { id } => self.move_to_top(id),
@@ -157,6 +171,11 @@ impl Dispatcher {
                 let settings = Settings { working_hours: hours, ..(*self.snapshot.settings).clone() };
                 self.use_settings(settings.into());
             }
+            Command::SetWhenDone { when_done } => {
+                let settings = Settings { when_done, ..(*self.snapshot.settings).clone() };
+                self.use_settings(settings.into());
+            }
+            Command::KeepOn => self.keep_on(),
             Command::UpdateSettings { settings } => self.use_settings(settings),
             Command::CheckTools => self.services.check_tools(&self.snapshot.settings),
             Command::DownloadTools => self.services.download_tools(&self.snapshot.settings),
@@ -218,6 +237,7 @@ impl Dispatcher {
             Inspection::Source(source) => self.emit(vec![Event::SourceProbed { id, source }]),
             Inspection::Thumbnail(path) => self.emit(vec![Event::ThumbnailReady { id, path }]),
             Inspection::Failed(failure) if is_waiting => {
+                self.ended.refused += 1;
                 self.emit(vec![Event::JobFailed { id, failure, at: Timestamp::now() }]);
             }
             // The running job meets the same failure itself.
@@ -239,7 +259,7 @@ impl Dispatcher {
         self.services.use_toolbox(self.toolbox.as_ref());
         self.emit(vec![Event::ToolsChecked { status }]);
         if had_none && self.toolbox.is_some() {
-            for job in self.snapshot.jobs.clone() {
+            for job in self.snapshot.jobs.iter() {
                 if job.source.is_none() && job.state == JobState::Waiting {
                     self.services.intake(IntakeRequest::Inspect { id: job.id, source: job.spec.source.clone() });
                 }
@@ -310,7 +330,20 @@ impl Dispatcher {
                 }
             }
         };
-        self.emit(vec![event]);
+        let mut events = Vec::new();
+        match &event {
+            Event::JobFinished { .. } => self.ended.done += 1,
+            Event::JobFailed { .. } => {
+                self.ended.failed += 1;
+                let log = self.snapshot.job(id).map(|job| Arc::clone(&job.log)).unwrap_or_default();
+                let lines: Vec<String> = log.iter().skip(log.len().saturating_sub(KEPT_LOG_LINES)).cloned().collect();
+                events.extend((!lines.is_empty()).then_some(Event::LogKept { id, lines }));
+            }
+            // What the user has cancelled does not count: they are here.
+            _ => {}
+        }
+        events.push(event);
+        self.emit(events);
     }
 
     fn drain_slots(&mut self) {
@@ -319,6 +352,7 @@ impl Dispatcher {
     }
 
     fn stop(mut self, reports: &Receiver<WorkerReport>) {
+        self.is_stopping = true;
         for running in self.running.values_mut() {
             // What the user has cancelled stays cancelled, also if its end is still under way.
             running.requeue = !running.cancel.is_cancelled();

@@ -10,20 +10,25 @@ use crate::{
 
 /// The places of the jobs that wait, run or go on later, each with the name of its job's source.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct Places<'a> {
+    /// The queue, until its places are looked at: most jobs take a number where a name is taken, and a queue may be long.
+    unread: Option<&'a Snapshot>,
     taken: BTreeMap<String, (JobId, String)>,
 }
 
-impl Places {
+impl<'a> Places<'a> {
     /// Those of all jobs that have not ended.
-    pub(super) fn of(snapshot: &Snapshot) -> Self {
-        let mut places = Self::default();
+    pub(super) fn of(snapshot: &'a Snapshot) -> Self {
+        Self { unread: Some(snapshot), taken: BTreeMap::new() }
+    }
+
+    fn read(&mut self) {
+        let Some(snapshot) = self.unread.take() else { return };
         for job in snapshot.jobs.iter().filter(|job| !job.state.is_at_rest()) {
             if let Ok(wanted) = job.spec.wanted_folder(job.id) {
-                places.insert(job.id, &job.spec, &wanted);
+                self.insert(job.id, &job.spec, &wanted);
             }
         }
-        places
     }
 
     /// Takes the place of a job that is to wait.
@@ -33,6 +38,7 @@ impl Places {
     pub(super) fn take(&mut self, id: JobId, spec: &JobSpec) -> Result<(), Failure> {
         let wanted = spec.wanted_folder(id).map_err(TemplateError::into_failure)?;
         if wanted.when_taken != WhenTaken::Number {
+            self.read();
             for key in keys(spec, &wanted.path) {
                 if let Some((_, other)) = self.meets(id, &key) {
                     let headline = format!(

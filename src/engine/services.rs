@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use super::{
     DestinationTest, Event, Job, QueueLife, ToolStatus,
     dispatcher::WorkerReport,
+    end_of_queue::{self, Wakefulness},
     intake_thread::{IntakeRequest, IntakeThread},
 };
 use crate::{
@@ -21,12 +22,13 @@ use crate::{
     job::{JobId, S3Location},
     pipeline::{self, Beginning, publish},
     preview::PreviewServer,
-    settings::{AppFolders, Settings},
+    settings::{AppFolders, PowerAction, Settings, WhenDone},
     tools::{
         cancel::CancelToken,
         content_key::KeyFiles,
         disk,
         ffmpeg::{DownloadProgress, ToolError, Toolbox},
+        power,
     },
 };
 
@@ -49,6 +51,7 @@ pub(super) struct Services {
     intake: IntakeThread,
     /// One server for all previews, started by the first. Locked on blocking threads only.
     preview: Arc<Mutex<Option<PreviewServer>>>,
+    wakefulness: Wakefulness,
     /// What the end of the engine waits for has a sender of its own; nothing is ever sent.
     completion: (Sender<Infallible>, Receiver<Infallible>),
 }
@@ -70,6 +73,7 @@ impl Services {
             toolbox,
             intake,
             preview: Arc::default(),
+            wakefulness: Wakefulness::default(),
             completion: crossbeam_channel::bounded(0),
         })
     }
@@ -112,6 +116,32 @@ impl Services {
                 remove_pictures(&folder, &known);
             }
         });
+    }
+
+    /// Says that the queue has come to its end, in the ways that were asked for. The end of the engine waits for that.
+    pub(super) fn tell_end(&self, when_done: &WhenDone, done: usize, failed: usize) {
+        let when_done = when_done.clone();
+        let runtime = self.runtime_handle();
+        self.to_completion(move || end_of_queue::tell(&runtime, &when_done, done, failed));
+    }
+
+    /// Lets the machine sleep, or shuts it down.
+    pub(super) fn perform(&self, action: PowerAction) {
+        let reports = self.reports.clone();
+        self.to_completion(move || {
+            if let Err(words) = power::perform(action) {
+                let headline = format!("The machine stays on: the system did not let it {}", action.id());
+                let hint = "Allow it in the system’s settings, or give a command of your own for the end of the queue";
+                let failure = Failure::new(FailureKind::PermissionDenied, headline, hint).with_detail(words);
+                // The dispatcher is gone only when the program ends.
+                let _ = reports.send(WorkerReport::Event(Box::new(Event::Noticed { failure })));
+            }
+        });
+    }
+
+    /// Keeps the machine awake from now on, or no longer.
+    pub(super) fn keep_awake(&self, is_wanted: bool) {
+        self.wakefulness.want(is_wanted, &self.runtime);
     }
 
     /// Whether the queue outlives this run: then changed settings are saved, and waiting sources are looked at so that

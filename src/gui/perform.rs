@@ -1,6 +1,6 @@
 //! Performing what a person did.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use eframe::egui::{self, ViewportCommand};
 
@@ -10,6 +10,7 @@ use super::{
     dialogs::{
         adjust::{AdjustForm, AdjustTarget},
         paste_path::PathForm,
+        schedule::ScheduleForm,
         settings::SettingsForm,
     },
     file_dialog::{self, PathPurpose, PickedPaths},
@@ -45,6 +46,16 @@ impl ReelpressApp {
                     of_a_job => AdjustForm::for_job(of_a_job),
                 };
                 self.view.dialog = Some(Dialog::Adjust(Box::new(form)));
+            }
+            Action::OpenSchedule(id) => {
+                if let Some(job) = self.snapshot.job(id) {
+                    self.view.dialog = Some(Dialog::Schedule(ScheduleForm::of(job)));
+                }
+            }
+            Action::SaveReport(id) => {
+                if let Some(folders) = self.folders.clone() {
+                    self.desktop.save_report(Arc::clone(&self.snapshot), id, folders);
+                }
             }
             Action::AdjustNewFiles(operations) => self.view.operations = *operations,
             Action::OpenTools => self.view.dialog = Some(Dialog::Tools { asks_for_download: false }),

@@ -36,6 +36,11 @@ impl PauseSwitch {
         }
     }
 
+    /// Whether what is under the switch is held.
+    pub fn is_set(&self) -> bool {
+        self.lock().is_paused
+    }
+
     /// Puts the child with this process id, which must be the leader of its group, under the switch.
     pub fn guard(&self, process_id: u32) -> PauseGuard {
         let mut state = self.lock();

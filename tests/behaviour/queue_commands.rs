@@ -1,5 +1,8 @@
 //! The queue of the window, from the terminal: with and without a window that has it open.
 
+mod end_of_queue;
+mod history;
+
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},

@@ -54,6 +54,11 @@ pub(super) fn change(context: &Context, access: &mut Access, command: QueueComma
         | QueueCommand::Add(_)
         | QueueCommand::Run { .. }
         | QueueCommand::Hours { .. }
+        | QueueCommand::History { .. }
+        | QueueCommand::Again { .. }
+        | QueueCommand::Report { .. }
+        | QueueCommand::WhenDone(_)
+        | QueueCommand::KeepOn
         | QueueCommand::Export { .. }
         | QueueCommand::Import { .. } => Ok(()),
     }

@@ -4,6 +4,7 @@ mod access;
 mod change;
 mod choose;
 mod list;
+mod past;
 mod run;
 mod setting;
 mod transfer;
@@ -22,7 +23,11 @@ use crate::{
 /// Does what the arguments ask.
 pub(super) fn run(context: &Context, arguments: QueueArguments, interrupt: &CancelToken) -> Outcome {
     match arguments.command {
-        QueueCommand::Run { jobs, json } => run::run(context, (jobs, json), interrupt),
+        QueueCommand::Run { jobs, then, json } => run::run(context, (jobs, then, json), interrupt),
+        QueueCommand::WhenDone(arguments) => {
+            with_queue(context, |access| setting::when_done(context, access, &arguments))
+        }
+        QueueCommand::KeepOn => with_queue(context, |access| setting::keep_on(context, access)),
         QueueCommand::Add(arguments) => add(context, &arguments),
         QueueCommand::List { json } => with_queue(context, |access| {
             list::print(context, &access.snapshot()?, json);
@@ -35,6 +40,11 @@ pub(super) fn run(context: &Context, arguments: QueueArguments, interrupt: &Canc
             let asked = from.zip(to).map(|(from, to)| WorkingHours { from, to });
             with_queue(context, |access| setting::hours(context, access, asked, any))
         }
+        QueueCommand::History { text, json } => {
+            with_queue(context, |access| past::history(context, access, &text, json))
+        }
+        QueueCommand::Again { jobs } => with_queue(context, |access| past::again(context, access, &jobs)),
+        QueueCommand::Report { job, file } => with_queue(context, |access| past::report(context, access, &job, &file)),
         QueueCommand::Import { file } => with_queue(context, |access| transfer::import(context, access, &file)),
         change => with_queue(context, |access| change::change(context, access, change)),
     }

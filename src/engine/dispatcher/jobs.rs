@@ -32,22 +32,35 @@ impl Dispatcher {
 
     /// Jobs at work, without those that are held.
     pub(super) fn busy_jobs(&self) -> usize {
-        self.snapshot.jobs.iter().filter(|job| matches!(job.state, JobState::Running { is_paused: false, .. })).count()
+        self.running.values().filter(|job| !job.pause.is_set()).count()
     }
 
     pub(super) fn retry(&mut self, id: JobId) {
-        let Some(job) = self.snapshot.job(id) else { return };
-        let is_over = matches!(job.state, JobState::Failed { .. } | JobState::Cancelled);
-        let is_interrupted = matches!(job.state, JobState::Interrupted { .. });
-        if is_over || is_interrupted || job.waits_for_retry().is_some() {
-            let request = job.source.is_none().then(|| IntakeRequest::Inspect { id, source: job.spec.source.clone() });
-            let refusal = Places::of(&self.snapshot).take(id, &job.spec).err();
-            let refusal = refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() });
-            self.emit(std::iter::once(Event::JobRequeued { id }).chain(refusal).collect());
-            if let Some(request) = request {
-                self.services.intake(request);
+        self.retry_all(&[id]);
+    }
+
+    /// Puts those of these jobs back into the queue that have failed, were cancelled or interrupted, or wait to begin
+    /// again.
+    pub(super) fn retry_all(&mut self, ids: &[JobId]) {
+        let mut events = Vec::new();
+        let mut requests = Vec::new();
+        let mut places = Places::of(&self.snapshot);
+        for job in ids.iter().filter_map(|id| self.snapshot.job(*id)) {
+            let is_over = matches!(job.state, JobState::Failed { .. } | JobState::Cancelled);
+            let is_interrupted = matches!(job.state, JobState::Interrupted { .. });
+            if !is_over && !is_interrupted && job.waits_for_retry().is_none() {
+                continue;
             }
+            let id = job.id;
+            if job.source.is_none() {
+                requests.push(IntakeRequest::Inspect { id, source: job.spec.source.clone() });
+            }
+            events.push(Event::JobRequeued { id });
+            let refusal = places.take(id, &job.spec).err();
+            events.extend(refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() }));
         }
+        self.emit(events);
+        requests.into_iter().for_each(|request| self.services.intake(request));
     }
 
     pub(super) fn change(&mut self, id: JobId, spec: Box<JobSpec>) {
@@ -78,7 +91,20 @@ impl Dispatcher {
         jobs.iter().for_each(|job| self.services.remove_unfinished(job));
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
         if !ids.is_empty() {
+            let ended: Vec<Arc<Job>> = jobs.into_iter().filter(|job| job.ended_at.is_some()).collect();
+            if let Err(error) = self.journal.remember(&ended) {
+                tracing::warn!(%error, "removed jobs are not in the history");
+            }
             self.emit(vec![Event::JobsRemoved { ids }]);
+        }
+    }
+
+    /// Brings back what the last removal took away.
+    pub(super) fn undo_removal(&mut self) {
+        let ids: Vec<JobId> = self.snapshot.last_removed.iter().map(|(_, job)| job.id).collect();
+        self.emit(vec![Event::RemovalUndone]);
+        if let Err(error) = self.journal.forget(&ids) {
+            tracing::warn!(%error, "jobs that are back are still in the history");
         }
     }
 

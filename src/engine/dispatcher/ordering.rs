@@ -32,7 +32,7 @@ impl Dispatcher {
     pub(super) fn retry_failed(&mut self) {
         let is_failed = |job: &&Arc<Job>| matches!(job.state, JobState::Failed { .. });
         let ids: Vec<JobId> = self.snapshot.jobs.iter().filter(is_failed).map(|job| job.id).collect();
-        ids.into_iter().for_each(|id| self.retry(id));
+        self.retry_all(&ids);
     }
 
     /// Lets jobs start again. Interrupted ones that would not start by themselves are meant too: the user is here.

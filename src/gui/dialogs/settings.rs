@@ -1,4 +1,4 @@
-//! All settings, in four parts.
+//! All settings, in five parts.
 
 use eframe::egui::{self, DragValue, Label, RichText, ScrollArea, Ui};
 
@@ -18,7 +18,7 @@ use crate::{
     },
     job::{LayoutKind, s3::Store},
     pipeline::publish::policy::iam_policy,
-    settings::Appearance,
+    settings::{Appearance, PowerAction},
 };
 
 const BODY_HEIGHT: f32 = 470.0;
@@ -42,6 +42,7 @@ pub fn settings_ui(
                 ui.set_max_width(ui.available_width() - theme::SPACE[3]);
                 match form.section {
                     SettingsSection::General => general(ui, form, has_file_dialogs, actions),
+                    SettingsSection::WhenDone => when_done(ui, form),
                     SettingsSection::Layout => layout(ui, form),
                     SettingsSection::Ffmpeg => ffmpeg(ui, snapshot, (form, has_file_dialogs), actions),
                     SettingsSection::S3 => s3(ui, snapshot, form, actions),
@@ -104,6 +105,20 @@ fn general(ui: &mut Ui, form: &mut SettingsForm, has_file_dialogs: bool, actions
         });
         paragraph(ui, "Jobs at work are finished also after it; “Start now” in a job’s menu starts it at any time.");
     }
+}
+
+/// What is done when the queue has nothing left to do.
+fn when_done(ui: &mut Ui, form: &mut SettingsForm) {
+    field_label(ui, "When the queue is done");
+    check_box(ui, &mut form.when_done.notifies, "Show a notification");
+    check_box(ui, &mut form.when_done.plays_sound, "Play a sound");
+    ui.add_space(theme::SPACE[2]);
+    text_field(ui, "Run a command", &mut form.done_command, "None when empty");
+    paragraph(ui, "The shell gets the numbers of jobs in REELPRESS_DONE and REELPRESS_FAILED.");
+    ui.add_space(theme::SPACE[2]);
+    field_label(ui, "The machine");
+    segmented(ui, &mut form.when_done.power, &PowerAction::ALL, |action| wording::power_action(action).to_owned());
+    paragraph(ui, "A minute before, the window says so, and “Keep it on” keeps the machine on.");
 }
 
 /// Where the files of new streams lie, and what that comes to.
