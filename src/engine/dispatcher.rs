@@ -169,14 +169,14 @@ impl Dispatcher {
             Command::ResumeQueue => self.resume_queue(),
             Command::SetWorkingHours { hours } => {
                 let settings = Settings { working_hours: hours, ..(*self.snapshot.settings).clone() };
-                self.use_settings(settings.into());
+                self.use_settings(settings);
             }
             Command::SetWhenDone { when_done } => {
                 let settings = Settings { when_done, ..(*self.snapshot.settings).clone() };
-                self.use_settings(settings.into());
+                self.use_settings(settings);
             }
             Command::KeepOn => self.keep_on(),
-            Command::UpdateSettings { settings } => self.use_settings(settings),
+            Command::UpdateSettings { settings } => self.use_settings(*settings),
             Command::CheckTools => self.services.check_tools(&self.snapshot.settings),
             Command::DownloadTools => self.services.download_tools(&self.snapshot.settings),
             Command::TestDestination { location } => self.services.test_destination(location),
@@ -214,16 +214,16 @@ impl Dispatcher {
         self.snapshot.jobs.iter().chain(removed).map(|job| job.id).collect()
     }
 
-    fn use_settings(&mut self, settings: Box<Settings>) {
+    fn use_settings(&mut self, settings: Settings) {
         self.services.save_settings(&settings);
         let old = Arc::clone(&self.snapshot.settings);
-        self.emit(vec![Event::SettingsChanged { settings: settings.clone() }]);
         if (&old.ffmpeg, &old.ffprobe) != (&settings.ffmpeg, &settings.ffprobe) {
             self.services.check_tools(&settings);
         }
         if old.output_folder != settings.output_folder {
             self.services.measure_disk(&settings);
         }
+        self.emit(vec![Event::SettingsChanged { settings: Box::new(settings) }]);
     }
 
     fn add_jobs(&mut self, specs: Vec<JobSpec>, failures: Vec<Failure>) {

@@ -84,7 +84,7 @@ fn next_value(lower: &str, from: usize) -> Option<(usize, usize)> {
         lower[from..].match_indices(field).filter_map(move |(at, _)| {
             let at = from + at;
             let before = lower[..at].chars().next_back();
-            if before.is_some_and(|letter| letter.is_alphanumeric()) {
+            if before.is_some_and(char::is_alphanumeric) {
                 return None;
             }
             let rest = &lower[at + field.len()..];
