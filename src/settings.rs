@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 pub use when_done::{PowerAction, WhenDone};
 
-use crate::job::{Destination, Outputs, S3Location, StreamLayout, WorkingHours};
+use crate::job::{Conversion, Destination, JobKind, Outputs, S3Location, StreamLayout, WorkingHours};
 
 /// Saved settings, with defaults for all that the file does not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Settings {
     pub preset: String,
     /// What new files are made into beside HLS with fMP4 segments.
     pub outputs: Outputs,
+    /// New files become one file like this instead of a stream.
+    pub one_file: Option<Conversion>,
     /// Where the files of new files' streams lie.
     pub layout: StreamLayout,
     /// Number of jobs that run side by side.
@@ -64,6 +66,7 @@ impl Default for Settings {
             publish_to_s3: false,
             preset: "web-hls".to_owned(),
             outputs: Outputs::default(),
+            one_file: None,
             layout: StreamLayout::default(),
             running_jobs: 1,
             working_hours: None,
@@ -75,9 +78,14 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Where new files go.
+    /// What new files become.
+    pub fn kind(&self) -> JobKind {
+        self.one_file.clone().map_or(JobKind::Stream, |conversion| JobKind::File(Box::new(conversion)))
+    }
+
+    /// Where new files go. Only streams go to a bucket.
     pub fn destination(&self) -> Destination {
-        if self.publish_to_s3 && !self.s3.bucket.is_empty() {
+        if self.one_file.is_none() && self.publish_to_s3 && !self.s3.bucket.is_empty() {
             Destination::S3 {
                 location: Box::new(self.s3.clone()),
                 local_folder: self.output_folder.clone(),

@@ -13,7 +13,7 @@ use crate::{
         Conversion, Destination, FileFormat, JobKind, JobSpec, Operations, Outputs, Schedule, StreamLayout,
         StreamTreatment, ThumbnailTimes, VideoRate,
     },
-    preset::{Crf, Preset, find_preset},
+    preset::{Crf, Preset, one_file_preset},
     tools::cancel::CancelToken,
 };
 
@@ -36,7 +36,7 @@ fn plan(context: &Context, arguments: &ConvertArguments) -> Result<Call, Failure
         settings.running_jobs = usize::from(jobs);
     }
     let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, HELP))?;
-    let preset = preset(arguments)?;
+    let preset = preset(arguments);
     let files: Vec<PathBuf> = arguments.files.iter().map(|file| absolute(file)).collect();
     if let Some(folder) = files.iter().find(|file| file.is_dir()) {
         let hint = "Name the files in it, such as FOLDER/*.mov";
@@ -154,16 +154,15 @@ fn conversion(arguments: &ConvertArguments, format: FileFormat) -> Conversion {
     }
 }
 
-fn preset(arguments: &ConvertArguments) -> Result<Preset, Failure> {
-    let source_size = find_preset("source").ok_or_else(|| bad_usage("There is no preset “source”", HELP))?;
-    let mut preset = Preset { id: "convert".to_owned(), name: "Convert".to_owned(), ..source_size };
+fn preset(arguments: &ConvertArguments) -> Preset {
+    let mut preset = one_file_preset();
     if let Some(speed) = arguments.speed {
         preset.encoder_speed = speed.0;
     }
     if let Some(encoder) = arguments.encoder {
         preset.video.encoder = encoder.0;
     }
-    Ok(preset)
+    preset
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{
         dialogs::{adjust::AdjustTarget, settings::SettingsSection},
         file_dialog::{PathPurpose, PickedPaths},
     },
-    job::{JobId, Operations, OutputKind},
+    job::{Conversion, JobId, Operations, OutputKind},
 };
 
 /// What a person did in the window.
@@ -26,13 +26,15 @@ pub enum Action {
     TrySampleClip,
     /// New files get this preset.
     ChoosePreset(String),
-    /// New files are made into this too, or not.
+    /// New files become streams and are made into this too, or not.
     ChooseOutput {
         /// What.
         kind: OutputKind,
         /// Whether it is made.
         is_made: bool,
     },
+    /// New files become one file like this, or a stream again.
+    MakeOneFile(Option<Box<Conversion>>),
     /// New files go to the bucket, or only to the output folder.
     ChoosePublishToS3(bool),
     /// Open the form of adjustments.

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     engine::Command,
-    job::{JobSpec, ThumbnailTimes},
-    preset::{built_in_presets, find_preset},
+    job::{JobSpec, Outputs, StreamLayout, ThumbnailTimes},
+    preset::{built_in_presets, find_preset, one_file_preset},
     settings::Settings,
 };
 
@@ -33,7 +33,13 @@ impl ReelpressApp {
             Action::TrySampleClip => self.desktop.unpack_sample(self.folders.clone()),
             Action::ChoosePreset(preset) => self.change_settings(|settings| settings.preset = preset),
             Action::ChooseOutput { kind, is_made } => {
-                self.change_settings(|settings| settings.outputs.set(kind, is_made));
+                self.change_settings(|settings| {
+                    settings.one_file = None;
+                    settings.outputs.set(kind, is_made);
+                });
+            }
+            Action::MakeOneFile(conversion) => {
+                self.change_settings(|settings| settings.one_file = conversion.map(|conversion| *conversion));
             }
             Action::ChoosePublishToS3(publishes) => self.change_settings(|settings| settings.publish_to_s3 = publishes),
             Action::OpenSettings(section) => {
@@ -42,7 +48,9 @@ impl ReelpressApp {
             }
             Action::OpenAdjust(target) => {
                 let form = match target {
-                    AdjustTarget::NewFiles => AdjustForm::for_new_files(&self.view.operations),
+                    AdjustTarget::NewFiles => {
+                        AdjustForm::for_new_files(&self.view.operations, self.snapshot.settings.one_file.as_ref())
+                    }
                     of_a_job => AdjustForm::for_job(of_a_job),
                 };
                 self.view.dialog = Some(Dialog::Adjust(Box::new(form)));
@@ -108,8 +116,14 @@ impl ReelpressApp {
     /// Makes jobs of files and folders, with the chosen preset and destination.
     pub(super) fn add_paths(&mut self, paths: Vec<PathBuf>) {
         let settings = &self.snapshot.settings;
-        let Some(preset) = find_preset(&settings.preset).or_else(|| built_in_presets().into_iter().next()) else {
+        let chosen = || find_preset(&settings.preset).or_else(|| built_in_presets().into_iter().next());
+        let Some(preset) = settings.one_file.as_ref().map(|_| one_file_preset()).or_else(chosen) else {
             return;
+        };
+        // Only streams have a layout, and files beside them.
+        let (outputs, layout) = match settings.one_file {
+            Some(_) => (Outputs::default(), StreamLayout::default()),
+            None => (settings.outputs.clone(), settings.layout.clone()),
         };
         let destination = settings.destination();
         let specs: Vec<JobSpec> = paths
@@ -117,13 +131,13 @@ impl ReelpressApp {
             .map(|path| JobSpec {
                 source: std::path::absolute(&path).unwrap_or(path),
                 joined: Vec::new(),
-                kind: crate::job::JobKind::Stream,
+                kind: settings.kind(),
                 preset: preset.clone(),
                 destination: destination.clone(),
                 thumbnails: ThumbnailTimes::default(),
-                outputs: settings.outputs.clone(),
+                outputs: outputs.clone(),
                 operations: self.view.operations.clone(),
-                layout: settings.layout.clone(),
+                layout: layout.clone(),
             })
             .collect();
         if !specs.is_empty() {

@@ -110,16 +110,25 @@ pub fn rest_line(job: &Job, home: Option<&Path>) -> String {
         JobState::Done { report } => gain(report, job.source.as_deref().map(|source| source.size_bytes)),
         JobState::Failed { failure } => failure.headline.clone(),
         JobState::Waiting | JobState::Interrupted { .. } | JobState::Running { .. } | JobState::Cancelled => {
-            format!("{} → {}", job.spec.preset.name, short_destination(&job.spec.destination, home))
+            format!(
+                "{} → {}",
+                job.spec.kind.words(&job.spec.preset.name),
+                short_destination(&job.spec.destination, home)
+            )
         }
     }
 }
 
 /// `4 renditions · 61 MB · 31 % smaller than the source`.
 fn gain(report: &Report, source_bytes: Option<u64>) -> String {
+    let file = report.file.as_ref().and_then(|file| file.file_name());
     let pictures = report.renditions.iter().filter(|rendition| rendition.size.is_some()).count();
     let pictures = if pictures == 0 { report.renditions.len() } else { pictures };
-    let mut facts = vec![format::count(pictures as u64, "rendition", "renditions"), format::bytes(report.total_bytes)];
+    let made = match file {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => format::count(pictures as u64, "rendition", "renditions"),
+    };
+    let mut facts = vec![made, format::bytes(report.total_bytes)];
     if let Some(source_bytes) = source_bytes.filter(|bytes| *bytes > report.total_bytes) {
         let saved = 1.0 - report.total_bytes as f64 / source_bytes as f64;
         if saved >= 0.01 {
@@ -289,6 +298,7 @@ pub fn rendition_rows(job: &Job) -> Vec<RenditionRow> {
 fn rendition_name(name: &str) -> String {
     match name.strip_prefix("audio") {
         Some(rest) => format!("Audio{}", rest.replace('-', " ")),
+        None if name == "picture" => "Picture".to_owned(),
         None => name.to_owned(),
     }
 }
@@ -303,7 +313,9 @@ pub fn playable(job: &Job) -> Option<String> {
                 None => now,
             })
         }
-        JobState::Done { report } => Some(format!("Whole, {}", format::clock(report.duration))),
+        JobState::Done { report } if report.file.is_none() => {
+            Some(format!("Whole, {}", format::clock(report.duration)))
+        }
         _ => None,
     }
 }

@@ -17,6 +17,16 @@ pub enum JobKind {
     File(Box<Conversion>),
 }
 
+impl JobKind {
+    /// What a job of this preset makes, in few words: `Web HLS`, `MP4 file`.
+    pub fn words(&self, preset: &str) -> String {
+        match self {
+            Self::Stream => preset.to_owned(),
+            Self::File(conversion) => conversion.format.file_words(),
+        }
+    }
+}
+
 /// How a file is made of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversion {
@@ -76,6 +86,20 @@ pub enum StreamTreatment {
     Encode,
     /// Copied in any case: what can't be copied fails the job. A trim begins at a keyframe.
     Copy,
+}
+
+impl StreamTreatment {
+    /// All treatments.
+    pub const ALL: [Self; 3] = [Self::Automatic, Self::Encode, Self::Copy];
+
+    /// What is done, for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Automatic => "Copied where possible",
+            Self::Encode => "Encoded",
+            Self::Copy => "Copied only",
+        }
+    }
 }
 
 /// How bits are spent on a picture.
@@ -174,6 +198,29 @@ impl FileFormat {
             Self::Ogg => "Ogg",
             Self::Wav => "WAV",
             Self::Flac => "FLAC",
+        }
+    }
+
+    /// `MP4 file`.
+    pub fn file_words(self) -> String {
+        format!("{} file", self.label())
+    }
+
+    /// What is in its files when they are encoded.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::Mp4 => "H.264 and AAC, plays everywhere",
+            Self::Mov => "For QuickTime and Final Cut",
+            Self::Mkv => "Holds any codec, all tracks",
+            Self::Webm => "VP9 and Opus, for browsers",
+            Self::Avi => "For old programs",
+            Self::Gif => "Moving pictures, no sound",
+            Self::M4a => "Sound as AAC",
+            Self::Mp3 => "Sound, plays everywhere",
+            Self::Opus => "Sound, smallest",
+            Self::Ogg => "Sound as Vorbis",
+            Self::Wav => "Sound, uncompressed",
+            Self::Flac => "Sound, without loss",
         }
     }
 

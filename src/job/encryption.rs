@@ -1,6 +1,6 @@
 //! How the segments of a stream are encrypted, and where the keys are.
 
-use std::{num::NonZeroU64, path::PathBuf, time::Duration};
+use std::{fmt, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -55,6 +55,16 @@ pub enum KeyRotation {
     Segments(NonZeroU64),
     /// After this time, rounded to whole segments.
     Time(Duration),
+}
+
+impl fmt::Display for KeyRotation {
+    /// As [`typed::key_rotation`](super::typed::key_rotation) reads it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Segments(number) => write!(formatter, "{number}segments"),
+            Self::Time(time) => write!(formatter, "{}s", time.as_secs()),
+        }
+    }
 }
 
 /// Why keys can't be used as it was asked.

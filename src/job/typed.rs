@@ -1,8 +1,8 @@
 //! Times, sizes and areas as people type them, in flags and in the window's fields.
 
-use std::time::Duration;
+use std::{num::NonZeroU64, time::Duration};
 
-use super::{Crop, CropArea, LoudnessTarget, Turn};
+use super::{Crop, CropArea, KeyRotation, LoudnessTarget, Turn};
 
 /// Seconds, `MM:SS` or `HH:MM:SS`, each with decimals if wanted.
 ///
@@ -81,6 +81,28 @@ pub fn byte_size(text: &str) -> Result<u64, &'static str> {
     number.map(|number| (number * unit) as u64).ok_or(ADVICE)
 }
 
+/// When another key takes over: `10segments`, `90s`, `5min` or `1h`.
+///
+/// # Errors
+/// What can be given.
+pub fn key_rotation(text: &str) -> Result<KeyRotation, &'static str> {
+    const EXAMPLE: &str = "give a number of segments or a time, such as 10segments, 90s, 5min or 1h";
+    let text = text.trim();
+    let unit_at = text.find(|letter: char| !letter.is_ascii_digit()).ok_or(EXAMPLE)?;
+    let number: NonZeroU64 = text[..unit_at].parse().map_err(|_| EXAMPLE)?;
+    let time = |seconds: u64| {
+        let seconds = number.get().checked_mul(seconds).ok_or(EXAMPLE)?;
+        Ok(KeyRotation::Time(Duration::from_secs(seconds)))
+    };
+    match text[unit_at..].trim() {
+        "segment" | "segments" => Ok(KeyRotation::Segments(number)),
+        "s" | "sec" => time(1),
+        "min" => time(60),
+        "h" => time(3600),
+        _ => Err(EXAMPLE),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +129,17 @@ mod tests {
         assert_eq!(loudness("-16"), Ok(LoudnessTarget::new(-16.0).unwrap()));
         assert_eq!(loudness("−23 "), Ok(LoudnessTarget::EBU_R128));
         assert!(loudness("0").is_err());
+    }
+
+    #[test]
+    fn key_rotations_are_read() {
+        assert_eq!(key_rotation("10segments"), Ok(KeyRotation::Segments(NonZeroU64::new(10).unwrap())));
+        for (text, seconds) in [("5min", 300), ("90s", 90), ("1h", 3600)] {
+            assert_eq!(key_rotation(text), Ok(KeyRotation::Time(Duration::from_secs(seconds))));
+        }
+        for wrong in ["", "0segments", "5", "min", "-1min", "5 weeks", "99999999999999999999s", "9999999999999999999h"]
+        {
+            assert!(key_rotation(wrong).is_err(), "{wrong}");
+        }
     }
 }

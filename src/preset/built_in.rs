@@ -37,6 +37,11 @@ pub fn find_preset(id: &str) -> Option<Preset> {
     built_in_presets().into_iter().find(|preset| preset.id == id)
 }
 
+/// What a job that makes one file is encoded with; its codec and quality are those of its conversion.
+pub fn one_file_preset() -> Preset {
+    preset("convert", "Convert", LadderChoice::SourceSize, constant_quality())
+}
+
 /// Capped CRF: easy scenes take fewer bits than the rung allows.
 fn constant_quality() -> VideoSettings {
     VideoSettings { rate_control: RateControl::CappedCrf { crf: Crf::default() }, ..VideoSettings::default() }

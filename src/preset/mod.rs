@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use built_in::{built_in_presets, find_preset};
+pub use built_in::{built_in_presets, find_preset, one_file_preset};
 pub use ladder::{Ladder, PlannedRung, rung_name};
 pub use video::{Crf, EncoderChoice, HardwareFamily, HdrTreatment, RateControl, VideoCodec, VideoSettings};
 

@@ -1,10 +1,10 @@
 //! The flags that say how segments are encrypted.
 
-use std::{num::NonZeroU64, path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::job::{Encryption, KeyRotation, Keys};
+use crate::job::{Encryption, KeyRotation, Keys, typed};
 
 /// How segments are encrypted.
 #[derive(Debug, Clone, Default, Args)]
@@ -25,7 +25,7 @@ pub struct EncryptionArguments {
     #[arg(long, requires = "encrypt", conflicts_with = "key_uri", help_heading = "Encryption")]
     pub key_beside_segments: bool,
     /// Change the key after so many segments or so much time
-    #[arg(long, value_name = "10segments|5min", requires = "encrypt", value_parser = rotation, help_heading = "Encryption")]
+    #[arg(long, value_name = "10segments|5min", requires = "encrypt", value_parser = typed::key_rotation, help_heading = "Encryption")]
     pub rotate_key: Option<KeyRotation>,
 }
 
@@ -57,25 +57,6 @@ impl EncryptionArguments {
     }
 }
 
-/// Reads `10segments`, `90s`, `5min` or `1h`.
-fn rotation(text: &str) -> Result<KeyRotation, String> {
-    let example = || "give a number of segments or a time, such as 10segments, 90s, 5min or 1h".to_owned();
-    let text = text.trim();
-    let unit_at = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(example)?;
-    let number: NonZeroU64 = text[..unit_at].parse().map_err(|_| example())?;
-    let time = |seconds: u64| {
-        let seconds = number.get().checked_mul(seconds).ok_or_else(example)?;
-        Ok(KeyRotation::Time(Duration::from_secs(seconds)))
-    };
-    match text[unit_at..].trim() {
-        "segment" | "segments" => Ok(KeyRotation::Segments(number)),
-        "s" | "sec" => time(1),
-        "min" => time(60),
-        "h" => time(3600),
-        _ => Err(example()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -88,18 +69,6 @@ mod tests {
         let parsed = Arguments::try_parse_from(line).map_err(|error| error.to_string())?;
         let Some(CommandArguments::Encode(encode)) = parsed.command else { panic!("not encode") };
         encode.encode.encryption.resolve()
-    }
-
-    #[test]
-    fn times_and_segments_are_read() {
-        assert_eq!(rotation("10segments"), Ok(KeyRotation::Segments(NonZeroU64::new(10).unwrap())));
-        for (text, seconds) in [("5min", 300), ("90s", 90), ("1h", 3600)] {
-            assert_eq!(rotation(text), Ok(KeyRotation::Time(Duration::from_secs(seconds))));
-        }
-        for wrong in ["", "0segments", "5", "min", "-1min", "5 weeks", "99999999999999999999s", "9999999999999999999h"]
-        {
-            assert!(rotation(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

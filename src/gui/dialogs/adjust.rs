@@ -5,7 +5,9 @@ use eframe::egui::{self, DragValue, RichText, ScrollArea, Ui};
 pub use super::adjust_form::{AdjustForm, AdjustTarget};
 use super::{
     adjust_form::{AdjustSection, CropChoice},
-    button_line, dialog, paragraph,
+    button_line,
+    conversion_form::conversion_ui,
+    dialog, paragraph,
 };
 use crate::{
     engine::Command,
@@ -40,6 +42,11 @@ pub fn adjust_ui(ui: &Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions
                 ui.set_max_width(ui.available_width() - theme::SPACE[3]);
                 match form.section {
                     AdjustSection::Preset => preset(ui, form),
+                    AdjustSection::File => {
+                        if let Some(conversion) = &mut form.conversion {
+                            conversion_ui(ui, conversion);
+                        }
+                    }
                     AdjustSection::Time => time(ui, form),
                     AdjustSection::Picture => picture(ui, form),
                     AdjustSection::Watermark => watermark(ui, form, has_file_dialogs, actions),
@@ -52,26 +59,26 @@ pub fn adjust_ui(ui: &Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions
 }
 
 fn buttons(ui: &mut Ui, form: &mut AdjustForm, actions: &mut Vec<Action>) -> bool {
-    let (verb, action) = match &form.target {
-        AdjustTarget::NewFiles => {
-            ("Apply to new files", form.operations().map(|operations| Action::AdjustNewFiles(Box::new(operations))))
-        }
+    let (verb, asked) = match &form.target {
+        AdjustTarget::NewFiles => ("Apply to new files", for_new_files(form)),
         AdjustTarget::Job { id, spec } => {
-            ("Apply", form.spec(spec).map(|spec| Action::Send(Command::ChangeJob { id: *id, spec: Box::new(spec) })))
+            let change = |spec| vec![Action::Send(Command::ChangeJob { id: *id, spec: Box::new(spec) })];
+            ("Apply", form.spec(spec).map(change))
         }
         AdjustTarget::Again { spec } => {
-            ("Add to the queue", form.spec(spec).map(|spec| Action::Send(Command::AddJobs { specs: vec![spec] })))
+            let add = |spec| vec![Action::Send(Command::AddJobs { specs: vec![spec] })];
+            ("Add to the queue", form.spec(spec).map(add))
         }
     };
-    if let Err((_, words)) = &action {
+    if let Err((_, words)) = &asked {
         ui.label(RichText::new(words).font(theme::facts()).color(theme::palette(ui).bad));
     }
     let mut is_done = false;
     button_line(ui, |ui| {
-        if Button::primary(verb).enabled(action.is_ok()).show(ui).clicked()
-            && let Ok(action) = action
+        if Button::primary(verb).enabled(asked.is_ok()).show(ui).clicked()
+            && let Ok(asked) = asked
         {
-            actions.push(action);
+            actions.extend(asked);
             is_done = true;
         }
         is_done |= Button::new("Cancel").show(ui).clicked();
@@ -80,6 +87,12 @@ fn buttons(ui: &mut Ui, form: &mut AdjustForm, actions: &mut Vec<Action>) -> boo
         }
     });
     is_done
+}
+
+fn for_new_files(form: &AdjustForm) -> Result<Vec<Action>, (AdjustSection, String)> {
+    let operations = Action::AdjustNewFiles(Box::new(form.operations()?));
+    let conversion = form.conversion()?.map(|conversion| Action::MakeOneFile(Some(Box::new(conversion))));
+    Ok(std::iter::once(operations).chain(conversion).collect())
 }
 
 fn preset(ui: &mut Ui, form: &mut AdjustForm) {

@@ -2,11 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::conversion_form::ConversionForm;
 use crate::{
     format,
     job::{
-        Crop, CropArea, Deinterlace, Flip, JobId, JobSpec, LoudnessTarget, Operations, Outputs, Strength, Trim, Turn,
-        Watermark, WatermarkPosition, typed,
+        Conversion, Crop, CropArea, Deinterlace, Flip, JobId, JobKind, JobSpec, LoudnessTarget, Operations, Outputs,
+        Strength, Trim, Turn, Watermark, WatermarkPosition, typed,
     },
     preset::{Preset, built_in_presets},
 };
@@ -35,6 +36,8 @@ pub enum AdjustTarget {
 pub enum AdjustSection {
     /// Preset and outputs.
     Preset,
+    /// Format and quality of the one file.
+    File,
     /// Which part is kept, and fades.
     Time,
     /// Crop, turn, filters.
@@ -50,6 +53,7 @@ impl AdjustSection {
     pub fn label(self) -> &'static str {
         match self {
             Self::Preset => "Preset",
+            Self::File => "File",
             Self::Time => "Time",
             Self::Picture => "Picture",
             Self::Watermark => "Watermark",
@@ -80,6 +84,8 @@ pub struct AdjustForm {
     /// Index of the chosen one.
     pub(super) preset: usize,
     pub(super) outputs: Outputs,
+    /// How one file is made, where that is what is made.
+    pub(super) conversion: Option<ConversionForm>,
     pub(super) start: String,
     pub(super) end: String,
     pub(super) fade_in: String,
@@ -108,9 +114,11 @@ pub struct AdjustForm {
 }
 
 impl AdjustForm {
-    /// The form for new files with these operations.
-    pub fn for_new_files(operations: &Operations) -> Self {
-        Self::new(AdjustTarget::NewFiles, operations)
+    /// The form for new files with these operations, which become streams or one file each.
+    pub fn for_new_files(operations: &Operations, one_file: Option<&Conversion>) -> Self {
+        let form = Self::new(AdjustTarget::NewFiles, operations);
+        let section = one_file.map_or(form.section, |_| AdjustSection::File);
+        Self { conversion: one_file.map(ConversionForm::of), section, ..form }
     }
 
     /// The form for a job.
@@ -123,10 +131,14 @@ impl AdjustForm {
     }
 
     fn new(target: AdjustTarget, operations: &Operations) -> Self {
-        let (section, outputs, own) = match &target {
-            AdjustTarget::NewFiles => (AdjustSection::Time, Outputs::default(), None),
+        let (section, outputs, own, conversion) = match &target {
+            AdjustTarget::NewFiles => (AdjustSection::Time, Outputs::default(), None, None),
             AdjustTarget::Job { spec, .. } | AdjustTarget::Again { spec } => {
-                (AdjustSection::Preset, spec.outputs.clone(), Some(&spec.preset))
+                let (section, conversion) = match &spec.kind {
+                    JobKind::Stream => (AdjustSection::Preset, None),
+                    JobKind::File(conversion) => (AdjustSection::File, Some(ConversionForm::of(conversion))),
+                };
+                (section, spec.outputs.clone(), Some(&spec.preset), conversion)
             }
         };
         let mut presets = built_in_presets();
@@ -151,6 +163,7 @@ impl AdjustForm {
             presets,
             preset,
             outputs,
+            conversion,
             start: clock(operations.trim.start),
             end: clock(operations.trim.end),
             fade_in: length(operations.fade_in),
@@ -180,14 +193,16 @@ impl AdjustForm {
     /// Takes all adjustments back; the preset stays.
     pub fn reset(&mut self) {
         let (section, preset, outputs) = (self.section, self.preset, std::mem::take(&mut self.outputs));
-        let target = std::mem::replace(&mut self.target, AdjustTarget::NewFiles);
-        *self = Self { section, preset, outputs, ..Self::new(target, &Operations::default()) };
+        let (target, conversion) =
+            (std::mem::replace(&mut self.target, AdjustTarget::NewFiles), self.conversion.take());
+        *self = Self { section, preset, outputs, conversion, ..Self::new(target, &Operations::default()) };
     }
 
     /// The parts of the dialog.
     pub fn sections(&self) -> &'static [AdjustSection] {
-        use AdjustSection::{Picture, Preset, SoundAndSize, Time, Watermark};
+        use AdjustSection::{File, Picture, Preset, SoundAndSize, Time, Watermark};
         match self.target {
+            _ if self.conversion.is_some() => &[File, Time, Picture, Watermark, SoundAndSize],
             AdjustTarget::NewFiles => &[Time, Picture, Watermark, SoundAndSize],
             _ => &[Preset, Time, Picture, Watermark, SoundAndSize],
         }
@@ -222,13 +237,23 @@ impl AdjustForm {
         })
     }
 
+    /// How one file is made, where that is what is made.
+    ///
+    /// # Errors
+    /// As [`operations`](Self::operations).
+    pub fn conversion(&self) -> Result<Option<Conversion>, (AdjustSection, String)> {
+        let conversion = self.conversion.as_ref().map(ConversionForm::conversion).transpose();
+        conversion.map_err(|advice| (AdjustSection::File, advice))
+    }
+
     /// What a job is asked to do when it is done with these fields.
     ///
     /// # Errors
     /// As [`operations`](Self::operations).
     pub fn spec(&self, base: &JobSpec) -> Result<JobSpec, (AdjustSection, String)> {
         let preset = self.presets.get(self.preset).unwrap_or(&base.preset).clone();
-        Ok(JobSpec { preset, outputs: self.outputs.clone(), operations: self.operations()?, ..base.clone() })
+        let kind = self.conversion()?.map_or(JobKind::Stream, |conversion| JobKind::File(Box::new(conversion)));
+        Ok(JobSpec { kind, preset, outputs: self.outputs.clone(), operations: self.operations()?, ..base.clone() })
     }
 
     fn time(&self, field: &str, text: &str) -> Result<Option<Duration>, (AdjustSection, String)> {
@@ -320,14 +345,14 @@ mod tests {
     #[test]
     fn an_untouched_form_changes_nothing() {
         for operations in [Operations::default(), everything()] {
-            assert_eq!(AdjustForm::for_new_files(&operations).operations(), Ok(operations));
+            assert_eq!(AdjustForm::for_new_files(&operations, None).operations(), Ok(operations));
         }
     }
 
     #[test]
     fn nonsense_is_refused_with_its_place() {
         let wrong = |change: &dyn Fn(&mut AdjustForm)| {
-            let mut form = AdjustForm::for_new_files(&everything());
+            let mut form = AdjustForm::for_new_files(&everything(), None);
             change(&mut form);
             form.operations().map_err(|(section, _)| section).unwrap_err()
         };

@@ -3,6 +3,8 @@
 pub mod adjust;
 mod adjust_form;
 pub mod close;
+mod conversion_form;
+mod encryption_form;
 pub mod paste_path;
 pub mod schedule;
 pub mod settings;

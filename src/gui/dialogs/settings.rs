@@ -1,10 +1,12 @@
-//! All settings, in five parts.
+//! All settings, in six parts.
 
 use eframe::egui::{self, DragValue, Label, RichText, ScrollArea, Ui};
 
 pub use super::settings_form::{SettingsForm, SettingsSection};
 use super::{
-    button_line, dialog, paragraph,
+    button_line, dialog,
+    encryption_form::encryption_ui,
+    paragraph,
     settings_form::{MOST_JOBS, PathStyle},
 };
 use crate::{
@@ -31,7 +33,7 @@ pub fn settings_ui(
     actions: &mut Vec<Action>,
 ) -> bool {
     let room = ui.ctx().content_rect().height() - 220.0;
-    dialog(ui, ("Settings", 560.0), |ui| {
+    dialog(ui, ("Settings", 640.0), |ui| {
         segmented(ui, &mut form.section, &SettingsSection::ALL, |section| section.label().to_owned());
         ui.add_space(theme::SPACE[1]);
         let height = BODY_HEIGHT.min(room);
@@ -44,6 +46,7 @@ pub fn settings_ui(
                     SettingsSection::General => general(ui, form, has_file_dialogs, actions),
                     SettingsSection::WhenDone => when_done(ui, form),
                     SettingsSection::Layout => layout(ui, form),
+                    SettingsSection::Encryption => encryption_ui(ui, &mut form.encryption),
                     SettingsSection::Ffmpeg => ffmpeg(ui, snapshot, (form, has_file_dialogs), actions),
                     SettingsSection::S3 => s3(ui, snapshot, form, actions),
                 }

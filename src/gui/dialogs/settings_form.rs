@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use jiff::civil::Time;
 
+use super::encryption_form::EncryptionForm;
 use crate::{
     job::{
-        JobId, LayoutKind, S3Location, StreamLayout, TemplateError, WorkingHours,
+        JobId, LayoutKind, Outputs, S3Location, StreamLayout, TemplateError, WorkingHours,
         s3::{OLD_FILES_STAY, Store},
         schedule, typed,
     },
@@ -34,6 +35,8 @@ pub struct SettingsForm {
     pub layout: LayoutKind,
     /// Template of the stream's folder; empty for that of the layout.
     pub template: String,
+    /// How segments are encrypted.
+    pub encryption: EncryptionForm,
     /// Stands for a job when the layout is shown.
     pub example_job: JobId,
     /// Light, dark or the system's.
@@ -92,6 +95,8 @@ pub enum SettingsSection {
     WhenDone,
     /// Where the files of streams lie.
     Layout,
+    /// How segments are encrypted.
+    Encryption,
     /// ffmpeg and ffprobe.
     Ffmpeg,
     /// The bucket.
@@ -100,7 +105,7 @@ pub enum SettingsSection {
 
 impl SettingsSection {
     /// All parts in the order in which they are shown.
-    pub const ALL: [Self; 5] = [Self::General, Self::WhenDone, Self::Layout, Self::Ffmpeg, Self::S3];
+    pub const ALL: [Self; 6] = [Self::General, Self::WhenDone, Self::Layout, Self::Encryption, Self::Ffmpeg, Self::S3];
 
     /// Name of the part.
     pub fn label(self) -> &'static str {
@@ -108,6 +113,7 @@ impl SettingsSection {
             Self::General => "General",
             Self::WhenDone => "When done",
             Self::Layout => "Layout",
+            Self::Encryption => "Encryption",
             Self::Ffmpeg => "ffmpeg",
             Self::S3 => "S3 destination",
         }
@@ -168,6 +174,7 @@ impl SettingsForm {
             output_folder: settings.output_folder.display().to_string(),
             layout: settings.layout.kind,
             template: settings.layout.template.as_ref().map(ToString::to_string).unwrap_or_default(),
+            encryption: EncryptionForm::of(settings.outputs.encryption.as_ref()),
             example_job: JobId::generate(),
             appearance: settings.appearance,
             running_jobs: settings.running_jobs,
@@ -224,6 +231,7 @@ impl SettingsForm {
         let working_hours = self.working_hours().map_err(wrong_general)?;
         let wrong_layout = |error: TemplateError| (SettingsSection::Layout, format!("{error}. {}", error.hint()));
         let layout = self.stream_layout().map_err(wrong_layout)?;
+        let encryption = self.encryption.encryption().map_err(|words| (SettingsSection::Encryption, words))?;
         let s3 = self.location().map_err(|words| (SettingsSection::S3, words.to_owned()));
         let s3 = match s3 {
             Ok(location) => location,
@@ -237,7 +245,8 @@ impl SettingsForm {
             s3,
             publish_to_s3: self.publish_to_s3,
             preset: base.preset.clone(),
-            outputs: base.outputs.clone(),
+            outputs: Outputs { encryption, ..base.outputs.clone() },
+            one_file: base.one_file.clone(),
             layout,
             running_jobs: self.running_jobs.clamp(1, MOST_JOBS),
             working_hours,
@@ -331,7 +340,7 @@ fn filled(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::Outputs;
+    use crate::job::{Conversion, FileFormat};
 
     fn settings() -> Settings {
         Settings {
@@ -351,6 +360,7 @@ mod tests {
             publish_to_s3: true,
             preset: "quick".to_owned(),
             outputs: Outputs { dash: true, ..Outputs::default() },
+            one_file: Some(Conversion::to(FileFormat::Mkv)),
             layout: StreamLayout {
                 kind: LayoutKind::Processed,
                 template: Some("videos/{id}".parse().expect("a template")),

@@ -18,7 +18,7 @@ use crate::{
         widgets::{Button, text},
         wording::{self, RenditionRow},
     },
-    job::JobState,
+    job::{JobKind, JobState},
 };
 
 const LARGEST_PICTURE: egui::Vec2 = egui::Vec2::new(360.0, 202.0);
@@ -50,12 +50,25 @@ pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut V
     warnings(ui, job);
     let renditions = wording::rendition_rows(job);
     if renditions.is_empty() {
-        heading(ui, "Preset");
-        fact(ui, "Name", &job.spec.preset.name);
-        fact(ui, "Renditions", &job.spec.preset.summary());
+        match &job.spec.kind {
+            JobKind::Stream => {
+                heading(ui, "Preset");
+                fact(ui, "Name", &job.spec.preset.name);
+                fact(ui, "Renditions", &job.spec.preset.summary());
+            }
+            JobKind::File(conversion) => {
+                heading(ui, "File");
+                fact(ui, "Format", conversion.format.label());
+                fact(ui, "Streams", conversion.streams.label());
+            }
+        }
     } else {
-        heading(ui, "Renditions");
-        table(ui, &renditions);
+        let (words, each) = match job.spec.kind {
+            JobKind::Stream => ("Renditions", "Rendition"),
+            JobKind::File(_) => ("Tracks", "Track"),
+        };
+        heading(ui, words);
+        table(ui, each, &renditions);
     }
     let adjustments = job.spec.operations.summary();
     if !adjustments.is_empty() {
@@ -71,7 +84,7 @@ pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut V
             fact(ui, what, how);
         }
     }
-    heading(ui, "Stream");
+    heading(ui, if job.spec.kind == JobKind::Stream { "Stream" } else { "File" });
     stream(ui, job, view);
     buttons(ui, job, actions);
 }
@@ -148,9 +161,9 @@ fn warnings(ui: &mut Ui, job: &Job) {
 }
 
 /// The table of renditions: numbers right-aligned in columns that stay where they are.
-fn table(ui: &mut Ui, rows: &[RenditionRow]) {
+fn table(ui: &mut Ui, each: &str, rows: &[RenditionRow]) {
     let palette = theme::palette(ui);
-    let header = ["Rendition", "Codec", "Target", "Measured", "Written"].map(str::to_owned);
+    let header = [each, "Codec", "Target", "Measured", "Written"].map(str::to_owned);
     let line = table_line(ui, &header, palette.weak);
     ui.painter().hline(line.x_range(), line.bottom() - 0.5, (1.0, palette.line));
     for (place, row) in rows.iter().enumerate() {
@@ -188,6 +201,12 @@ fn stream(ui: &mut Ui, job: &Job, view: &ViewState) {
     }
     if let Some(published) = wording::published(job) {
         fact(ui, "Published", &published);
+    }
+    if let JobState::Done { report } = &job.state
+        && let Some(file) = &report.file
+    {
+        fact(ui, "File", &wording::short_path(file, view.home.as_deref()));
+        return;
     }
     match wording::published_url(job) {
         Some(url) => fact(ui, "Address", url),

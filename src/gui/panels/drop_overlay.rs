@@ -5,7 +5,7 @@ use eframe::egui::{self, CornerRadius, LayerId, Order, Rect, Sense, Stroke, Ui, 
 use crate::{
     engine::Snapshot,
     format,
-    gui::{panels::preset_name, theme, view_state::ViewState, widgets::text, wording},
+    gui::{panels::made_of_new_files, theme, view_state::ViewState, widgets::text, wording},
 };
 
 /// Names of the files that hover over the window now; empty names where the window system gives none.
@@ -30,7 +30,7 @@ pub fn drop_overlay_ui(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, names
 
     let headline = wording::drop_headline(names);
     let destination = wording::short_destination(&snapshot.settings.destination(), view.home.as_deref());
-    let preset = preset_name(snapshot);
+    let preset = made_of_new_files(snapshot);
     let explanation = match view.operations.summary().len() as u64 {
         0 => format!("as {preset} to {destination}"),
         count => format!("as {preset} with {} to {destination}", format::count(count, "adjustment", "adjustments")),

@@ -7,7 +7,7 @@ use crate::{
     gui::{
         action::Action,
         file_dialog::PathPurpose,
-        panels::preset_name,
+        panels::made_of_new_files,
         theme::{self, icon},
         view_state::ViewState,
         widgets::{Button, text},
@@ -39,7 +39,11 @@ pub fn empty_ui(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &mu
         } else {
             "saved to"
         };
-        let words = format!("Each becomes a stream in “{}”, {verb} {destination}", preset_name(snapshot));
+        let made = made_of_new_files(snapshot);
+        let words = match snapshot.settings.one_file {
+            Some(_) => format!("Each becomes one {made}, {verb} {destination}"),
+            None => format!("Each becomes a stream in “{made}”, {verb} {destination}"),
+        };
         ui.add(egui::Label::new(RichText::new(words).color(palette.weak)).truncate());
         ui.add_space(theme::SPACE[0]);
         buttons(ui, actions);

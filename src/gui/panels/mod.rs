@@ -12,8 +12,9 @@ pub mod row_actions;
 pub mod status;
 pub mod toolbar;
 
-/// Name of the preset that new files get.
-pub fn preset_name(snapshot: &crate::engine::Snapshot) -> String {
+/// What new files become: the name of their preset, or `MP4 file`.
+pub fn made_of_new_files(snapshot: &crate::engine::Snapshot) -> String {
     let id = &snapshot.settings.preset;
-    crate::preset::find_preset(id).map_or_else(|| id.clone(), |preset| preset.name)
+    let preset = crate::preset::find_preset(id).map_or_else(|| id.clone(), |preset| preset.name);
+    snapshot.settings.kind().words(&preset)
 }

@@ -106,7 +106,9 @@ pub fn row_actions_ui(
 pub fn row_menu_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), actions: &mut Vec<Action>) {
     ui.set_width(200.0);
     ui.spacing_mut().item_spacing.y = 0.0;
-    for possible in actions_for(job).into_iter().chain(scheduling(snapshot, job)) {
+    let is_removal = |possible: &JobAction| matches!(possible.action, Action::Send(Command::Remove { .. }));
+    let (removals, others): (Vec<_>, Vec<_>) = actions_for(job).into_iter().partition(is_removal);
+    for possible in others.into_iter().chain(scheduling(snapshot, job)) {
         if menu_entry(ui, possible.verb).clicked() {
             actions.push(possible.action);
         }
@@ -130,6 +132,12 @@ pub fn row_menu_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), actions: &mu
     }
     if matches!(job.state, JobState::Failed { .. }) && menu_entry(ui, "Retry all failed").clicked() {
         actions.push(Action::Send(Command::RetryFailed));
+    }
+    if let Some(removal) = removals.into_iter().next() {
+        ui.separator();
+        if menu_entry(ui, removal.verb).clicked() {
+            actions.push(removal.action);
+        }
     }
     if job.state.is_at_rest() && menu_entry(ui, "Remove all finished").clicked() {
         actions.push(Action::Send(Command::RemoveFinished));

@@ -1,6 +1,6 @@
 //! The toolbar: what new files get, and the one button for the queue.
 
-use eframe::egui::{self, Align, Layout, Popup, PopupCloseBehavior, Response, RichText, Ui};
+use eframe::egui::{self, Align, Layout, Popup, PopupCloseBehavior, Response, RichText, ScrollArea, Ui};
 
 use crate::{
     engine::{Command, Snapshot},
@@ -13,12 +13,14 @@ use crate::{
         widgets::{Button, icon_button},
         wording,
     },
-    job::{JobState, OutputKind},
+    job::{Conversion, FileFormat, JobState, OutputKind, Outputs},
     preset::built_in_presets,
 };
 
-/// Below this width the words of the left buttons give way to icons.
+/// Below this width the words of the left buttons give way to icons, and pickers show only what is picked.
 const ROOM_FOR_WORDS: f32 = 860.0;
+/// Height of the window that the longest menu leaves free.
+const MENU_MARGIN: f32 = 90.0;
 
 /// Lays the toolbar out.
 pub fn toolbar_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
@@ -83,10 +85,10 @@ fn left_part(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, (has_room, acti
         actions.push(Action::Pick(PathPurpose::AddFolder));
     }
     divider(ui);
-    preset_picker(ui, snapshot, actions);
-    outputs_picker(ui, snapshot, actions);
+    preset_picker(ui, snapshot, (has_room, actions));
+    outputs_picker(ui, snapshot, (has_room, actions));
     adjust_button(ui, view, actions);
-    destination_picker(ui, snapshot, view, actions);
+    destination_picker(ui, snapshot, view, (has_room, actions));
 }
 
 fn divider(ui: &mut Ui) {
@@ -94,11 +96,17 @@ fn divider(ui: &mut Ui) {
     ui.painter().vline(rect.center().x.round(), rect.y_range(), (1.0, theme::palette(ui).line));
 }
 
-fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, &mut Vec<Action>)) {
     let presets = built_in_presets();
     let chosen = presets.iter().find(|preset| preset.id == snapshot.settings.preset).or_else(|| presets.first());
     let name = chosen.map_or("", |preset| preset.name.as_str());
-    let response = Button::new(name).picker("Preset").max_width(240.0).show(ui);
+    let makes_streams = snapshot.settings.one_file.is_none();
+    let button = Button::new(name).picker("Preset").shows_prefix(has_room).enabled(makes_streams).max_width(240.0);
+    let response = button.show(ui);
+    if !makes_streams {
+        response.on_hover_text("Presets are for streams; how a file is made is chosen under “Adjust new files…”");
+        return;
+    }
     menu(&response, ("Preset", 520.0), |ui| {
         for preset in &presets {
             let is_chosen = chosen.is_some_and(|chosen| chosen.id == preset.id);
@@ -109,25 +117,55 @@ fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     });
 }
 
-/// HLS with fMP4 segments is always made; what is made beside it can be chosen.
-fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
-    let outputs = &snapshot.settings.outputs;
+/// A stream, where HLS with fMP4 segments is always made and what is made beside it can be chosen, or one file.
+fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, &mut Vec<Action>)) {
+    let settings = &snapshot.settings;
+    let outputs = &settings.outputs;
     let others = OutputKind::ALL.into_iter().filter(|kind| outputs.includes(*kind)).count();
-    let label = if others == 0 { "HLS".to_owned() } else { format!("HLS + {others}") };
-    let response = Button::new(&label).picker("Outputs").max_width(160.0).show(ui);
-    let response = response.on_hover_text(format!("Outputs: {}", outputs.summary()));
+    let one_file = settings.one_file.as_ref().map(|conversion| conversion.format);
+    let label = match (one_file, others) {
+        (Some(format), _) => format.file_words(),
+        (None, _) => {
+            let hls = if outputs.encryption.is_some() { "Encrypted HLS" } else { "HLS" };
+            if others == 0 { hls.to_owned() } else { format!("{hls} + {others}") }
+        }
+    };
+    let response = Button::new(&label).picker("Outputs").shows_prefix(has_room).max_width(160.0).show(ui);
+    let response = response.on_hover_text(match one_file {
+        Some(format) => format!("One {} instead of a stream", format.file_words()),
+        None => format!("Outputs: {}", outputs.summary()),
+    });
     let popup = Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Outputs");
     // Several can be chosen in one go.
     popup.close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
-        ui.set_width(380.0_f32.min(ui.ctx().content_rect().width() - 2.0 * theme::SIDE_MARGIN));
+        let window = ui.ctx().content_rect();
+        ui.set_width(380.0_f32.min(window.width() - 2.0 * theme::SIDE_MARGIN));
         ui.spacing_mut().item_spacing.y = 0.0;
-        for kind in OutputKind::ALL {
-            let is_made = outputs.includes(kind);
-            if menu_check(ui, is_made, kind.label(), kind.explanation()).clicked() {
-                actions.push(Action::ChooseOutput { kind, is_made: !is_made });
+        ScrollArea::vertical().max_height(window.height() - MENU_MARGIN).show(ui, |ui| {
+            stream_choices(ui, (one_file.is_none(), outputs), actions);
+            ui.separator();
+            for format in FileFormat::ALL {
+                let is_chosen = one_file == Some(format);
+                if menu_choice(ui, is_chosen, &format.file_words(), format.explanation()).clicked() {
+                    let conversion = settings.one_file.clone().unwrap_or_else(|| Conversion::to(format));
+                    let conversion = Conversion { format, ..conversion };
+                    actions.push(Action::MakeOneFile(Some(Box::new(conversion))));
+                }
             }
-        }
+        });
     });
+}
+
+fn stream_choices(ui: &mut Ui, (is_stream, outputs): (bool, &Outputs), actions: &mut Vec<Action>) {
+    if menu_choice(ui, is_stream, "HLS stream", "A ladder of renditions").clicked() {
+        actions.push(Action::MakeOneFile(None));
+    }
+    for kind in OutputKind::ALL {
+        let is_made = is_stream && outputs.includes(kind);
+        if menu_check(ui, is_made, kind.label(), kind.explanation()).clicked() {
+            actions.push(Action::ChooseOutput { kind, is_made: !is_made });
+        }
+    }
 }
 
 /// Only an icon while nothing is adjusted; what is adjusted holds for every new file and must be seen.
@@ -147,12 +185,19 @@ fn adjust_button(ui: &mut Ui, view: &ViewState, actions: &mut Vec<Action>) {
     }
 }
 
-fn destination_picker(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &mut Vec<Action>) {
+fn destination_picker(
+    ui: &mut Ui,
+    snapshot: &Snapshot,
+    view: &ViewState,
+    (has_room, actions): (bool, &mut Vec<Action>),
+) {
     let settings = &snapshot.settings;
     let home = view.home.as_deref();
     let label = wording::short_destination(&settings.destination(), home);
-    let response = Button::new(&label).picker("Destination").max_width(ui.available_width()).show(ui);
-    let goes_to_bucket = settings.publish_to_s3 && !settings.s3.bucket.is_empty();
+    let button = Button::new(&label).picker("Destination").shows_prefix(has_room);
+    let response = button.max_width(ui.available_width() - theme::SPACE[1]).show(ui);
+    let can_publish = settings.one_file.is_none();
+    let goes_to_bucket = can_publish && settings.publish_to_s3 && !settings.s3.bucket.is_empty();
     menu(&response, ("Destination", 380.0), |ui| {
         let folder = wording::short_path(&settings.output_folder, home);
         if menu_choice(ui, !goes_to_bucket, &folder, "Output folder").clicked() {
@@ -160,10 +205,15 @@ fn destination_picker(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, action
         }
         if !settings.s3.bucket.is_empty() {
             let place = settings.s3.to_string();
-            let where_it_is = settings.s3.endpoint.as_deref().unwrap_or("Amazon S3");
-            if menu_choice(ui, goes_to_bucket, &place, where_it_is).clicked() {
-                actions.push(Action::ChoosePublishToS3(true));
-            }
+            let where_it_is = match can_publish {
+                true => settings.s3.endpoint.as_deref().unwrap_or("Amazon S3"),
+                false => "For streams only",
+            };
+            ui.add_enabled_ui(can_publish, |ui| {
+                if menu_choice(ui, goes_to_bucket, &place, where_it_is).clicked() {
+                    actions.push(Action::ChoosePublishToS3(true));
+                }
+            });
         }
         ui.separator();
         if menu_entry(ui, "Change folder…").clicked() {

@@ -12,7 +12,8 @@ use egui_kittest::kittest::Queryable;
 use super::{Window, states};
 use crate::{
     engine::{Command, Event},
-    job::{Destination, JobSpec},
+    job::{Conversion, Destination, FileFormat, JobKind, JobSpec, StreamTreatment, VideoRate},
+    preset::Crf,
     settings::Settings,
 };
 
@@ -53,6 +54,41 @@ fn dropped_files_become_jobs_with_the_chosen_preset_and_destination() {
     assert!(
         specs.iter().all(|spec| spec.preset.id == "web-hls" && spec.destination.label() == "s3://media-prod/films")
     );
+}
+
+#[test]
+fn new_files_become_one_file_each_when_that_is_chosen() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Outputs: HLS");
+    window.press("MP4 file");
+    let asked = window.asked();
+    let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?} was asked") };
+    window.happens(Event::SettingsChanged { settings: settings.clone() });
+    window.key(Modifiers::NONE, Key::Escape);
+    assert!(window.shows_somewhere("Each becomes one MP4 file, saved to"));
+
+    window.press("Adjust new files…");
+    window.press("Picture and sound: Encoded");
+    window.type_into("Quality (CRF)", "28");
+    window.press("Apply to new files");
+    let asked = window.asked();
+    let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?} was asked") };
+    window.happens(Event::SettingsChanged { settings: settings.clone() });
+    drop_files(&mut window, &["/films/a.mov"]);
+    let [spec] = &added(&window)[..] else { panic!("one job") };
+    let wanted = Conversion {
+        streams: StreamTreatment::Encode,
+        video_rate: Crf::new(28).map(VideoRate::Quality),
+        ..Conversion::to(FileFormat::Mp4)
+    };
+    assert_eq!(spec.kind, JobKind::File(Box::new(wanted)));
+    assert_eq!(spec.destination, Destination::Folder("/home/anna/Videos/Reelpress".into()));
+
+    window.press("Outputs: MP4 file");
+    window.press("DASH");
+    let asked = window.asked();
+    let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?} was asked") };
+    assert!(settings.one_file.is_none() && settings.outputs.dash);
 }
 
 #[test]

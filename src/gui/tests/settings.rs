@@ -1,9 +1,11 @@
 //! The settings dialog.
 
+use std::num::NonZeroU64;
+
 use super::{Window, states};
 use crate::{
     engine::{Command, DestinationTest, Event},
-    job::LayoutKind,
+    job::{Encryption, KeyRotation, Keys, LayoutKind},
     settings::{Appearance, Settings},
 };
 
@@ -64,6 +66,30 @@ fn a_layout_is_shown_with_what_it_comes_to_and_a_wrong_template_says_what_to_do(
     let layout = saved(&window).layout;
     assert_eq!(layout.kind, LayoutKind::Processed);
     assert_eq!(layout.template.map(|template| template.to_string()).as_deref(), Some("videos/{name}"));
+}
+
+#[test]
+fn new_streams_are_encrypted_when_the_keys_make_sense() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Settings…");
+    window.press("Encryption");
+    window.press("New keys");
+    window.type_into("Key URI", "https://keys.example.org/{id}");
+    let folder = std::env::temp_dir().join("keys");
+    window.type_into("Folder of the keys", &folder.display().to_string());
+    window.type_into("New key after", "10segments");
+    assert!(window.shows_somewhere("Put {n} into the key URI"));
+    window.press("Save");
+    assert!(window.asked().is_empty());
+    let uri = "https://keys.example.org/{id}/{n}";
+    window.type_into("Key URI", uri);
+    window.press("Save");
+    let settings = saved(&window);
+    let rotation = NonZeroU64::new(10).map(KeyRotation::Segments);
+    let wanted = Encryption { keys: Keys::Made { uri: uri.to_owned(), folder }, rotation };
+    assert_eq!(settings.outputs.encryption, Some(wanted));
+    window.happens(Event::SettingsChanged { settings: Box::new(settings) });
+    assert!(window.shows("Outputs: Encrypted HLS"));
 }
 
 #[test]

@@ -23,6 +23,7 @@ enum Weight {
 pub struct Button<'a> {
     label: &'a str,
     prefix: Option<&'a str>,
+    shows_prefix: bool,
     icon: Option<Icon>,
     opens_menu: bool,
     weight: Weight,
@@ -37,6 +38,7 @@ impl<'a> Button<'a> {
         Self {
             label,
             prefix: None,
+            shows_prefix: true,
             icon: None,
             opens_menu: false,
             weight: Weight::Raised,
@@ -69,6 +71,12 @@ impl<'a> Button<'a> {
         self
     }
 
+    /// Where there is little room, the word of a picker is only read aloud.
+    pub fn shows_prefix(mut self, is_shown: bool) -> Self {
+        self.shows_prefix = is_shown;
+        self
+    }
+
     /// Can it be pressed?
     pub fn enabled(mut self, is_enabled: bool) -> Self {
         self.is_enabled = is_enabled;
@@ -92,7 +100,8 @@ impl<'a> Button<'a> {
         let palette = theme::palette(ui);
         let [gap_small, gap, padding, ..] = theme::SPACE;
         let font = if self.weight == Weight::Primary { theme::strong() } else { theme::body() };
-        let prefix = self.prefix.map(|prefix| text::elided(ui, prefix, theme::body(), palette.weak, f32::INFINITY));
+        let shown_prefix = self.prefix.filter(|_| self.shows_prefix);
+        let prefix = shown_prefix.map(|prefix| text::elided(ui, prefix, theme::body(), palette.weak, f32::INFINITY));
         let fixed = 2.0 * padding
             + self.icon.map_or(0.0, |_| theme::ICON_SIZE + gap)
             + prefix.as_ref().map_or(0.0, |prefix| prefix.size().x + gap)
