@@ -32,9 +32,11 @@ impl Row {
     }
 }
 
+/// A part of the measurements, by its name.
+type Part = (&'static str, fn() -> Vec<Row>);
+
 fn main() {
-    let parts: [(&str, fn() -> Vec<Row>); 3] =
-        [("encode", encode::measure), ("window", window::measure), ("queue", queue::measure)];
+    let parts: [Part; 3] = [("encode", encode::measure), ("window", window::measure), ("queue", queue::measure)];
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
     let rows: Vec<Row> =

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     engine::Command,
-    job::{JobSpec, Outputs, StreamLayout, ThumbnailTimes},
+    job::{JobId, JobSpec, Outputs, StreamLayout, ThumbnailTimes},
     preset::{built_in_presets, find_preset, one_file_preset},
     settings::Settings,
 };
@@ -55,16 +55,8 @@ impl ReelpressApp {
                 };
                 self.view.dialog = Some(Dialog::Adjust(Box::new(form)));
             }
-            Action::OpenSchedule(id) => {
-                if let Some(job) = self.snapshot.job(id) {
-                    self.view.dialog = Some(Dialog::Schedule(ScheduleForm::of(job)));
-                }
-            }
-            Action::SaveReport(id) => {
-                if let Some(folders) = self.folders.clone() {
-                    self.desktop.save_report(Arc::clone(&self.snapshot), id, folders);
-                }
-            }
+            Action::OpenSchedule(id) => self.open_schedule(id),
+            Action::SaveReport(id) => self.save_report(id),
             Action::AdjustNewFiles(operations) => self.view.operations = *operations,
             Action::OpenTools => self.view.dialog = Some(Dialog::Tools { asks_for_download: false }),
             Action::OpenFolder(folder) => self.desktop.open(folder),
@@ -87,6 +79,18 @@ impl ReelpressApp {
             }
             Action::AnswerClose(answer) => self.answer_close(ctx, answer),
             Action::StayOpen => self.view.close_when_finished = false,
+        }
+    }
+
+    fn open_schedule(&mut self, id: JobId) {
+        if let Some(job) = self.snapshot.job(id) {
+            self.view.dialog = Some(Dialog::Schedule(ScheduleForm::of(job)));
+        }
+    }
+
+    fn save_report(&self, id: JobId) {
+        if let Some(folders) = self.folders.clone() {
+            self.desktop.save_report(Arc::clone(&self.snapshot), id, folders);
         }
     }
 
