@@ -1,8 +1,11 @@
 //! What the user has set once for all jobs. Never holds a secret.
 
+mod when_done;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+pub use when_done::{PowerAction, WhenDone};
 
 use crate::job::{Conversion, Destination, JobKind, Outputs, S3Location, StreamLayout, WorkingHours};
 
@@ -38,6 +41,8 @@ pub struct Settings {
     pub appearance: Appearance,
     /// Jobs that ran when the program ended go on at its next start.
     pub goes_on_by_itself: bool,
+    /// What is done when the queue has nothing left to do.
+    pub when_done: WhenDone,
 }
 
 /// Which colours the window has.
@@ -70,6 +75,7 @@ impl Default for Settings {
             working_hours: None,
             appearance: Appearance::System,
             goes_on_by_itself: true,
+            when_done: WhenDone::default(),
         }
     }
 }

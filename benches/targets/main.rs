@@ -1,10 +1,12 @@
 //! What Reelpress has to reach, measured in one run on one machine, mostly as ratios. `make bench` runs it; nothing else
-//! should be at work meanwhile. Ends with exit code 1 when a target is missed.
+//! should be at work meanwhile. Arguments name the parts to measure: `encode`, `window`, `queue`. Ends with exit code 1
+//! when a target is missed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that can't go on has no result")]
 
 mod encode;
 mod publish;
+mod queue;
 #[allow(dead_code, unused_macros, unused_imports, reason = "the tests use more of it")]
 #[path = "../../tests/behaviour/support/mod.rs"]
 mod support;
@@ -31,10 +33,20 @@ impl Row {
     }
 }
 
+/// A part of the measurements, by its name.
+type Part = (&'static str, fn() -> Vec<Row>);
+
 fn main() {
-    let mut rows = encode::measure();
-    rows.extend(publish::measure());
-    rows.extend(window::measure());
+    let parts: [Part; 4] = [
+        ("encode", encode::measure),
+        ("publish", publish::measure),
+        ("window", window::measure),
+        ("queue", queue::measure),
+    ];
+    let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
+    let rows: Vec<Row> =
+        parts.into_iter().filter(|(name, _)| is_asked(name)).flat_map(|(_, measure)| measure()).collect();
     println!("\n{:<64} {:>12} {:>12}", "", "target", "measured");
     for row in &rows {
         let verdict = if row.is_met { "" } else { "  MISSED" };

@@ -33,7 +33,7 @@ pub use args::{
 pub use operation_args::OperationArguments;
 pub use outcome::Outcome;
 pub use output::{Output, Verbosity};
-pub use queue_args::{MovePlace, QueueAddArguments, QueueArguments, QueueCommand};
+pub use queue_args::{MovePlace, QueueAddArguments, QueueArguments, QueueCommand, WhenDoneArguments};
 pub use video_args::VideoArguments;
 
 use crate::{

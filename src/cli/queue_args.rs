@@ -2,11 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
-use jiff::Timestamp;
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use jiff::{Timestamp, civil::Time};
 
 use super::args::{EncodeArguments, start_time};
-use crate::job::Priority;
+use crate::{
+    job::{Priority, schedule::typed_time_of_day},
+    settings::PowerAction,
+};
 
 /// Work with the queue that the window shows
 ///
@@ -35,6 +41,9 @@ pub enum QueueCommand {
         /// Number of videos that are encoded side by side
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
         jobs: Option<u8>,
+        /// What the machine does a minute after the end, this time: stay-on, sleep or shut-down
+        #[arg(long, value_name = "WHAT", value_parser = power_action())]
+        then: Option<PowerAction>,
         /// Tell what happens as one JSON event a line on standard output; “reelpress encode --help” documents them
         #[arg(long)]
         json: bool,
@@ -105,6 +114,22 @@ pub enum QueueCommand {
         #[arg(long, value_name = "TIME", value_parser = start_time)]
         at: Option<Timestamp>,
     },
+    /// Start jobs in this part of each day only; without times, tell which it is
+    Hours {
+        /// Where it begins, as HH:MM
+        #[arg(value_name = "FROM", value_parser = typed_time_of_day, requires = "to")]
+        from: Option<Time>,
+        /// Where it ends; before FROM when it lasts over midnight
+        #[arg(value_name = "TO", value_parser = typed_time_of_day)]
+        to: Option<Time>,
+        /// Start jobs at any time
+        #[arg(long, conflicts_with = "from")]
+        any: bool,
+    },
+    /// Say what is done when the queue has nothing left to do; without flags, tell what it is
+    WhenDone(WhenDoneArguments),
+    /// Keep the machine on that is about to sleep or to be shut down
+    KeepOn,
     /// Take all finished jobs off the list; their files stay
     Clear {
         /// Failed and cancelled ones as well
@@ -113,6 +138,30 @@ pub enum QueueCommand {
         /// All but those at work
         #[arg(long)]
         all: bool,
+    },
+    /// List the jobs that have ended, also those that were taken off the list, the newest first
+    History {
+        /// Only those with this in their source, preset, destination or failure
+        #[arg(value_name = "TEXT", default_value = "")]
+        text: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put jobs that have ended into the queue once more, as new ones
+    Again {
+        /// Which, of those in the list and in the history
+        #[arg(value_name = "JOB", required = true)]
+        jobs: Vec<String>,
+    },
+    /// Write all that is known of a job into a JSON file, without secrets, to report a problem
+    Report {
+        /// Which, of those in the list and in the history
+        #[arg(value_name = "JOB")]
+        job: String,
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
     /// Write the jobs without a stream into a file
     Export {
@@ -162,4 +211,34 @@ pub struct MovePlace {
 
 fn priority(text: &str) -> Result<Priority, &'static str> {
     text.trim().parse().ok().and_then(Priority::new).ok_or("give a number from 0 to 100")
+}
+
+/// What is done when the queue has nothing left to do.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct WhenDoneArguments {
+    /// Show a notification of the desktop: yes or no
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no, num_args = 0..=1, default_missing_value = "yes")]
+    pub notify: Option<bool>,
+    /// Play a short sound: yes or no
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no, num_args = 0..=1, default_missing_value = "yes")]
+    pub sound: Option<bool>,
+    /// Run this command in the shell, with the numbers of jobs in REELPRESS_DONE and REELPRESS_FAILED; empty for none
+    #[arg(long, value_name = "COMMAND")]
+    pub command: Option<String>,
+    /// What the machine does a minute later: stay-on, sleep or shut-down
+    #[arg(long, value_name = "WHAT", value_parser = power_action())]
+    pub then: Option<PowerAction>,
+}
+
+fn yes_or_no(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("give yes or no"),
+    }
+}
+
+fn power_action() -> impl TypedValueParser<Value = PowerAction> {
+    let ids = PossibleValuesParser::new(PowerAction::ALL.map(PowerAction::id));
+    ids.try_map(|id| PowerAction::of_id(&id).ok_or("give stay-on, sleep or shut-down"))
 }

@@ -110,7 +110,7 @@ impl Client {
     pub fn follow(mut self) -> Result<Following, ControlError> {
         let Reply::Queue { events } = self.ask(&Request::Follow)? else { return Err(ControlError::OtherVersion) };
         let mut base = Snapshot::default();
-        events.iter().for_each(|event| base.apply(event));
+        base.apply_all(&events);
         #[cfg(unix)]
         self.0.get_ref().set_read_timeout(None)?;
         // Unbounded: events come ten times a second for each running job at most.

@@ -94,7 +94,7 @@ pub enum Owner {
 /// without what can be undone.
 pub fn queue_events(snapshot: &Snapshot) -> Vec<Event> {
     let mut events: Vec<Event> = snapshot.as_events().into_iter().filter_map(shortened).collect();
-    for job in &snapshot.jobs {
+    for job in snapshot.jobs.iter() {
         if let JobState::Running { progress, is_paused } = &job.state {
             events.push(Event::JobProgressed { id: job.id, progress: Box::new(progress.clone()) });
             events.extend(is_paused.then_some(Event::JobPaused { id: job.id }));
@@ -102,6 +102,7 @@ pub fn queue_events(snapshot: &Snapshot) -> Vec<Event> {
     }
     events.push(Event::SettingsChanged { settings: Box::new((*snapshot.settings).clone()) });
     events.push(Event::ToolsChecked { status: snapshot.tools.clone() });
+    events.extend(snapshot.planned_power_action.map(|planned| Event::PowerActionPlanned { planned }));
     events
 }
 

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    job::{JobId, JobSpec, Priority, S3Location, Schedule},
-    settings::Settings,
+    job::{JobId, JobSpec, Priority, S3Location, Schedule, WorkingHours},
+    settings::{Settings, WhenDone},
 };
 
 /// A job as it is asked for: what to make, and when.
@@ -126,8 +126,20 @@ pub enum Command {
     },
     /// Start no further jobs; those at work go on.
     PauseQueue,
-    /// Start jobs again.
+    /// Start jobs again, also interrupted ones that do not go on by themselves.
     ResumeQueue,
+    /// Start jobs in this part of each day only, or at any time.
+    SetWorkingHours {
+        /// From now on.
+        hours: Option<WorkingHours>,
+    },
+    /// Do this from now on when the queue has nothing left to do.
+    SetWhenDone {
+        /// What.
+        when_done: WhenDone,
+    },
+    /// Keep the machine on that was to sleep or to be shut down.
+    KeepOn,
     /// Save these settings and use them from now on.
     UpdateSettings {
         /// All settings.

@@ -1,26 +1,34 @@
 //! The one writer: takes commands and reports, turns them into events, keeps the journal, starts and stops jobs.
 
+mod ending;
+mod jobs;
 mod ordering;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use crossbeam_channel::{Receiver, Sender, select_biased};
 use jiff::{Timestamp, Zoned};
 
 use super::{
-    Command, Event, Job, PlannedRetry, QueueEntry, Showcase, Snapshot, ToolStatus,
+    Command, Event, PlannedRetry, QueueEntry, Showcase, Snapshot, ToolStatus,
     intake_thread::{Inspection, IntakeRequest},
     interruption_of,
     job_thread::{self, JobOutcome, RunningJob},
     journal::Journal,
-    places::Places,
+    queue_end::EndedJobs,
     scheduler,
     services::Services,
+    snapshot::KEPT_LOG_LINES,
 };
 use crate::{
     failure::{Failure, FailureKind},
     job::{JobId, JobSpec, JobState, Schedule},
     pipeline::{JobEnd, JobRequest, Notice, encryption},
+    settings::Settings,
     tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
@@ -57,6 +65,10 @@ pub(super) struct Dispatcher {
     pub(super) running: HashMap<JobId, RunningJob>,
     pub(super) toolbox: Option<Toolbox>,
     pub(super) reports: Sender<WorkerReport>,
+    /// Towards the end of the queue.
+    pub(super) ended: EndedJobs,
+    /// The program ends, and not because the queue has come to its end.
+    pub(super) is_stopping: bool,
 }
 
 impl Dispatcher {
@@ -70,11 +82,12 @@ impl Dispatcher {
         if self.services.starts_jobs() {
             self.services.check_tools(&self.snapshot.settings);
             self.services.remove_replaced();
+            self.services.remove_left_behind(self.known_jobs());
             self.services.measure_disk(&self.snapshot.settings);
         }
         loop {
             let progress = if self.running.is_empty() { &idle } else { &progress };
-            let retries = if scheduler::a_job_waits_for_its_time(&self.snapshot) { &retries } else { &idle };
+            let retries = if self.waits_for_a_time() { &retries } else { &idle };
             select_biased! {
                 recv(commands) -> command => match command {
                     Ok(Command::Stop) | Err(_) => break,
@@ -87,6 +100,8 @@ impl Dispatcher {
                 recv(disk) -> _ => self.services.measure_disk(&self.snapshot.settings),
             }
             self.start_jobs();
+            self.perform_planned();
+            self.services.keep_awake(!self.running.is_empty());
         }
         self.stop(reports);
     }
@@ -111,9 +126,11 @@ impl Dispatcher {
                 .with_detail(error.to_string()),
             });
         }
-        for event in &shown {
-            self.snapshot.apply(event);
-        }
+        self.snapshot.apply_all(&shown);
+        // Told first: who sees the last job end knows already what the machine does next.
+        let end = self.end_of_queue();
+        self.snapshot.apply_all(&end);
+        shown.splice(0..0, end);
         self.showcase.show(&self.snapshot, &shown);
     }
 
@@ -127,8 +144,11 @@ impl Dispatcher {
             Command::ChangeJob { id, spec } => self.change(id, spec),
             Command::Remove { id } => self.remove(|job_id, _| job_id == id),
             Command::RemoveFinished => self.remove(|_, state| matches!(state, JobState::Done { .. })),
-            Command::UndoRemove => self.emit(vec![Event::RemovalUndone]),
-            Command::RemoveJobs { ids } => self.remove(|job_id, _| ids.contains(&job_id)),
+            Command::UndoRemove => self.undo_removal(),
+            Command::RemoveJobs { ids } => {
+                let ids: HashSet<JobId> = ids.into_iter().collect();
+                self.remove(|job_id, _| ids.contains(&job_id));
+            }
             Command::Enqueue { jobs } => self.enqueue(jobs),
             Command::RetryFailed => self.retry_failed(),
             Command::MoveToTop { id } => self.move_to_top(id),
@@ -146,18 +166,17 @@ impl Dispatcher {
             Command::Acknowledge { token } => self.emit(vec![Event::Acknowledged { token }]),
             Command::MoveTo { id, index } => self.move_job(id, index),
             Command::PauseQueue => self.emit(vec![Event::QueuePaused]),
-            Command::ResumeQueue => self.emit(vec![Event::QueueResumed]),
-            Command::UpdateSettings { settings } => {
-                self.services.save_settings(&settings);
-                let old = Arc::clone(&self.snapshot.settings);
-                self.emit(vec![Event::SettingsChanged { settings: settings.clone() }]);
-                if (&old.ffmpeg, &old.ffprobe) != (&settings.ffmpeg, &settings.ffprobe) {
-                    self.services.check_tools(&settings);
-                }
-                if old.output_folder != settings.output_folder {
-                    self.services.measure_disk(&settings);
-                }
+            Command::ResumeQueue => self.resume_queue(),
+            Command::SetWorkingHours { hours } => {
+                let settings = Settings { working_hours: hours, ..(*self.snapshot.settings).clone() };
+                self.use_settings(settings);
             }
+            Command::SetWhenDone { when_done } => {
+                let settings = Settings { when_done, ..(*self.snapshot.settings).clone() };
+                self.use_settings(settings);
+            }
+            Command::KeepOn => self.keep_on(),
+            Command::UpdateSettings { settings } => self.use_settings(*settings),
             Command::CheckTools => self.services.check_tools(&self.snapshot.settings),
             Command::DownloadTools => self.services.download_tools(&self.snapshot.settings),
             Command::TestDestination { location } => self.services.test_destination(location),
@@ -170,82 +189,6 @@ impl Dispatcher {
                 self.services.preview(id, stream, keys);
             }
             Command::Stop => {}
-        }
-    }
-
-    fn cancel(&mut self, id: JobId) {
-        if let Some(running) = self.running.get(&id) {
-            running.cancel.cancel();
-        } else if let Some(job) = self.snapshot.job(id).map(Arc::clone)
-            && matches!(job.state, JobState::Waiting | JobState::Interrupted { .. })
-        {
-            self.services.remove_unfinished(&job);
-            self.emit(vec![Event::JobCancelled { id, at: Timestamp::now() }]);
-        }
-    }
-
-    fn hold(&mut self, id: JobId, is_held: bool) {
-        let can_be_held = self.snapshot.job(id).is_some_and(|job| job.can_be_paused());
-        let Some(running) = self.running.get(&id).filter(|_| !is_held || can_be_held) else { return };
-        running.pause.set(is_held);
-        self.emit(vec![if is_held { Event::JobPaused { id } } else { Event::JobResumed { id } }]);
-    }
-
-    /// Jobs at work, without those that are held.
-    fn busy_jobs(&self) -> usize {
-        self.snapshot.jobs.iter().filter(|job| matches!(job.state, JobState::Running { is_paused: false, .. })).count()
-    }
-
-    fn retry(&mut self, id: JobId) {
-        let Some(job) = self.snapshot.job(id) else { return };
-        let is_over = matches!(job.state, JobState::Failed { .. } | JobState::Cancelled);
-        let is_interrupted = matches!(job.state, JobState::Interrupted { .. });
-        if is_over || is_interrupted || job.waits_for_retry().is_some() {
-            let request = job.source.is_none().then(|| IntakeRequest::Inspect { id, source: job.spec.source.clone() });
-            let refusal = Places::of(&self.snapshot).take(id, &job.spec).err();
-            let refusal = refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() });
-            self.emit(std::iter::once(Event::JobRequeued { id }).chain(refusal).collect());
-            if let Some(request) = request {
-                self.services.intake(request);
-            }
-        }
-    }
-
-    fn change(&mut self, id: JobId, spec: Box<JobSpec>) {
-        let Some(job) = self.snapshot.job(id) else { return };
-        match job.state {
-            JobState::Waiting | JobState::Interrupted { .. } => {
-                let refusal = Places::of(&self.snapshot).take(id, &spec).err();
-                let refusal = refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() });
-                self.emit(std::iter::once(Event::JobChanged { id, spec }).chain(refusal).collect());
-            }
-            JobState::Failed { .. } | JobState::Cancelled => {
-                self.emit(vec![Event::JobChanged { id, spec }]);
-                self.retry(id);
-            }
-            JobState::Running { .. } | JobState::Done { .. } => {
-                let headline = format!("“{}” has begun with its old settings", job.spec.source_name());
-                let hint = "Cancel it and change its settings then, or encode it again when it is done";
-                self.emit(vec![Event::Noticed { failure: Failure::new(FailureKind::InvalidRequest, headline, hint) }]);
-            }
-        }
-    }
-
-    fn remove(&mut self, chosen: impl Fn(JobId, &JobState) -> bool) {
-        let is_removable = |state: &JobState| !matches!(state, JobState::Running { .. });
-        let jobs = self.snapshot.jobs.iter();
-        let jobs: Vec<Arc<Job>> =
-            jobs.filter(|job| is_removable(&job.state) && chosen(job.id, &job.state)).map(Arc::clone).collect();
-        jobs.iter().for_each(|job| self.services.remove_unfinished(job));
-        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-        if !ids.is_empty() {
-            self.emit(vec![Event::JobsRemoved { ids }]);
-        }
-    }
-
-    fn move_job(&mut self, id: JobId, index: usize) {
-        if self.snapshot.job(id).is_some() {
-            self.emit(vec![Event::JobMoved { id, index }]);
         }
     }
 
@@ -265,6 +208,24 @@ impl Dispatcher {
         }
     }
 
+    /// Jobs that are in the list, or can come back into it.
+    fn known_jobs(&self) -> HashSet<JobId> {
+        let removed = self.snapshot.last_removed.iter().map(|(_, job)| job);
+        self.snapshot.jobs.iter().chain(removed).map(|job| job.id).collect()
+    }
+
+    fn use_settings(&mut self, settings: Settings) {
+        self.services.save_settings(&settings);
+        let old = Arc::clone(&self.snapshot.settings);
+        if (&old.ffmpeg, &old.ffprobe) != (&settings.ffmpeg, &settings.ffprobe) {
+            self.services.check_tools(&settings);
+        }
+        if old.output_folder != settings.output_folder {
+            self.services.measure_disk(&settings);
+        }
+        self.emit(vec![Event::SettingsChanged { settings: Box::new(settings) }]);
+    }
+
     fn add_jobs(&mut self, specs: Vec<JobSpec>, failures: Vec<Failure>) {
         self.emit(failures.into_iter().map(|failure| Event::Noticed { failure }).collect());
         self.enqueue(specs.into_iter().map(|spec| QueueEntry { spec, schedule: Schedule::default() }).collect());
@@ -276,6 +237,7 @@ impl Dispatcher {
             Inspection::Source(source) => self.emit(vec![Event::SourceProbed { id, source }]),
             Inspection::Thumbnail(path) => self.emit(vec![Event::ThumbnailReady { id, path }]),
             Inspection::Failed(failure) if is_waiting => {
+                self.ended.refused += 1;
                 self.emit(vec![Event::JobFailed { id, failure, at: Timestamp::now() }]);
             }
             // The running job meets the same failure itself.
@@ -297,7 +259,7 @@ impl Dispatcher {
         self.services.use_toolbox(self.toolbox.as_ref());
         self.emit(vec![Event::ToolsChecked { status }]);
         if had_none && self.toolbox.is_some() {
-            for job in self.snapshot.jobs.clone() {
+            for job in self.snapshot.jobs.iter() {
                 if job.source.is_none() && job.state == JobState::Waiting {
                     self.services.intake(IntakeRequest::Inspect { id: job.id, source: job.spec.source.clone() });
                 }
@@ -368,7 +330,20 @@ impl Dispatcher {
                 }
             }
         };
-        self.emit(vec![event]);
+        let mut events = Vec::new();
+        match &event {
+            Event::JobFinished { .. } => self.ended.done += 1,
+            Event::JobFailed { .. } => {
+                self.ended.failed += 1;
+                let log = self.snapshot.job(id).map(|job| Arc::clone(&job.log)).unwrap_or_default();
+                let lines: Vec<String> = log.iter().skip(log.len().saturating_sub(KEPT_LOG_LINES)).cloned().collect();
+                events.extend((!lines.is_empty()).then_some(Event::LogKept { id, lines }));
+            }
+            // What the user has cancelled does not count: they are here.
+            _ => {}
+        }
+        events.push(event);
+        self.emit(events);
     }
 
     fn drain_slots(&mut self) {
@@ -377,6 +352,7 @@ impl Dispatcher {
     }
 
     fn stop(mut self, reports: &Receiver<WorkerReport>) {
+        self.is_stopping = true;
         for running in self.running.values_mut() {
             // What the user has cancelled stays cancelled, also if its end is still under way.
             running.requeue = !running.cancel.is_cancelled();

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    queue_end::PlannedPowerAction,
     retry::PlannedRetry,
     snapshot::{DestinationTest, ToolStatus},
 };
@@ -103,6 +104,13 @@ pub enum Event {
         id: JobId,
         /// The line.
         line: String,
+    },
+    /// The last lines of the log of a job that is about to fail, so that they can be read after a restart.
+    LogKept {
+        /// Which job.
+        id: JobId,
+        /// The lines, oldest first.
+        lines: Vec<String>,
     },
     /// The stream is finished on this machine; what is left is to publish it.
     StreamMade {
@@ -214,6 +222,22 @@ pub enum Event {
         #[serde(with = "crate::job::path_text::list")]
         files: Vec<PathBuf>,
     },
+    /// Nothing is left to do in a queue that was worked off. Not in the journal.
+    QueueFinished {
+        /// Jobs that were done since the last time.
+        done: usize,
+        /// Jobs that failed since the last time.
+        failed: usize,
+    },
+    /// The machine will not stay on, unless the user keeps it on. Not in the journal.
+    PowerActionPlanned {
+        /// What it will do, and when.
+        planned: PlannedPowerAction,
+    },
+    /// The machine stays on: the user has said so, or there is work again. Not in the journal.
+    PowerActionCancelled,
+    /// The machine was told to sleep or to shut down. Not in the journal.
+    PowerActionBegun,
     /// All commands before [`Command::Acknowledge`](super::Command::Acknowledge) were taken. Not in the journal.
     Acknowledged {
         /// What the command said.
@@ -240,6 +264,10 @@ impl Event {
                 | Self::PreviewReady { .. }
                 | Self::Noticed { .. }
                 | Self::FilesOpened { .. }
+                | Self::QueueFinished { .. }
+                | Self::PowerActionPlanned { .. }
+                | Self::PowerActionCancelled
+                | Self::PowerActionBegun
                 | Self::Acknowledged { .. }
                 | Self::Stopped
         )
@@ -260,6 +288,7 @@ impl Event {
             | Self::JobProgressed { id, .. }
             | Self::FilesFinished { id, .. }
             | Self::JobLogged { id, .. }
+            | Self::LogKept { id, .. }
             | Self::StreamMade { id, .. }
             | Self::JobFinished { id, .. }
             | Self::JobFailed { id, .. }

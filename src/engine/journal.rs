@@ -3,6 +3,7 @@
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,7 +11,8 @@ use backon::{BlockingRetryable, ConstantBuilder};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{Event, Snapshot};
+use super::{Event, Job, Snapshot};
+use crate::job::JobId;
 
 /// Version of the tables; a file with a newer one is left alone.
 const SCHEMA_VERSION: i64 = 1;
@@ -138,6 +140,7 @@ impl Journal {
         self.connection
             .execute_batch(&format!(
                 "CREATE TABLE IF NOT EXISTS events (sequence INTEGER PRIMARY KEY, event TEXT NOT NULL);
+                 CREATE TABLE IF NOT EXISTS history (job TEXT PRIMARY KEY, events TEXT NOT NULL);
                  PRAGMA user_version = {SCHEMA_VERSION};"
             ))
             .map_err(|source| self.failed(source))
@@ -157,13 +160,48 @@ impl Journal {
         result.map_err(|source| self.failed(source))
     }
 
+    /// Keeps jobs that leave the list for the history, without their lists of files.
+    pub(super) fn remember(&mut self, jobs: &[Arc<Job>]) -> Result<(), JournalError> {
+        let result = (|| {
+            let transaction = self.connection.transaction()?;
+            {
+                let mut statement =
+                    transaction.prepare_cached("INSERT OR REPLACE INTO history (job, events) VALUES (?1, ?2)")?;
+                for job in jobs {
+                    let mut events = job.as_events();
+                    for event in &mut events {
+                        if let Event::JobFinished { report, .. } = event {
+                            report.files.clear();
+                        }
+                    }
+                    let text = serde_json::to_string(&events)
+                        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+                    statement.execute([job.id.to_string(), text])?;
+                }
+                transaction.execute(DROP_OLD_HISTORY, [REMEMBERED_JOBS])?;
+            }
+            transaction.commit()
+        })();
+        result.map_err(|source| self.failed(source))
+    }
+
+    /// Takes jobs out of the history that are in the list again.
+    pub(super) fn forget(&mut self, ids: &[JobId]) -> Result<(), JournalError> {
+        let result = (|| {
+            let transaction = self.connection.transaction()?;
+            for id in ids {
+                transaction.execute("DELETE FROM history WHERE job = ?1", [id.to_string()])?;
+            }
+            transaction.commit()
+        })();
+        result.map_err(|source| self.failed(source))
+    }
+
     /// The state that all events add up to.
     pub(super) fn replay(&mut self) -> Result<Replay, JournalError> {
         let (events, unreadable) = self.read_all().map_err(|source| self.failed(source))?;
         let mut snapshot = Snapshot::default();
-        for event in &events {
-            snapshot.apply(event);
-        }
+        snapshot.apply_all(&events);
         let needed = snapshot.as_events();
         if unreadable == 0 && events.len() > needed.len() * REWRITE_FACTOR + REWRITE_SLACK {
             self.rewrite(&needed).map_err(|source| self.failed(source))?;
@@ -202,6 +240,11 @@ const HEADER_BYTES: usize = 100;
 const PAGE_COUNT_AT: usize = 28;
 /// SQLite's default, which a journal has.
 const PAGE_BYTES: usize = 4096;
+
+/// Removed jobs that the history has at most; the oldest go.
+const REMEMBERED_JOBS: i64 = 5000;
+const DROP_OLD_HISTORY: &str =
+    "DELETE FROM history WHERE rowid <= (SELECT rowid FROM history ORDER BY rowid DESC LIMIT 1 OFFSET ?1)";
 
 const ALL_EVENTS: &str = "SELECT event FROM events ORDER BY sequence";
 

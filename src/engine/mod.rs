@@ -1,13 +1,17 @@
 //! Commands in, events out: the queue, one writer, one snapshot.
 
 mod answer;
+mod bug_report;
 mod command;
 mod dispatcher;
+mod end_of_queue;
 mod event;
+mod history;
 mod intake_thread;
 mod job_thread;
 mod journal;
 mod places;
+mod queue_end;
 mod queue_file;
 mod retry;
 mod scheduler;
@@ -26,9 +30,12 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 pub use answer::Answer;
+pub use bug_report::BugReport;
 pub use command::{Command, QueueEntry};
 pub use event::Event;
+pub use history::ended_jobs;
 pub use journal::JournalError;
+pub use queue_end::PlannedPowerAction;
 pub use queue_file::{QueueFile, QueueFileError};
 pub use retry::{MOST_RETRIES, PlannedRetry};
 pub use snapshot::{DestinationTest, Job, JobFilter, QueueCounts, Snapshot, ToolStatus};
@@ -96,7 +103,7 @@ impl Engine {
         let interrupted: Vec<Event> =
             snapshot.jobs.iter().filter(|job| job.progress().is_some()).map(|job| interruption_of(job)).collect();
         journal.append(&interrupted)?;
-        interrupted.iter().for_each(|event| snapshot.apply(event));
+        snapshot.apply_all(&interrupted);
         snapshot.apply(&Event::SettingsChanged { settings: Box::new(settings) });
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -119,6 +126,8 @@ impl Engine {
             running: HashMap::new(),
             toolbox: None,
             reports,
+            ended: queue_end::EndedJobs::default(),
+            is_stopping: false,
         };
         let (running, end) = crossbeam_channel::bounded(0);
         std::thread::Builder::new().name("engine-dispatcher".to_owned()).spawn(move || {

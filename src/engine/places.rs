@@ -5,26 +5,30 @@ use std::{collections::BTreeMap, ops::Bound};
 use super::Snapshot;
 use crate::{
     failure::{Failure, FailureKind},
-    job::{Destination, JobId, JobSpec, JobState, S3Location, TemplateError, WantedFolder, WhenTaken},
+    job::{Destination, JobId, JobSpec, S3Location, TemplateError, WantedFolder, WhenTaken},
 };
 
-/// The places of the jobs that wait or run, each with the name of its job's source.
+/// The places of the jobs that wait, run or go on later, each with the name of its job's source.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct Places<'a> {
+    /// The queue, until its places are looked at: most jobs take a number where a name is taken, and a queue may be long.
+    unread: Option<&'a Snapshot>,
     taken: BTreeMap<String, (JobId, String)>,
 }
 
-impl Places {
+impl<'a> Places<'a> {
     /// Those of all jobs that have not ended.
-    pub(super) fn of(snapshot: &Snapshot) -> Self {
-        let mut places = Self::default();
-        for job in snapshot.jobs.iter().filter(|job| matches!(job.state, JobState::Waiting | JobState::Running { .. }))
-        {
+    pub(super) fn of(snapshot: &'a Snapshot) -> Self {
+        Self { unread: Some(snapshot), taken: BTreeMap::new() }
+    }
+
+    fn read(&mut self) {
+        let Some(snapshot) = self.unread.take() else { return };
+        for job in snapshot.jobs.iter().filter(|job| !job.state.is_at_rest()) {
             if let Ok(wanted) = job.spec.wanted_folder(job.id) {
-                places.insert(job.id, &job.spec, &wanted);
+                self.insert(job.id, &job.spec, &wanted);
             }
         }
-        places
     }
 
     /// Takes the place of a job that is to wait.
@@ -34,6 +38,7 @@ impl Places {
     pub(super) fn take(&mut self, id: JobId, spec: &JobSpec) -> Result<(), Failure> {
         let wanted = spec.wanted_folder(id).map_err(TemplateError::into_failure)?;
         if wanted.when_taken != WhenTaken::Number {
+            self.read();
             for key in keys(spec, &wanted.path) {
                 if let Some((_, other)) = self.meets(id, &key) {
                     let headline = format!(
@@ -121,6 +126,22 @@ mod tests {
             let refused = places.take(JobId::generate(), &in_folder("/b/film.mov", Some(second))).unwrap_err();
             assert!(refused.headline.contains("film.mp4") && refused.hint.contains("{id}"), "{first}, {second}");
         }
+    }
+
+    #[test]
+    fn an_interrupted_job_keeps_its_place() {
+        use jiff::Timestamp;
+
+        use crate::engine::Event;
+        let mut snapshot = Snapshot::default();
+        let (id, at) = (JobId::generate(), Timestamp::UNIX_EPOCH);
+        let spec = in_folder("/a/film.mp4", Some("videos/{name}"));
+        snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec.clone()), at });
+        snapshot.apply(&Event::JobStarted { id, at });
+        snapshot.apply(&Event::JobInterrupted { id, reached: std::time::Duration::ZERO, folder: None });
+        assert!(Places::of(&snapshot).take(JobId::generate(), &spec).is_err());
+        snapshot.apply(&Event::JobCancelled { id, at });
+        assert!(Places::of(&snapshot).take(JobId::generate(), &spec).is_ok());
     }
 
     #[test]

@@ -2,16 +2,19 @@
 //! disk, serving previews. Each answers with a report; none is waited for.
 
 use std::{
-    path::PathBuf,
+    collections::HashSet,
+    convert::Infallible,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use arc_swap::ArcSwapOption;
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::{
     DestinationTest, Event, Job, QueueLife, ToolStatus,
     dispatcher::WorkerReport,
+    end_of_queue::{self, Wakefulness},
     intake_thread::{IntakeRequest, IntakeThread},
 };
 use crate::{
@@ -19,17 +22,21 @@ use crate::{
     job::{JobId, S3Location},
     pipeline::{self, Beginning, publish},
     preview::PreviewServer,
-    settings::{AppFolders, Settings},
+    settings::{AppFolders, PowerAction, Settings, WhenDone},
     tools::{
         cancel::CancelToken,
         content_key::KeyFiles,
         disk,
         ffmpeg::{DownloadProgress, ToolError, Toolbox},
+        power,
     },
 };
 
 /// How long the end of the engine waits for what runs in the background.
 const SHUT_DOWN_LIMIT: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// How long the end of the engine waits for what it must not leave half done.
+const COMPLETION_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// How often it is looked whether something of a replaced stream is due.
 const REPLACED_LOOK_INTERVAL: std::time::Duration = std::time::Duration::from_secs(300);
@@ -44,6 +51,9 @@ pub(super) struct Services {
     intake: IntakeThread,
     /// One server for all previews, started by the first. Locked on blocking threads only.
     preview: Arc<Mutex<Option<PreviewServer>>>,
+    wakefulness: Wakefulness,
+    /// What the end of the engine waits for has a sender of its own; nothing is ever sent.
+    completion: (Sender<Infallible>, Receiver<Infallible>),
 }
 
 impl Services {
@@ -55,7 +65,17 @@ impl Services {
     ) -> std::io::Result<Self> {
         let toolbox = Arc::new(ArcSwapOption::empty());
         let intake = IntakeThread::start(Arc::clone(&toolbox), folders.thumbnails(), reports.clone())?;
-        Ok(Self { folders, queue, runtime, reports, toolbox, intake, preview: Arc::default() })
+        Ok(Self {
+            folders,
+            queue,
+            runtime,
+            reports,
+            toolbox,
+            intake,
+            preview: Arc::default(),
+            wakefulness: Wakefulness::default(),
+            completion: crossbeam_channel::bounded(0),
+        })
     }
 
     /// Whether jobs start.
@@ -81,8 +101,47 @@ impl Services {
         // A folder that was finished or moved meanwhile is left alone.
         if let Some(folder) = job.unfinished.clone().filter(|folder| pipeline::reached(folder).is_some()) {
             let (spec, id) = (job.spec.clone(), job.id);
-            self.in_background(move |_| pipeline::remove_interrupted(&spec, id, &folder));
+            self.to_completion(move || pipeline::remove_interrupted(&spec, id, &folder));
         }
+    }
+
+    /// Removes what killed programs have left in the app's own folders: passing files, and pictures of jobs that are no
+    /// longer known.
+    pub(super) fn remove_left_behind(&self, known: HashSet<JobId>) {
+        let work = self.work_folders();
+        let thumbnails = self.is_lasting().then(|| self.folders.thumbnails());
+        self.in_background(move |_| {
+            pipeline::remove_left_behind(&work);
+            if let Some(folder) = thumbnails {
+                remove_pictures(&folder, &known);
+            }
+        });
+    }
+
+    /// Says that the queue has come to its end, in the ways that were asked for. The end of the engine waits for that.
+    pub(super) fn tell_end(&self, when_done: &WhenDone, done: usize, failed: usize) {
+        let when_done = when_done.clone();
+        let runtime = self.runtime_handle();
+        self.to_completion(move || end_of_queue::tell(&runtime, &when_done, done, failed));
+    }
+
+    /// Lets the machine sleep, or shuts it down.
+    pub(super) fn perform(&self, action: PowerAction) {
+        let reports = self.reports.clone();
+        self.to_completion(move || {
+            if let Err(words) = power::perform(action) {
+                let headline = format!("The machine stays on: the system did not let it {}", action.id());
+                let hint = "Allow it in the system’s settings, or give a command of your own for the end of the queue";
+                let failure = Failure::new(FailureKind::PermissionDenied, headline, hint).with_detail(words);
+                // The dispatcher is gone only when the program ends.
+                let _ = reports.send(WorkerReport::Event(Box::new(Event::Noticed { failure })));
+            }
+        });
+    }
+
+    /// Keeps the machine awake from now on, or no longer.
+    pub(super) fn keep_awake(&self, is_wanted: bool) {
+        self.wakefulness.want(is_wanted, &self.runtime);
     }
 
     /// Whether the queue outlives this run: then changed settings are saved, and waiting sources are looked at so that
@@ -93,7 +152,11 @@ impl Services {
 
     /// The folder for a job's passing files.
     pub(super) fn work_folder(&self, id: JobId) -> PathBuf {
-        self.folders.cache.join("work").join(id.to_string())
+        self.work_folders().join(id.to_string())
+    }
+
+    fn work_folders(&self) -> PathBuf {
+        self.folders.cache.join("work")
     }
 
     /// Where it is kept which hardware encoders work.
@@ -231,7 +294,21 @@ impl Services {
 
     /// Ends the runtime; work that takes longer than a moment is left to end with the program.
     pub(super) fn shut_down(self) {
+        let (own, others) = self.completion;
+        drop(own);
+        if others.recv_timeout(COMPLETION_LIMIT) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("files of removed jobs are still being removed");
+        }
         self.runtime.shutdown_timeout(SHUT_DOWN_LIMIT);
+    }
+
+    /// Runs `work` on a thread of the runtime that may block; the end of the engine waits for it.
+    fn to_completion(&self, work: impl FnOnce() + Send + 'static) {
+        let completion = self.completion.0.clone();
+        self.runtime.spawn_blocking(move || {
+            work();
+            drop(completion);
+        });
     }
 
     /// Runs `work` on a thread of the runtime that may block.
@@ -243,5 +320,36 @@ impl Services {
                 let _ = reports.send(report);
             });
         });
+    }
+}
+
+/// Removes the pictures of jobs that are not `known`. Their files are named after them.
+fn remove_pictures(folder: &Path, known: &HashSet<JobId>) {
+    let known: HashSet<String> = known.iter().map(ToString::to_string).collect();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let job = path.file_stem().unwrap_or_default().to_string_lossy();
+        if !known.contains(job.as_ref())
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            tracing::info!(%error, path = %path.display(), "the picture of a removed job could not be removed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_of_removed_jobs_go_and_those_of_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let [known, removed] = [JobId::generate(), JobId::generate()];
+        let picture = |job: JobId| folder.path().join(format!("{job}.jpg"));
+        for job in [known, removed] {
+            std::fs::write(picture(job), "").unwrap();
+        }
+        remove_pictures(folder.path(), &HashSet::from([known]));
+        assert!(picture(known).exists() && !picture(removed).exists());
     }
 }

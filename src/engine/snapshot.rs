@@ -1,15 +1,21 @@
 //! The whole state that a front can show, and the one function that changes it.
 
 mod filter;
+mod job_events;
 
-use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 pub use filter::{JobFilter, QueueCounts};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Event;
-use super::retry::PlannedRetry;
+use super::{queue_end::PlannedPowerAction, retry::PlannedRetry};
 use crate::{
     failure::Failure,
     job::{FileReport, JobId, JobSpec, JobState, Progress, Schedule, Stage, UnpublishedStream},
@@ -22,11 +28,16 @@ use crate::{
 /// Lines of a job's log that are kept for the window; the oldest go first.
 const LOG_LINES_KEPT: usize = 500;
 
+/// Failed jobs whose log outlives the program; of older ones the failure alone does.
+const FAILED_LOGS_KEPT: usize = 500;
+/// Lines of the log of a failed job that outlive the program.
+pub(super) const KEPT_LOG_LINES: usize = 100;
+
 /// The state of the engine at one moment. Cheap to clone: jobs are shared.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
-    /// All jobs, in the order of the queue.
-    pub jobs: Vec<Arc<Job>>,
+    /// All jobs, in the order of the queue. Shared, as most events change none of them.
+    pub jobs: Arc<Vec<Arc<Job>>>,
     /// True when no further jobs start.
     pub queue_paused: bool,
     /// The settings that hold.
@@ -37,6 +48,8 @@ pub struct Snapshot {
     pub destination_test: DestinationTest,
     /// Bytes that can be written at the output folder.
     pub free_disk_bytes: Option<u64>,
+    /// What the machine will do soon, as the queue has nothing left to do.
+    pub planned_power_action: Option<PlannedPowerAction>,
     /// What `UndoRemove` brings back, with the places they had.
     pub last_removed: Vec<(usize, Arc<Job>)>,
 }
@@ -191,7 +204,7 @@ impl Snapshot {
     /// How many jobs stand where.
     pub fn counts(&self) -> QueueCounts {
         let mut counts = QueueCounts { all: self.jobs.len(), ..QueueCounts::default() };
-        for job in &self.jobs {
+        for job in self.jobs.iter() {
             match &job.state {
                 JobState::Waiting | JobState::Interrupted { .. } => counts.waiting += 1,
                 JobState::Running { progress, .. } if progress.stage == Stage::Publish => counts.publishing += 1,
@@ -218,10 +231,26 @@ impl Snapshot {
         left_running.checked_add(Duration::try_from_secs_f64(waiting_seconds / speed).ok()?)
     }
 
+    /// Changes the state by many events, one after the other.
+    pub fn apply_all<'a>(&mut self, events: impl IntoIterator<Item = &'a Event>) {
+        let mut place = 0;
+        events.into_iter().for_each(|event| self.apply_from(event, &mut place));
+    }
+
     /// Changes the state by one event. Events about jobs that are not there are without effect.
     pub fn apply(&mut self, event: &Event) {
+        self.apply_from(event, &mut 0);
+    }
+
+    /// As [`apply`](Self::apply). The job is looked for from `place` on, which becomes its own: the next event is most
+    /// often about the same job or the next one, and a queue may be long.
+    fn apply_from(&mut self, event: &Event, place: &mut usize) {
         match event {
-            Event::JobAdded { id, spec, at } => self.jobs.push(Arc::new(Job::new(*id, (**spec).clone(), *at))),
+            Event::JobAdded { id, spec, at } => {
+                let jobs = Arc::make_mut(&mut self.jobs);
+                *place = jobs.len();
+                jobs.push(Arc::new(Job::new(*id, (**spec).clone(), *at)));
+            }
             Event::JobsRemoved { ids } => self.remove(ids),
             Event::RemovalUndone => self.undo_removal(),
             Event::JobMoved { id, index } => self.move_job(*id, *index),
@@ -231,14 +260,20 @@ impl Snapshot {
             Event::ToolsChecked { status } => self.tools = status.clone(),
             Event::DestinationTested { test } => self.destination_test = test.clone(),
             Event::DiskMeasured { free_bytes } => self.free_disk_bytes = *free_bytes,
+            Event::PowerActionPlanned { planned } => self.planned_power_action = Some(*planned),
+            Event::PowerActionCancelled | Event::PowerActionBegun => self.planned_power_action = None,
             Event::PreviewReady { .. }
+            | Event::QueueFinished { .. }
             | Event::Noticed { .. }
             | Event::FilesOpened { .. }
             | Event::Acknowledged { .. }
             | Event::Stopped => {}
             of_a_job => {
-                let job = of_a_job.job().and_then(|id| self.jobs.iter_mut().find(|job| job.id == id));
-                if let Some(job) = job {
+                let is_meant = |index: &usize| of_a_job.job() == self.jobs.get(*index).map(|job| job.id);
+                let all = (*place..self.jobs.len()).chain(0..self.jobs.len().min(*place));
+                let Some(found) = all.into_iter().find(is_meant) else { return };
+                *place = found;
+                if let Some(job) = Arc::make_mut(&mut self.jobs).get_mut(found) {
                     Arc::make_mut(job).apply(of_a_job);
                 }
             }
@@ -247,7 +282,12 @@ impl Snapshot {
 
     /// The shortest list of journaled events that adds up to this state (but for what can be undone).
     pub fn as_events(&self) -> Vec<Event> {
-        let mut events: Vec<Event> = self.jobs.iter().flat_map(|job| job.as_events()).collect();
+        let mut failed: Vec<&Arc<Job>> =
+            self.jobs.iter().filter(|job| matches!(job.state, JobState::Failed { .. })).collect();
+        failed.sort_by_key(|job| std::cmp::Reverse(job.ended_at));
+        let without_log: HashSet<JobId> = failed.iter().skip(FAILED_LOGS_KEPT).map(|job| job.id).collect();
+        let is_wanted = |event: &Event| !matches!(event, Event::LogKept { id, .. } if without_log.contains(id));
+        let mut events: Vec<Event> = self.jobs.iter().flat_map(|job| job.as_events()).filter(is_wanted).collect();
         if self.queue_paused {
             events.push(Event::QueuePaused);
         }
@@ -258,7 +298,8 @@ impl Snapshot {
         self.last_removed.clear();
         let mut index = 0;
         let removed = &mut self.last_removed;
-        self.jobs.retain(|job| {
+        let ids: HashSet<JobId> = ids.iter().copied().collect();
+        Arc::make_mut(&mut self.jobs).retain(|job| {
             let leaves = ids.contains(&job.id);
             if leaves {
                 removed.push((index, Arc::clone(job)));
@@ -270,163 +311,17 @@ impl Snapshot {
 
     fn undo_removal(&mut self) {
         for (index, job) in std::mem::take(&mut self.last_removed) {
-            let index = index.min(self.jobs.len());
-            self.jobs.insert(index, job);
+            let jobs = Arc::make_mut(&mut self.jobs);
+            jobs.insert(index.min(jobs.len()), job);
         }
     }
 
     fn move_job(&mut self, id: JobId, index: usize) {
         if let Some(from) = self.jobs.iter().position(|job| job.id == id) {
-            let job = self.jobs.remove(from);
-            let index = index.min(self.jobs.len());
-            self.jobs.insert(index, job);
+            let jobs = Arc::make_mut(&mut self.jobs);
+            let job = jobs.remove(from);
+            jobs.insert(index.min(jobs.len()), job);
         }
-    }
-}
-
-impl Job {
-    fn apply(&mut self, event: &Event) {
-        match event {
-            Event::JobScheduled { schedule, .. } => self.schedule = *schedule,
-            Event::SourceProbed { source, .. } => self.source = Some(Arc::new((**source).clone())),
-            Event::ThumbnailReady { path, .. } => self.thumbnail = Some(path.clone()),
-            Event::JobChanged { spec, .. } => {
-                self.spec = (**spec).clone();
-                self.unpublished = None;
-                self.plan = None;
-                self.retry = None;
-            }
-            Event::JobStarted { at, .. } => {
-                self.begin_again();
-                self.started_at = Some(*at);
-                self.state = JobState::Running { progress: Progress::default(), is_paused: false };
-            }
-            Event::JobPlanned { plan, .. } => {
-                self.plan = Some(Arc::new((**plan).clone()));
-                self.unpublished = None;
-                self.unfinished = None;
-            }
-            Event::StreamMade { stream, .. } => self.unpublished = Some(Arc::new((**stream).clone())),
-            Event::JobProgressed { progress, .. } => {
-                if let JobState::Running { progress: shown, .. } = &mut self.state {
-                    *shown = (**progress).clone();
-                }
-            }
-            Event::JobPaused { .. } => self.hold(true),
-            Event::JobResumed { .. } => self.hold(false),
-            Event::FilesFinished { files, .. } => Arc::make_mut(&mut self.files).extend(files.iter().cloned()),
-            Event::JobLogged { line, .. } => {
-                let log = Arc::make_mut(&mut self.log);
-                if log.len() >= LOG_LINES_KEPT {
-                    log.pop_front();
-                }
-                log.push_back(line.clone());
-            }
-            Event::JobFinished { report, at, .. } => {
-                self.unpublished = None;
-                self.files = Arc::new(report.files.clone());
-                self.end(JobState::Done { report: report.clone() }, *at);
-            }
-            Event::JobFailed { failure, at, .. } => {
-                self.log_failure(failure);
-                self.end(JobState::Failed { failure: failure.clone() }, *at);
-            }
-            Event::JobCancelled { at, .. } => {
-                self.unpublished = None;
-                self.end(JobState::Cancelled, *at);
-            }
-            _ => self.wait(event),
-        }
-    }
-
-    /// Takes an event after which the job is in the queue again.
-    fn wait(&mut self, event: &Event) {
-        match event {
-            Event::JobRetryPlanned { retry, .. } => {
-                self.begin_again();
-                self.state = JobState::Waiting;
-                self.retry = Some(Arc::new((**retry).clone()));
-            }
-            Event::JobInterrupted { reached, folder, .. } => {
-                self.begin_again();
-                self.unfinished.clone_from(folder);
-                self.state = JobState::Interrupted { reached: *reached };
-            }
-            Event::JobRequeued { .. } => {
-                self.begin_again();
-                self.retry = None;
-                self.state = JobState::Waiting;
-            }
-            _ => {}
-        }
-    }
-
-    fn as_events(&self) -> Vec<Event> {
-        let id = self.id;
-        let mut events = vec![Event::JobAdded { id, spec: Box::new(self.spec.clone()), at: self.added_at }];
-        if self.schedule != Schedule::default() {
-            events.push(Event::JobScheduled { id, schedule: self.schedule });
-        }
-        if let Some(source) = &self.source {
-            events.push(Event::SourceProbed { id, source: Box::new((**source).clone()) });
-        }
-        if let Some(path) = &self.thumbnail {
-            events.push(Event::ThumbnailReady { id, path: path.clone() });
-        }
-        if let Some(at) = self.started_at {
-            events.push(Event::JobStarted { id, at });
-        }
-        if let Some(plan) = &self.plan {
-            events.push(Event::JobPlanned { id, plan: Box::new((**plan).clone()) });
-        }
-        if let Some(stream) = &self.unpublished {
-            events.push(Event::StreamMade { id, stream: Box::new((**stream).clone()) });
-        }
-        let at = self.ended_at.unwrap_or(self.added_at);
-        match &self.state {
-            JobState::Waiting if self.retry.is_some() => {
-                events.extend(
-                    self.retry.iter().map(|retry| Event::JobRetryPlanned { id, retry: Box::new((**retry).clone()) }),
-                );
-            }
-            JobState::Waiting if self.started_at.is_some() => {
-                events.extend(self.unfinished.clone().map(|folder| Event::JobInterrupted {
-                    id,
-                    reached: Duration::ZERO,
-                    folder: Some(folder),
-                }));
-                events.push(Event::JobRequeued { id });
-            }
-            JobState::Interrupted { reached } => {
-                let folder = self.unfinished.clone();
-                events.push(Event::JobInterrupted { id, reached: *reached, folder });
-            }
-            JobState::Waiting | JobState::Running { .. } => {}
-            JobState::Done { report } => events.push(Event::JobFinished { id, report: report.clone(), at }),
-            JobState::Failed { failure } => events.push(Event::JobFailed { id, failure: failure.clone(), at }),
-            JobState::Cancelled => events.push(Event::JobCancelled { id, at }),
-        }
-        events
-    }
-
-    /// The log is where people look for the reason.
-    fn log_failure(&mut self, failure: &Failure) {
-        let log = Arc::make_mut(&mut self.log);
-        log.extend(std::iter::once(failure.headline.as_str()).chain(failure.detail.lines()).map(str::to_owned));
-        let surplus = log.len().saturating_sub(LOG_LINES_KEPT);
-        log.drain(..surplus);
-    }
-
-    fn hold(&mut self, is_held: bool) {
-        if let JobState::Running { is_paused, .. } = &mut self.state {
-            *is_paused = is_held;
-        }
-    }
-
-    fn end(&mut self, state: JobState, at: Timestamp) {
-        self.retry = None;
-        self.state = state;
-        self.ended_at = Some(at);
     }
 }
 

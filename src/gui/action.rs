@@ -39,6 +39,10 @@ pub enum Action {
     ChoosePublishToS3(bool),
     /// Open the form of adjustments.
     OpenAdjust(AdjustTarget),
+    /// Open the form of a job's priority and start.
+    OpenSchedule(JobId),
+    /// Write all that is known of a job into a file, for whoever looks into a fault.
+    SaveReport(JobId),
     /// Do this to files that are added from now on.
     AdjustNewFiles(Box<Operations>),
     /// Open the settings at this place.

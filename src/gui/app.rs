@@ -214,6 +214,9 @@ impl ReelpressApp {
         for answer in self.desktop_answers.try_iter().collect::<Vec<_>>() {
             match answer {
                 DesktopAnswer::SampleReady(file) => self.add_paths(vec![file]),
+                DesktopAnswer::ReportSaved(file) => {
+                    self.view.notify(NoticeMessage::Text(format!("The report is {}", file.display())));
+                }
                 DesktopAnswer::Failed(failure) => self.view.notify(NoticeMessage::Failure(failure)),
                 DesktopAnswer::FileDialogs(are_there) => self.view.has_file_dialogs = are_there,
             }
@@ -249,6 +252,8 @@ impl ReelpressApp {
             ctx.request_repaint();
         }
         let is_finished = !is_running && (counts.waiting == 0 || self.snapshot.queue_paused);
+        // The end of the engine would keep a machine on that is to sleep.
+        let is_finished = is_finished && self.snapshot.planned_power_action.is_none();
         if self.view.close_when_finished && is_finished && !self.may_close {
             self.may_close = true;
             ctx.send_viewport_cmd(ViewportCommand::Close);
@@ -315,6 +320,10 @@ impl eframe::App for ReelpressApp {
         self.take_answers(ctx);
         self.apply_appearance(ctx);
         self.watch_closing(ctx);
+        if self.snapshot.planned_power_action.is_some() {
+            // The seconds that are left are shown.
+            ctx.request_repaint_after(Duration::from_secs(1));
+        }
         if let Some(left) = self.view.expire_notices(Instant::now()) {
             ctx.request_repaint_after(left.max(Duration::from_millis(1)));
         }

@@ -3,13 +3,16 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use crossbeam_channel::Sender;
 use eframe::egui::Context;
 
 use crate::{
+    engine::{BugReport, Snapshot},
     failure::{Failure, FailureKind},
+    job::JobId,
     settings::AppFolders,
 };
 
@@ -22,6 +25,8 @@ const SAMPLE_NAME: &str = "Reelpress sample.mp4";
 pub enum DesktopAnswer {
     /// The sample clip lies here.
     SampleReady(PathBuf),
+    /// A report lies here.
+    ReportSaved(PathBuf),
     /// It did not work.
     Failed(Failure),
     /// Whether the system can show file dialogs.
@@ -70,6 +75,22 @@ impl Desktop {
                     .with_detail(error.to_string()),
                 ),
             })
+        });
+    }
+
+    /// Writes the report of a job into the app's folder for them, and opens that.
+    pub fn save_report(&self, snapshot: Arc<Snapshot>, id: JobId, folders: AppFolders) {
+        let desktop = self.clone();
+        self.run("report", move || {
+            let job = snapshot.job(id)?;
+            let file = folders.data.join("reports").join(format!("{}.json", id.short()));
+            match BugReport::of(&snapshot, job, &folders).write(&file) {
+                Ok(()) => {
+                    desktop.open(file.parent().unwrap_or(&file));
+                    Some(DesktopAnswer::ReportSaved(file))
+                }
+                Err(failure) => Some(DesktopAnswer::Failed(failure)),
+            }
         });
     }
 

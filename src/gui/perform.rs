@@ -1,6 +1,6 @@
 //! Performing what a person did.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use eframe::egui::{self, ViewportCommand};
 
@@ -10,6 +10,7 @@ use super::{
     dialogs::{
         adjust::{AdjustForm, AdjustTarget},
         paste_path::PathForm,
+        schedule::ScheduleForm,
         settings::SettingsForm,
     },
     file_dialog::{self, PathPurpose, PickedPaths},
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     engine::Command,
-    job::{JobSpec, Outputs, StreamLayout, ThumbnailTimes},
+    job::{JobId, JobSpec, Outputs, StreamLayout, ThumbnailTimes},
     preset::{built_in_presets, find_preset, one_file_preset},
     settings::Settings,
 };
@@ -54,6 +55,8 @@ impl ReelpressApp {
                 };
                 self.view.dialog = Some(Dialog::Adjust(Box::new(form)));
             }
+            Action::OpenSchedule(id) => self.open_schedule(id),
+            Action::SaveReport(id) => self.save_report(id),
             Action::AdjustNewFiles(operations) => self.view.operations = *operations,
             Action::OpenTools => self.view.dialog = Some(Dialog::Tools { asks_for_download: false }),
             Action::OpenFolder(folder) => self.desktop.open(folder),
@@ -76,6 +79,18 @@ impl ReelpressApp {
             }
             Action::AnswerClose(answer) => self.answer_close(ctx, answer),
             Action::StayOpen => self.view.close_when_finished = false,
+        }
+    }
+
+    fn open_schedule(&mut self, id: JobId) {
+        if let Some(job) = self.snapshot.job(id) {
+            self.view.dialog = Some(Dialog::Schedule(ScheduleForm::of(job)));
+        }
+    }
+
+    fn save_report(&self, id: JobId) {
+        if let Some(folders) = self.folders.clone() {
+            self.desktop.save_report(Arc::clone(&self.snapshot), id, folders);
         }
     }
 

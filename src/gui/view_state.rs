@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    dialogs::{adjust::AdjustForm, paste_path::PathForm, settings::SettingsForm},
+    dialogs::{adjust::AdjustForm, paste_path::PathForm, schedule::ScheduleForm, settings::SettingsForm},
     queue_view::QueueView,
     thumbnails::ThumbnailCache,
 };
@@ -101,6 +101,8 @@ pub enum Dialog {
         /// True after "Download ffmpeg…", until it is confirmed or withdrawn.
         asks_for_download: bool,
     },
+    /// How urgent a job is, and when it may start.
+    Schedule(ScheduleForm),
     /// A path to type or paste.
     Path(PathForm),
     /// Jobs run while the window is to be closed.

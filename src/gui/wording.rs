@@ -5,16 +5,31 @@ use std::path::Path;
 use jiff::Zoned;
 
 use crate::{
-    engine::{Job, MOST_RETRIES, PlannedRetry, QueueCounts, Snapshot, ToolStatus},
+    engine::{Job, MOST_RETRIES, PlannedPowerAction, PlannedRetry, QueueCounts, Snapshot, ToolStatus},
     format,
     job::{JobState, Priority, Progress, Report, Schedule, Stage, schedule},
     media::SourceMedia,
     preset::BitRate,
-    settings::Settings,
+    settings::{PowerAction, Settings},
 };
 
 /// Between facts on one line.
 const BETWEEN_FACTS: &str = " · ";
+
+/// What the machine does at the end of the queue, as a choice.
+pub fn power_action(action: PowerAction) -> &'static str {
+    match action {
+        PowerAction::StayOn => "Stays on",
+        PowerAction::Sleep => "Sleeps",
+        PowerAction::ShutDown => "Shuts down",
+    }
+}
+
+/// `The machine shuts down in 45 s`.
+pub fn planned_power_action(planned: &PlannedPowerAction, now: &Zoned) -> String {
+    let left = planned.at.duration_since(now.timestamp()).as_secs().max(0);
+    format!("The queue is done: the machine {} in {left} s", planned.action.verb())
+}
 
 /// `1920×1080 · 25 fps · 00:42:10 · 18.4 GB`; the facts that are not known are left out.
 pub fn source_facts(source: &SourceMedia) -> String {

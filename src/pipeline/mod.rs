@@ -43,6 +43,7 @@ pub use unfinished::{Beginning, reached};
 use unfinished::{Begun, SourceIdentity, Unfinished};
 use uploads::{Ending, Uploads};
 use work_folder::WorkFolder;
+pub use work_folder::remove_left_behind;
 
 use crate::{
     failure::{Failure, FailureKind},

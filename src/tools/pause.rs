@@ -36,8 +36,8 @@ impl PauseSwitch {
         }
     }
 
-    /// Whether all processes are held.
-    pub fn is_paused(&self) -> bool {
+    /// Whether what is under the switch is held.
+    pub fn is_set(&self) -> bool {
         self.lock().is_paused
     }
 

@@ -89,7 +89,7 @@ impl StallWatch {
             let mut last = Look::at(process_id, &signs);
             while ended.recv_timeout(limit / LOOKS) == Err(RecvTimeoutError::Timeout) {
                 let Some(now) = Look::at(process_id, &signs) else { return };
-                let is_waited_for = !pause.is_paused() && !signs.is_let_wait.load(Ordering::Relaxed);
+                let is_waited_for = !pause.is_set() && !signs.is_let_wait.load(Ordering::Relaxed);
                 match last.as_ref().filter(|last| is_waited_for && !now.shows_life_since(last)) {
                     None => last = Some(now),
                     Some(last) if now.time.duration_since(last.time) >= limit => {

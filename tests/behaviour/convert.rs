@@ -21,6 +21,7 @@ use crate::support::{
     sound::Samples,
     system_tool,
     user::{Ended, User, files_under},
+    wait_for,
 };
 
 /// A flash and a beep of a tenth of a second at 1 and 3 s, with B-frames and a keyframe every second.
@@ -295,6 +296,32 @@ fn an_interrupted_conversion_leaves_nothing() {
     assert_eq!(child.wait().expect("the child can be waited for").code(), Some(130));
     assert_eq!(files_under(&user.output()), Vec::<String>::new());
     assert_eq!(user.processes(), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_killed_conversion_has_left_is_gone_after_the_next_one() {
+    let user = User::new();
+    let mut command = user.reelpress();
+    let output = format!("{}/", user.output().display());
+    command.args(["convert", "--speed", "slow", "--to", "webm", "-o", &output]).arg(clips::MINUTE.path());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("reelpress starts");
+    let work = user.path("home/cache/work");
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().count();
+    wait_for("a file in the making", || files_under(&user.output()).first().map(drop));
+    for process in ["reelpress", "ffmpeg"].iter().flat_map(|name| user.process_ids_running(name)) {
+        // One may have ended with the other.
+        let _ = kill_process(process, Signal::KILL);
+    }
+    child.wait().expect("the child is ours");
+    assert_eq!((entries(&work), entries(&user.output())), (1, 1), "what a killed program leaves");
+    made_beside(&user, &FLASHES.path());
+    wait_for("the end of the leftovers", || (entries(&work) == 0 && entries(&user.output()) == 0).then_some(()));
+}
+
+/// Converts a file into another folder.
+fn made_beside(user: &User, source: &Path) {
+    let output = format!("{}/", user.path("other").display());
+    convert(user, &[source], &["--to", "mp4", "-o", &output]).assert_all_done();
 }
 
 /// The version that most of these tests use.

@@ -1,5 +1,8 @@
 //! The queue of the window, from the terminal: with and without a window that has it open.
 
+mod end_of_queue;
+mod history;
+
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -63,6 +66,12 @@ fn states(user: &User) -> Vec<(String, String)> {
     listed(user).iter().map(|job| (name(job), text(&job["state"]))).collect()
 }
 
+/// What `queue list --json` tells of the working hours.
+fn working_hours(user: &User) -> Value {
+    let list: Value = serde_json::from_str(&done(user, &["list", "--json"])).expect("JSON");
+    list["working_hours"].clone()
+}
+
 fn state(name: &str, state: &str) -> (String, String) {
     (name.to_owned(), state.to_owned())
 }
@@ -114,6 +123,11 @@ fn a_second_start_hands_its_files_to_the_window_which_comes_to_the_front() {
     wait_for("the file in its queue", || (states(&user) == [state("first.mp4", "waiting")]).then_some(()));
     assert_eq!(listed(&user)[0]["preset"], "quick", "the window's settings");
     assert_eq!(user.process_ids_running("reelpress").len(), 1, "the second start has ended");
+
+    done(&user, &["hours", "22:00", "06:00"]);
+    assert_eq!(working_hours(&user), "22:00 to 06:00");
+    done(&user, &["hours", "--any"]);
+    assert_eq!(working_hours(&user), Value::Null);
 
     // The window does what the terminal asks.
     add(&user, &["--priority", "80", "first.mp4"]);
@@ -170,6 +184,8 @@ fn two_terminals_work_on_one_queue() {
     follower.assert_all_done();
     assert_eq!(follower.events_named("job_finished").len(), 2, "{:#?}", follower.events);
     assert!(follower.stderr.contains("follows it"), "{}", follower.stderr);
+    // What it has told meanwhile may be more than a pipe holds.
+    lines.for_each(drop);
     assert_eq!(running.wait().expect("it ends").code(), Some(0));
     assert_eq!(states(&user), [state("landscape.mp4", "done"), state("second.mp4", "done")]);
     assert_whole(&user, &second);
@@ -178,15 +194,26 @@ fn two_terminals_work_on_one_queue() {
 #[test]
 fn a_queue_that_is_interrupted_waits_and_goes_on_at_the_next_run() {
     let user = User::new();
-    add(&user, &[clips::LANDSCAPE.path().to_str().unwrap()]);
-    let mut running = queue(&user, &["run", "--json"]).stdout(Stdio::piped()).spawn().expect("the program starts");
+    user.save_settings(&serde_json::json!({ "goes_on_by_itself": false }));
+    let unwanted = user.path("unwanted.mp4");
+    std::fs::copy(clips::LANDSCAPE.path(), &unwanted).expect("the user's folder can be written");
+    add(&user, &[clips::LANDSCAPE.path().to_str().unwrap(), "unwanted.mp4"]);
+    let mut run = queue(&user, &["run", "--json", "--jobs", "2"]);
+    let mut running = run.stdout(Stdio::piped()).spawn().expect("the program starts");
     let mut lines = BufReader::new(running.stdout.take().expect("it is piped")).lines();
     let begun = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("job_progressed")));
-    assert!(begun.is_some(), "the job begins");
+    assert!(begun.is_some(), "the jobs begin");
+    let half = user.stream_of(&unwanted).folder;
+    wait_for("a half stream", || half.join("720p/init.mp4").exists().then_some(()));
     kill_process(id_of(&running), Signal::INT).expect("it runs");
     lines.for_each(drop);
     assert_eq!(running.wait().expect("it ends").code(), Some(130));
-    assert_eq!(states(&user), [state("landscape.mp4", "interrupted")]);
+    assert_eq!(states(&user), [state("landscape.mp4", "interrupted"), state("unwanted.mp4", "interrupted")]);
+    assert!(half.exists());
+    done(&user, &["remove", "unwanted"]);
+    assert!(!half.exists(), "what a removed job has left goes before the command ends");
+    done(&user, &["resume"]);
+    assert_eq!(states(&user), [state("landscape.mp4", "waiting")], "it goes on although none does by itself");
     Ended::of(queue(&user, &["run", "--json"])).assert_all_done();
     let (frames, complaints) = ffmpeg::decode(&user.stream_of(&clips::LANDSCAPE.path()).whole("720p", &user.path("")));
     assert_eq!((frames, complaints.as_str()), (clips::LANDSCAPE.frames, ""));
@@ -331,4 +358,21 @@ fn a_paused_queue_starts_nothing_until_it_is_resumed() {
     assert_whole(&user, &source);
     done(&user, &["clear"]);
     assert!(listed(&user).is_empty());
+}
+
+#[test]
+fn working_hours_are_set_from_the_terminal_and_kept() {
+    let user = User::new();
+    user.save_settings(&serde_json::json!({ "preset": "quick" }));
+    assert_eq!(done(&user, &["hours"]), "jobs start at any time\n");
+    done(&user, &["hours", "22:00", "6:00"]);
+    assert_eq!(done(&user, &["hours"]), "jobs start from 22:00 to 06:00\n");
+    let file = reelpress::settings::AppFolders::under(&user.path("home")).settings_file();
+    let saved: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!((&saved["preset"], &saved["ffmpeg"]), (&"quick".into(), &Value::Null), "nothing else is changed");
+    done(&user, &["hours", "--any"]);
+    assert_eq!(working_hours(&user), Value::Null);
+    for wrong in [&["hours", "22:00"][..], &["hours", "22:00", "22:00"], &["hours", "1:00", "25:00"]] {
+        assert_eq!(call(&user, wrong).status.code(), Some(2), "{wrong:?}");
+    }
 }

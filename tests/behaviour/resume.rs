@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod comparison;
+mod kills;
 
 use std::{
     os::unix::fs::PermissionsExt,

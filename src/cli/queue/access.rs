@@ -59,7 +59,7 @@ impl Access {
         match client.ask(&Request::Tell) {
             Ok(Reply::Queue { events }) => {
                 let mut snapshot = Snapshot::default();
-                events.iter().for_each(|event| snapshot.apply(event));
+                snapshot.apply_all(&events);
                 Ok(snapshot)
             }
             Ok(_) => Err(ControlError::OtherVersion.into_failure()),

@@ -53,6 +53,12 @@ pub(super) fn change(context: &Context, access: &mut Access, command: QueueComma
         QueueCommand::List { .. }
         | QueueCommand::Add(_)
         | QueueCommand::Run { .. }
+        | QueueCommand::Hours { .. }
+        | QueueCommand::History { .. }
+        | QueueCommand::Again { .. }
+        | QueueCommand::Report { .. }
+        | QueueCommand::WhenDone(_)
+        | QueueCommand::KeepOn
         | QueueCommand::Export { .. }
         | QueueCommand::Import { .. } => Ok(()),
     }

@@ -1,5 +1,7 @@
 //! `reelpress queue list`.
 
+use std::sync::Arc;
+
 use jiff::Zoned;
 use serde::Serialize;
 
@@ -36,6 +38,8 @@ struct ListedJob {
     preset: String,
     destination: String,
     priority: u8,
+    /// RFC 3339; null until it has ended.
+    ended_at: Option<String>,
     /// RFC 3339; the earliest start by its own time and the working hours, if that is not now.
     starts_at: Option<String>,
     failure: Option<ListedFailure>,
@@ -91,9 +95,20 @@ fn table(snapshot: &Snapshot, now: &Zoned) -> Vec<String> {
             note(job, &snapshot.settings, now),
         ]
     });
-    let rows: Vec<[String; 7]> = std::iter::once(header).chain(rows).collect();
+    aligned(&std::iter::once(header).chain(rows).collect::<Vec<_>>())
+}
+
+/// Prints these jobs as a list of the queue does.
+pub(super) fn print_json(context: &Context, jobs: &[Arc<Job>], snapshot: &Snapshot) {
+    let now = Zoned::now();
+    let jobs: Vec<ListedJob> = jobs.iter().map(|job| ListedJob::of(job, &snapshot.settings, &now)).collect();
+    context.output.pretty_json(&jobs);
+}
+
+/// Lines with the cells of each column below each other.
+pub(super) fn aligned(rows: &[[String; 7]]) -> Vec<String> {
     let mut widths = [0; 7];
-    for row in &rows {
+    for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
@@ -105,7 +120,7 @@ fn table(snapshot: &Snapshot, now: &Zoned) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-fn state(job: &Job) -> &'static str {
+pub(super) fn state(job: &Job) -> &'static str {
     match &job.state {
         JobState::Waiting => "waiting",
         JobState::Interrupted { .. } => "interrupted",
@@ -118,7 +133,7 @@ fn state(job: &Job) -> &'static str {
 }
 
 /// What else is worth knowing of a job, in one line.
-fn note(job: &Job, settings: &Settings, now: &Zoned) -> String {
+pub(super) fn note(job: &Job, settings: &Settings, now: &Zoned) -> String {
     let mut notes = Vec::new();
     match &job.state {
         JobState::Failed { failure } => notes.push(failure.headline.clone()),
@@ -157,6 +172,7 @@ impl ListedJob {
             preset: job.spec.preset.id.clone(),
             destination: job.spec.destination.label(),
             priority: job.schedule.priority.number(),
+            ended_at: job.ended_at.map(|at| at.to_string()),
             starts_at: job.waits_until(settings, now).map(|at| at.to_string()),
             failure: failure
                 .map(|failure| ListedFailure { headline: failure.headline.clone(), hint: failure.hint.clone() }),

@@ -4,7 +4,9 @@ mod access;
 mod change;
 mod choose;
 mod list;
+mod past;
 mod run;
+mod setting;
 mod transfer;
 
 pub(super) use access::Access;
@@ -14,13 +16,18 @@ use crate::{
     engine::{Answer, Command, Event, QueueEntry, QueueLife},
     failure::Failure,
     format,
+    job::WorkingHours,
     tools::cancel::CancelToken,
 };
 
 /// Does what the arguments ask.
 pub(super) fn run(context: &Context, arguments: QueueArguments, interrupt: &CancelToken) -> Outcome {
     match arguments.command {
-        QueueCommand::Run { jobs, json } => run::run(context, (jobs, json), interrupt),
+        QueueCommand::Run { jobs, then, json } => run::run(context, (jobs, then, json), interrupt),
+        QueueCommand::WhenDone(arguments) => {
+            with_queue(context, |access| setting::when_done(context, access, &arguments))
+        }
+        QueueCommand::KeepOn => with_queue(context, |access| setting::keep_on(context, access)),
         QueueCommand::Add(arguments) => add(context, &arguments),
         QueueCommand::List { json } => with_queue(context, |access| {
             list::print(context, &access.snapshot()?, json);
@@ -29,6 +36,15 @@ pub(super) fn run(context: &Context, arguments: QueueArguments, interrupt: &Canc
         QueueCommand::Export { file, all, overwrite } => {
             with_queue(context, |access| transfer::export((context, access), &file, all, overwrite))
         }
+        QueueCommand::Hours { from, to, any } => {
+            let asked = from.zip(to).map(|(from, to)| WorkingHours { from, to });
+            with_queue(context, |access| setting::hours(context, access, asked, any))
+        }
+        QueueCommand::History { text, json } => {
+            with_queue(context, |access| past::history(context, access, &text, json))
+        }
+        QueueCommand::Again { jobs } => with_queue(context, |access| past::again(context, access, &jobs)),
+        QueueCommand::Report { job, file } => with_queue(context, |access| past::report(context, access, &job, &file)),
         QueueCommand::Import { file } => with_queue(context, |access| transfer::import(context, access, &file)),
         change => with_queue(context, |access| change::change(context, access, change)),
     }

@@ -1,8 +1,8 @@
 //! `reelpress queue run`: works the queue off here, or follows the process that does.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
-use crossbeam_channel::{Receiver, select_biased};
+use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 
 use super::Access;
 use crate::{
@@ -12,25 +12,37 @@ use crate::{
         reporter::{Reporter, reporter},
     },
     control::{Client, ControlError, Following, Owner, Request, Server},
-    engine::{Command, EngineHandle, Event, QueueLife, Snapshot, Subscription, ToolStatus},
+    engine::{Command, EngineHandle, Event, PlannedPowerAction, QueueLife, Snapshot, Subscription, ToolStatus},
     failure::Failure,
     format,
     job::JobId,
+    settings::PowerAction,
     tools::cancel::CancelToken,
 };
 
+/// How soon Ctrl-C is noticed while the machine may be kept on.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long the end of the program waits for what was begun at the end of the queue.
+const END_LIMIT: Duration = Duration::from_secs(60);
+
 /// Works until no job waits and none is at work.
-pub(super) fn run(context: &Context, (jobs, json): (Option<u8>, bool), interrupt: &CancelToken) -> Outcome {
+pub(super) fn run(
+    context: &Context,
+    (jobs, then, json): (Option<u8>, Option<PowerAction>, bool),
+    interrupt: &CancelToken,
+) -> Outcome {
     let mut settings = context.settings.clone();
     settings.running_jobs = jobs.map_or(settings.running_jobs, usize::from);
+    settings.when_done.power = then.unwrap_or(settings.when_done.power);
     let ended = match Access::open(context, &settings, QueueLife::Lasting) {
         Ok(Access::Own(engine)) => Ok(work_off(context, &engine, json, interrupt)),
-        Ok(Access::Owner(_)) if jobs.is_some() => {
+        Ok(Access::Owner(_)) if jobs.is_some() || then.is_some() => {
             context.output.failure(
                 None,
                 &bad_usage(
-                    "Another Reelpress works the queue off, as many jobs at a time as are set there",
-                    "Leave --jobs out to follow it",
+                    "Another Reelpress works the queue off, with the settings that it has",
+                    "Leave --jobs and --then out to follow it; “reelpress queue when-done” changes what it does then",
                 ),
             );
             Ok(Outcome::BadUsage)
@@ -50,13 +62,24 @@ fn work_off(context: &Context, engine: &EngineHandle, json: bool, interrupt: &Ca
     let _reachable = Server::start_or_warn(engine.clone(), &context.folders, Owner::Terminal);
     if base.queue_paused {
         context.output.say("the queue was paused and goes on");
-        let _ = engine.send(Command::ResumeQueue);
     }
+    let _ = engine.send(Command::ResumeQueue);
     let mut front = Front::new(context, (*base).clone(), json);
+    // What the command comes to, before its events arrive.
     front.state.queue_paused = false;
-    let end = front.listen(&events, interrupt);
+    for job in base.jobs.iter().filter(|job| job.is_waiting() && !job.starts_by_itself(&base.settings)) {
+        front.state.apply(&Event::JobRequeued { id: job.id });
+    }
+    let mut end = front.listen(&events, interrupt);
+    while end == End::NothingLeft && front.goes_on_after_end(&events, interrupt) {
+        end = front.listen(&events, interrupt);
+    }
     let _ = engine.send(Command::Stop);
     wait_for_stop(&events);
+    // What is done at the end of the queue is begun, and a sound is heard to its end.
+    if !engine.wait_for_end(END_LIMIT) {
+        tracing::warn!("the engine has not ended in time");
+    }
     if end == End::Interrupted {
         context.output.say("the queue waits: “reelpress queue run” goes on with it");
     }
@@ -94,12 +117,14 @@ struct Front<'a> {
     state: Snapshot,
     announced: HashSet<JobId>,
     outcome: Outcome,
+    /// What was said that the machine will do.
+    planned: Option<PlannedPowerAction>,
 }
 
 impl<'a> Front<'a> {
     fn new(context: &'a Context, state: Snapshot, json: bool) -> Self {
         let reporter = reporter(&context.output, json);
-        Self { context, reporter, state, announced: HashSet::new(), outcome: Outcome::AllDone }
+        Self { context, reporter, state, announced: HashSet::new(), outcome: Outcome::AllDone, planned: None }
     }
 
     fn listen(&mut self, events: &Receiver<Event>, interrupt: &CancelToken) -> End {
@@ -130,6 +155,29 @@ impl<'a> Front<'a> {
                 },
             }
         }
+    }
+
+    /// Waits, where the machine will not stay on, until it is told so or kept on; true when there is work again.
+    fn goes_on_after_end(&mut self, events: &Receiver<Event>, interrupt: &CancelToken) -> bool {
+        while let Some(planned) = self.state.planned_power_action {
+            if self.planned != Some(planned) {
+                self.planned = Some(planned);
+                let at = jiff::Zoned::new(planned.at, jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();
+                let verb = planned.action.verb();
+                self.context.output.say_always(&format!(
+                    "reelpress: the machine {verb} at {at}; Ctrl-C or “reelpress queue keep-on” keeps it on"
+                ));
+            }
+            if interrupt.is_cancelled() {
+                return false;
+            }
+            match events.recv_timeout(LOOK_INTERVAL) {
+                Ok(event) => self.event(&event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+        }
+        self.has_work()
     }
 
     /// Whether a job is at work, or starts at some time.

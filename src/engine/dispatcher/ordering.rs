@@ -32,7 +32,14 @@ impl Dispatcher {
     pub(super) fn retry_failed(&mut self) {
         let is_failed = |job: &&Arc<Job>| matches!(job.state, JobState::Failed { .. });
         let ids: Vec<JobId> = self.snapshot.jobs.iter().filter(is_failed).map(|job| job.id).collect();
-        ids.into_iter().for_each(|id| self.retry(id));
+        self.retry_all(&ids);
+    }
+
+    /// Lets jobs start again. Interrupted ones that would not start by themselves are meant too: the user is here.
+    pub(super) fn resume_queue(&mut self) {
+        let waits_for_user = |job: &&Arc<Job>| job.is_waiting() && !job.starts_by_itself(&self.snapshot.settings);
+        let interrupted = self.snapshot.jobs.iter().filter(waits_for_user).map(|job| Event::JobRequeued { id: job.id });
+        self.emit(std::iter::once(Event::QueueResumed).chain(interrupted).collect());
     }
 
     pub(super) fn reschedule(&mut self, id: JobId, change: impl FnOnce(&mut Schedule)) {

@@ -265,3 +265,20 @@ fn an_interrupted_job_remembers_what_is_finished_until_it_is_planned_again() {
     assert_eq!(snapshot.job(id).unwrap().unfinished, Some(folder));
     assert_eq!(replayed(&snapshot), snapshot);
 }
+
+#[test]
+fn the_logs_of_failed_jobs_outlive_the_program() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
+    let id = ids[0];
+    snapshot.apply(&Event::JobStarted { id, at: at(2) });
+    let lines: Vec<String> = (0..150).map(|number| format!("line {number}")).collect();
+    let kept = lines[lines.len() - KEPT_LOG_LINES..].to_vec();
+    snapshot.apply(&Event::LogKept { id, lines: kept.clone() });
+    let failure = Failure::new(FailureKind::EncoderFailed, "ffmpeg failed", "Retry").with_detail("first\nsecond");
+    snapshot.apply(&Event::JobFailed { id, failure, at: at(3) });
+    let expected: Vec<&str> = kept.iter().map(String::as_str).chain(["ffmpeg failed", "first", "second"]).collect();
+    assert_eq!(snapshot.jobs[0].log.iter().collect::<Vec<_>>(), expected);
+    let mut folded = Snapshot::default();
+    folded.apply_all(&snapshot.as_events());
+    assert_eq!(folded.jobs, snapshot.jobs);
+}

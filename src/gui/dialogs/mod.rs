@@ -6,6 +6,7 @@ pub mod close;
 mod conversion_form;
 mod encryption_form;
 pub mod paste_path;
+pub mod schedule;
 pub mod settings;
 mod settings_form;
 pub mod tools;
@@ -27,6 +28,7 @@ pub fn dialogs_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
         Dialog::Settings(form) => settings::settings_ui(ui, snapshot, (form, has_file_dialogs), actions),
         Dialog::Tools { asks_for_download } => tools::tools_ui(ui, snapshot, asks_for_download, actions),
         Dialog::Adjust(form) => adjust::adjust_ui(ui, form, has_file_dialogs, actions),
+        Dialog::Schedule(form) => schedule::schedule_ui(ui, form, actions),
         Dialog::Path(form) => paste_path::path_ui(ui, form, actions),
         Dialog::Close => close::close_ui(ui, &view.queue.counts, actions),
     };

@@ -1,4 +1,4 @@
-//! All settings, in five parts.
+//! All settings, in six parts.
 
 use eframe::egui::{self, DragValue, Label, RichText, ScrollArea, Ui};
 
@@ -20,7 +20,7 @@ use crate::{
     },
     job::{LayoutKind, s3::Store},
     pipeline::publish::policy::iam_policy,
-    settings::Appearance,
+    settings::{Appearance, PowerAction},
 };
 
 const BODY_HEIGHT: f32 = 470.0;
@@ -33,7 +33,7 @@ pub fn settings_ui(
     actions: &mut Vec<Action>,
 ) -> bool {
     let room = ui.ctx().content_rect().height() - 220.0;
-    dialog(ui, ("Settings", 560.0), |ui| {
+    dialog(ui, ("Settings", 640.0), |ui| {
         segmented(ui, &mut form.section, &SettingsSection::ALL, |section| section.label().to_owned());
         ui.add_space(theme::SPACE[1]);
         let height = BODY_HEIGHT.min(room);
@@ -44,6 +44,7 @@ pub fn settings_ui(
                 ui.set_max_width(ui.available_width() - theme::SPACE[3]);
                 match form.section {
                     SettingsSection::General => general(ui, form, has_file_dialogs, actions),
+                    SettingsSection::WhenDone => when_done(ui, form),
                     SettingsSection::Layout => layout(ui, form),
                     SettingsSection::Encryption => encryption_ui(ui, &mut form.encryption),
                     SettingsSection::Ffmpeg => ffmpeg(ui, snapshot, (form, has_file_dialogs), actions),
@@ -107,6 +108,20 @@ fn general(ui: &mut Ui, form: &mut SettingsForm, has_file_dialogs: bool, actions
         });
         paragraph(ui, "Jobs at work are finished also after it; “Start now” in a job’s menu starts it at any time.");
     }
+}
+
+/// What is done when the queue has nothing left to do.
+fn when_done(ui: &mut Ui, form: &mut SettingsForm) {
+    field_label(ui, "When the queue is done");
+    check_box(ui, &mut form.when_done.notifies, "Show a notification");
+    check_box(ui, &mut form.when_done.plays_sound, "Play a sound");
+    ui.add_space(theme::SPACE[2]);
+    text_field(ui, "Run a command", &mut form.done_command, "None when empty");
+    paragraph(ui, "The shell gets the numbers of jobs in REELPRESS_DONE and REELPRESS_FAILED.");
+    ui.add_space(theme::SPACE[2]);
+    field_label(ui, "The machine");
+    segmented(ui, &mut form.when_done.power, &PowerAction::ALL, |action| wording::power_action(action).to_owned());
+    paragraph(ui, "A minute before, the window says so, and “Keep it on” keeps the machine on.");
 }
 
 /// Where the files of new streams lie, and what that comes to.

@@ -12,7 +12,7 @@ use crate::{
         schedule, typed,
     },
     pipeline::publish::S3LocationError,
-    settings::{Appearance, Settings},
+    settings::{Appearance, Settings, WhenDone},
 };
 
 /// Most jobs that may run side by side.
@@ -52,6 +52,10 @@ pub struct SettingsForm {
     pub hours_to: String,
     /// Interrupted jobs go on at the next start.
     pub goes_on_by_itself: bool,
+    /// What is done at the end of the queue, but for its command.
+    pub when_done: WhenDone,
+    /// The command of that; empty for none.
+    pub done_command: String,
     /// New files go to the bucket.
     pub publish_to_s3: bool,
     /// Name of the bucket.
@@ -90,6 +94,8 @@ pub enum SettingsSection {
     /// Appearance, jobs side by side, output folder.
     #[default]
     General,
+    /// What is done at the end of the queue.
+    WhenDone,
     /// Where the files of streams lie.
     Layout,
     /// How segments are encrypted.
@@ -102,12 +108,13 @@ pub enum SettingsSection {
 
 impl SettingsSection {
     /// All parts in the order in which they are shown.
-    pub const ALL: [Self; 5] = [Self::General, Self::Layout, Self::Encryption, Self::Ffmpeg, Self::S3];
+    pub const ALL: [Self; 6] = [Self::General, Self::WhenDone, Self::Layout, Self::Encryption, Self::Ffmpeg, Self::S3];
 
     /// Name of the part.
     pub fn label(self) -> &'static str {
         match self {
             Self::General => "General",
+            Self::WhenDone => "When done",
             Self::Layout => "Layout",
             Self::Encryption => "Encryption",
             Self::Ffmpeg => "ffmpeg",
@@ -178,6 +185,8 @@ impl SettingsForm {
             hours_from: schedule::time_of_day(hours.from),
             hours_to: schedule::time_of_day(hours.to),
             goes_on_by_itself: settings.goes_on_by_itself,
+            when_done: settings.when_done.clone(),
+            done_command: settings.when_done.command.clone().unwrap_or_default(),
             publish_to_s3: settings.publish_to_s3,
             bucket: s3.bucket.clone(),
             prefix: s3.prefix.clone(),
@@ -249,6 +258,7 @@ impl SettingsForm {
             working_hours,
             appearance: self.appearance,
             goes_on_by_itself: self.goes_on_by_itself,
+            when_done: WhenDone { command: filled(&self.done_command), ..self.when_done.clone() },
         })
     }
 
@@ -382,6 +392,7 @@ mod tests {
             working_hours: Some(FIRST_HOURS),
             appearance: Appearance::Dark,
             goes_on_by_itself: false,
+            when_done: WhenDone { command: Some("true".to_owned()), plays_sound: true, ..WhenDone::default() },
             ffmpeg: Some(PathBuf::from("/opt/ffmpeg")),
             ffprobe: None,
         }

@@ -94,18 +94,26 @@ fn file_line(ui: &mut Ui, path: &str, size: &str) {
 
 fn log_ui(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
     let palette = theme::palette(ui);
-    if job.log.is_empty() {
-        padded(ui, |ui| {
-            ui.label(RichText::new("Nothing was logged yet").color(palette.weak));
-        });
-        return;
-    }
     padded(ui, |ui| {
-        if Button::new("Copy log").icon(icon::COPY).show(ui).clicked() {
-            let text: Vec<&str> = job.log.iter().map(String::as_str).collect();
-            actions.push(Action::Copy { text: text.join("\n"), what: "Log" });
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = theme::SPACE[1];
+            if !job.log.is_empty() && Button::new("Copy log").icon(icon::COPY).show(ui).clicked() {
+                let text: Vec<&str> = job.log.iter().map(String::as_str).collect();
+                actions.push(Action::Copy { text: text.join("\n"), what: "Log" });
+            }
+            let report = Button::new("Save report").show(ui);
+            if report.on_hover_text("All that is known of the job, without secrets, to report a problem").clicked() {
+                actions.push(Action::SaveReport(job.id));
+            }
+        });
+        if job.log.is_empty() {
+            ui.add_space(theme::SPACE[2]);
+            ui.label(RichText::new("Nothing was logged yet").color(palette.weak));
         }
     });
+    if job.log.is_empty() {
+        return;
+    }
     ScrollArea::both().id_salt(("log", job.id)).auto_shrink(false).stick_to_bottom(true).show_rows(
         ui,
         LOG_LINE_HEIGHT,

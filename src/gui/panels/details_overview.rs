@@ -271,5 +271,8 @@ fn buttons(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
         {
             actions.push(Action::OpenAdjust(target));
         }
+        if job.is_waiting() && Button::new("Priority and start…").show(ui).clicked() {
+            actions.push(Action::OpenSchedule(job.id));
+        }
     });
 }

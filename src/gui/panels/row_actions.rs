@@ -123,6 +123,9 @@ pub fn row_menu_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), actions: &mu
     {
         actions.push(Action::OpenAdjust(target));
     }
+    if can_be_scheduled(job) && menu_entry(ui, "Priority and start…").clicked() {
+        actions.push(Action::OpenSchedule(job.id));
+    }
     if menu_entry(ui, "Copy path of the source").clicked() {
         let text = job.spec.source.display().to_string();
         actions.push(Action::Copy { text, what: "Path" });
@@ -139,6 +142,11 @@ pub fn row_menu_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), actions: &mu
     if job.state.is_at_rest() && menu_entry(ui, "Remove all finished").clicked() {
         actions.push(Action::Send(Command::RemoveFinished));
     }
+}
+
+/// Whether it matters how urgent a job is, and when it may start.
+pub fn can_be_scheduled(job: &Job) -> bool {
+    !matches!(job.state, JobState::Running { .. } | JobState::Done { .. })
 }
 
 /// How a job's settings can be changed, if they can.

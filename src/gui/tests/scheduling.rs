@@ -85,3 +85,57 @@ fn files_of_another_start_are_added_and_the_window_comes_to_the_front() {
     assert_eq!(specs[0].source_name(), "new.mp4");
     assert_eq!(specs[0].destination, states::Story::begin().snapshot.settings.destination());
 }
+
+#[test]
+fn priority_and_start_are_edited_in_the_window() {
+    let (mut window, id) = waiting(Schedule::default());
+    window.press("Priority and start…");
+    assert!(window.shows("Priority"));
+    window.press("Start later");
+    window.type_into("Start at", "tomorrow");
+    assert!(window.shows_somewhere("The start is no time"));
+    window.type_into("Start at", "2099-01-01T00:00:00Z");
+    window.press("Save");
+    let at = Some("2099-01-01T00:00:00Z".parse().unwrap());
+    assert_eq!(window.asked(), [Command::StartAt { id, at }]);
+    let schedule = Schedule { start_at: at, ..Schedule::default() };
+    window.happens(Event::JobScheduled { id, schedule });
+    window.press("Priority and start…");
+    window.press("Start later");
+    window.press("Save");
+    assert_eq!(window.asked(), [Command::StartAt { id, at: None }]);
+}
+
+#[test]
+fn a_machine_that_is_about_to_be_shut_down_is_kept_on_in_the_window() {
+    let (mut window, _) = waiting(Schedule::default());
+    let at = Timestamp::now() + SignedDuration::from_secs(50);
+    let planned = crate::engine::PlannedPowerAction { action: crate::settings::PowerAction::ShutDown, at };
+    window.happens(Event::PowerActionPlanned { planned });
+    assert!(window.shows_somewhere("The queue is done: the machine shuts down in"));
+    window.press("Keep it on");
+    assert_eq!(window.asked(), [Command::KeepOn]);
+    window.happens(Event::PowerActionCancelled);
+    assert!(!window.shows_somewhere("the machine shuts down"));
+}
+
+#[test]
+fn what_is_done_at_the_end_of_the_queue_is_set_in_the_settings() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Settings…");
+    window.press("When done");
+    window.press("Show a notification");
+    window.press("Play a sound");
+    window.type_into("Run a command", "touch /done");
+    window.press("Shuts down");
+    window.press("Save");
+    let asked = window.asked();
+    let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?}") };
+    let wanted = crate::settings::WhenDone {
+        notifies: false,
+        plays_sound: true,
+        command: Some("touch /done".to_owned()),
+        power: crate::settings::PowerAction::ShutDown,
+    };
+    assert_eq!(settings.when_done, wanted);
+}

@@ -32,6 +32,7 @@ use super::{
     prepare,
     source_length::check_made,
     unfinished::SourceIdentity,
+    work_folder::note_hidden_folder,
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -116,7 +117,7 @@ impl From<Failure> for Unmade {
 
 impl Job<'_> {
     fn make(&self, conversion: &Conversion) -> Result<Made, Unmade> {
-        let Self { request, observer, source, join, .. } = *self;
+        let Self { request, observer, source, join, work_folder } = *self;
         let may_copy = conversion.streams != StreamTreatment::Encode;
         let alike_picture = join.filter(|_| may_copy).and_then(|join| joined::alike_picture(request, join));
         let resolve = |findings: &Findings| {
@@ -133,6 +134,7 @@ impl Job<'_> {
         }
         let file =
             OutputFile::begin(request.id, &request.spec, conversion).map_err(|failure| failure.at(Stage::Package))?;
+        note_hidden_folder(work_folder, file.hidden_folder()).map_err(|failure| failure.at(Stage::Package))?;
         observer.notice(Notice::Planned(Box::new(plan.summary(file.folder().to_owned()))));
         let copied = plan.copies();
         let made = self.encode(&mut plan, &file);

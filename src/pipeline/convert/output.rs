@@ -69,6 +69,11 @@ impl OutputFile {
         self.wanted.parent().unwrap_or(Path::new("."))
     }
 
+    /// The folder that goes with it when it is not finished.
+    pub(super) fn hidden_folder(&self) -> &Path {
+        &self.hidden_folder
+    }
+
     /// Where it is written meanwhile.
     pub(super) fn unfinished(&self) -> &Path {
         &self.unfinished

@@ -244,10 +244,8 @@ impl<'a> Request<'a> {
         let over_colour = over_colour.map(|_| "it is to be laid over a colour".to_owned());
         let joined = (!self.spec.joined.is_empty() && !self.joined_alike)
             .then(|| "the joined sources differ, or do not follow each other without a gap".to_owned());
-        let asked = joined
-            .or_else(|| self.why_encode(operations))
-            .or_else(|| changes_picture(operations))
-            .or(over_colour);
+        let asked =
+            joined.or_else(|| self.why_encode(operations)).or_else(|| changes_picture(operations)).or(over_colour);
         asked.or_else(|| {
             let is_changed = is_other
                 || self.conversion.video_rate.is_some()

@@ -56,7 +56,7 @@ pub trait EncodeListener {
     fn progressed(&self, frames_per_second: f64);
     /// A newer report of the first of two passes: frames seen, and frames in a second of wall time.
     fn first_pass_progressed(&self, frames: u64, frames_per_second: f64);
-    /// A warning or an error of ffmpeg.
+    /// The command line, a warning or an error of ffmpeg.
     fn logged(&self, line: String);
 }
 
@@ -194,6 +194,7 @@ pub fn encode(
     child::isolate(command.as_inner_mut());
     let command_line = printable(&command);
     tracing::debug!(command = command_line, "encode");
+    session.listener.logged(command_line.clone());
     let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let process_id = process.as_inner().id();
     if let Some(bytes) = memory::whole_machine_bytes() {

@@ -1,0 +1,116 @@
+//! Commands about single jobs: hold, end, begin again, other settings, off the list.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Dispatcher, Event, IntakeRequest};
+use crate::{
+    engine::{Job, places::Places},
+    failure::{Failure, FailureKind},
+    job::{JobId, JobSpec, JobState},
+};
+
+impl Dispatcher {
+    pub(super) fn cancel(&mut self, id: JobId) {
+        if let Some(running) = self.running.get(&id) {
+            running.cancel.cancel();
+        } else if let Some(job) = self.snapshot.job(id).map(Arc::clone)
+            && matches!(job.state, JobState::Waiting | JobState::Interrupted { .. })
+        {
+            self.services.remove_unfinished(&job);
+            self.emit(vec![Event::JobCancelled { id, at: Timestamp::now() }]);
+        }
+    }
+
+    pub(super) fn hold(&mut self, id: JobId, is_held: bool) {
+        let can_be_held = self.snapshot.job(id).is_some_and(|job| job.can_be_paused());
+        let Some(running) = self.running.get(&id).filter(|_| !is_held || can_be_held) else { return };
+        running.pause.set(is_held);
+        self.emit(vec![if is_held { Event::JobPaused { id } } else { Event::JobResumed { id } }]);
+    }
+
+    /// Jobs at work, without those that are held.
+    pub(super) fn busy_jobs(&self) -> usize {
+        self.running.values().filter(|job| !job.pause.is_set()).count()
+    }
+
+    pub(super) fn retry(&mut self, id: JobId) {
+        self.retry_all(&[id]);
+    }
+
+    /// Puts those of these jobs back into the queue that have failed, were cancelled or interrupted, or wait to begin
+    /// again.
+    pub(super) fn retry_all(&mut self, ids: &[JobId]) {
+        let mut events = Vec::new();
+        let mut requests = Vec::new();
+        let mut places = Places::of(&self.snapshot);
+        for job in ids.iter().filter_map(|id| self.snapshot.job(*id)) {
+            let is_over = matches!(job.state, JobState::Failed { .. } | JobState::Cancelled);
+            let is_interrupted = matches!(job.state, JobState::Interrupted { .. });
+            if !is_over && !is_interrupted && job.waits_for_retry().is_none() {
+                continue;
+            }
+            let id = job.id;
+            if job.source.is_none() {
+                requests.push(IntakeRequest::Inspect { id, source: job.spec.source.clone() });
+            }
+            events.push(Event::JobRequeued { id });
+            let refusal = places.take(id, &job.spec).err();
+            events.extend(refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() }));
+        }
+        self.emit(events);
+        requests.into_iter().for_each(|request| self.services.intake(request));
+    }
+
+    pub(super) fn change(&mut self, id: JobId, spec: Box<JobSpec>) {
+        let Some(job) = self.snapshot.job(id) else { return };
+        match job.state {
+            JobState::Waiting | JobState::Interrupted { .. } => {
+                let refusal = Places::of(&self.snapshot).take(id, &spec).err();
+                let refusal = refusal.map(|failure| Event::JobFailed { id, failure, at: Timestamp::now() });
+                self.emit(std::iter::once(Event::JobChanged { id, spec }).chain(refusal).collect());
+            }
+            JobState::Failed { .. } | JobState::Cancelled => {
+                self.emit(vec![Event::JobChanged { id, spec }]);
+                self.retry(id);
+            }
+            JobState::Running { .. } | JobState::Done { .. } => {
+                let headline = format!("“{}” has begun with its old settings", job.spec.source_name());
+                let hint = "Cancel it and change its settings then, or encode it again when it is done";
+                self.emit(vec![Event::Noticed { failure: Failure::new(FailureKind::InvalidRequest, headline, hint) }]);
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, chosen: impl Fn(JobId, &JobState) -> bool) {
+        let is_removable = |state: &JobState| !matches!(state, JobState::Running { .. });
+        let jobs = self.snapshot.jobs.iter();
+        let jobs: Vec<Arc<Job>> =
+            jobs.filter(|job| is_removable(&job.state) && chosen(job.id, &job.state)).map(Arc::clone).collect();
+        jobs.iter().for_each(|job| self.services.remove_unfinished(job));
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+        if !ids.is_empty() {
+            let ended: Vec<Arc<Job>> = jobs.into_iter().filter(|job| job.ended_at.is_some()).collect();
+            if let Err(error) = self.journal.remember(&ended) {
+                tracing::warn!(%error, "removed jobs are not in the history");
+            }
+            self.emit(vec![Event::JobsRemoved { ids }]);
+        }
+    }
+
+    /// Brings back what the last removal took away.
+    pub(super) fn undo_removal(&mut self) {
+        let ids: Vec<JobId> = self.snapshot.last_removed.iter().map(|(_, job)| job.id).collect();
+        self.emit(vec![Event::RemovalUndone]);
+        if let Err(error) = self.journal.forget(&ids) {
+            tracing::warn!(%error, "jobs that are back are still in the history");
+        }
+    }
+
+    pub(super) fn move_job(&mut self, id: JobId, index: usize) {
+        if self.snapshot.job(id).is_some() {
+            self.emit(vec![Event::JobMoved { id, index }]);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Jobs that have ended, also those that are no longer in the list. Read from the journal's file by any process of the user,
+//! whoever owns the queue; nothing is written.
+
+use std::{path::Path, sync::Arc};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{Event, Job, JournalError, Snapshot};
+use crate::{job::JobId, settings::AppFolders};
+
+/// All jobs that have ended, the newest first: those of the list, and those that were removed from it.
+///
+/// # Errors
+/// When the journal is there and can't be read.
+pub fn ended_jobs(list: &Snapshot, folders: &AppFolders) -> Result<Vec<Arc<Job>>, JournalError> {
+    let mut jobs: Vec<Arc<Job>> = list.jobs.iter().filter(|job| job.state.is_at_rest()).map(Arc::clone).collect();
+    let file = folders.journal_file();
+    if file.exists() {
+        let removed = removed_jobs(&file).map_err(|source| JournalError::Database { file, source })?;
+        // One that came back by an undo is in the list.
+        jobs.extend(removed.into_iter().filter(|job| list.job(job.id).is_none()));
+    }
+    jobs.sort_by_key(|job| std::cmp::Reverse(job.ended_at));
+    Ok(jobs)
+}
+
+/// What the journal at `file` holds of a job.
+pub(super) fn events_of(id: JobId, file: &Path) -> rusqlite::Result<Vec<Event>> {
+    let connection = read_only(file)?;
+    let mut statement = connection.prepare("SELECT event FROM events WHERE event LIKE ?1 ORDER BY sequence")?;
+    let rows = statement.query_map([format!("%{id}%")], |row| row.get::<_, String>(0))?;
+    let events = rows.filter_map(|text| serde_json::from_str(&text.ok()?).ok());
+    // An event about several jobs names others, which do not belong here.
+    Ok(events.filter(|event: &Event| event.job() == Some(id)).collect())
+}
+
+fn removed_jobs(file: &Path) -> rusqlite::Result<Vec<Arc<Job>>> {
+    let connection = read_only(file)?;
+    let mut statement = match connection.prepare("SELECT events FROM history ORDER BY rowid") {
+        // A journal of a version that kept none.
+        Err(error) if error.to_string().contains("no such table") => return Ok(Vec::new()),
+        prepared => prepared?,
+    };
+    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let mut past = Snapshot::default();
+    for text in rows {
+        if let Ok(events) = serde_json::from_str::<Vec<Event>>(&text?) {
+            past.apply_all(&events);
+        }
+    }
+    Ok(past.jobs.to_vec())
+}
+
+fn read_only(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    Ok(connection)
+}
+
+impl Job {
+    /// Whether a text is in the path of its source, its preset, its destination or its failure, in whatever case. An
+    /// empty text is in all.
+    pub fn matches(&self, text: &str) -> bool {
+        let needle = text.trim().to_lowercase();
+        let failure = match &self.state {
+            crate::job::JobState::Failed { failure } => failure.headline.clone(),
+            _ => String::new(),
+        };
+        let preset = &self.spec.preset;
+        let destination = self.spec.destination.label();
+        [&self.spec.source.to_string_lossy(), preset.id.as_str(), &preset.name, &destination, &failure]
+            .iter()
+            .any(|part| part.to_lowercase().contains(&needle))
+    }
+}

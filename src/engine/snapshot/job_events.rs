@@ -1,0 +1,172 @@
+//! How events change a job, and which ones add up to it.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use super::{Job, KEPT_LOG_LINES, LOG_LINES_KEPT};
+use crate::{
+    engine::Event,
+    failure::Failure,
+    job::{JobState, Progress, Schedule},
+};
+
+impl Job {
+    /// Changes the job by an event about it.
+    pub(super) fn apply(&mut self, event: &Event) {
+        match event {
+            Event::JobScheduled { schedule, .. } => self.schedule = *schedule,
+            Event::SourceProbed { source, .. } => self.source = Some(Arc::new((**source).clone())),
+            Event::ThumbnailReady { path, .. } => self.thumbnail = Some(path.clone()),
+            Event::JobChanged { spec, .. } => {
+                self.spec = (**spec).clone();
+                self.unpublished = None;
+                self.plan = None;
+                self.retry = None;
+            }
+            Event::JobStarted { at, .. } => {
+                self.begin_again();
+                self.started_at = Some(*at);
+                self.state = JobState::Running { progress: Progress::default(), is_paused: false };
+            }
+            Event::JobPlanned { plan, .. } => {
+                self.plan = Some(Arc::new((**plan).clone()));
+                self.unpublished = None;
+                self.unfinished = None;
+            }
+            Event::StreamMade { stream, .. } => self.unpublished = Some(Arc::new((**stream).clone())),
+            Event::JobProgressed { progress, .. } => {
+                if let JobState::Running { progress: shown, .. } = &mut self.state {
+                    *shown = (**progress).clone();
+                }
+            }
+            Event::JobPaused { .. } => self.hold(true),
+            Event::JobResumed { .. } => self.hold(false),
+            Event::FilesFinished { files, .. } => Arc::make_mut(&mut self.files).extend(files.iter().cloned()),
+            Event::JobLogged { line, .. } => {
+                let log = Arc::make_mut(&mut self.log);
+                if log.len() >= LOG_LINES_KEPT {
+                    log.pop_front();
+                }
+                log.push_back(line.clone());
+            }
+            Event::LogKept { lines, .. } => self.log = Arc::new(lines.iter().cloned().collect()),
+            Event::JobFinished { report, at, .. } => {
+                self.unpublished = None;
+                self.files = Arc::new(report.files.clone());
+                self.end(JobState::Done { report: report.clone() }, *at);
+            }
+            Event::JobFailed { failure, at, .. } => {
+                self.log_failure(failure);
+                self.end(JobState::Failed { failure: failure.clone() }, *at);
+            }
+            Event::JobCancelled { at, .. } => {
+                self.unpublished = None;
+                self.end(JobState::Cancelled, *at);
+            }
+            _ => self.wait(event),
+        }
+    }
+
+    /// Takes an event after which the job is in the queue again.
+    fn wait(&mut self, event: &Event) {
+        match event {
+            Event::JobRetryPlanned { retry, .. } => {
+                self.begin_again();
+                self.state = JobState::Waiting;
+                self.retry = Some(Arc::new((**retry).clone()));
+            }
+            Event::JobInterrupted { reached, folder, .. } => {
+                self.begin_again();
+                self.unfinished.clone_from(folder);
+                self.state = JobState::Interrupted { reached: *reached };
+            }
+            Event::JobRequeued { .. } => {
+                self.begin_again();
+                self.retry = None;
+                self.state = JobState::Waiting;
+            }
+            _ => {}
+        }
+    }
+
+    /// The shortest list of journaled events that adds up to this job.
+    pub(in crate::engine) fn as_events(&self) -> Vec<Event> {
+        let id = self.id;
+        let mut events = vec![Event::JobAdded { id, spec: Box::new(self.spec.clone()), at: self.added_at }];
+        if self.schedule != Schedule::default() {
+            events.push(Event::JobScheduled { id, schedule: self.schedule });
+        }
+        if let Some(source) = &self.source {
+            events.push(Event::SourceProbed { id, source: Box::new((**source).clone()) });
+        }
+        if let Some(path) = &self.thumbnail {
+            events.push(Event::ThumbnailReady { id, path: path.clone() });
+        }
+        if let Some(at) = self.started_at {
+            events.push(Event::JobStarted { id, at });
+        }
+        if let Some(plan) = &self.plan {
+            events.push(Event::JobPlanned { id, plan: Box::new((**plan).clone()) });
+        }
+        if let Some(stream) = &self.unpublished {
+            events.push(Event::StreamMade { id, stream: Box::new((**stream).clone()) });
+        }
+        let at = self.ended_at.unwrap_or(self.added_at);
+        match &self.state {
+            JobState::Waiting if self.retry.is_some() => {
+                events.extend(
+                    self.retry.iter().map(|retry| Event::JobRetryPlanned { id, retry: Box::new((**retry).clone()) }),
+                );
+            }
+            JobState::Waiting if self.started_at.is_some() => {
+                events.extend(self.unfinished.clone().map(|folder| Event::JobInterrupted {
+                    id,
+                    reached: Duration::ZERO,
+                    folder: Some(folder),
+                }));
+                events.push(Event::JobRequeued { id });
+            }
+            JobState::Interrupted { reached } => {
+                let folder = self.unfinished.clone();
+                events.push(Event::JobInterrupted { id, reached: *reached, folder });
+            }
+            JobState::Waiting | JobState::Running { .. } => {}
+            JobState::Done { report } => events.push(Event::JobFinished { id, report: report.clone(), at }),
+            JobState::Failed { failure } => {
+                events.extend(self.kept_log(failure));
+                events.push(Event::JobFailed { id, failure: failure.clone(), at });
+            }
+            JobState::Cancelled => events.push(Event::JobCancelled { id, at }),
+        }
+        events
+    }
+
+    /// What outlives the program of the log of a failed job, before what the failure itself has added to it.
+    fn kept_log(&self, failure: &Failure) -> Option<Event> {
+        let lines = self.log.len().saturating_sub(1 + failure.detail.lines().count());
+        let first = lines.saturating_sub(KEPT_LOG_LINES);
+        let kept: Vec<String> = self.log.iter().take(lines).skip(first).cloned().collect();
+        (!kept.is_empty()).then_some(Event::LogKept { id: self.id, lines: kept })
+    }
+
+    /// The log is where people look for the reason.
+    fn log_failure(&mut self, failure: &Failure) {
+        let log = Arc::make_mut(&mut self.log);
+        log.extend(std::iter::once(failure.headline.as_str()).chain(failure.detail.lines()).map(str::to_owned));
+        let surplus = log.len().saturating_sub(LOG_LINES_KEPT);
+        log.drain(..surplus);
+    }
+
+    fn hold(&mut self, is_held: bool) {
+        if let JobState::Running { is_paused, .. } = &mut self.state {
+            *is_paused = is_held;
+        }
+    }
+
+    fn end(&mut self, state: JobState, at: Timestamp) {
+        self.retry = None;
+        self.state = state;
+        self.ended_at = Some(at);
+    }
+}

@@ -1,0 +1,98 @@
+//! How urgent a job is, and when it may start.
+
+use eframe::egui::{self, RichText, Slider, Ui};
+use jiff::{Timestamp, Zoned, tz::TimeZone};
+
+use super::{button_line, dialog, paragraph};
+use crate::{
+    engine::{Command, Job},
+    gui::{
+        action::Action,
+        theme,
+        widgets::{Button, check_box, field_label, text_field},
+    },
+    job::{JobId, Priority, Schedule, schedule},
+};
+
+/// What has been chosen so far.
+pub struct ScheduleForm {
+    id: JobId,
+    name: String,
+    /// What holds until it is saved.
+    old: Schedule,
+    priority: u8,
+    starts_later: bool,
+    start: String,
+}
+
+impl ScheduleForm {
+    /// The form for a job.
+    pub fn of(job: &Job) -> Self {
+        let start = job.schedule.start_at.map(|at| typed(at, &TimeZone::system())).unwrap_or_default();
+        Self {
+            id: job.id,
+            name: job.spec.source_name(),
+            old: job.schedule,
+            priority: job.schedule.priority.number(),
+            starts_later: job.schedule.start_at.is_some(),
+            start,
+        }
+    }
+
+    /// What has to be asked of the engine.
+    ///
+    /// # Errors
+    /// What is wrong with the time, in words.
+    fn commands(&self, now: &Zoned) -> Result<Vec<Command>, &'static str> {
+        let id = self.id;
+        let unchanged = self.old.start_at.filter(|at| typed(*at, now.time_zone()) == self.start.trim());
+        let start_at = match (self.starts_later, unchanged) {
+            (false, _) => None,
+            (true, Some(at)) => Some(at),
+            (true, None) => Some(schedule::start_time(&self.start, now)?),
+        };
+        let priority = Priority::new(self.priority).filter(|priority| *priority != self.old.priority);
+        let set_priority = priority.map(|priority| Command::SetPriority { id, priority });
+        let set_start = (start_at != self.old.start_at).then_some(Command::StartAt { id, at: start_at });
+        Ok(set_priority.into_iter().chain(set_start).collect())
+    }
+}
+
+/// A time as it can be typed.
+fn typed(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+/// Asks for priority and start; true when they were saved or left.
+pub fn schedule_ui(ui: &Ui, form: &mut ScheduleForm, actions: &mut Vec<Action>) -> bool {
+    dialog(ui, ("Priority and start", 420.0), |ui| {
+        paragraph(ui, &form.name);
+        ui.add_space(theme::SPACE[1]);
+        let name = field_label(ui, "Priority");
+        ui.add(Slider::new(&mut form.priority, 0..=Priority::MOST)).labelled_by(name.id);
+        paragraph(ui, "Of the jobs that wait, the highest starts first; jobs begin with 50.");
+        ui.add_space(theme::SPACE[2]);
+        check_box(ui, &mut form.starts_later, "Start later");
+        if form.starts_later {
+            text_field(ui, "Start at", &mut form.start, "22:00, or 2026-11-21T22:00:00+01:00");
+        }
+        let commands = form.commands(&Zoned::now());
+        if let Err(words) = &commands
+            && !form.start.trim().is_empty()
+        {
+            let words = format!("The start is no time: {words}");
+            ui.label(RichText::new(words).font(theme::facts()).color(theme::palette(ui).bad));
+        }
+        let mut is_done = false;
+        button_line(ui, |ui: &mut egui::Ui| {
+            if Button::primary("Save").enabled(commands.is_ok()).show(ui).clicked()
+                && let Ok(commands) = commands
+            {
+                actions.extend(commands.into_iter().map(Action::Send));
+                is_done = true;
+            }
+            is_done |= Button::new("Cancel").show(ui).clicked();
+        });
+        is_done
+    })
+}
