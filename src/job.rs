@@ -386,6 +386,9 @@ pub struct Report {
     pub keys: Option<PathBuf>,
     /// What the user should know although the job is done.
     pub warnings: Vec<String>,
+    /// What is good to know and nothing to worry about, such as that nothing had to be encoded.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// Where a stream lies in one of its buckets.

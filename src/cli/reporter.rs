@@ -130,7 +130,7 @@ fn tell(output: &Output, event: &Event, spec: Option<&JobSpec>) {
             }
         }
         Event::JobFinished { report, .. } => {
-            for warning in &report.warnings {
+            for warning in report.warnings.iter().chain(&report.notes) {
                 output.say(&format!("reelpress: {}: {warning}", name.as_deref().unwrap_or_default()));
             }
             if let Some(keys) = &report.keys {

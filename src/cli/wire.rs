@@ -35,8 +35,8 @@ Events of --json, one object a line on standard output. `event` tells which; eve
   job_finished    folder, file (of “convert”), multivariant_playlist, urls (in the first bucket), published (for each
                   bucket) [{destination, urls}], renditions [{name, codecs, width, height, target_bps, average_bps,
                   peak_bps, bytes, segments}], files [{path, bytes}], duration_seconds, total_bytes, wall_seconds,
-                  warnings, keys (folder, or file, of the keys of an encrypted stream, if they do not lie
-                  in its own folder)
+                  warnings, notes (nothing to worry about), keys (folder, or file, of the keys of an encrypted stream,
+                  if they do not lie in its own folder)
   job_retry_planned  number (of the try that follows, from 1), not_before (RFC 3339), failure {kind, stage, headline,
                   hint, detail}: the cause may pass, the job begins again by itself
   job_failed      source, failure {kind, stage, headline, hint, detail}
@@ -154,6 +154,7 @@ pub(super) struct WireReport {
     total_bytes: u64,
     wall_seconds: f64,
     warnings: Vec<String>,
+    notes: Vec<String>,
     keys: Option<String>,
 }
 
@@ -309,6 +310,7 @@ impl WireReport {
             total_bytes: report.total_bytes,
             wall_seconds: report.wall_time.as_secs_f64(),
             warnings: report.warnings.clone(),
+            notes: report.notes.clone(),
             keys: report.keys.as_deref().map(text),
         }
     }
@@ -388,6 +390,7 @@ mod tests {
             total_bytes: 0,
             wall_time: Duration::ZERO,
             warnings: Vec::new(),
+            notes: Vec::new(),
             keys: None,
         };
         let events = [

@@ -406,11 +406,9 @@ mod tests {
 
     #[test]
     fn a_journal_with_a_damaged_header_or_a_lost_end_gives_back_its_jobs() {
-        let damage: [(&str, &dyn Fn(&mut Vec<u8>), usize); 2] = [
-            ("header", &|bytes| bytes[20..80].fill(0x5A), 400),
-            ("end", &|bytes| bytes.truncate(bytes.len() * 3 / 4), 100),
-        ];
-        for (name, damage, fewest) in damage {
+        let header = |bytes: &mut Vec<u8>| bytes[20..80].fill(0x5A);
+        let end = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() * 3 / 4);
+        for (name, damage, fewest) in [("header", header as fn(&mut Vec<u8>), 400), ("end", end, 100)] {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join("queue.sqlite");
             let events: Vec<Event> = (0..400).map(|_| added().1).collect();

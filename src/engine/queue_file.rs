@@ -140,6 +140,7 @@ mod tests {
             total_bytes: 0,
             wall_time: std::time::Duration::ZERO,
             warnings: Vec::new(),
+            notes: Vec::new(),
             keys: None,
         };
         snapshot.apply(&Event::JobFinished { id, report: Box::new(report), at: Timestamp::UNIX_EPOCH });

@@ -275,6 +275,7 @@ fn report(folder: &StreamFolder, plan: &EncodePlan, stream: FinishedStream, file
         duration: stream.duration,
         wall_time: Duration::ZERO,
         warnings: Vec::new(),
+        notes: Vec::new(),
         keys: None,
     }
 }

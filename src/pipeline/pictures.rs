@@ -72,6 +72,7 @@ pub(super) fn run(request: &JobRequest, work_folder: &Path, observer: &dyn Obser
         wall_time: started.elapsed(),
         keys: None,
         warnings: plan.warnings.into_iter().chain(partly).collect(),
+        notes: Vec::new(),
     };
     folder.keep();
     Ok(report)

@@ -55,6 +55,7 @@ fn report() -> Box<Report> {
         total_bytes: 7,
         wall_time: Duration::from_secs(2),
         warnings: Vec::new(),
+        notes: Vec::new(),
         keys: None,
     })
 }
@@ -133,6 +134,7 @@ fn a_finished_stream_is_remembered_until_it_is_published() {
         total_bytes: 0,
         wall_time: Duration::ZERO,
         warnings: Vec::new(),
+        notes: Vec::new(),
         keys: None,
     };
     let stream = Box::new(UnpublishedStream {

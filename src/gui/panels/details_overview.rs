@@ -158,12 +158,16 @@ fn failure_ui(ui: &mut Ui, failure: &Failure, actions: &mut Vec<Action>) {
 }
 
 fn warnings(ui: &mut Ui, job: &Job) {
-    let warnings = match (&job.state, &job.plan) {
-        (JobState::Done { report }, _) => report.warnings.as_slice(),
-        (_, Some(plan)) => plan.warnings.as_slice(),
+    let (warnings, notes) = match (&job.state, &job.plan) {
+        (JobState::Done { report }, _) => (report.warnings.as_slice(), report.notes.as_slice()),
+        (_, Some(plan)) => (plan.warnings.as_slice(), [].as_slice()),
         (_, None) => return,
     };
     let palette = theme::palette(ui);
+    for note in notes {
+        ui.add_space(theme::SPACE[1]);
+        ui.add(Label::new(RichText::new(note).font(theme::facts()).color(palette.weak)).wrap());
+    }
     for warning in warnings {
         ui.add_space(theme::SPACE[1]);
         ui.horizontal_top(|ui| {

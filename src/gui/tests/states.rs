@@ -218,6 +218,7 @@ pub fn report(total_bytes: u64, seconds: u64, warnings: &[&str]) -> Report {
         total_bytes,
         wall_time: Duration::from_secs(seconds),
         warnings: warnings.iter().map(|warning| (*warning).to_owned()).collect(),
+        notes: Vec::new(),
         keys: None,
     }
 }

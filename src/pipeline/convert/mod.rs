@@ -76,11 +76,12 @@ pub(super) fn run(
         }
         made => made,
     };
-    let Made { file, plan, measured, mut warnings } = made.map_err(|unmade| unmade.failure)?;
+    let Made { file, plan, measured, mut warnings, notes } = made.map_err(|unmade| unmade.failure)?;
     warnings.extend(check_length(request, &plan, &measured, identity.as_ref())?);
     let file = file.finish().map_err(|failure| failure.at(Stage::Package))?;
     let mut report = report(&plan, &measured, file);
     report.warnings = warnings;
+    report.notes = notes;
     report.wall_time = started.elapsed();
     Ok(report)
 }
@@ -100,6 +101,7 @@ struct Made {
     plan: ConvertPlan,
     measured: Measured,
     warnings: Vec<String>,
+    notes: Vec<String>,
 }
 
 /// Why there is none.
@@ -141,13 +143,14 @@ impl Job<'_> {
         let (measured, damage) = made.map_err(|failure| Unmade { failure, copied })?;
         let mut warnings = plan.warnings.clone();
         warnings.extend(damage);
+        let mut notes = Vec::new();
         if is_cut {
             let asked = request.spec.operations.trim.start.unwrap_or_default();
             warnings.push(cut::said_of(&plan, asked, measured.duration()));
         } else if copied {
-            warnings.push(said_of_copies(&plan));
+            notes.push(said_of_copies(&plan));
         }
-        Ok(Made { file, plan, measured, warnings })
+        Ok(Made { file, plan, measured, warnings, notes })
     }
 
     /// Writes the file, once more where it missed its size, and measures it.
@@ -322,6 +325,7 @@ fn report(plan: &ConvertPlan, measured: &Measured, file: PathBuf) -> Report {
         total_bytes: bytes,
         wall_time: std::time::Duration::ZERO,
         warnings: Vec::new(),
+        notes: Vec::new(),
         keys: None,
         file: Some(file),
     }

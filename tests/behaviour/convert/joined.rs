@@ -133,8 +133,8 @@ on_both_ffmpeg_versions! {
         let flags = ["-o", &output.to_string_lossy(), "--join"];
         let ended = convert(&user, &[&first, &second, &first], &flags);
         ended.assert_all_done();
-        let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
-        assert!(warnings.contains("Copied without encoding: the picture (h264)"), "{warnings}");
+        let notes = ended.events_named("job_finished")[0]["notes"].to_string();
+        assert!(notes.contains("Copied without encoding: the picture (h264)"), "{notes}");
         let made = pictures(&output);
         let sums: Vec<String> = [&first, &second, &first].into_iter().flat_map(|file| pictures(file)).map(|picture| picture.1).collect();
         assert_eq!(made.iter().map(|picture| picture.1.clone()).collect::<Vec<_>>(), sums, "not the same pictures");

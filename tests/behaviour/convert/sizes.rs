@@ -55,5 +55,5 @@ fn a_worse_quality_and_a_lower_rate_make_smaller_files() {
 fn a_source_that_is_small_enough_is_not_encoded_again() {
     let user = User::new();
     let (_, finished) = made(&user, &clips::SMALL.path(), &["--target-size", "50M"]);
-    assert!(finished["warnings"].to_string().contains("Copied without encoding"), "{finished:#}");
+    assert!(finished["notes"].to_string().contains("Copied without encoding"), "{finished:#}");
 }

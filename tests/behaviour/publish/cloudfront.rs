@@ -78,7 +78,9 @@ fn what_was_replaced_is_forgotten_and_the_beginning_is_there_before_the_first_vi
     for path in ["720p/init.mp4", "720p/segment-1.m4s", "audio/segment-1.m4s", "720p/media.m3u8"] {
         assert!(asked.iter().any(|head| head.lines().next().unwrap().contains(path)), "{path}: {asked:?}");
     }
-    assert!(!asked.iter().any(|head| head.contains("segment-2.m4s")), "only the beginning: {asked:?}");
+    // The look as a player would reads a byte of some segment.
+    let is_beyond = |head: &String| head.contains("segment-2.m4s") && !head.contains("range: ");
+    assert!(!asked.iter().any(is_beyond), "only the beginning: {asked:?}");
 
     let second = publish(&user, &folder, &place, (&cdn, &cloudfront));
     assert!(second.status.success(), "{}", String::from_utf8_lossy(&second.stderr));
