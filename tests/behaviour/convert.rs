@@ -171,7 +171,7 @@ on_both_ffmpeg_versions! {
         let (file, finished) = made(&user, &clips::BROADCAST.path(), &["--to", "mkv", "--audio-codec", "flac"]);
         assert_eq!(codecs(&file), ["mpeg2video", "flac"]);
         assert_eq!(decode(&file).0, clips::BROADCAST.frames);
-        assert!(finished["warnings"].to_string().contains("the picture (mpeg2video)"), "{finished:#}");
+        assert!(finished["notes"].to_string().contains("the picture (mpeg2video)"), "{finished:#}");
     }
 
     fn operations_apply_to_files_too(version) {
