@@ -1,15 +1,22 @@
 //! What rows, panel and status line say of a job. Pure functions of the engine's state.
 
+mod results;
+mod source;
+
 use std::path::Path;
 
 use jiff::Zoned;
+
+pub use results::{
+    RenditionRow, can_preview, playable, published, published_url, published_urls, rendition_rows, stream_folder,
+    uploads,
+};
+pub use source::{source_description, source_facts};
 
 use crate::{
     engine::{Job, MOST_RETRIES, PlannedPowerAction, PlannedRetry, QueueCounts, Snapshot, ToolStatus},
     format,
     job::{JobState, Priority, Progress, Report, Schedule, Stage, schedule},
-    media::SourceMedia,
-    preset::BitRate,
     settings::{PowerAction, Settings},
 };
 
@@ -29,79 +36,6 @@ pub fn power_action(action: PowerAction) -> &'static str {
 pub fn planned_power_action(planned: &PlannedPowerAction, now: &Zoned) -> String {
     let left = planned.at.duration_since(now.timestamp()).as_secs().max(0);
     format!("The queue is done: the machine {} in {left} s", planned.action.verb())
-}
-
-/// `1920×1080 · 25 fps · 00:42:10 · 18.4 GB`; the facts that are not known are left out.
-pub fn source_facts(source: &SourceMedia) -> String {
-    let mut facts = Vec::new();
-    if let Some(video) = source.main_video() {
-        let interlaced = if video.scan.is_interlaced() { "i" } else { "" };
-        facts.push(format!("{}{interlaced}", video.display_size()));
-        if video.is_variable_frame_rate() {
-            facts.push("VFR".to_owned());
-        } else if let Some(rate) = video.average_frame_rate.or(video.real_frame_rate) {
-            facts.push(format::frames_per_second(rate.per_second()));
-        }
-    }
-    facts.extend(source.picture_duration().map(format::clock));
-    if source.size_bytes > 0 {
-        facts.push(format::bytes(source.size_bytes));
-    }
-    facts.join(BETWEEN_FACTS)
-}
-
-/// `ProRes 422 HQ · 1920×1080 · 25 fps · bt709 · stereo 24-bit` for the panel.
-pub fn source_description(source: &SourceMedia) -> String {
-    let mut facts = Vec::new();
-    if let Some(video) = source.main_video() {
-        facts.push(with_profile(&codec_name(&video.codec), video.profile.as_deref()));
-        facts.push(video.display_size().to_string());
-        if let Some(rate) = video.average_frame_rate.or(video.real_frame_rate) {
-            facts.push(format::frames_per_second(rate.per_second()));
-        }
-        facts.extend(video.colour.primaries.clone());
-    }
-    if let Some(audio) = source.main_audio() {
-        let layout = audio.channel_layout.as_deref().map(|layout| layout.trim_end_matches("(side)").to_owned());
-        let channels =
-            layout.or_else(|| audio.channels.map(|count| format::count(count.into(), "channel", "channels")));
-        let depth = audio.bits_per_sample.filter(|bits| *bits > 0).map(|bits| format!("{bits}-bit"));
-        let words: Vec<String> = [Some(codec_name(&audio.codec)), channels, depth].into_iter().flatten().collect();
-        facts.push(words.join(" "));
-    }
-    facts.join(BETWEEN_FACTS)
-}
-
-fn with_profile(codec: &str, profile: Option<&str>) -> String {
-    match profile {
-        Some(profile) if !profile.is_empty() && profile != "unknown" => format!("{codec} {profile}"),
-        _ => codec.to_owned(),
-    }
-}
-
-/// The field's name of a codec that ffmpeg writes in its own way.
-fn codec_name(ffmpeg_name: &str) -> String {
-    let known = match ffmpeg_name {
-        "h264" => "H.264",
-        "hevc" => "HEVC",
-        "av1" => "AV1",
-        "vp8" => "VP8",
-        "vp9" => "VP9",
-        "prores" => "ProRes",
-        "dnxhd" => "DNxHD",
-        "mpeg2video" => "MPEG-2",
-        "mpeg4" => "MPEG-4",
-        "mjpeg" => "MJPEG",
-        "aac" => "AAC",
-        "ac3" => "AC-3",
-        "eac3" => "E-AC-3",
-        "mp3" => "MP3",
-        "opus" => "Opus",
-        "flac" => "FLAC",
-        other if other.starts_with("pcm_") => "PCM",
-        other => return other.to_owned(),
-    };
-    known.to_owned()
 }
 
 /// The third line of a row at rest: the one thing worth knowing.
@@ -247,155 +181,6 @@ pub fn row_description(snapshot: &Snapshot, job: &Job, now: &Zoned) -> String {
     words.push(queued_state_line(snapshot, job, now));
     words.retain(|word| !word.is_empty());
     words.join(", ")
-}
-
-/// One rendition in the table of the panel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RenditionRow {
-    /// Name, such as `1080p` or `Audio`.
-    pub name: String,
-    /// Codec in the words of the field.
-    pub codec: String,
-    /// What was asked for.
-    pub target: BitRate,
-    /// What came out so far.
-    pub measured: Option<BitRate>,
-    /// Bytes written so far.
-    pub written: Option<u64>,
-}
-
-/// The renditions of a job: as planned, as far as they have come, or as reported. Empty before the plan is known.
-pub fn rendition_rows(job: &Job) -> Vec<RenditionRow> {
-    let planned_codec = |name: &str| {
-        let plan = job.plan.as_ref()?;
-        plan.renditions.iter().find(|rendition| rendition.name == name).map(|rendition| rendition.codec.clone())
-    };
-    if let JobState::Done { report } = &job.state {
-        let rows = report.renditions.iter().map(|rendition| RenditionRow {
-            name: rendition_name(&rendition.name),
-            codec: planned_codec(&rendition.name).unwrap_or_else(|| rendition.codecs.clone()),
-            target: BitRate::from_bits(rendition.target_bps),
-            measured: Some(BitRate::from_bits(rendition.average_bps)),
-            written: Some(rendition.bytes),
-        });
-        return rows.collect();
-    }
-    let Some(plan) = &job.plan else { return Vec::new() };
-    let progress = job.progress().map(|progress| progress.renditions.as_slice()).unwrap_or_default();
-    let rows = plan.renditions.iter().map(|rendition| {
-        let so_far = progress.iter().find(|candidate| candidate.name == rendition.name);
-        RenditionRow {
-            name: rendition_name(&rendition.name),
-            codec: rendition.codec.clone(),
-            target: rendition.target,
-            measured: so_far.and_then(|so_far| so_far.measured_bps).map(BitRate::from_bits),
-            written: so_far.map(|so_far| so_far.bytes).filter(|bytes| *bytes > 0),
-        }
-    });
-    rows.collect()
-}
-
-fn rendition_name(name: &str) -> String {
-    match name.strip_prefix("audio") {
-        Some(rest) => format!("Audio{}", rest.replace('-', " ")),
-        None if name == "picture" => "Picture".to_owned(),
-        None => name.to_owned(),
-    }
-}
-
-/// `Now, 00:26:08 of 00:42:10`, or nothing while it can't be played.
-pub fn playable(job: &Job) -> Option<String> {
-    match &job.state {
-        JobState::Running { progress, .. } => {
-            let now = format!("Now, {}", format::clock(progress.playable?));
-            Some(match progress.source_duration {
-                Some(whole) => format!("{now} of {}", format::clock(whole)),
-                None => now,
-            })
-        }
-        JobState::Done { report } if report.file.is_none() => {
-            Some(format!("Whole, {}", format::clock(report.duration)))
-        }
-        _ => None,
-    }
-}
-
-/// `261 of 264 finished files`; nothing for a stream that stays in a folder.
-pub fn published(job: &Job) -> Option<String> {
-    match (&job.state, &job.spec.destination) {
-        (JobState::Running { progress, .. }, crate::job::Destination::S3 { .. }) => Some(format!(
-            "{} of {}",
-            progress.published_files,
-            format::count(progress.finished_files, "finished file", "finished files")
-        )),
-        (JobState::Done { report }, _) if !report.urls.is_empty() => {
-            Some(format::count(report.files.len() as u64, "file", "files"))
-        }
-        _ => None,
-    }
-}
-
-/// The URLs of the multivariant playlist in all buckets, a line each; nothing before they are published.
-pub fn published_urls(job: &Job) -> Option<String> {
-    let JobState::Done { report } = &job.state else { return None };
-    let each = report.published.iter().filter_map(|stream| stream.urls.first().cloned());
-    let all: Vec<String> =
-        if report.published.is_empty() { report.urls.iter().take(1).cloned().collect() } else { each.collect() };
-    (!all.is_empty()).then(|| all.join("\n"))
-}
-
-/// The URL of the multivariant playlist in the first bucket, once it is published.
-pub fn published_url(job: &Job) -> Option<&str> {
-    match &job.state {
-        JobState::Done { report } => report.urls.first().map(String::as_str),
-        _ => None,
-    }
-}
-
-/// A term and its value for each bucket of a job: how far it is, or where its stream begins there. Empty for a job with
-/// only one.
-pub fn uploads(job: &Job) -> Vec<(&'static str, String)> {
-    match &job.state {
-        JobState::Running { progress, .. } => {
-            let line = |upload: &crate::job::UploadProgress| match (&upload.trouble, upload.is_whole) {
-                (_, true) => "Whole".to_owned(),
-                (Some(trouble), _) => trouble.clone(),
-                (None, false) => format::count(upload.published_files, "file", "files"),
-            };
-            progress
-                .uploads
-                .iter()
-                .map(|upload| ("Goes to", format!("{}: {}", upload.destination, line(upload))))
-                .collect()
-        }
-        JobState::Done { report } if report.published.len() > 1 => {
-            let address = |stream: &crate::job::PublishedStream| {
-                ("Address", stream.urls.first().unwrap_or(&stream.destination).clone())
-            };
-            report.published.iter().map(address).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// The folder of the job's stream on this machine, once something lies there.
-pub fn stream_folder(job: &Job) -> Option<&Path> {
-    match &job.state {
-        JobState::Done { report } => report.folder.as_deref(),
-        JobState::Running { progress, .. } if progress.finished_files > 0 || progress.playable.is_some() => {
-            job.plan.as_ref().map(|plan| plan.folder.as_path())
-        }
-        _ => None,
-    }
-}
-
-/// Whether the job's stream can be played from this machine.
-pub fn can_preview(job: &Job) -> bool {
-    match &job.state {
-        JobState::Running { progress, .. } => progress.playable.is_some(),
-        JobState::Done { report } => report.multivariant_playlist.is_some(),
-        _ => false,
-    }
 }
 
 /// The destination in the fewest words: a path without the home, or `s3://bucket/prefix`.
