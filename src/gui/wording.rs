@@ -251,7 +251,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::gui::tests::states;
+    use crate::{gui::tests::states, preset::BitRate};
 
     fn job(name: &str) -> Job {
         (**states::busy().jobs.iter().find(|job| job.spec.source_name() == name).unwrap()).clone()
