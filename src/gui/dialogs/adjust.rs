@@ -15,7 +15,7 @@ use crate::{
         action::Action,
         file_dialog::PathPurpose,
         theme,
-        widgets::{Button, check_box, field_label, named_segmented, path_field, segmented, text_field},
+        widgets::{Button, check_box, field_label, named_segmented, path_field, radio, segmented, text_field},
     },
     job::{Deinterlace, Flip, OutputKind, Strength, Turn, WatermarkPosition},
 };
@@ -98,7 +98,7 @@ fn for_new_files(form: &AdjustForm) -> Result<Vec<Action>, (AdjustSection, Strin
 fn preset(ui: &mut Ui, form: &mut AdjustForm) {
     field_label(ui, "Preset");
     for (index, preset) in form.presets.iter().enumerate() {
-        let response = ui.radio(form.preset == index, &preset.name).on_hover_text(preset.summary());
+        let response = radio(ui, form.preset == index, &preset.name).on_hover_text(preset.summary());
         if response.clicked() {
             form.preset = index;
         }

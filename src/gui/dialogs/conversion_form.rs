@@ -6,7 +6,7 @@ use super::paragraph;
 use crate::{
     gui::{
         theme,
-        widgets::{field_label, named_segmented, text_field},
+        widgets::{field_label, named_segmented, radio, text_field},
     },
     job::{Conversion, FileFormat, StreamTreatment, VideoRate},
     preset::Crf,
@@ -87,7 +87,10 @@ pub fn conversion_ui(ui: &mut Ui, form: &mut ConversionForm) {
     for formats in FileFormat::ALL.chunks(FORMATS_IN_A_LINE) {
         ui.horizontal(|ui| {
             for format in formats {
-                ui.radio_value(&mut form.format, *format, format.label()).on_hover_text(format.explanation());
+                let response = radio(ui, form.format == *format, format.label());
+                if response.on_hover_text(format.explanation()).clicked() {
+                    form.format = *format;
+                }
             }
         });
     }

@@ -45,6 +45,16 @@ fn edit(ui: &mut Ui, text: &mut String, hint: &str, width: f32) -> Response {
 
 /// A box to tick with its words.
 pub fn check_box(ui: &mut Ui, is_ticked: &mut bool, words: &str) -> Response {
+    outlined(ui, |ui| ui.checkbox(is_ticked, words))
+}
+
+/// A round mark with its words, for one of several choices.
+pub fn radio(ui: &mut Ui, is_chosen: bool, words: &str) -> Response {
+    outlined(ui, |ui| ui.radio(is_chosen, words))
+}
+
+/// Boxes and marks are to be seen also while they are empty.
+fn outlined(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> Response) -> Response {
     ui.scope(|ui| {
         let palette = theme::palette(ui);
         let widgets = &mut ui.visuals_mut().widgets;
@@ -52,7 +62,7 @@ pub fn check_box(ui: &mut Ui, is_ticked: &mut bool, words: &str) -> Response {
             state.bg_stroke = Stroke::new(1.0, palette.weak);
             state.bg_fill = palette.background;
         }
-        ui.checkbox(is_ticked, words)
+        add(ui)
     })
     .inner
 }
