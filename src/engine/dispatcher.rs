@@ -15,11 +15,11 @@ use jiff::{Timestamp, Zoned};
 
 use super::{
     Command, Event, PlannedRetry, QueueEntry, Showcase, Snapshot, ToolStatus,
+    end_of_queue::EndedJobs,
     intake_thread::{Inspection, IntakeRequest},
     interruption_of,
     job_thread::{self, JobOutcome, RunningJob},
     journal::Journal,
-    queue_end::EndedJobs,
     scheduler,
     services::Services,
     snapshot::KEPT_LOG_LINES,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    queue_end::PlannedPowerAction,
+    end_of_queue::PlannedPowerAction,
     retry::PlannedRetry,
     snapshot::{DestinationTest, ToolStatus},
 };

@@ -10,8 +10,8 @@ mod history;
 mod intake_thread;
 mod job_thread;
 mod journal;
+mod machine;
 mod places;
-mod queue_end;
 mod queue_file;
 mod retry;
 mod scheduler;
@@ -32,10 +32,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 pub use answer::Answer;
 pub use bug_report::BugReport;
 pub use command::{Command, QueueEntry};
+pub use end_of_queue::PlannedPowerAction;
 pub use event::Event;
 pub use history::ended_jobs;
 pub use journal::JournalError;
-pub use queue_end::PlannedPowerAction;
 pub use queue_file::{QueueFile, QueueFileError};
 pub use retry::{MOST_RETRIES, PlannedRetry};
 pub use snapshot::{DestinationTest, Job, JobFilter, QueueCounts, Snapshot, ToolStatus};
@@ -126,7 +126,7 @@ impl Engine {
             running: HashMap::new(),
             toolbox: None,
             reports,
-            ended: queue_end::EndedJobs::default(),
+            ended: end_of_queue::EndedJobs::default(),
             is_stopping: false,
         };
         let (running, end) = crossbeam_channel::bounded(0);

@@ -14,8 +14,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use super::{
     DestinationTest, Event, Job, QueueLife, ToolStatus,
     dispatcher::WorkerReport,
-    end_of_queue::{self, Wakefulness},
     intake_thread::{IntakeRequest, IntakeThread},
+    machine::{self, Wakefulness},
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -122,7 +122,7 @@ impl Services {
     pub(super) fn tell_end(&self, when_done: &WhenDone, done: usize, failed: usize) {
         let when_done = when_done.clone();
         let runtime = self.runtime_handle();
-        self.to_completion(move || end_of_queue::tell(&runtime, &when_done, done, failed));
+        self.to_completion(move || machine::tell(&runtime, &when_done, done, failed));
     }
 
     /// Lets the machine sleep, or shuts it down.

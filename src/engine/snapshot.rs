@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Event;
-use super::{queue_end::PlannedPowerAction, retry::PlannedRetry};
+use super::{end_of_queue::PlannedPowerAction, retry::PlannedRetry};
 use crate::{
     failure::Failure,
     job::{FileReport, JobId, JobSpec, JobState, Progress, Schedule, Stage, UnpublishedStream},

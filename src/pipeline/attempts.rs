@@ -78,8 +78,8 @@ struct Course<'a> {
     /// What is finished of it.
     finished: Option<FinishedSegments>,
     lost_encoders: u32,
-    /// The last encoder that was lost had finished nothing: one more may be a chance hit, a third is not.
-    has_stood_still: bool,
+    /// The last encoder that was lost had finished nothing: one may be a chance hit, a second in a row is not.
+    lost_without_gain: bool,
 }
 
 impl<'a> Making<'a> {
@@ -91,7 +91,7 @@ impl<'a> Making<'a> {
         unfinished: &mut Unfinished,
         finished: Option<FinishedSegments>,
     ) -> Attempt<'a> {
-        let mut course = Course { plan, software, finished, lost_encoders: 0, has_stood_still: false };
+        let mut course = Course { plan, software, finished, lost_encoders: 0, lost_without_gain: false };
         loop {
             let plan = course.plan;
             let reporter = Reporter::new(self.listeners.0, plan, self.listeners.1, self.listeners.2);
@@ -246,8 +246,8 @@ impl Course<'_> {
                 let reached = self.first_segment();
                 let finished = self.plan_goes_on().then(|| unfinished.finished_segments(self.plan)).flatten();
                 let has_advanced = finished.as_ref().is_some_and(|finished| finished.first_segment > reached);
-                if has_advanced || !self.has_stood_still {
-                    self.has_stood_still = !has_advanced;
+                if has_advanced || !self.lost_without_gain {
+                    self.lost_without_gain = !has_advanced;
                     self.lost_encoders += 1;
                     if finished.is_none() {
                         unfinished.start_over()?;

@@ -1,12 +1,12 @@
 //! What a user sees and can choose when an encode was interrupted.
 
-use std::{io::Write, time::Duration};
+use std::{io::Write, path::Path, time::Duration};
 
 use super::{
     Ended, FfmpegVersion, Stdio, User, assert_same_stream, clips, command, fewest_segments, kill_after, kill_process,
     slow_ffmpeg, stream_in,
 };
-use crate::support::{clips::Clip, ffmpeg::decode, stream::Stream, wait_for};
+use crate::support::{clips::Clip, ffmpeg::decode, stream::Stream, user::files_under, wait_for};
 use rustix::process::Signal;
 
 const SYSTEM: FfmpegVersion = FfmpegVersion::System;
@@ -104,16 +104,22 @@ fn trim_fades_and_a_watermark_keep_their_times_when_an_encode_goes_on() {
 
 #[test]
 fn an_encoder_that_is_killed_goes_on_by_itself() {
-    goes_on_after(Signal::KILL);
+    goes_on_after(Signal::KILL, |made| fewest_segments(made) >= 1);
+}
+
+#[test]
+fn an_encoder_that_is_killed_before_it_has_finished_anything_begins_again_by_itself() {
+    goes_on_after(Signal::KILL, |made| files_under(made).iter().any(|file| file.ends_with("init.mp4")));
 }
 
 #[test]
 fn an_encoder_that_stands_still_is_ended_and_goes_on() {
-    goes_on_after(Signal::STOP);
+    goes_on_after(Signal::STOP, |made| fewest_segments(made) >= 1);
 }
 
-/// Lets a signal reach the encoder in its middle, after which it does nothing more: another one has to finish the stream.
-fn goes_on_after(signal: Signal) {
+/// Lets a signal reach the encoder when this much is made, after which it does nothing more: another one has to finish
+/// the stream.
+fn goes_on_after(signal: Signal, is_time: impl Fn(&Path) -> bool) {
     let user = User::new();
     Ended::of(command(&user, "whole", &clips::NUMBERED, &[])).assert_all_done();
     let mut call = command(&user, "output", &clips::NUMBERED, &[]);
@@ -121,7 +127,7 @@ fn goes_on_after(signal: Signal) {
     call.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = call.spawn().expect("reelpress starts");
     let made = stream_in(&user, "output", &clips::NUMBERED);
-    wait_for("a finished segment", || (fewest_segments(&made) >= 1).then_some(()));
+    wait_for("the moment of the signal", || is_time(&made).then_some(()));
     let encoder = user.process_ids_running("ffmpeg").into_iter().next().expect("ffmpeg is at work");
     kill_process(encoder, signal).expect("it gets the signal");
     assert!(child.wait().expect("the child is ours").success());
