@@ -7,12 +7,14 @@ mod layout;
 mod operations;
 mod outputs;
 pub mod path_text;
+mod progress;
+mod report;
 pub mod s3;
 pub mod schedule;
 mod template;
 pub mod typed;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -26,6 +28,8 @@ pub use operations::{
     WatermarkPosition,
 };
 pub use outputs::{OutputKind, Outputs, ThumbnailFormat, ThumbnailStyle};
+pub use progress::{Progress, RenditionProgress, Stage, StageState, UploadProgress};
+pub use report::{FileReport, PublishedStream, RenditionReport, Report, UnpublishedStream};
 pub use s3::S3Location;
 pub use schedule::{Priority, Schedule, WorkingHours};
 pub use template::{FolderTemplate, PLACEHOLDERS, RenditionValues, TemplateError};
@@ -95,6 +99,21 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
+    /// One source becomes a stream, and everything else is as it is when nothing is asked for.
+    pub fn stream(source: impl Into<PathBuf>, preset: Preset, destination: Destination) -> Self {
+        Self {
+            source: source.into(),
+            joined: Vec::new(),
+            kind: JobKind::Stream,
+            preset,
+            destination,
+            thumbnails: ThumbnailTimes::default(),
+            outputs: Outputs::default(),
+            operations: Operations::default(),
+            layout: StreamLayout::default(),
+        }
+    }
+
     /// File name of the source, for people.
     pub fn source_name(&self) -> String {
         let name = self.source.file_name().unwrap_or(self.source.as_os_str()).to_string_lossy();
@@ -167,153 +186,6 @@ impl Destination {
     }
 }
 
-/// The steps of a job that a user sees. Encoding, packaging and publishing overlap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// Reading what the source is.
-    Probe,
-    /// Making the renditions.
-    Encode,
-    /// Cutting them into segments and writing playlists.
-    Package,
-    /// Bringing them to the destination.
-    Publish,
-}
-
-impl Stage {
-    /// All stages in their order.
-    pub const ALL: [Self; 4] = [Self::Probe, Self::Encode, Self::Package, Self::Publish];
-
-    /// What the user reads while the stage is at work.
-    pub fn working_label(self) -> &'static str {
-        match self {
-            Self::Probe => "Probing",
-            Self::Encode => "Encoding",
-            Self::Package => "Packaging",
-            Self::Publish => "Publishing",
-        }
-    }
-
-    /// The name of the stage.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Probe => "Probe",
-            Self::Encode => "Encode",
-            Self::Package => "Package",
-            Self::Publish => "Publish",
-        }
-    }
-}
-
-/// How far a stage has come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StageState {
-    /// Not begun.
-    #[default]
-    ToCome,
-    /// Begun and not finished.
-    AtWork,
-    /// Finished.
-    Finished,
-}
-
-/// A measurement of a running job; the newest replaces the one before.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
-    /// The stage that the user is told of: the earliest one that is still at work.
-    pub stage: Stage,
-    /// State of each stage, in the order of [`Stage::ALL`].
-    pub stages: [StageState; 4],
-    /// Part of the whole job that is done, from 0 to 1.
-    pub fraction: f64,
-    /// Length of the source that has been encoded.
-    pub encoded: Duration,
-    /// Length of the source, where known.
-    pub source_duration: Option<Duration>,
-    /// Number of video renditions being encoded.
-    pub rendition_count: usize,
-    /// Frames encoded in a second of wall time.
-    pub frames_per_second: Option<f64>,
-    /// Seconds of source encoded in a second of wall time.
-    pub speed: Option<f64>,
-    /// Expected time until the job is done.
-    pub time_left: Option<Duration>,
-    /// Bytes of the stream written so far, all renditions.
-    pub bytes_written: u64,
-    /// Length of the stream that can be played already; `None` until the multivariant playlist is there.
-    pub playable: Option<Duration>,
-    /// Files of the stream that are at the destination.
-    pub published_files: u64,
-    /// Files of the stream that are finished so far.
-    pub finished_files: u64,
-    /// Why nothing goes up at this moment, in one line; the upload goes on by itself.
-    #[serde(default)]
-    pub upload_interruption: Option<String>,
-    /// Why nothing is written at this moment, in one line; the work goes on by itself when the disk has room.
-    #[serde(default)]
-    pub disk_shortage: Option<String>,
-    /// Bytes a second of the upload, measured over the last seconds.
-    pub upload_bytes_per_second: Option<f64>,
-    /// What each rendition has come to, in the order of the plan.
-    pub renditions: Vec<RenditionProgress>,
-    /// How far each bucket is, when there are several.
-    #[serde(default)]
-    pub uploads: Vec<UploadProgress>,
-}
-
-/// How far the upload to one of several buckets has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UploadProgress {
-    /// The place that was asked for, as `s3://bucket/prefix`.
-    pub destination: String,
-    /// Files that are there.
-    pub published_files: u64,
-    /// Why nothing goes up, in one line.
-    pub trouble: Option<String>,
-    /// True once the whole stream is there.
-    pub is_whole: bool,
-}
-
-/// How far one rendition has come.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct RenditionProgress {
-    /// Name of the rendition.
-    pub name: String,
-    /// Finished segments.
-    pub segments: usize,
-    /// Their size.
-    pub bytes: u64,
-    /// Their average bit rate in bits a second; `None` before the first is finished.
-    pub measured_bps: Option<u64>,
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self {
-            stage: Stage::Probe,
-            stages: [StageState::ToCome; 4],
-            fraction: 0.0,
-            encoded: Duration::ZERO,
-            source_duration: None,
-            rendition_count: 0,
-            frames_per_second: None,
-            speed: None,
-            time_left: None,
-            bytes_written: 0,
-            playable: None,
-            published_files: 0,
-            finished_files: 0,
-            upload_interruption: None,
-            disk_shortage: None,
-            upload_bytes_per_second: None,
-            renditions: Vec::new(),
-            uploads: Vec::new(),
-        }
-    }
-}
-
 /// Where a job stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
@@ -352,128 +224,4 @@ impl JobState {
     pub fn is_at_rest(&self) -> bool {
         matches!(self, Self::Done { .. } | Self::Failed { .. } | Self::Cancelled)
     }
-}
-
-/// What a finished job made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    /// The folder of the local stream; `None` when it was removed after publishing.
-    #[serde(default, with = "crate::job::path_text::optional")]
-    pub folder: Option<PathBuf>,
-    /// The file that was made, where that is one file.
-    #[serde(default, with = "crate::job::path_text::optional")]
-    pub file: Option<PathBuf>,
-    /// Path of the multivariant playlist on this machine, if it is still there.
-    #[serde(default, with = "crate::job::path_text::optional")]
-    pub multivariant_playlist: Option<PathBuf>,
-    /// URLs of the published stream, the multivariant playlist first; empty for a folder.
-    pub urls: Vec<String>,
-    /// Where it was published, in the order of the job's buckets.
-    #[serde(default)]
-    pub published: Vec<PublishedStream>,
-    /// What was made, the largest picture first, sound last.
-    pub renditions: Vec<RenditionReport>,
-    /// Every file of the stream.
-    pub files: Vec<FileReport>,
-    /// Length of the stream.
-    pub duration: Duration,
-    /// Size of all files.
-    pub total_bytes: u64,
-    /// Wall time of the job.
-    pub wall_time: Duration,
-    /// The folder, or the file, of the keys that its segments are encrypted with, if they are not in the stream's folder.
-    #[serde(default, with = "crate::job::path_text::optional")]
-    pub keys: Option<PathBuf>,
-    /// What the user should know although the job is done.
-    pub warnings: Vec<String>,
-    /// What is good to know and nothing to worry about, such as that nothing had to be encoded.
-    #[serde(default)]
-    pub notes: Vec<String>,
-}
-
-/// Where a stream lies in one of its buckets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PublishedStream {
-    /// The place that was asked for, as `s3://bucket/prefix`.
-    pub destination: String,
-    /// URLs to start from, the multivariant playlist first.
-    pub urls: Vec<String>,
-}
-
-/// A stream that is finished on this machine, on its way to its destinations.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct UnpublishedStream {
-    /// What was made; without URLs.
-    pub report: Report,
-    /// Key under which its files lie in the first bucket, without a slash at its end; empty when it has no place there
-    /// yet.
-    pub prefix: String,
-    /// The same for each further bucket.
-    #[serde(default)]
-    pub more_prefixes: Vec<String>,
-    /// The buckets in which it is whole already, by their place in the job's list.
-    #[serde(default)]
-    pub published: BTreeMap<usize, PublishedStream>,
-}
-
-impl UnpublishedStream {
-    /// Key under which its files lie in the bucket at this place in the job's list, if it has a place there.
-    pub fn prefix_in(&self, bucket: usize) -> Option<&str> {
-        let prefix = match bucket {
-            0 => Some(&self.prefix),
-            further => self.more_prefixes.get(further - 1),
-        };
-        prefix.map(String::as_str).filter(|prefix| !prefix.is_empty())
-    }
-
-    /// Notes the key under which its files lie in the bucket at this place in the job's list.
-    pub fn set_prefix_in(&mut self, bucket: usize, prefix: String) {
-        if bucket == 0 {
-            self.prefix = prefix;
-            return;
-        }
-        if self.more_prefixes.len() < bucket {
-            self.more_prefixes.resize(bucket, String::new());
-        }
-        self.more_prefixes[bucket - 1] = prefix;
-    }
-
-    /// The folder that holds the stream, if all its files are there in their size.
-    pub fn whole_folder(&self) -> Option<&std::path::Path> {
-        let folder = self.report.folder.as_deref()?;
-        let is_there = |file: &FileReport| {
-            std::fs::metadata(folder.join(&file.path)).is_ok_and(|found| found.is_file() && found.len() == file.bytes)
-        };
-        (!self.report.files.is_empty() && self.report.files.iter().all(is_there)).then_some(folder)
-    }
-}
-
-/// One rendition of a finished stream.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RenditionReport {
-    /// Name of the rendition, which is also its folder in our own layout: `1080p`, `audio`.
-    pub name: String,
-    /// The CODECS value of RFC 6381.
-    pub codecs: String,
-    /// Picture size; `None` for sound.
-    pub size: Option<crate::media::PictureSize>,
-    /// Asked bit rate in bits a second.
-    pub target_bps: u64,
-    /// Average over the whole rendition in bits a second.
-    pub average_bps: u64,
-    /// The largest segment's bit rate in bits a second.
-    pub peak_bps: u64,
-    /// Size of all its segments.
-    pub bytes: u64,
-    /// Number of segments.
-    pub segments: usize,
-}
-
-/// One file of a finished stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileReport {
-    /// Path relative to the stream's folder, with forward slashes.
-    pub path: String,
-    /// Size in bytes.
-    pub bytes: u64,
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use reelpress::{
-    job::{Destination, JobSpec, Operations, Outputs, S3Location, ThumbnailTimes},
+    job::{Destination, JobSpec, S3Location},
     pipeline::{encode::argv, plan::EncodePlan, probe::probe},
     preset::find_preset,
     settings::{AppFolders, Settings},
@@ -98,17 +98,11 @@ fn toolbox() -> Toolbox {
 fn plan(source: &Path) -> EncodePlan {
     let toolbox = toolbox();
     let media = probe(source, &toolbox, &CancelToken::default()).expect("a readable source");
-    let spec = JobSpec {
-        source: source.to_owned(),
-        joined: Vec::new(),
-        kind: reelpress::job::JobKind::Stream,
-        preset: find_preset(PRESET).expect("a built-in preset"),
-        destination: Destination::Folder(PathBuf::new()),
-        thumbnails: ThumbnailTimes::default(),
-        outputs: Outputs::default(),
-        operations: Operations::default(),
-        layout: reelpress::job::StreamLayout::default(),
-    };
+    let spec = JobSpec::stream(
+        source.to_owned(),
+        find_preset(PRESET).expect("a built-in preset"),
+        Destination::Folder(PathBuf::new()),
+    );
     EncodePlan::resolve(&spec, &media, toolbox.can_tone_map).expect("a plan")
 }
 

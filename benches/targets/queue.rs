@@ -10,7 +10,7 @@ use reelpress::{
     control::{Client, Owner, Reply, Request, Server},
     engine::{Command, Engine, EngineConfig, EngineHandle, Event, QueueEntry, QueueLife},
     failure::{Failure, FailureKind},
-    job::{Destination, JobId, JobSpec, Operations, Outputs, Priority, Schedule, StreamLayout, ThumbnailTimes},
+    job::{Destination, JobId, JobSpec, Priority, Schedule},
     preset::find_preset,
     settings::{AppFolders, Settings},
 };
@@ -58,17 +58,11 @@ pub fn measure() -> Vec<Row> {
 }
 
 fn spec(source: &Path, folder: &Path) -> JobSpec {
-    JobSpec {
-        source: source.to_owned(),
-        joined: Vec::new(),
-        kind: reelpress::job::JobKind::Stream,
-        preset: find_preset("quick").expect("a built-in preset"),
-        destination: Destination::Folder(folder.to_owned()),
-        thumbnails: ThumbnailTimes::default(),
-        outputs: Outputs::default(),
-        operations: Operations::default(),
-        layout: StreamLayout::default(),
-    }
+    JobSpec::stream(
+        source.to_owned(),
+        find_preset("quick").expect("a built-in preset"),
+        Destination::Folder(folder.to_owned()),
+    )
 }
 
 fn start(folders: &AppFolders, queue: QueueLife) -> EngineHandle {

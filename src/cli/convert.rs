@@ -9,10 +9,7 @@ use super::{
 use crate::{
     engine::{QueueEntry, QueueLife},
     failure::Failure,
-    job::{
-        Conversion, Destination, FileFormat, JobKind, JobSpec, Operations, Outputs, Schedule, StreamLayout,
-        StreamTreatment, ThumbnailTimes, VideoRate,
-    },
+    job::{Conversion, Destination, FileFormat, JobKind, JobSpec, Operations, Schedule, StreamTreatment, VideoRate},
     preset::{Crf, Preset, one_file_preset},
     tools::cancel::CancelToken,
 };
@@ -54,15 +51,10 @@ fn plan(context: &Context, arguments: &ConvertArguments) -> Result<Call, Failure
         let conversion = Conversion { output: target.file.clone(), ..conversion(arguments, format) };
         let folder = target.folder.as_deref().or(source.parent()).unwrap_or(Path::new(".")).to_owned();
         specs.push(JobSpec {
-            source: source.clone(),
             joined: joined.to_vec(),
             kind: JobKind::File(Box::new(conversion)),
-            preset: preset.clone(),
-            destination: Destination::Folder(folder),
-            thumbnails: ThumbnailTimes::default(),
-            outputs: Outputs::default(),
-            layout: StreamLayout::default(),
             operations: operations.clone(),
+            ..JobSpec::stream(source.clone(), preset.clone(), Destination::Folder(folder))
         });
     }
     let queue = QueueLife::ThisRun;

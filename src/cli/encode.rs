@@ -110,15 +110,11 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Cal
     let layout =
         arguments.layout.resolve(&settings.layout).map_err(|error| bad_usage(error.to_string(), error.hint()))?;
     let spec = |source| JobSpec {
-        source,
-        joined: Vec::new(),
-        kind: crate::job::JobKind::Stream,
-        preset: preset.clone(),
-        destination: destination.clone(),
         thumbnails: thumbnails.clone(),
         outputs: outputs.clone(),
         operations: operations.clone(),
         layout: layout.clone(),
+        ..JobSpec::stream(source, preset.clone(), destination.clone())
     };
     let queue = QueueLife::ThisRun;
     let schedule = Schedule { start_at: arguments.start_at, ..Schedule::default() };

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     engine::{QueueEntry, QueueLife},
     failure::Failure,
-    job::{Destination, JobKind, JobSpec, Operations, Outputs, Schedule, StreamLayout},
+    job::{Destination, JobKind, JobSpec, Outputs, Schedule},
     preset::{Preset, find_preset},
     tools::cancel::CancelToken,
 };
@@ -43,15 +43,10 @@ fn plan(context: &Context, arguments: &ThumbnailsArguments) -> Result<Call, Fail
         let folder = arguments.out.as_deref().map(absolute);
         let folder = folder.unwrap_or_else(|| source.parent().unwrap_or(Path::new(".")).to_owned());
         let spec = JobSpec {
-            source,
-            joined: Vec::new(),
             kind: JobKind::Pictures,
-            preset: preset.clone(),
-            destination: Destination::Folder(folder),
             thumbnails: arguments.times.clone().unwrap_or_default(),
             outputs: outputs.clone(),
-            layout: StreamLayout::default(),
-            operations: Operations::default(),
+            ..JobSpec::stream(source, preset.clone(), Destination::Folder(folder))
         };
         jobs.push(QueueEntry { spec, schedule: Schedule::default() });
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::{
     engine::{Engine, EngineConfig, EngineHandle, QueueEntry, QueueLife},
-    job::{Destination, JobKind, JobSpec, Operations, Outputs, Schedule, StreamLayout, ThumbnailTimes},
+    job::{Destination, JobSpec, Schedule},
     preset::find_preset,
     settings::{AppFolders, Settings},
 };
@@ -49,17 +49,8 @@ impl Place {
 }
 
 fn entry(name: &str) -> QueueEntry {
-    let spec = JobSpec {
-        source: name.into(),
-        joined: Vec::new(),
-        kind: JobKind::Stream,
-        preset: find_preset("quick").expect("a built-in preset"),
-        destination: Destination::Folder("/out".into()),
-        thumbnails: ThumbnailTimes::default(),
-        outputs: Outputs::default(),
-        layout: StreamLayout::default(),
-        operations: Operations::default(),
-    };
+    let spec =
+        JobSpec::stream(name, find_preset("quick").expect("a built-in preset"), Destination::Folder("/out".into()));
     QueueEntry { spec, schedule: Schedule::default() }
 }
 

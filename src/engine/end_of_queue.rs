@@ -44,7 +44,7 @@ mod tests {
     use crate::{
         engine::Event,
         failure::{Failure, FailureKind},
-        job::{Destination, JobId, JobKind, JobSpec, Operations, Outputs, StreamLayout, ThumbnailTimes},
+        job::{Destination, JobId, JobSpec},
         preset::find_preset,
     };
 
@@ -54,17 +54,7 @@ mod tests {
         let at = Timestamp::UNIX_EPOCH;
         let add = |snapshot: &mut Snapshot| {
             let id = JobId::generate();
-            let spec = JobSpec {
-                source: "a.mp4".into(),
-                joined: Vec::new(),
-                kind: JobKind::Stream,
-                preset: find_preset("quick").unwrap(),
-                destination: Destination::Folder("out".into()),
-                thumbnails: ThumbnailTimes::default(),
-                outputs: Outputs::default(),
-                layout: StreamLayout::default(),
-                operations: Operations::default(),
-            };
+            let spec = JobSpec::stream("a.mp4", find_preset("quick").unwrap(), Destination::Folder("out".into()));
             snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at });
             id
         };

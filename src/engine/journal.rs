@@ -313,23 +313,17 @@ fn insert(transaction: &rusqlite::Transaction<'_>, events: &[Event]) -> rusqlite
 mod tests {
     use super::*;
     use crate::{
-        job::{Destination, JobId, JobSpec, Operations, Outputs, ThumbnailTimes},
+        job::{Destination, JobId, JobSpec},
         preset::find_preset,
     };
 
     fn added() -> (JobId, Event) {
         let id = JobId::generate();
-        let spec = JobSpec {
-            source: "a.mp4".into(),
-            joined: Vec::new(),
-            kind: crate::job::JobKind::Stream,
-            preset: find_preset("quick").expect("a built-in preset"),
-            destination: Destination::Folder("out".into()),
-            thumbnails: ThumbnailTimes::default(),
-            outputs: Outputs::default(),
-            operations: Operations::default(),
-            layout: crate::job::StreamLayout::default(),
-        };
+        let spec = JobSpec::stream(
+            "a.mp4",
+            find_preset("quick").expect("a built-in preset"),
+            Destination::Folder("out".into()),
+        );
         (id, Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH })
     }
 

@@ -91,21 +91,14 @@ fn keys(spec: &JobSpec, path: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::{
-        job::{LayoutKind, Operations, Outputs, StreamLayout, ThumbnailTimes},
+        job::{LayoutKind, StreamLayout},
         preset::built_in_presets,
     };
 
     fn spec(source: &str, template: Option<&str>, destination: Destination) -> JobSpec {
         JobSpec {
-            source: source.into(),
-            joined: Vec::new(),
-            kind: crate::job::JobKind::Stream,
-            preset: built_in_presets().remove(0),
-            destination,
-            thumbnails: ThumbnailTimes::default(),
-            outputs: Outputs::default(),
-            operations: Operations::default(),
             layout: StreamLayout { kind: LayoutKind::Own, template: template.map(|text| text.parse().unwrap()) },
+            ..JobSpec::stream(source, built_in_presets().remove(0), destination)
         }
     }
 

@@ -91,9 +91,7 @@ mod tests {
     use super::*;
     use crate::{
         engine::Event,
-        job::{
-            JobId, JobKind, JobSpec, Operations, Outputs, Priority, S3Location, Schedule, StreamLayout, ThumbnailTimes,
-        },
+        job::{JobId, JobSpec, Priority, S3Location, Schedule},
         preset::find_preset,
     };
 
@@ -107,22 +105,16 @@ mod tests {
                 ..S3Location::default()
             };
             let also_to = vec![location.clone()];
-            let spec = JobSpec {
-                source: name.into(),
-                joined: Vec::new(),
-                kind: JobKind::Stream,
-                preset: find_preset("quick").unwrap(),
-                destination: Destination::S3 {
+            let spec = JobSpec::stream(
+                name,
+                find_preset("quick").unwrap(),
+                Destination::S3 {
                     location: Box::new(location),
                     local_folder: "/out".into(),
                     keep_local: true,
                     also_to,
                 },
-                thumbnails: ThumbnailTimes::default(),
-                outputs: Outputs::default(),
-                layout: StreamLayout::default(),
-                operations: Operations::default(),
-            };
+            );
             snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH });
             let schedule = Schedule { priority: Priority::new(70).unwrap(), ..Schedule::default() };
             snapshot.apply(&Event::JobScheduled { id, schedule });

@@ -60,10 +60,7 @@ mod tests {
     use crate::{
         engine::{Event, PlannedRetry},
         failure::{Failure, FailureKind},
-        job::{
-            Destination, JobId, JobKind, JobSpec, Operations, Outputs, Priority, Schedule, StreamLayout,
-            ThumbnailTimes, WorkingHours,
-        },
+        job::{Destination, JobId, JobSpec, Priority, Schedule, WorkingHours},
         preset::find_preset,
     };
 
@@ -75,17 +72,7 @@ mod tests {
         let mut snapshot = Snapshot::default();
         let ids = schedules.iter().map(|schedule| {
             let id = JobId::generate();
-            let spec = JobSpec {
-                source: "a.mp4".into(),
-                joined: Vec::new(),
-                kind: JobKind::Stream,
-                preset: find_preset("quick").unwrap(),
-                destination: Destination::Folder("out".into()),
-                thumbnails: ThumbnailTimes::default(),
-                outputs: Outputs::default(),
-                layout: StreamLayout::default(),
-                operations: Operations::default(),
-            };
+            let spec = JobSpec::stream("a.mp4", find_preset("quick").unwrap(), Destination::Folder("out".into()));
             snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH });
             snapshot.apply(&Event::JobScheduled { id, schedule: *schedule });
             id

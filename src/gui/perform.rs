@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     engine::Command,
-    job::{JobId, JobSpec, Outputs, StreamLayout, ThumbnailTimes},
+    job::{JobId, JobSpec, Outputs, StreamLayout},
     preset::{built_in_presets, find_preset, one_file_preset},
     settings::Settings,
 };
@@ -133,15 +133,11 @@ impl ReelpressApp {
         let specs: Vec<JobSpec> = paths
             .into_iter()
             .map(|path| JobSpec {
-                source: std::path::absolute(&path).unwrap_or(path),
-                joined: Vec::new(),
                 kind: settings.kind(),
-                preset: preset.clone(),
-                destination: destination.clone(),
-                thumbnails: ThumbnailTimes::default(),
                 outputs: outputs.clone(),
                 operations: self.view.operations.clone(),
                 layout: layout.clone(),
+                ..JobSpec::stream(std::path::absolute(&path).unwrap_or(path), preset.clone(), destination.clone())
             })
             .collect();
         if !specs.is_empty() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Destination, JobId, JobSpec, Operations, Outputs, RenditionValues, ThumbnailTimes,
+    Destination, JobId, JobSpec, RenditionValues,
     template::{FolderTemplate, JobValues, TemplateError, safe_name},
 };
 use crate::preset::built_in_presets;
@@ -28,15 +28,8 @@ impl StreamLayout {
     /// As [`JobSpec::wanted_folder`].
     pub fn example(&self, id: JobId) -> Result<String, TemplateError> {
         let spec = JobSpec {
-            source: "film.mp4".into(),
-            joined: Vec::new(),
-            kind: crate::job::JobKind::Stream,
-            preset: built_in_presets().remove(0),
-            destination: Destination::Folder(PathBuf::new()),
-            thumbnails: ThumbnailTimes::default(),
-            outputs: Outputs::default(),
-            operations: Operations::default(),
             layout: self.clone(),
+            ..JobSpec::stream("film.mp4", built_in_presets().remove(0), Destination::Folder(PathBuf::new()))
         };
         Ok(format!("{}/{}", spec.wanted_folder(id)?.path, self.kind.multivariant_playlist()))
     }

@@ -261,7 +261,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        job::{Destination, Operations, Outputs, StreamLayout, ThumbnailTimes},
+        job::{Destination, Outputs},
         media::FrameRate,
         pipeline::package::Room,
         preset::find_preset,
@@ -292,15 +292,8 @@ mod tests {
 
     fn spec(output: &Path, keys: Keys, rotation: Option<KeyRotation>) -> JobSpec {
         JobSpec {
-            source: "/film.mp4".into(),
-            joined: Vec::new(),
-            kind: crate::job::JobKind::Stream,
-            preset: find_preset("quick").unwrap(),
-            destination: Destination::Folder(output.to_owned()),
-            thumbnails: ThumbnailTimes::default(),
             outputs: Outputs { encryption: Some(Encryption { keys, rotation }), ..Outputs::default() },
-            operations: Operations::default(),
-            layout: StreamLayout::default(),
+            ..JobSpec::stream("/film.mp4", find_preset("quick").unwrap(), Destination::Folder(output.to_owned()))
         }
     }
 

@@ -2,7 +2,7 @@
 
 use reelpress::{
     engine::{Command, Engine, EngineConfig, Job, QueueLife},
-    job::{Destination, JobSpec, JobState, Operations, ThumbnailTimes},
+    job::{Destination, JobSpec, JobState},
     preset::find_preset,
     settings::{AppFolders, Settings},
 };
@@ -21,17 +21,11 @@ fn a_held_job_stands_still_and_ends_in_the_same_stream_after_it_goes_on() {
     };
     let folders = AppFolders::under(&user.path("home"));
     let engine = Engine::start(EngineConfig { folders, settings, queue: QueueLife::ThisRun }).expect("an engine");
-    let spec = JobSpec {
-        source: clips::LANDSCAPE.path(),
-        joined: Vec::new(),
-        kind: reelpress::job::JobKind::Stream,
-        preset: find_preset("quick").expect("a built-in preset"),
-        destination: Destination::Folder(user.output()),
-        thumbnails: ThumbnailTimes::default(),
-        outputs: reelpress::job::Outputs::default(),
-        operations: Operations::default(),
-        layout: reelpress::job::StreamLayout::default(),
-    };
+    let spec = JobSpec::stream(
+        clips::LANDSCAPE.path(),
+        find_preset("quick").expect("a built-in preset"),
+        Destination::Folder(user.output()),
+    );
     engine.send(Command::AddJobs { specs: vec![spec] }).expect("the engine runs");
     let job = |is_so: &dyn Fn(&Job) -> bool| {
         let snapshot = engine.snapshot();

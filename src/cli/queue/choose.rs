@@ -76,24 +76,14 @@ mod tests {
     use super::*;
     use crate::{
         engine::Event,
-        job::{Destination, JobId, JobKind, JobSpec, Operations, Outputs, StreamLayout, ThumbnailTimes},
+        job::{Destination, JobId, JobSpec},
         preset::find_preset,
     };
 
     fn queue(names: &[&str]) -> Snapshot {
         let mut snapshot = Snapshot::default();
         for name in names {
-            let spec = JobSpec {
-                source: name.into(),
-                joined: Vec::new(),
-                kind: JobKind::Stream,
-                preset: find_preset("quick").unwrap(),
-                destination: Destination::Folder("out".into()),
-                thumbnails: ThumbnailTimes::default(),
-                outputs: Outputs::default(),
-                layout: StreamLayout::default(),
-                operations: Operations::default(),
-            };
+            let spec = JobSpec::stream(name, find_preset("quick").unwrap(), Destination::Folder("out".into()));
             let id = JobId::generate();
             snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH });
         }

@@ -191,7 +191,7 @@ mod tests {
     use crate::{
         engine::Event,
         failure::{Failure, FailureKind},
-        job::{Destination, JobKind, JobSpec, Operations, Outputs, Progress, Schedule, StreamLayout, ThumbnailTimes},
+        job::{Destination, JobSpec, Progress, Schedule},
         preset::find_preset,
     };
 
@@ -203,17 +203,7 @@ mod tests {
             .iter()
             .map(|name| {
                 let id = JobId::generate();
-                let spec = JobSpec {
-                    source: name.into(),
-                    joined: Vec::new(),
-                    kind: JobKind::Stream,
-                    preset: find_preset("quick").unwrap(),
-                    destination: Destination::Folder("/out".into()),
-                    thumbnails: ThumbnailTimes::default(),
-                    outputs: Outputs::default(),
-                    layout: StreamLayout::default(),
-                    operations: Operations::default(),
-                };
+                let spec = JobSpec::stream(name, find_preset("quick").unwrap(), Destination::Folder("/out".into()));
                 snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH });
                 id
             })

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     failure::FailureKind,
-    job::{Destination, Operations, Outputs, Report, ThumbnailTimes},
+    job::{Destination, Report},
     preset::find_preset,
 };
 
@@ -10,17 +10,8 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn added(id: JobId, name: &str) -> Event {
-    let spec = JobSpec {
-        source: name.into(),
-        joined: Vec::new(),
-        kind: crate::job::JobKind::Stream,
-        preset: find_preset("quick").expect("a built-in preset"),
-        destination: Destination::Folder("out".into()),
-        thumbnails: ThumbnailTimes::default(),
-        outputs: Outputs::default(),
-        operations: Operations::default(),
-        layout: crate::job::StreamLayout::default(),
-    };
+    let spec =
+        JobSpec::stream(name, find_preset("quick").expect("a built-in preset"), Destination::Folder("out".into()));
     Event::JobAdded { id, spec: Box::new(spec), at: at(1) }
 }
 

@@ -8,8 +8,8 @@ use crate::{
     engine::{Event, Snapshot, ToolStatus},
     failure::{Failure, FailureKind},
     job::{
-        Destination, FileReport, JobId, JobSpec, Operations, Outputs, Progress, RenditionProgress, RenditionReport,
-        Report, S3Location, Stage, StageState, ThumbnailTimes,
+        Destination, FileReport, JobId, JobSpec, Progress, RenditionProgress, RenditionReport, Report, S3Location,
+        Stage, StageState,
     },
     media::{AudioStream, Colour, FrameRate, PictureSize, ScanType, SourceMedia, VideoStream},
     pipeline::plan::{PlanSummary, RenditionSummary},
@@ -102,17 +102,7 @@ impl Story {
 }
 
 pub fn spec(name: &str, destination: Destination) -> JobSpec {
-    JobSpec {
-        source: PathBuf::from("/films").join(name),
-        joined: Vec::new(),
-        kind: crate::job::JobKind::Stream,
-        preset: find_preset("web-hls").unwrap(),
-        destination,
-        thumbnails: ThumbnailTimes::default(),
-        outputs: Outputs::default(),
-        operations: Operations::default(),
-        layout: crate::job::StreamLayout::default(),
-    }
+    JobSpec::stream(PathBuf::from("/films").join(name), find_preset("web-hls").unwrap(), destination)
 }
 
 pub fn source(size: (u32, u32), rate: (u32, u32), seconds: u64, size_bytes: u64) -> SourceMedia {

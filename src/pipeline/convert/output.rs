@@ -178,19 +178,16 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::{Destination, FileFormat, JobKind, Operations, Outputs, StreamLayout, ThumbnailTimes};
+    use crate::job::{Destination, FileFormat, JobKind};
 
     fn spec(source: &Path, conversion: &Conversion) -> JobSpec {
         JobSpec {
-            source: source.to_owned(),
-            joined: Vec::new(),
             kind: JobKind::File(Box::new(conversion.clone())),
-            preset: crate::preset::find_preset("source").unwrap(),
-            destination: Destination::Folder(source.parent().unwrap().to_owned()),
-            thumbnails: ThumbnailTimes::default(),
-            outputs: Outputs::default(),
-            layout: StreamLayout::default(),
-            operations: Operations::default(),
+            ..JobSpec::stream(
+                source.to_owned(),
+                crate::preset::find_preset("source").unwrap(),
+                Destination::Folder(source.parent().unwrap().to_owned()),
+            )
         }
     }
 

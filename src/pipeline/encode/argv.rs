@@ -305,7 +305,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        job::{Destination, JobSpec, Outputs, ThumbnailTimes},
+        job::{Destination, JobSpec},
         media::{AudioStream, Colour, FrameRate, PictureSize, ScanType, SourceMedia, VideoStream},
         preset::find_preset,
     };
@@ -350,17 +350,11 @@ mod tests {
             is_commentary: false,
             describes_video: false,
         };
-        let spec = JobSpec {
-            source: source_path.into(),
-            joined: Vec::new(),
-            kind: crate::job::JobKind::Stream,
-            preset: find_preset("quick").expect("a built-in preset"),
-            destination: Destination::Folder("out".into()),
-            thumbnails: ThumbnailTimes::default(),
-            outputs: Outputs::default(),
-            operations: crate::job::Operations::default(),
-            layout: crate::job::StreamLayout::default(),
-        };
+        let spec = JobSpec::stream(
+            source_path,
+            find_preset("quick").expect("a built-in preset"),
+            Destination::Folder("out".into()),
+        );
         let source = SourceMedia { video: vec![video], audio: vec![audio], ..SourceMedia::default() };
         EncodePlan::resolve(&spec, &source, true).expect("a plan")
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    job::{Destination, Outputs, ThumbnailTimes},
+    job::Destination,
     media::{AudioStream, Colour, PictureSize, ScanType},
     pipeline::encode::argv,
     preset::built_in_presets,
@@ -97,17 +97,7 @@ proptest! {
     #[test]
     fn every_plan_keeps_the_rules(source in sources(), index in 0_usize..4, name in names()) {
         let preset = built_in_presets().remove(index);
-        let spec = JobSpec {
-            source: PathBuf::from(&name),
-            joined: Vec::new(),
-            kind: crate::job::JobKind::Stream,
-            preset,
-            destination: Destination::Folder("out".into()),
-            thumbnails: ThumbnailTimes::default(),
-            outputs: Outputs::default(),
-            operations: crate::job::Operations::default(),
-            layout: crate::job::StreamLayout::default(),
-        };
+        let spec = JobSpec::stream(&name, preset, Destination::Folder("out".into()));
         let shown = source.video[0].display_size();
         let plan = EncodePlan::resolve(&spec, &source, true).expect("a plan");
         prop_assert!(!plan.renditions.is_empty());

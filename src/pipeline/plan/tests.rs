@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    job::{Destination, Operations, Outputs, ThumbnailTimes},
+    job::Destination,
     media::{AudioStream, Colour, PictureSize, ScanType},
     preset::{SurroundCodec, find_preset},
 };
@@ -50,17 +50,7 @@ fn audio(language: Option<&str>, sample_rate_hz: u32) -> AudioStream {
 }
 
 fn spec() -> JobSpec {
-    JobSpec {
-        source: "clip.mp4".into(),
-        joined: Vec::new(),
-        kind: crate::job::JobKind::Stream,
-        preset: find_preset("web-hls").expect("a built-in preset"),
-        destination: Destination::Folder("out".into()),
-        thumbnails: ThumbnailTimes::default(),
-        outputs: Outputs::default(),
-        operations: Operations::default(),
-        layout: crate::job::StreamLayout::default(),
-    }
+    JobSpec::stream("clip.mp4", find_preset("web-hls").expect("a built-in preset"), Destination::Folder("out".into()))
 }
 
 fn plan(video: VideoStream) -> EncodePlan {

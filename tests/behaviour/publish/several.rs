@@ -12,10 +12,7 @@ use std::{
 
 use reelpress::{
     failure::FailureKind,
-    job::{
-        Destination, JobId, JobKind, JobSpec, Operations, Outputs, Report, S3Location, StreamLayout, ThumbnailTimes,
-        UnpublishedStream,
-    },
+    job::{Destination, JobId, JobSpec, Report, S3Location, UnpublishedStream},
     pipeline::{self, Beginning, JobEnd, JobRequest, Notice, Observer},
     preset::find_preset,
     settings::{AppFolders, Settings},
@@ -119,17 +116,7 @@ fn run(
         keep_local: true,
         also_to: also_to.to_vec(),
     };
-    let spec = JobSpec {
-        source: clips::SMALL.path(),
-        joined: Vec::new(),
-        kind: JobKind::Stream,
-        preset: find_preset("quick").unwrap(),
-        destination,
-        thumbnails: ThumbnailTimes::default(),
-        outputs: Outputs::default(),
-        operations: Operations::default(),
-        layout: StreamLayout::default(),
-    };
+    let spec = JobSpec::stream(clips::SMALL.path(), find_preset("quick").unwrap(), destination);
     let settings =
         Settings { ffmpeg: Some(system_tool("ffmpeg")), ffprobe: Some(system_tool("ffprobe")), ..Settings::default() };
     let request = JobRequest {

@@ -1,0 +1,129 @@
+//! What a finished job made.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// What a finished job made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The folder of the local stream; `None` when it was removed after publishing.
+    #[serde(default, with = "crate::job::path_text::optional")]
+    pub folder: Option<PathBuf>,
+    /// The file that was made, where that is one file.
+    #[serde(default, with = "crate::job::path_text::optional")]
+    pub file: Option<PathBuf>,
+    /// Path of the multivariant playlist on this machine, if it is still there.
+    #[serde(default, with = "crate::job::path_text::optional")]
+    pub multivariant_playlist: Option<PathBuf>,
+    /// URLs of the published stream, the multivariant playlist first; empty for a folder.
+    pub urls: Vec<String>,
+    /// Where it was published, in the order of the job's buckets.
+    #[serde(default)]
+    pub published: Vec<PublishedStream>,
+    /// What was made, the largest picture first, sound last.
+    pub renditions: Vec<RenditionReport>,
+    /// Every file of the stream.
+    pub files: Vec<FileReport>,
+    /// Length of the stream.
+    pub duration: Duration,
+    /// Size of all files.
+    pub total_bytes: u64,
+    /// Wall time of the job.
+    pub wall_time: Duration,
+    /// The folder, or the file, of the keys that its segments are encrypted with, if they are not in the stream's folder.
+    #[serde(default, with = "crate::job::path_text::optional")]
+    pub keys: Option<PathBuf>,
+    /// What the user should know although the job is done.
+    pub warnings: Vec<String>,
+    /// What is good to know and nothing to worry about, such as that nothing had to be encoded.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// Where a stream lies in one of its buckets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedStream {
+    /// The place that was asked for, as `s3://bucket/prefix`.
+    pub destination: String,
+    /// URLs to start from, the multivariant playlist first.
+    pub urls: Vec<String>,
+}
+
+/// A stream that is finished on this machine, on its way to its destinations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnpublishedStream {
+    /// What was made; without URLs.
+    pub report: Report,
+    /// Key under which its files lie in the first bucket, without a slash at its end; empty when it has no place there
+    /// yet.
+    pub prefix: String,
+    /// The same for each further bucket.
+    #[serde(default)]
+    pub more_prefixes: Vec<String>,
+    /// The buckets in which it is whole already, by their place in the job's list.
+    #[serde(default)]
+    pub published: BTreeMap<usize, PublishedStream>,
+}
+
+impl UnpublishedStream {
+    /// Key under which its files lie in the bucket at this place in the job's list, if it has a place there.
+    pub fn prefix_in(&self, bucket: usize) -> Option<&str> {
+        let prefix = match bucket {
+            0 => Some(&self.prefix),
+            further => self.more_prefixes.get(further - 1),
+        };
+        prefix.map(String::as_str).filter(|prefix| !prefix.is_empty())
+    }
+
+    /// Notes the key under which its files lie in the bucket at this place in the job's list.
+    pub fn set_prefix_in(&mut self, bucket: usize, prefix: String) {
+        if bucket == 0 {
+            self.prefix = prefix;
+            return;
+        }
+        if self.more_prefixes.len() < bucket {
+            self.more_prefixes.resize(bucket, String::new());
+        }
+        self.more_prefixes[bucket - 1] = prefix;
+    }
+
+    /// The folder that holds the stream, if all its files are there in their size.
+    pub fn whole_folder(&self) -> Option<&std::path::Path> {
+        let folder = self.report.folder.as_deref()?;
+        let is_there = |file: &FileReport| {
+            std::fs::metadata(folder.join(&file.path)).is_ok_and(|found| found.is_file() && found.len() == file.bytes)
+        };
+        (!self.report.files.is_empty() && self.report.files.iter().all(is_there)).then_some(folder)
+    }
+}
+
+/// One rendition of a finished stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RenditionReport {
+    /// Name of the rendition, which is also its folder in our own layout: `1080p`, `audio`.
+    pub name: String,
+    /// The CODECS value of RFC 6381.
+    pub codecs: String,
+    /// Picture size; `None` for sound.
+    pub size: Option<crate::media::PictureSize>,
+    /// Asked bit rate in bits a second.
+    pub target_bps: u64,
+    /// Average over the whole rendition in bits a second.
+    pub average_bps: u64,
+    /// The largest segment's bit rate in bits a second.
+    pub peak_bps: u64,
+    /// Size of all its segments.
+    pub bytes: u64,
+    /// Number of segments.
+    pub segments: usize,
+}
+
+/// One file of a finished stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileReport {
+    /// Path relative to the stream's folder, with forward slashes.
+    pub path: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}
