@@ -3,14 +3,12 @@
 // Prints one JSON object. usage: node play_dash.mjs TOOLS_FOLDER CHROMIUM FOLDER-with-manifest.mpd
 import fs from 'node:fs';
 import path from 'node:path';
-import { openPage } from './open_page.mjs';
+import { withPlayerPage } from './player_page.mjs';
 
-const HTML = '<!doctype html><meta charset="utf-8"><video muted playsinline width="640" height="360"></video>';
 const SCRIPTS = { shaka: 'shaka-player/dist/shaka-player.compiled.js', dashjs: 'dashjs/dist/modern/umd/dash.all.min.js' };
 
 const [tools, chromiumPath, folder] = process.argv.slice(2);
-const { page, reopen, base, refused, close } = await openPage(tools, chromiumPath, folder, HTML);
-try {
+await withPlayerPage(tools, chromiumPath, folder, async ({ page, reopen, base, refused }) => {
   const players = {};
   for (const [name, script] of Object.entries(SCRIPTS)) {
     await reopen();
@@ -18,9 +16,7 @@ try {
     players[name] = await page.evaluate(playEveryRepresentation, [name, `${base}manifest.mpd`]);
   }
   console.log(JSON.stringify({ ...players, refused }));
-} finally {
-  await close();
-}
+});
 
 // Runs in the page.
 async function playEveryRepresentation([name, url]) {

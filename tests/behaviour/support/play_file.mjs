@@ -1,18 +1,13 @@
 // Plays one media file whole in headless Chromium, without a script. Prints one JSON object.
 // usage: node play_file.mjs TOOLS_FOLDER CHROMIUM FILE
 import path from 'node:path';
-import { openPage } from './open_page.mjs';
-
-const HTML = '<!doctype html><meta charset="utf-8"><video muted playsinline width="640" height="360"></video>';
+import { withPlayerPage } from './player_page.mjs';
 
 const [tools, chromiumPath, file] = process.argv.slice(2);
-const { page, base, refused, close } = await openPage(tools, chromiumPath, path.dirname(file), HTML);
-try {
+await withPlayerPage(tools, chromiumPath, path.dirname(file), async ({ page, base, refused }) => {
   const played = await page.evaluate(play, base + encodeURIComponent(path.basename(file)));
   console.log(JSON.stringify({ ...played, refused }));
-} finally {
-  await close();
-}
+});
 
 // Runs in the page.
 async function play(url) {

@@ -1,48 +1,28 @@
 // Plays an HLS stream in headless Chromium: every level whole, by hls.js, then by the browser itself. Prints one JSON
 // object. usage: node play_hls.mjs TOOLS_FOLDER CHROMIUM FOLDER|URL-of-multivariant-playlist
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
-import os from 'node:os';
-import path from 'node:path';
+import { refusedAnswers, requireFrom, withPage } from './chromium.mjs';
+import { openPlayer } from './player_page.mjs';
 import { serveFolder } from './serve_folder.mjs';
 
-const PLAYER = '<!doctype html><meta charset="utf-8"><video muted playsinline width="640" height="360"></video>';
-
 const [tools, chromiumPath, target] = process.argv.slice(2);
-const require = createRequire(path.join(path.resolve(tools), 'package.json'));
-const { chromium } = require('playwright-core');
-const hlsScript = fs.readFileSync(require.resolve('hls.js/dist/hls.js'), 'utf8');
+const hlsScript = fs.readFileSync(requireFrom(tools).resolve('hls.js/dist/hls.js'), 'utf8');
 
 const server = /^https?:/.test(target) ? undefined : await serveFolder(target);
 const url = server ? `${server.origin}/media/master.m3u8` : target;
-// The player is a page of the same origin as the stream, so that a bucket needs no rules for other origins.
-const playerPage = new URL('/player', url).href;
-const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'reelpress-chromium-'));
-let context;
 try {
-  context = await chromium.launchPersistentContext(profile, {
-    executablePath: chromiumPath,
-    headless: true,
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
-      '--disable-background-networking', '--disable-component-update', '--autoplay-policy=no-user-gesture-required',
-      // The page is not loaded over a network, so that a server on this computer would be out of its reach.
-      '--disable-features=LocalNetworkAccessChecks',
-      '--mute-audio'],
+  await withPage(tools, chromiumPath, async (page) => {
+    const refused = refusedAnswers(page);
+    // The player is a page of the same origin as the stream, so that a bucket needs no rules for other origins.
+    const reopen = await openPlayer(page, new URL('/player', url).href);
+    await page.addScriptTag({ content: hlsScript });
+    const hls = await page.evaluate(playEveryLevel, url);
+    await reopen();
+    const native = await page.evaluate(playNatively, url);
+    console.log(JSON.stringify({ hls, native, refused }));
   });
-  const page = await context.newPage();
-  const refused = [];
-  page.on('response', (r) => { if (r.status() >= 400 && !r.url().endsWith('/favicon.ico')) refused.push(`${r.status()} ${r.url()}`); });
-  await page.route(playerPage, (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body: PLAYER }));
-  await page.goto(playerPage);
-  await page.addScriptTag({ content: hlsScript });
-  const hls = await page.evaluate(playEveryLevel, url);
-  await page.goto(playerPage);
-  const native = await page.evaluate(playNatively, url);
-  console.log(JSON.stringify({ hls, native, refused }));
 } finally {
-  await context?.close();
   await server?.close();
-  fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
 }
 
 // Runs in the page.

@@ -1,25 +1,9 @@
 // Opens the preview page in headless Chromium and plays each entry of its rung picker, by the browser's own player or by
 // hls.js. Prints one JSON object. usage: node play_preview.mjs TOOLS_FOLDER CHROMIUM URL native|hlsjs
-import fs from 'node:fs';
-import { createRequire } from 'node:module';
-import os from 'node:os';
-import path from 'node:path';
+import { requireFrom, withPage } from './chromium.mjs';
 
 const [tools, chromiumPath, url, player] = process.argv.slice(2);
-const require = createRequire(path.join(path.resolve(tools), 'package.json'));
-const { chromium } = require('playwright-core');
-
-const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'reelpress-chromium-'));
-let context;
-try {
-  context = await chromium.launchPersistentContext(profile, {
-    executablePath: chromiumPath,
-    headless: true,
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
-      '--disable-background-networking', '--disable-component-update', '--autoplay-policy=no-user-gesture-required',
-      '--mute-audio'],
-  });
-  const page = await context.newPage();
+await withPage(tools, chromiumPath, async (page) => {
   const problems = [];
   page.on('console', (message) => { if (message.type() === 'error') problems.push(message.text()); });
   page.on('pageerror', (error) => problems.push(String(error)));
@@ -34,7 +18,7 @@ try {
   }
   // The file of the package, as the CDN has it; the browser compares it with the hash in the page.
   await page.route('https://cdn.jsdelivr.net/**', (route) => route.fulfill({
-    path: require.resolve('hls.js/dist/hls.min.js'),
+    path: requireFrom(tools).resolve('hls.js/dist/hls.min.js'),
     contentType: 'text/javascript',
     headers: { 'access-control-allow-origin': '*' },
   }));
@@ -54,7 +38,4 @@ try {
   }
   const playerName = await page.textContent('#player');
   console.log(JSON.stringify({ entries, problems, player: playerName }));
-} finally {
-  await context?.close();
-  fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-}
+});

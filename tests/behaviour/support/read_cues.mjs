@@ -1,41 +1,15 @@
 // Loads an HLS stream in headless Chromium with hls.js and prints the cues of each subtitle track as JSON.
 // usage: node read_cues.mjs TOOLS_FOLDER CHROMIUM FOLDER
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
-import os from 'node:os';
-import path from 'node:path';
-import { serveFolder } from './serve_folder.mjs';
-
-const PLAYER = '<!doctype html><meta charset="utf-8"><video muted playsinline width="640" height="360"></video>';
+import { requireFrom } from './chromium.mjs';
+import { withPlayerPage } from './player_page.mjs';
 
 const [tools, chromiumPath, folder] = process.argv.slice(2);
-const require = createRequire(path.join(path.resolve(tools), 'package.json'));
-const { chromium } = require('playwright-core');
-const hlsScript = fs.readFileSync(require.resolve('hls.js/dist/hls.js'), 'utf8');
-
-const server = await serveFolder(folder);
-const playerPage = `${server.origin}/player`;
-const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'reelpress-chromium-'));
-let context;
-try {
-  context = await chromium.launchPersistentContext(profile, {
-    executablePath: chromiumPath,
-    headless: true,
-    // A page that is not loaded over a network could not reach a key server on this computer.
-    args: ['--headless', '--disable-features=LocalNetworkAccessChecks', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
-      '--disable-background-networking', '--disable-component-update', '--autoplay-policy=no-user-gesture-required',
-      '--mute-audio'],
-  });
-  const page = await context.newPage();
-  await page.route(playerPage, (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body: PLAYER }));
-  await page.goto(playerPage);
+const hlsScript = fs.readFileSync(requireFrom(tools).resolve('hls.js/dist/hls.js'), 'utf8');
+await withPlayerPage(tools, chromiumPath, folder, async ({ page, base }) => {
   await page.addScriptTag({ content: hlsScript });
-  console.log(JSON.stringify(await page.evaluate(readAllTracks, `${server.origin}/media/master.m3u8`)));
-} finally {
-  await context?.close();
-  await server.close();
-  fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-}
+  console.log(JSON.stringify(await page.evaluate(readAllTracks, `${base}master.m3u8`)));
+});
 
 // Runs in the page.
 async function readAllTracks(url) {
