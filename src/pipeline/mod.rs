@@ -151,8 +151,10 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let Begun { folder, mut unfinished, goes_on, lost } =
         Unfinished::begin(request, &plan).map_err(|failure| failure.at(Stage::Package))?;
     plan.warnings.extend(lost.map(|reason| format!("The interrupted encode began again: {reason}")));
-    let finished = if goes_on { unfinished.finished_segments(&plan) } else { None };
-    let goes_on_at = finished.as_ref().map(|finished| plan.from_segment(finished.first_segment).start());
+    // What goes on keeps the id from which its keys and vectors follow.
+    let request = &JobRequest { id: unfinished.job().unwrap_or(request.id), ..request.clone() };
+    let finished = if goes_on { unfinished.finished_segments(&plan, request) } else { None };
+    let goes_on_at = finished.as_ref().map(|finished| plan.start_of_segment(finished.first_segment));
     let summary = PlanSummary { goes_on_at, ..plan.summary(folder.path().to_owned()) };
     observer.notice(Notice::Planned(Box::new(summary)));
     let places = (&folder, goes_on_at);

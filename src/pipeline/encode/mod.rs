@@ -19,6 +19,7 @@ use std::{
     thread::ScopedJoinHandle,
 };
 
+pub(super) use argv::PASS_LOG;
 pub use damage::Damage;
 use ffmpeg_sidecar::{
     child::FfmpegChild,

@@ -42,25 +42,6 @@ fn other_settings_start_over_and_say_so() {
 }
 
 #[test]
-fn two_passes_start_over_and_say_so() {
-    let user = User::new();
-    let flags = ["--rate-control", "two-pass"];
-    let call = |folder: &str| {
-        let flags: Vec<_> = ["--speed", "ultrafast"].iter().chain(&flags).map(Into::into).collect();
-        user.encode_command_to(user.path(folder).as_os_str(), &flags, &[&clips::NUMBERED.path()], "quick")
-    };
-    let mut slow = call("output");
-    slow.env("REELPRESS_FFMPEG", slow_ffmpeg(&user, SYSTEM)).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = slow.spawn().expect("reelpress starts");
-    let made = stream_in(&user, "output", &clips::NUMBERED);
-    wait_for("a finished segment", || (fewest_segments(&made) >= 1).then_some(()));
-    child.kill().expect("it runs");
-    child.wait().expect("the child is ours");
-    let warning = warning_of(&user, &Ended::of(call("output")), &clips::NUMBERED);
-    assert_eq!(warning, "The interrupted encode began again: the second of two passes can't begin in the middle");
-}
-
-#[test]
 fn a_source_that_has_changed_starts_over_and_says_so() {
     let user = User::new();
     let source = user.path("numbered.mp4");
