@@ -16,6 +16,7 @@ pub mod publish;
 
 mod attempts;
 mod convert;
+mod pace;
 mod pictures;
 mod prepare;
 mod progress;
