@@ -238,6 +238,8 @@ impl Dispatcher {
         match inspection {
             Inspection::Source(source) => self.emit(vec![Event::SourceProbed { id, source }]),
             Inspection::Thumbnail(path) => self.emit(vec![Event::ThumbnailReady { id, path }]),
+            // It may be free when its turn has come.
+            Inspection::Failed(failure) if failure.kind == FailureKind::FileBusy => {}
             Inspection::Failed(failure) if is_waiting => {
                 self.ended.refused += 1;
                 self.emit(vec![Event::JobFailed { id, failure, at: Timestamp::now() }]);

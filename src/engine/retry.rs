@@ -45,10 +45,10 @@ impl PlannedRetry {
     }
 }
 
-/// Bad input, missing codecs and missing permission never mend themselves; a network does.
+/// Bad input, missing codecs and missing permission never mend themselves; a network does, and another program lets go.
 fn may_pass(kind: FailureKind) -> bool {
     match kind {
-        FailureKind::NetworkLost => true,
+        FailureKind::NetworkLost | FailureKind::FileBusy => true,
         FailureKind::ToolMissing
         | FailureKind::SourceUnreadable
         | FailureKind::SourceInvalid
@@ -84,6 +84,8 @@ mod tests {
             assert!(retry.is_due(now - hour) && retry.is_due(now + hour));
         }
         assert_eq!(PlannedRetry::after(&lost, 3, now), None);
+        let busy = Failure::new(FailureKind::FileBusy, "In use", "Close the other program");
+        assert!(PlannedRetry::after(&busy, 0, now).is_some());
         let bad = Failure::new(FailureKind::SourceInvalid, "Not a video", "Choose another file");
         assert_eq!(PlannedRetry::after(&bad, 0, now), None);
     }

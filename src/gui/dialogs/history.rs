@@ -31,6 +31,8 @@ const MOST_LIST_HEIGHT: f32 = 8.0 * ROW_HEIGHT;
 #[derive(Default)]
 pub struct HistoryView {
     search: String,
+    /// The search field was given the keyboard.
+    has_keyboard: bool,
     /// `None` until it is read.
     jobs: Option<Result<Vec<Arc<Job>>, Failure>>,
     /// Indices of the jobs that the search lets through, and the search that did.
@@ -56,7 +58,10 @@ impl HistoryView {
 /// Shows the history; true when it was closed.
 pub fn history_ui(ui: &Ui, view: &mut HistoryView, actions: &mut Vec<Action>) -> bool {
     dialog(ui, ("History", WIDTH), |ui| {
-        text_field(ui, "Search the history", &mut view.search, "Name, preset, destination or failure");
+        let search = text_field(ui, "Search the history", &mut view.search, "Name, preset, destination or failure");
+        if !std::mem::replace(&mut view.has_keyboard, true) {
+            search.request_focus();
+        }
         if view.search != view.found.0 {
             view.find();
         }
