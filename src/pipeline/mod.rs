@@ -191,6 +191,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let mut report = report(&folder, plan, stream, reporter.finished_files());
     report.keys = encryption::key_files(spec.outputs.encryption.as_ref(), request.id).map(KeyFiles::into_path);
     report.warnings = plan.warnings.iter().cloned().chain(warnings).collect();
+    report.speed = reporter.speed();
     report.wall_time = started.elapsed();
     let Some(running) = &uploads else {
         unfinished.remove();
@@ -279,6 +280,7 @@ fn report(folder: &StreamFolder, plan: &EncodePlan, stream: FinishedStream, file
         wall_time: Duration::ZERO,
         warnings: Vec::new(),
         notes: Vec::new(),
+        speed: None,
         keys: None,
     }
 }

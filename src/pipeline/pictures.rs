@@ -73,6 +73,7 @@ pub(super) fn run(request: &JobRequest, work_folder: &Path, observer: &dyn Obser
         keys: None,
         warnings: plan.warnings.into_iter().chain(partly).collect(),
         notes: Vec::new(),
+        speed: None,
     };
     folder.keep();
     Ok(report)

@@ -15,7 +15,7 @@ use crate::{
 
 /// Draws until something is shown that a helper thread has to bring.
 fn wait_for(window: &mut Window, words: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !window.shows_somewhere(words) {
         assert!(Instant::now() < deadline, "“{words}” is not shown");
         std::thread::sleep(Duration::from_millis(5));

@@ -326,6 +326,7 @@ fn report(plan: &ConvertPlan, measured: &Measured, file: PathBuf) -> Report {
         wall_time: std::time::Duration::ZERO,
         warnings: Vec::new(),
         notes: Vec::new(),
+        speed: None,
         keys: None,
         file: Some(file),
     }
