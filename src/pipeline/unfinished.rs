@@ -1,13 +1,16 @@
 //! A stream in the making, as a later run of its job finds it: a hidden folder in the stream's own one says what it is
 //! made of and by, and holds the passing files. What is finished, the segments themselves tell.
 
+mod identity;
+
 use std::{
     fs::File,
-    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
+pub(super) use identity::SourceIdentity;
+use identity::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -32,8 +35,6 @@ const STATE: &str = "state.json";
 const LOCK: &str = "lock";
 /// Version of the state; another one is not gone on with.
 const FORMAT: u32 = 1;
-/// Bytes at the start and at the end of a source by which it is known again.
-const KNOWN_BYTES: u64 = 64 * 1024;
 
 /// From where a job begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,37 +45,6 @@ pub enum Beginning {
     WhereItWas,
     /// From the start; what an earlier call has left is removed.
     Fresh,
-}
-
-/// By what a source is known again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct SourceIdentity {
-    bytes: u64,
-    modified: Option<SystemTime>,
-    /// SHA-256 of its first and last bytes.
-    ends: String,
-}
-
-impl SourceIdentity {
-    /// `None` when the file can't be read.
-    pub(super) fn of(source: &Path) -> Option<Self> {
-        // Opening a pipe would wait for whoever writes to it.
-        let metadata = std::fs::metadata(source).ok().filter(std::fs::Metadata::is_file)?;
-        let mut file = File::open(source).ok()?;
-        let mut hash = Sha256::new();
-        let mut part = Vec::new();
-        (&mut file).take(KNOWN_BYTES).read_to_end(&mut part).ok()?;
-        hash.update(&part);
-        part.clear();
-        file.seek(SeekFrom::Start(metadata.len().saturating_sub(KNOWN_BYTES))).ok()?;
-        file.take(KNOWN_BYTES).read_to_end(&mut part).ok()?;
-        hash.update(&part);
-        Some(Self { bytes: metadata.len(), modified: metadata.modified().ok(), ends: hex(&hash.finalize()) })
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a stream is made of and by. Only what is the same in all of it can be gone on with.
