@@ -28,6 +28,8 @@ pub enum FailureKind {
     ToolMissing,
     /// The source is not there, or can't be opened.
     SourceUnreadable,
+    /// Another program has a file for itself, or the share that it is on does not answer now.
+    FileBusy,
     /// The source is not a video, or too damaged to use.
     SourceInvalid,
     /// The source vanished or changed while it was read.
@@ -54,6 +56,23 @@ pub enum FailureKind {
     Internal,
 }
 
+/// Whether the system refuses a file for now and may give it soon: another program has it, or its share is away.
+pub fn is_busy(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    /// ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION of Windows, which have no kind of their own.
+    const HELD_ON_WINDOWS: [i32; 2] = [32, 33];
+    let is_held = cfg!(windows) && error.raw_os_error().is_some_and(|code| HELD_ON_WINDOWS.contains(&code));
+    is_held
+        || matches!(
+            error.kind(),
+            ErrorKind::ResourceBusy
+                | ErrorKind::ExecutableFileBusy
+                | ErrorKind::StaleNetworkFileHandle
+                | ErrorKind::TimedOut
+                | ErrorKind::Deadlock
+        )
+}
+
 impl Failure {
     /// A failure with a headline and a hint, not yet bound to a stage.
     pub fn new(kind: FailureKind, headline: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -72,5 +91,24 @@ impl Failure {
     pub fn at(mut self, stage: Stage) -> Self {
         self.stage.get_or_insert(stage);
         self
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_in_use_are_told_from_those_that_can_not_be_read() {
+        // errno(3): EBUSY, ETXTBSY, ESTALE, ETIMEDOUT; ENOENT, EIO, EACCES, ENOSPC.
+        let is = |code| is_busy(&std::io::Error::from_raw_os_error(code));
+        assert!([16, 26, 116, 110].into_iter().all(is));
+        assert!(![2, 5, 13, 28].into_iter().any(is));
+        let failure = crate::pipeline::package::write_failure(
+            std::path::Path::new("/out/a.m4s"),
+            &std::io::Error::from_raw_os_error(16),
+        );
+        assert_eq!(failure.kind, FailureKind::FileBusy);
     }
 }

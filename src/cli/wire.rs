@@ -391,6 +391,7 @@ mod tests {
             wall_time: Duration::ZERO,
             warnings: Vec::new(),
             notes: Vec::new(),
+            speed: None,
             keys: None,
         };
         let events = [

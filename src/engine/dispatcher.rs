@@ -7,7 +7,7 @@ mod ordering;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, select_biased};
@@ -67,6 +67,8 @@ pub(super) struct Dispatcher {
     pub(super) reports: Sender<WorkerReport>,
     /// Towards the end of the queue.
     pub(super) ended: EndedJobs,
+    /// When a planned power action is due: a clock that is set meanwhile neither hastens nor delays it.
+    pub(super) power_due: Option<Instant>,
     /// The program ends, and not because the queue has come to its end.
     pub(super) is_stopping: bool,
 }
@@ -236,6 +238,8 @@ impl Dispatcher {
         match inspection {
             Inspection::Source(source) => self.emit(vec![Event::SourceProbed { id, source }]),
             Inspection::Thumbnail(path) => self.emit(vec![Event::ThumbnailReady { id, path }]),
+            // It may be free when its turn has come.
+            Inspection::Failed(failure) if failure.kind == FailureKind::FileBusy => {}
             Inspection::Failed(failure) if is_waiting => {
                 self.ended.refused += 1;
                 self.emit(vec![Event::JobFailed { id, failure, at: Timestamp::now() }]);
@@ -363,7 +367,7 @@ impl Dispatcher {
         for report in reports.try_iter() {
             self.report(report);
         }
-        let deadline = std::time::Instant::now() + STOP_LIMIT;
+        let deadline = Instant::now() + STOP_LIMIT;
         while !self.running.is_empty() {
             match reports.recv_deadline(deadline) {
                 Ok(report) => self.report(report),

@@ -5,23 +5,47 @@ use std::{path::Path, sync::Arc};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Event, Job, JournalError, Snapshot};
-use crate::{job::JobId, settings::AppFolders};
+use super::{Event, Job, JournalError, QueueEntry, Snapshot};
+use crate::{
+    job::{JobId, Schedule},
+    settings::AppFolders,
+};
 
 /// All jobs that have ended, the newest first: those of the list, and those that were removed from it.
 ///
 /// # Errors
 /// When the journal is there and can't be read.
 pub fn ended_jobs(list: &Snapshot, folders: &AppFolders) -> Result<Vec<Arc<Job>>, JournalError> {
-    let mut jobs: Vec<Arc<Job>> = list.jobs.iter().filter(|job| job.state.is_at_rest()).map(Arc::clone).collect();
+    let mut jobs = list.ended_jobs();
     let file = folders.journal_file();
     if file.exists() {
         let removed = removed_jobs(&file).map_err(|source| JournalError::Database { file, source })?;
         // One that came back by an undo is in the list.
         jobs.extend(removed.into_iter().filter(|job| list.job(job.id).is_none()));
+        sort(&mut jobs);
     }
-    jobs.sort_by_key(|job| std::cmp::Reverse(job.ended_at));
     Ok(jobs)
+}
+
+fn sort(jobs: &mut [Arc<Job>]) {
+    jobs.sort_by_key(|job| std::cmp::Reverse(job.ended_at));
+}
+
+impl Snapshot {
+    /// The jobs of the list that have ended, the newest first.
+    pub fn ended_jobs(&self) -> Vec<Arc<Job>> {
+        let mut jobs: Vec<Arc<Job>> = self.jobs.iter().filter(|job| job.state.is_at_rest()).map(Arc::clone).collect();
+        sort(&mut jobs);
+        jobs
+    }
+}
+
+impl QueueEntry {
+    /// What a job was asked to make, once more: with its priority, at any time.
+    pub fn again(job: &Job) -> Self {
+        let schedule = Schedule { priority: job.schedule.priority, ..Schedule::default() };
+        Self { spec: job.spec.clone(), schedule }
+    }
 }
 
 /// What the journal at `file` holds of a job.

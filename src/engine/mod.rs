@@ -127,6 +127,7 @@ impl Engine {
             toolbox: None,
             reports,
             ended: end_of_queue::EndedJobs::default(),
+            power_due: None,
             is_stopping: false,
         };
         let (running, end) = crossbeam_channel::bounded(0);

@@ -133,6 +133,7 @@ mod tests {
             wall_time: std::time::Duration::ZERO,
             warnings: Vec::new(),
             notes: Vec::new(),
+            speed: None,
             keys: None,
         };
         snapshot.apply(&Event::JobFinished { id, report: Box::new(report), at: Timestamp::UNIX_EPOCH });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, FailureKind};
@@ -11,6 +11,8 @@ use crate::failure::{Failure, FailureKind};
 /// A job that failed for a cause that may pass begins again this often.
 pub const MOST_RETRIES: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_secs(5);
+/// More than the last wait with all that chance adds to it. One that is longer was planned by another clock.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
 
 /// A job that will begin again by itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,12 +37,18 @@ impl PlannedRetry {
         let not_before = now.checked_add(wait).ok()?;
         Some(Self { number: tries_before + 1, not_before, failure: failure.clone() })
     }
+
+    /// Whether it may begin. A clock that was set back since it was planned does not make it wait for longer.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        let wait = self.not_before.duration_since(now);
+        wait <= SignedDuration::ZERO || wait > LONGEST_WAIT
+    }
 }
 
-/// Bad input, missing codecs and missing permission never mend themselves; a network does.
+/// Bad input, missing codecs and missing permission never mend themselves; a network does, and another program lets go.
 fn may_pass(kind: FailureKind) -> bool {
     match kind {
-        FailureKind::NetworkLost => true,
+        FailureKind::NetworkLost | FailureKind::FileBusy => true,
         FailureKind::ToolMissing
         | FailureKind::SourceUnreadable
         | FailureKind::SourceInvalid
@@ -70,8 +78,14 @@ mod tests {
             let wait = retry.not_before.duration_since(now).as_secs();
             assert!((least..=2 * least).contains(&wait), "{wait} s before try {}", retry.number);
             assert_eq!(retry.number, tries + 1);
+            assert!(!retry.is_due(now) && retry.is_due(retry.not_before));
+            // Set back by an hour, set ahead by one.
+            let hour = SignedDuration::from_hours(1);
+            assert!(retry.is_due(now - hour) && retry.is_due(now + hour));
         }
         assert_eq!(PlannedRetry::after(&lost, 3, now), None);
+        let busy = Failure::new(FailureKind::FileBusy, "In use", "Close the other program");
+        assert!(PlannedRetry::after(&busy, 0, now).is_some());
         let bad = Failure::new(FailureKind::SourceInvalid, "Not a video", "Choose another file");
         assert_eq!(PlannedRetry::after(&bad, 0, now), None);
     }

@@ -31,7 +31,7 @@ impl Job {
 
     fn is_due(&self, settings: &Settings, now: &Zoned) -> bool {
         self.starts_by_itself(settings)
-            && self.waits_for_retry().is_none_or(|retry| retry.not_before <= now.timestamp())
+            && self.waits_for_retry().is_none_or(|retry| retry.is_due(now.timestamp()))
             && self.waits_until(settings, now).is_none()
     }
 }
@@ -121,6 +121,39 @@ mod tests {
         snapshot.apply(&Event::SettingsChanged { settings: Box::new(settings) });
         assert!(a_job_waits_for_its_time(&snapshot));
         assert_eq!(order(snapshot, &ids), [1]);
+    }
+
+    #[test]
+    fn working_hours_are_those_of_the_clock_also_when_it_changes_for_summer_and_winter() {
+        let berlin = jiff::tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let (mut snapshot, ids) = queue(&[urgent(50)]);
+        let hours = WorkingHours { from: Time::constant(2, 30, 0, 0), to: Time::constant(4, 0, 0, 0) };
+        snapshot.apply(&Event::SettingsChanged {
+            settings: Box::new(Settings { working_hours: Some(hours), ..Settings::default() }),
+        });
+        let starts = |text: &str| {
+            let at = text.parse::<Timestamp>().unwrap().to_zoned(berlin.clone());
+            next_job(&snapshot, &at).map(|job| job.id) == Some(ids[0])
+        };
+        // On 29 March 2026 there is no 02:30: the hours begin with 03:00.
+        assert!(!starts("2026-03-29T00:59:59Z") && starts("2026-03-29T01:00:00Z") && !starts("2026-03-29T02:00:00Z"));
+        // On 25 October 2026 there are two; the hours last one longer, with a break while it is 02:00 again.
+        assert!(!starts("2026-10-25T00:29:59Z") && starts("2026-10-25T00:30:00Z"));
+        assert!(!starts("2026-10-25T01:15:00Z") && starts("2026-10-25T01:30:00Z") && !starts("2026-10-25T03:00:00Z"));
+    }
+
+    #[test]
+    fn a_job_that_has_begun_does_not_begin_again_when_the_clock_is_set_back() {
+        let start_at = Some(now().timestamp());
+        let (mut snapshot, ids) = queue(&[Schedule { start_at, ..urgent(50) }]);
+        let id = next_job(&snapshot, &now()).unwrap().id;
+        snapshot.apply(&Event::JobStarted { id, at: now().timestamp() });
+        let back = now().checked_sub(jiff::SignedDuration::from_hours(3)).unwrap();
+        for at in [&back, &now()] {
+            assert_eq!(next_job(&snapshot, at), None);
+        }
+        snapshot.apply(&Event::JobCancelled { id: ids[0], at: back.timestamp() });
+        assert_eq!(next_job(&snapshot, &now()), None);
     }
 
     #[test]

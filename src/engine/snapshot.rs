@@ -2,6 +2,7 @@
 
 mod filter;
 mod job_events;
+mod time_left;
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -215,20 +216,6 @@ impl Snapshot {
             }
         }
         counts
-    }
-
-    /// Expected time until all running and waiting jobs are done, from the speed of those that run; `None` when that
-    /// can't be told.
-    pub fn time_left(&self) -> Option<Duration> {
-        let running: Vec<&Progress> = self.jobs.iter().filter_map(|job| job.progress()).collect();
-        let left_running = running.iter().filter_map(|progress| progress.time_left).max()?;
-        let speed: f64 = running.iter().filter_map(|progress| progress.speed).sum();
-        if speed <= 0.0 {
-            return None;
-        }
-        let waiting_seconds: f64 =
-            self.jobs.iter().filter_map(|job| job.still_to_encode()).map(|duration| duration.as_secs_f64()).sum();
-        left_running.checked_add(Duration::try_from_secs_f64(waiting_seconds / speed).ok()?)
     }
 
     /// Changes the state by many events, one after the other.

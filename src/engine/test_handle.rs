@@ -38,3 +38,8 @@ impl TestDispatcher {
         self.commands.try_iter().collect()
     }
 }
+
+/// Writes a journal at `file` whose history has these jobs, which are off the list.
+pub(crate) fn write_history(file: &std::path::Path, jobs: &[std::sync::Arc<super::Job>]) {
+    super::journal::Journal::open(file).unwrap().remember(jobs).unwrap();
+}

@@ -1,9 +1,9 @@
 //! What a person did in the window. View functions push these; the app performs them after laying out.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use crate::{
-    engine::Command,
+    engine::{Command, Job},
     gui::{
         dialogs::{adjust::AdjustTarget, settings::SettingsSection},
         file_dialog::{PathPurpose, PickedPaths},
@@ -42,7 +42,11 @@ pub enum Action {
     /// Open the form of a job's priority and start.
     OpenSchedule(JobId),
     /// Write all that is known of a job into a file, for whoever looks into a fault.
-    SaveReport(JobId),
+    SaveReport(Arc<Job>),
+    /// Put a job that has ended into the queue once more, as a new one.
+    RunAgain(Arc<Job>),
+    /// Show the jobs that have ended.
+    OpenHistory,
     /// Do this to files that are added from now on.
     AdjustNewFiles(Box<Operations>),
     /// Open the settings at this place.

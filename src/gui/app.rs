@@ -217,6 +217,7 @@ impl ReelpressApp {
                 DesktopAnswer::ReportSaved(file) => {
                     self.view.notify(NoticeMessage::Text(format!("The report is {}", file.display())));
                 }
+                DesktopAnswer::HistoryRead(jobs) => self.take_history(jobs),
                 DesktopAnswer::Failed(failure) => self.view.notify(NoticeMessage::Failure(failure)),
                 DesktopAnswer::FileDialogs(are_there) => self.view.has_file_dialogs = are_there,
             }

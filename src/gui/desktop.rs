@@ -1,4 +1,5 @@
-//! What the window asks of the desktop, off the UI thread: open an address or a folder, unpack the sample clip.
+//! What the window asks of the desktop, off the UI thread: open an address or a folder, unpack the sample clip,
+//! read the history.
 
 use std::{
     ffi::OsString,
@@ -10,9 +11,8 @@ use crossbeam_channel::Sender;
 use eframe::egui::Context;
 
 use crate::{
-    engine::{BugReport, Snapshot},
+    engine::{BugReport, Job, Snapshot, ended_jobs},
     failure::{Failure, FailureKind},
-    job::JobId,
     settings::AppFolders,
 };
 
@@ -27,6 +27,8 @@ pub enum DesktopAnswer {
     SampleReady(PathBuf),
     /// A report lies here.
     ReportSaved(PathBuf),
+    /// The jobs that have ended, the newest first.
+    HistoryRead(Result<Vec<Arc<Job>>, Failure>),
     /// It did not work.
     Failed(Failure),
     /// Whether the system can show file dialogs.
@@ -56,7 +58,7 @@ impl Desktop {
                 Failure::new(FailureKind::Internal, headline, "Open it by hand; the system found no program for it")
                     .with_detail(error.to_string())
             };
-            open::that_detached(&target).map_err(failure).err().map(DesktopAnswer::Failed)
+            open_in_desktop(&target).map_err(failure).err().map(DesktopAnswer::Failed)
         });
     }
 
@@ -79,18 +81,28 @@ impl Desktop {
     }
 
     /// Writes the report of a job into the app's folder for them, and opens that.
-    pub fn save_report(&self, snapshot: Arc<Snapshot>, id: JobId, folders: AppFolders) {
+    pub fn save_report(&self, snapshot: Arc<Snapshot>, job: Arc<Job>, folders: AppFolders) {
         let desktop = self.clone();
         self.run("report", move || {
-            let job = snapshot.job(id)?;
-            let file = folders.data.join("reports").join(format!("{}.json", id.short()));
-            match BugReport::of(&snapshot, job, &folders).write(&file) {
+            let file = folders.data.join("reports").join(format!("{}.json", job.id.short()));
+            match BugReport::of(&snapshot, &job, &folders).write(&file) {
                 Ok(()) => {
                     desktop.open(file.parent().unwrap_or(&file));
                     Some(DesktopAnswer::ReportSaved(file))
                 }
                 Err(failure) => Some(DesktopAnswer::Failed(failure)),
             }
+        });
+    }
+
+    /// Reads the jobs that have ended, those of the list and those that are off it.
+    pub fn read_history(&self, list: Arc<Snapshot>, folders: AppFolders) {
+        self.run("history", move || {
+            let jobs = ended_jobs(&list, &folders).map_err(|error| {
+                let hint = "Check that the disk works and the file may be read";
+                Failure::new(FailureKind::Internal, error.to_string(), hint)
+            });
+            Some(DesktopAnswer::HistoryRead(jobs))
         });
     }
 
@@ -119,6 +131,17 @@ impl Desktop {
             self.ctx.request_repaint();
         }
     }
+}
+
+#[cfg(not(test))]
+fn open_in_desktop(target: &std::ffi::OsStr) -> std::io::Result<()> {
+    open::that_detached(target)
+}
+
+/// No test starts the programs of whoever runs it.
+#[cfg(test)]
+fn open_in_desktop(_: &std::ffi::OsStr) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Writes the sample clip into `folder`, unless it lies there already.

@@ -76,6 +76,7 @@ fn shortcuts(ctx: &Context, view: &mut ViewState, actions: &mut Vec<Action>) {
         (KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma), Action::OpenSettings(SettingsSection::General)),
         (KeyboardShortcut::new(Modifiers::COMMAND, Key::I), Action::ToggleDetails),
         (KeyboardShortcut::new(Modifiers::COMMAND, Key::F), Action::FocusSearch),
+        (KeyboardShortcut::new(Modifiers::COMMAND, Key::H), Action::OpenHistory),
     ];
     for (shortcut, action) in known {
         if ctx.input_mut(|input| input.consume_shortcut(&shortcut)) {

@@ -17,7 +17,8 @@ use super::{
     view_state::{Dialog, NoticeMessage},
 };
 use crate::{
-    engine::Command,
+    engine::{Command, Job, QueueEntry},
+    failure::Failure,
     job::{JobId, JobSpec, Outputs, StreamLayout},
     preset::{built_in_presets, find_preset, one_file_preset},
     settings::Settings,
@@ -56,7 +57,9 @@ impl ReelpressApp {
                 self.view.dialog = Some(Dialog::Adjust(Box::new(form)));
             }
             Action::OpenSchedule(id) => self.open_schedule(id),
-            Action::SaveReport(id) => self.save_report(id),
+            Action::SaveReport(job) => self.save_report(job),
+            Action::RunAgain(job) => self.send(Command::Enqueue { jobs: vec![QueueEntry::again(&job)] }),
+            Action::OpenHistory => self.open_history(),
             Action::AdjustNewFiles(operations) => self.view.operations = *operations,
             Action::OpenTools => self.view.dialog = Some(Dialog::Tools { asks_for_download: false }),
             Action::OpenFolder(folder) => self.desktop.open(folder),
@@ -88,9 +91,24 @@ impl ReelpressApp {
         }
     }
 
-    fn save_report(&self, id: JobId) {
+    fn save_report(&self, job: Arc<Job>) {
         if let Some(folders) = self.folders.clone() {
-            self.desktop.save_report(Arc::clone(&self.snapshot), id, folders);
+            self.desktop.save_report(Arc::clone(&self.snapshot), job, folders);
+        }
+    }
+
+    fn open_history(&mut self) {
+        self.view.dialog = Some(Dialog::History(Box::default()));
+        match self.folders.clone() {
+            Some(folders) => self.desktop.read_history(Arc::clone(&self.snapshot), folders),
+            None => self.take_history(Ok(self.snapshot.ended_jobs())),
+        }
+    }
+
+    /// Shows what was read of the history, if that is still looked at.
+    pub(super) fn take_history(&mut self, jobs: Result<Vec<Arc<Job>>, Failure>) {
+        if let Some(Dialog::History(view)) = &mut self.view.dialog {
+            view.take(jobs);
         }
     }
 

@@ -7,7 +7,9 @@ use std::{
 };
 
 use super::{
-    dialogs::{adjust::AdjustForm, paste_path::PathForm, schedule::ScheduleForm, settings::SettingsForm},
+    dialogs::{
+        adjust::AdjustForm, history::HistoryView, paste_path::PathForm, schedule::ScheduleForm, settings::SettingsForm,
+    },
     queue_view::QueueView,
     thumbnails::ThumbnailCache,
 };
@@ -103,6 +105,8 @@ pub enum Dialog {
     },
     /// How urgent a job is, and when it may start.
     Schedule(ScheduleForm),
+    /// Jobs that have ended.
+    History(Box<HistoryView>),
     /// A path to type or paste.
     Path(PathForm),
     /// Jobs run while the window is to be closed.

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Between facts on one line.
-const BETWEEN_FACTS: &str = " · ";
+pub(in crate::gui) const BETWEEN_FACTS: &str = " · ";
 
 /// What the machine does at the end of the queue, as a choice.
 pub fn power_action(action: PowerAction) -> &'static str {

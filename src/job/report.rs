@@ -31,6 +31,9 @@ pub struct Report {
     pub total_bytes: u64,
     /// Wall time of the job.
     pub wall_time: Duration,
+    /// Seconds of the source that were encoded in a second of work, without pauses; `None` where nothing was.
+    #[serde(default)]
+    pub speed: Option<f64>,
     /// The folder, or the file, of the keys that its segments are encrypted with, if they are not in the stream's folder.
     #[serde(default, with = "crate::job::path_text::optional")]
     pub keys: Option<PathBuf>,

@@ -142,10 +142,14 @@ fn next_time_of_day(time: Time, now: &Zoned) -> Option<Zoned> {
     now.tomorrow().ok()?.with().time(time).build().ok()
 }
 
-/// `22:00` for a time today, else `22 Nov 22:00`, in the time zone of `now`.
+/// `22:00` for a time today, `22 Nov 22:00` for another day of this year, else `22 Nov 2025 22:00`, in the time zone of `now`.
 pub fn short_time(at: Timestamp, now: &Zoned) -> String {
     let at = at.to_zoned(now.time_zone().clone());
-    let form = if at.date() == now.date() { "%H:%M" } else { "%-d %b %H:%M" };
+    let form = match at.date() {
+        date if date == now.date() => "%H:%M",
+        date if date.year() == now.year() => "%-d %b %H:%M",
+        _ => "%-d %b %Y %H:%M",
+    };
     at.strftime(form).to_string()
 }
 

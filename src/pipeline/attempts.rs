@@ -103,7 +103,7 @@ impl<'a> Making<'a> {
                 Err(_) if !unfinished.work_folder().is_dir() => {
                     Err(taken_away(self.folder.path(), "the folder for passing files"))
                 }
-                Err(stop) => match course.after(stop, unfinished) {
+                Err(stop) => match course.after(stop, unfinished, self.request) {
                     Ok(told) => {
                         self.tell(&told, &course);
                         continue;
@@ -117,7 +117,7 @@ impl<'a> Making<'a> {
 
     fn tell(&self, what: &str, course: &Course<'_>) {
         let from = match &course.finished {
-            Some(finished) => format!("goes on at {}", clock(course.plan.from_segment(finished.first_segment).start())),
+            Some(finished) => format!("goes on at {}", clock(course.plan.start_of_segment(finished.first_segment))),
             None => "begins again".to_owned(),
         };
         self.listeners.0.notice(Notice::Logged(format!("{what}: the encode {from}")));
@@ -148,7 +148,7 @@ impl<'a> Making<'a> {
         let damage = if unfinished.is_encoded() && course.finished.is_some() {
             None
         } else {
-            let damage = self.encode(course, &work_folder, &mut packager, reporter)?;
+            let damage = self.encode(course, (unfinished, &work_folder), &mut packager, reporter)?;
             unfinished.was_encoded().map_err(Stop::Failed)?;
             weigh_damage(&damage, &request.spec).map_err(Stop::Failed)?
         };
@@ -160,7 +160,7 @@ impl<'a> Making<'a> {
     fn encode(
         &self,
         course: &Course<'_>,
-        work_folder: &Path,
+        (unfinished, work_folder): (&mut Unfinished, &Path),
         packager: &mut Packager<'_>,
         reporter: &Reporter<'_>,
     ) -> Result<Damage, Stop> {
@@ -169,8 +169,12 @@ impl<'a> Making<'a> {
         let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: reporter };
         let goes_on = course.finished.is_some();
         let stop = |error: EncodeError| Stop::of(error, &name, goes_on);
-        if plan.has_first_pass() {
+        if plan.has_first_pass() && !unfinished.has_first_pass() {
             encode::first_pass(plan, &request.toolbox, work_folder, &session).map_err(stop)?;
+            // What lies outside of the stream's folder is gone after a crash, and is made again.
+            if !plan.is_encrypted {
+                unfinished.had_first_pass().map_err(Stop::Failed)?;
+            }
         }
         let rest = plan.from_segment(course.first_segment());
         encode::take_missed(plan, rest.first_frame(), &request.toolbox, work_folder, &request.cancel)
@@ -235,7 +239,7 @@ impl Course<'_> {
     ///
     /// # Errors
     /// When nothing is left to try.
-    fn after(&mut self, stop: Stop, unfinished: &mut Unfinished) -> Result<String, Failure> {
+    fn after(&mut self, stop: Stop, unfinished: &mut Unfinished, request: &JobRequest) -> Result<String, Failure> {
         let failure = match stop {
             Stop::CannotGoOn(failure) => {
                 self.finished = None;
@@ -244,7 +248,7 @@ impl Course<'_> {
             }
             Stop::EncoderLost(failure) if self.lost_encoders < MOST_LOST_ENCODERS => {
                 let reached = self.first_segment();
-                let finished = self.plan_goes_on().then(|| unfinished.finished_segments(self.plan)).flatten();
+                let finished = unfinished.finished_segments(self.plan, request);
                 let has_advanced = finished.as_ref().is_some_and(|finished| finished.first_segment > reached);
                 if has_advanced || !self.lost_without_gain {
                     self.lost_without_gain = !has_advanced;
@@ -262,16 +266,12 @@ impl Course<'_> {
         match self.software.take() {
             Some(software) if failure.kind == FailureKind::EncoderFailed => {
                 self.plan = software;
-                self.finished = self.plan_goes_on().then(|| unfinished.finished_segments(software)).flatten();
+                self.finished = unfinished.finished_segments(software, request);
                 unfinished.is_made_by(software)?;
                 Ok(format!("{}, so software takes over", failure.headline))
             }
             _ => Err(failure),
         }
-    }
-
-    fn plan_goes_on(&self) -> bool {
-        self.plan.begins_again_because().is_none()
     }
 }
 

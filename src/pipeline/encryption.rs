@@ -106,8 +106,8 @@ pub struct Encryptor<'a> {
     files: KeyFiles,
     /// `None` when one key holds to the end.
     segments_of_a_key: Option<u64>,
-    /// Is told of keys that belong to the stream.
-    listener: &'a dyn FileListener,
+    /// Is told of keys that belong to the stream; without one, no key is made.
+    listener: Option<&'a dyn FileListener>,
     used: Mutex<BTreeMap<u64, ContentKey>>,
 }
 
@@ -141,18 +141,24 @@ impl<'a> Encryptor<'a> {
         timing: &Timing,
         listener: &'a dyn FileListener,
     ) -> Result<Option<Self>, PackageError> {
-        let Some(encryption) = &spec.outputs.encryption else { return Ok(None) };
+        let Some(encryptor) = Self::for_reading((spec, job), stream_folder, timing) else { return Ok(None) };
+        let encryptor = Self { listener: Some(listener), ..encryptor };
+        encryptor.key(1)?;
+        Ok(Some(encryptor))
+    }
+
+    /// What opens the segments that an earlier run of the job has encrypted, if they are. Makes no key.
+    pub fn for_reading((spec, job): (&'a JobSpec, JobId), stream_folder: &Path, timing: &Timing) -> Option<Self> {
+        let encryption = spec.outputs.encryption.as_ref()?;
         let files = key_files(Some(encryption), job);
-        let encryptor = Self {
+        Some(Self {
             keys: &encryption.keys,
             job: job.to_string(),
             files: files.unwrap_or_else(|| KeyFiles::Numbered(stream_folder.join(KEYS_FOLDER))),
             segments_of_a_key: encryption.rotation.map(|rotation| segments_of_a_key(rotation, timing)),
-            listener,
+            listener: None,
             used: Mutex::default(),
-        };
-        encryptor.key(1)?;
-        Ok(Some(encryptor))
+        })
     }
 
     /// Encrypts a segment.
@@ -161,14 +167,26 @@ impl<'a> Encryptor<'a> {
     /// When a key can't be read or made.
     pub fn seal(&self, place: SegmentPlace<'_>, data: Vec<u8>) -> Result<Sealed, PackageError> {
         let (key, vector) = self.key_and_vector(place.rendition, place.number)?;
+        Ok(Sealed { data: key.encrypt(vector, data)?, key: Some(self.tag(place, vector)) })
+    }
+
+    /// The EXT-X-KEY of a segment that an earlier run has encrypted.
+    ///
+    /// # Errors
+    /// When a key can't be read.
+    pub fn tag_of(&self, place: SegmentPlace<'_>) -> Result<Key, PackageError> {
+        let (_, vector) = self.key_and_vector(place.rendition, place.number)?;
+        Ok(self.tag(place, vector))
+    }
+
+    fn tag(&self, place: SegmentPlace<'_>, vector: InitialisationVector) -> Key {
         let digits: String = vector.iter().map(|byte| format!("{byte:02x}")).collect();
-        let tag = Key {
+        Key {
             method: KeyMethod::AES128,
             uri: Some(self.uri(place.playlist, self.key_number(place.number))),
             iv: Some(format!("0x{digits}")),
             ..Key::default()
-        };
-        Ok(Sealed { data: key.encrypt(vector, data)?, key: Some(tag) })
+        }
     }
 
     /// The reverse of [`seal`](Self::seal) for segment `number` of a rendition, which is named as it was there; `None`
@@ -210,7 +228,7 @@ impl<'a> Encryptor<'a> {
         let path = self.files.path(number);
         let key = match self.keys {
             Keys::Given { .. } => ContentKey::read(&path)?,
-            _ if path.exists() => ContentKey::read(&path)?,
+            _ if self.listener.is_none() || path.exists() => ContentKey::read(&path)?,
             Keys::Made { .. } => {
                 let key = ContentKey::generate()?;
                 key.write_private(&path)?;
@@ -223,9 +241,9 @@ impl<'a> Encryptor<'a> {
                 key
             }
         };
-        if matches!(self.keys, Keys::BesideSegments) {
+        if let Some(listener) = self.listener.filter(|_| matches!(self.keys, Keys::BesideSegments)) {
             let path = format!("{KEYS_FOLDER}/{}", key_file_name(number));
-            self.listener.file_finished(FileReport { path, bytes: KEY_BYTES as u64 }, None);
+            listener.file_finished(FileReport { path, bytes: KEY_BYTES as u64 }, None);
         }
         used.insert(number, key.clone());
         Ok(key)
@@ -363,6 +381,12 @@ mod tests {
         assert_eq!((again.data, again.key.as_ref()), (sealed[4].data.clone(), Some(&tags[4])));
         assert_eq!(second.open("720p", 4, sealed[4].data.clone()).unwrap().as_deref(), Some(&b"segment"[..]));
         assert!(heard.files.lock().unwrap().is_empty(), "keys do not belong to the stream");
+
+        let reader = Encryptor::for_reading((&spec, job), Path::new("/stream"), &timing).unwrap();
+        assert_eq!(reader.open("720p", 4, sealed[4].data.clone()).unwrap().as_deref(), Some(&b"segment"[..]));
+        assert_eq!(reader.tag_of(place("720p", 4)).unwrap(), tags[4]);
+        assert!(reader.open("720p", 10, sealed[4].data.clone()).is_err(), "reading makes no key");
+        assert!(!home.path().join(format!("keys/{job}/4.key")).exists());
     }
 
     #[test]

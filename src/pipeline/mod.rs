@@ -16,6 +16,7 @@ pub mod publish;
 
 mod attempts;
 mod convert;
+mod pace;
 mod pictures;
 mod prepare;
 mod progress;
@@ -151,8 +152,10 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let Begun { folder, mut unfinished, goes_on, lost } =
         Unfinished::begin(request, &plan).map_err(|failure| failure.at(Stage::Package))?;
     plan.warnings.extend(lost.map(|reason| format!("The interrupted encode began again: {reason}")));
-    let finished = if goes_on { unfinished.finished_segments(&plan) } else { None };
-    let goes_on_at = finished.as_ref().map(|finished| plan.from_segment(finished.first_segment).start());
+    // What goes on keeps the id from which its keys and vectors follow.
+    let request = &JobRequest { id: unfinished.job().unwrap_or(request.id), ..request.clone() };
+    let finished = if goes_on { unfinished.finished_segments(&plan, request) } else { None };
+    let goes_on_at = finished.as_ref().map(|finished| plan.start_of_segment(finished.first_segment));
     let summary = PlanSummary { goes_on_at, ..plan.summary(folder.path().to_owned()) };
     observer.notice(Notice::Planned(Box::new(summary)));
     let places = (&folder, goes_on_at);
@@ -188,6 +191,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let mut report = report(&folder, plan, stream, reporter.finished_files());
     report.keys = encryption::key_files(spec.outputs.encryption.as_ref(), request.id).map(KeyFiles::into_path);
     report.warnings = plan.warnings.iter().cloned().chain(warnings).collect();
+    report.speed = reporter.speed();
     report.wall_time = started.elapsed();
     let Some(running) = &uploads else {
         unfinished.remove();
@@ -276,6 +280,7 @@ fn report(folder: &StreamFolder, plan: &EncodePlan, stream: FinishedStream, file
         wall_time: Duration::ZERO,
         warnings: Vec::new(),
         notes: Vec::new(),
+        speed: None,
         keys: None,
     }
 }

@@ -73,6 +73,7 @@ pub(super) fn run(request: &JobRequest, work_folder: &Path, observer: &dyn Obser
         keys: None,
         warnings: plan.warnings.into_iter().chain(partly).collect(),
         notes: Vec::new(),
+        speed: None,
     };
     folder.keep();
     Ok(report)
@@ -130,7 +131,7 @@ fn take(
 
 /// The plan in as many parts as the source is opened times.
 fn parts(plan: &EncodePlan) -> Vec<EncodePlan> {
-    if plan.begins_again_because().is_some() {
+    if plan.video_stream.is_none() || plan.join.is_some() || plan.demuxer.is_some() {
         return vec![plan.clone()];
     }
     let rate = plan.timing.frame_rate;

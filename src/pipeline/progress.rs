@@ -71,6 +71,13 @@ impl<'a> Reporter<'a> {
         self.state().files.clone()
     }
 
+    /// Seconds of the source that are encoded in a second of work, both passes together; `None` while nobody knows.
+    pub(super) fn speed(&self) -> Option<f64> {
+        let rate = self.state().frames_per_second.filter(|rate| *rate > 0.0)?;
+        let passes = if self.plan.has_first_pass() { 2.0 } else { 1.0 };
+        Some(rate / self.plan.timing.frame_rate.per_second() / passes)
+    }
+
     /// Tells the observer how far the job is.
     pub(super) fn tell(&self) {
         let progress = self.measure();

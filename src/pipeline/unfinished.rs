@@ -1,18 +1,23 @@
 //! A stream in the making, as a later run of its job finds it: a hidden folder in the stream's own one says what it is
 //! made of and by, and holds the passing files. What is finished, the segments themselves tell.
 
+mod identity;
+
 use std::{
     fs::File,
-    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
+pub(super) use identity::SourceIdentity;
+use identity::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
     JobRequest,
+    encode::PASS_LOG,
+    encryption::Encryptor,
     package::{FinishedSegments, write_failure},
     plan::EncodePlan,
     publish::{Place, Publisher},
@@ -20,7 +25,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    job::{JobSpec, Stage},
+    job::{Encryption, JobId, JobSpec, Stage},
     tools::atomic_file,
 };
 
@@ -30,8 +35,6 @@ const STATE: &str = "state.json";
 const LOCK: &str = "lock";
 /// Version of the state; another one is not gone on with.
 const FORMAT: u32 = 1;
-/// Bytes at the start and at the end of a source by which it is known again.
-const KNOWN_BYTES: u64 = 64 * 1024;
 
 /// From where a job begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,37 +47,6 @@ pub enum Beginning {
     Fresh,
 }
 
-/// By what a source is known again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct SourceIdentity {
-    bytes: u64,
-    modified: Option<SystemTime>,
-    /// SHA-256 of its first and last bytes.
-    ends: String,
-}
-
-impl SourceIdentity {
-    /// `None` when the file can't be read.
-    pub(super) fn of(source: &Path) -> Option<Self> {
-        // Opening a pipe would wait for whoever writes to it.
-        let metadata = std::fs::metadata(source).ok().filter(std::fs::Metadata::is_file)?;
-        let mut file = File::open(source).ok()?;
-        let mut hash = Sha256::new();
-        let mut part = Vec::new();
-        (&mut file).take(KNOWN_BYTES).read_to_end(&mut part).ok()?;
-        hash.update(&part);
-        part.clear();
-        file.seek(SeekFrom::Start(metadata.len().saturating_sub(KNOWN_BYTES))).ok()?;
-        file.take(KNOWN_BYTES).read_to_end(&mut part).ok()?;
-        hash.update(&part);
-        Some(Self { bytes: metadata.len(), modified: metadata.modified().ok(), ends: hex(&hash.finalize()) })
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// What a stream is made of and by. Only what is the same in all of it can be gone on with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct State {
@@ -85,8 +57,20 @@ struct State {
     source: PathBuf,
     destination: String,
     identity: Option<SourceIdentity>,
+    /// By what the sources that follow the first are known again.
+    #[serde(default)]
+    joined: Vec<Option<SourceIdentity>>,
     /// SHA-256 of the plan.
     plan: String,
+    /// How the segments are encrypted.
+    #[serde(default)]
+    encryption: Option<Encryption>,
+    /// The job that has begun it: keys and vectors follow from its id.
+    #[serde(default)]
+    job: Option<JobId>,
+    /// The first of two passes is done, and its notes lie here.
+    #[serde(default)]
+    has_first_pass: bool,
     /// Belongs to a queue that begins it again by itself.
     is_queued: bool,
     /// Where its files are in the first bucket.
@@ -97,7 +81,7 @@ struct State {
     /// All segments are written.
     is_encoded: bool,
     segment_duration: Duration,
-    /// Folders of the segments of pictures, in the stream's.
+    /// Folders of the segments by which its length is counted, in the stream's.
     segments_folders: Vec<String>,
 }
 
@@ -110,17 +94,17 @@ impl State {
             source: request.spec.source.clone(),
             destination: destination(&request.spec),
             identity: SourceIdentity::of(&request.spec.source),
+            joined: request.spec.joined.iter().map(|source| SourceIdentity::of(source)).collect(),
             plan: plan_hash(plan),
+            encryption: request.spec.outputs.encryption.clone(),
+            job: Some(request.id),
+            has_first_pass: false,
             is_queued: request.is_queued,
             bucket_prefix: None,
             more_bucket_prefixes: Vec::new(),
             is_encoded: false,
             segment_duration: plan.timing.frame_rate.duration_of(plan.timing.segment_frames),
-            segments_folders: plan
-                .renditions
-                .iter()
-                .map(|rendition| plan.files.segments_folder(&rendition.name))
-                .collect(),
+            segments_folders: leading_renditions(plan).map(|name| plan.files.segments_folder(name)).collect(),
         }
     }
 
@@ -138,18 +122,29 @@ impl State {
 
     /// Why a job of this state can't go on with what `earlier` has begun; `None` when it can.
     fn differs_from(&self, earlier: &Self) -> Option<&'static str> {
-        if self.identity.is_none() || self.identity != earlier.identity || self.source != earlier.source {
+        let is_known = self.identity.is_some() && self.joined.iter().all(Option::is_some);
+        let is_same = self.identity == earlier.identity && self.joined == earlier.joined;
+        if !is_known || !is_same || self.source != earlier.source {
             Some("the source has changed")
         } else if self.program != earlier.program || self.format != earlier.format {
             Some("it was begun by another version of Reelpress")
         } else if self.ffmpeg != earlier.ffmpeg {
             Some("it was begun by another ffmpeg")
-        } else if self.plan != earlier.plan || self.destination != earlier.destination {
+        } else if self.plan != earlier.plan
+            || self.destination != earlier.destination
+            || self.encryption != earlier.encryption
+        {
             Some("the settings are others")
         } else {
             None
         }
     }
+}
+
+/// The names of the renditions by which a stream's length is counted: pictures, or sound alone.
+fn leading_renditions(plan: &EncodePlan) -> impl Iterator<Item = &str> {
+    let sound = plan.audio.iter().filter(|_| plan.renditions.is_empty());
+    plan.renditions.iter().map(|video| video.name.as_str()).chain(sound.map(|audio| audio.name.as_str()))
 }
 
 fn destination(spec: &JobSpec) -> String {
@@ -199,7 +194,7 @@ impl Unfinished {
             let Some(lock) = lock(&stream_folder) else { continue };
             let reason = match request.beginning {
                 Beginning::Fresh => Some("as asked"),
-                _ => state.differs_from(&earlier).or(plan.begins_again_because()),
+                _ => state.differs_from(&earlier),
             };
             match reason {
                 None => {
@@ -237,6 +232,32 @@ impl Unfinished {
         self.state.bucket_prefix(bucket)
     }
 
+    /// The job that has begun it, from whose id keys and vectors follow.
+    pub(super) fn job(&self) -> Option<JobId> {
+        self.state.job
+    }
+
+    /// The first of two passes is done.
+    pub(super) fn has_first_pass(&self) -> bool {
+        self.state.has_first_pass
+    }
+
+    /// Notes that the first of two passes is done; its own notes are on the disk before that is said.
+    ///
+    /// # Errors
+    /// When that can't be written.
+    pub(super) fn had_first_pass(&mut self) -> Result<(), Failure> {
+        let folder = self.work_folder();
+        let failed = |error: &std::io::Error| write_failure(&folder.join(PASS_LOG), error).at(Stage::Encode);
+        for entry in std::fs::read_dir(&folder).map_err(|error| failed(&error))?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(PASS_LOG) {
+                File::open(entry.path()).and_then(|file| file.sync_all()).map_err(|error| failed(&error))?;
+            }
+        }
+        self.state.has_first_pass = true;
+        self.save()
+    }
+
     /// All segments are written.
     pub(super) fn is_encoded(&self) -> bool {
         self.state.is_encoded
@@ -268,12 +289,30 @@ impl Unfinished {
     /// When that can't be written.
     pub(super) fn is_made_by(&mut self, plan: &EncodePlan) -> Result<(), Failure> {
         self.state.plan = plan_hash(plan);
+        // Another encoder reads other notes.
+        self.state.has_first_pass = false;
         self.save()
     }
 
     /// What of it is finished and can stay.
-    pub(super) fn finished_segments(&self, plan: &EncodePlan) -> Option<FinishedSegments> {
-        FinishedSegments::take_over(plan, &self.stream_folder, self.is_encoded())
+    pub(super) fn finished_segments(&self, plan: &EncodePlan, request: &JobRequest) -> Option<FinishedSegments> {
+        self.remove_half_written();
+        let job = (&request.spec, self.job().unwrap_or(request.id));
+        let encryptor = Encryptor::for_reading(job, &self.stream_folder, &plan.timing);
+        FinishedSegments::take_over(plan, &self.stream_folder, self.is_encoded(), encryptor.as_ref())
+    }
+
+    /// Removes files that were being written when the program was killed.
+    fn remove_half_written(&self) {
+        let is_state = |entry: &walkdir::DirEntry| entry.file_name() == FOLDER;
+        let entries = walkdir::WalkDir::new(&self.stream_folder).into_iter().filter_entry(|entry| !is_state(entry));
+        for entry in entries.flatten().filter(|entry| entry.file_type().is_file()) {
+            if entry.file_name().to_string_lossy().starts_with(atomic_file::TEMPORARY_PREFIX)
+                && let Err(error) = std::fs::remove_file(entry.path())
+            {
+                tracing::warn!(%error, path = %entry.path().display(), "an unfinished file could not be removed");
+            }
+        }
     }
 
     /// Removes all that was made so far.
@@ -290,6 +329,7 @@ impl Unfinished {
             removed.map_err(|error| failed(&error))?;
         }
         self.state.is_encoded = false;
+        self.state.has_first_pass = false;
         self.save()
     }
 
@@ -324,7 +364,7 @@ fn remove_passing_files(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// How far the unfinished stream in a folder goes: what all renditions of pictures have. `None` when there is none that
+/// How far the unfinished stream in a folder goes: what all renditions of pictures have, or of sound where that is alone. `None` when there is none that
 /// could be gone on with.
 pub fn reached(stream_folder: &Path) -> Option<Duration> {
     let state = State::read(stream_folder)?;

@@ -1,6 +1,9 @@
 //! Holding a running child without ending it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use super::child;
 
@@ -14,6 +17,10 @@ pub struct PauseSwitch {
 struct State {
     is_paused: bool,
     groups: Vec<u32>,
+    /// When the hold began that lasts.
+    held_since: Option<Instant>,
+    /// Length of all holds that are over.
+    held: Duration,
 }
 
 /// Keeps a process group under a switch until it is dropped.
@@ -31,6 +38,11 @@ impl PauseSwitch {
     pub fn set(&self, is_paused: bool) {
         let mut state = self.lock();
         state.is_paused = is_paused;
+        if !is_paused && let Some(since) = state.held_since.take() {
+            state.held += since.elapsed();
+        } else if is_paused {
+            state.held_since.get_or_insert_with(Instant::now);
+        }
         for group in &state.groups {
             child::hold_group(*group, is_paused);
         }
@@ -39,6 +51,12 @@ impl PauseSwitch {
     /// Whether what is under the switch is held.
     pub fn is_set(&self) -> bool {
         self.lock().is_paused
+    }
+
+    /// For how long it was held in all.
+    pub fn held(&self) -> Duration {
+        let state = self.lock();
+        state.held + state.held_since.map(|since| since.elapsed()).unwrap_or_default()
     }
 
     /// Puts the child with this process id, which must be the leader of its group, under the switch.
@@ -91,7 +109,11 @@ mod tests {
                 std::thread::yield_now();
             }
         }
+        let held = switch.held();
+        assert!(!held.is_zero() && switch.held() > held);
         switch.set(false);
+        let held = switch.held();
+        assert_eq!(switch.held(), held);
         while state_of(first.id()) == 'T' || state_of(second.id()) == 'T' {
             std::thread::yield_now();
         }

@@ -1,4 +1,6 @@
 //! Notices a child process that stands still for good: a share that no longer answers, a driver that hangs, a deadlock.
+//!
+//! Time in which nothing could be seen does not count: the machine slept, or the whole program was stopped.
 
 use std::{
     io::{self, Read},
@@ -86,19 +88,16 @@ impl StallWatch {
         let is_stalled = Arc::new(AtomicBool::new(false));
         let (stalled, signs, pause) = (Arc::clone(&is_stalled), signs.clone(), pause.clone());
         let watcher = move || {
-            let mut last = Look::at(process_id, &signs);
+            let Some(first) = Look::at(process_id, &signs) else { return };
+            let mut silence = Silence::since(first);
             while ended.recv_timeout(limit / LOOKS) == Err(RecvTimeoutError::Timeout) {
                 let Some(now) = Look::at(process_id, &signs) else { return };
                 let is_waited_for = !pause.is_set() && !signs.is_let_wait.load(Ordering::Relaxed);
-                match last.as_ref().filter(|last| is_waited_for && !now.shows_life_since(last)) {
-                    None => last = Some(now),
-                    Some(last) if now.time.duration_since(last.time) >= limit => {
-                        tracing::warn!(process_id, "a process stands still and is ended");
-                        stalled.store(true, Ordering::Release);
-                        child::kill_group(process_id);
-                        return;
-                    }
-                    Some(_) => {}
+                if silence.lasts(now, is_waited_for, limit) {
+                    tracing::warn!(process_id, "a process stands still and is ended");
+                    stalled.store(true, Ordering::Release);
+                    child::kill_group(process_id);
+                    return;
                 }
             }
         };
@@ -112,6 +111,11 @@ impl StallWatch {
     pub fn has_ended_it(&self) -> bool {
         self.is_stalled.load(Ordering::Acquire)
     }
+}
+
+/// The most time between two looks; more than that, and this program did not run itself.
+fn most_between(limit: Duration) -> Duration {
+    limit / LOOKS + (limit / 4).max(Duration::from_millis(100))
 }
 
 fn limit() -> Duration {
@@ -140,6 +144,30 @@ impl Look {
         let used = self.processor_time.saturating_sub(earlier.processor_time);
         let idle = self.time.duration_since(earlier.time).mul_f64(IDLE_PART).max(Duration::from_millis(50));
         self.signs != earlier.signs || used > idle
+    }
+}
+
+/// The time in which a process has shown no life.
+struct Silence {
+    begun: Look,
+    /// When it was looked last.
+    looked: Instant,
+}
+
+impl Silence {
+    fn since(first: Look) -> Self {
+        Self { looked: first.time, begun: first }
+    }
+
+    /// Whether it has lasted for `limit` at this look. A process that need not show life now, and a program that did not
+    /// run itself between two looks, begin it anew.
+    fn lasts(&mut self, now: Look, is_waited_for: bool, limit: Duration) -> bool {
+        let was_away = now.time.duration_since(std::mem::replace(&mut self.looked, now.time)) > most_between(limit);
+        if was_away || !is_waited_for || now.shows_life_since(&self.begun) {
+            self.begun = now;
+            return false;
+        }
+        now.time.duration_since(self.begun.time) >= limit
     }
 }
 
@@ -179,6 +207,24 @@ mod tests {
         let earlier = look(0, 5, 1000);
         assert!(!look(10, 5, 1150).shows_life_since(&earlier), "a thread that only waits: {sum}");
         assert!(look(10, 6, 1000).shows_life_since(&earlier) && look(10, 5, 1500).shows_life_since(&earlier));
+    }
+
+    #[test]
+    fn time_in_which_the_program_itself_did_not_run_is_no_silence() {
+        let begin = Instant::now();
+        let look =
+            |seconds| Look { time: begin + Duration::from_secs(seconds), signs: 0, processor_time: Duration::ZERO };
+        let looks = |times: &[u64]| {
+            let mut silence = Silence::since(look(0));
+            times.iter().any(|time| silence.lasts(look(*time), true, LIMIT))
+        };
+        let steps = |from: u64, to: u64| (from..=to).step_by(15).collect::<Vec<_>>();
+        assert!(!looks(&steps(15, 285)) && looks(&steps(15, 300)));
+        // Stopped for a day after four minutes: five more have to pass.
+        let away = |until: u64| [steps(15, 240), steps(86_400, 86_400 + until)].concat();
+        assert!(!looks(&away(285)) && looks(&away(300)));
+        let mut silence = Silence::since(look(0));
+        assert!(!silence.lasts(look(15), false, Duration::from_secs(10)), "it is held");
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// What OpenSSL makes of a file with this key.
-fn decrypted(file: &Path, key: &[u8], iv: &str, has_padding: bool) -> Vec<u8> {
+pub(crate) fn decrypted(file: &Path, key: &[u8], iv: &str, has_padding: bool) -> Vec<u8> {
     let mut command = Command::new(system_tool("openssl"));
     command.args(["enc", "-d", "-aes-128-cbc", "-K", &hexadecimal(key), "-iv", iv.trim_start_matches("0x"), "-in"]);
     command.arg(file);
@@ -93,7 +93,7 @@ fn decrypted(file: &Path, key: &[u8], iv: &str, has_padding: bool) -> Vec<u8> {
 }
 
 /// URI and IV that apply to each segment of a playlist.
-fn keys_of(playlist: &MediaPlaylist) -> Vec<(String, String)> {
+pub(crate) fn keys_of(playlist: &MediaPlaylist) -> Vec<(String, String)> {
     let mut current = None;
     let mut keys = Vec::new();
     for segment in &playlist.segments {

@@ -3,6 +3,7 @@
 mod by_hand;
 mod comparison;
 mod kills;
+mod kinds;
 
 use std::{
     os::unix::fs::PermissionsExt,

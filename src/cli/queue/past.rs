@@ -7,7 +7,7 @@ use crate::{
     cli::{Context, bad_usage},
     engine::{BugReport, Job, QueueEntry, Snapshot, ended_jobs},
     failure::{Failure, FailureKind},
-    job::{Schedule, schedule},
+    job::schedule,
 };
 
 /// Prints the jobs that have ended and have a text in them.
@@ -47,11 +47,7 @@ pub(super) fn again(context: &Context, access: &mut Access, names: &[String]) ->
     let snapshot = access.snapshot()?;
     let past = Snapshot { jobs: Arc::new(ended(context, &snapshot)?), ..Snapshot::default() };
     let jobs = choose::chosen(&past, names).map_err(Refusal::usage)?;
-    let entry = |job: &Arc<Job>| QueueEntry {
-        spec: job.spec.clone(),
-        schedule: Schedule { priority: job.schedule.priority, ..Schedule::default() },
-    };
-    enqueue(context, access, jobs.iter().map(entry).collect(), false)
+    enqueue(context, access, jobs.iter().map(|job| QueueEntry::again(job)).collect(), false)
 }
 
 /// Writes the report of a job.

@@ -1,5 +1,7 @@
 //! What is done when the queue has nothing left to do.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 
 use super::{Dispatcher, Event};
@@ -33,6 +35,7 @@ impl Dispatcher {
         if when_done.power != PowerAction::StayOn
             && let Ok(at) = Timestamp::now().checked_add(power::notice())
         {
+            self.power_due = Instant::now().checked_add(power::notice());
             let planned = PlannedPowerAction { action: when_done.power, at };
             events.push(Event::PowerActionPlanned { planned });
         }
@@ -42,7 +45,7 @@ impl Dispatcher {
     /// Does what was planned when its time has come.
     pub(super) fn perform_planned(&mut self) {
         if let Some(planned) = self.snapshot.planned_power_action
-            && planned.at <= Timestamp::now()
+            && self.power_due.is_none_or(|due| due <= Instant::now())
         {
             self.emit(vec![Event::PowerActionBegun]);
             self.services.perform(planned.action);

@@ -47,6 +47,7 @@ fn report() -> Box<Report> {
         wall_time: Duration::from_secs(2),
         warnings: Vec::new(),
         notes: Vec::new(),
+        speed: None,
         keys: None,
     })
 }
@@ -126,6 +127,7 @@ fn a_finished_stream_is_remembered_until_it_is_published() {
         wall_time: Duration::ZERO,
         warnings: Vec::new(),
         notes: Vec::new(),
+        speed: None,
         keys: None,
     };
     let stream = Box::new(UnpublishedStream {
@@ -211,6 +213,15 @@ fn the_time_left_counts_running_and_waiting_jobs() {
     snapshot.apply(&Event::JobStarted { id: ids[0], at: at(2) });
     snapshot.apply(&Event::JobProgressed { id: ids[0], progress: progress(0.5, 2.0, 10) });
     assert_eq!(snapshot.time_left(), Some(Duration::from_secs(40)));
+
+    // Those of the same kind that are done tell how fast they are, also when nothing runs.
+    let report = Box::new(Report { speed: Some(4.0), ..*report() });
+    snapshot.apply(&Event::JobFinished { id: ids[0], report, at: at(9) });
+    assert_eq!(snapshot.time_left(), Some(Duration::from_secs(15)));
+    snapshot.apply(&Event::JobStarted { id: ids[1], at: at(10) });
+    assert_eq!(snapshot.time_left(), None, "it has told nothing yet");
+    snapshot.apply(&Event::JobFinished { id: ids[1], report: self::report(), at: at(11) });
+    assert_eq!(snapshot.time_left(), None, "nothing is left");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod adjust_form;
 pub mod close;
 mod conversion_form;
 mod encryption_form;
+pub mod history;
 pub mod paste_path;
 pub mod schedule;
 pub mod settings;
@@ -30,6 +31,7 @@ pub fn dialogs_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
         Dialog::Adjust(form) => adjust::adjust_ui(ui, form, has_file_dialogs, actions),
         Dialog::Schedule(form) => schedule::schedule_ui(ui, form, actions),
         Dialog::Path(form) => paste_path::path_ui(ui, form, actions),
+        Dialog::History(history) => history::history_ui(ui, history, actions),
         Dialog::Close => close::close_ui(ui, &view.queue.counts, actions),
     };
     if !is_done {

@@ -1,5 +1,7 @@
 //! The panel of the selected job: Overview, Files, Log.
 
+use std::sync::Arc;
+
 use eframe::egui::{self, Align, Layout, RichText, ScrollArea, Ui, vec2};
 
 use super::details_overview::overview_ui;
@@ -92,7 +94,7 @@ fn file_line(ui: &mut Ui, path: &str, size: &str) {
     ui.painter().hline(line.x_range(), rect.bottom() - 0.5, (1.0, palette.line));
 }
 
-fn log_ui(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
+fn log_ui(ui: &mut Ui, job: &Arc<Job>, actions: &mut Vec<Action>) {
     let palette = theme::palette(ui);
     padded(ui, |ui| {
         ui.horizontal(|ui| {
@@ -103,7 +105,7 @@ fn log_ui(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
             }
             let report = Button::new("Save report").show(ui);
             if report.on_hover_text("All that is known of the job, without secrets, to report a problem").clicked() {
-                actions.push(Action::SaveReport(job.id));
+                actions.push(Action::SaveReport(Arc::clone(job)));
             }
         });
         if job.log.is_empty() {

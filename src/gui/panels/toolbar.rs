@@ -43,6 +43,9 @@ fn right_part(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
     if icon_button(ui, icon::SETTINGS, "Settings…", "Settings… (Ctrl+,)").clicked() {
         actions.push(Action::OpenSettings(SettingsSection::General));
     }
+    if icon_button(ui, icon::HISTORY, "History…", "History: jobs that have ended (Ctrl+H)").clicked() {
+        actions.push(Action::OpenHistory);
+    }
     if snapshot.jobs.is_empty() {
         return;
     }

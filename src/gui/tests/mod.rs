@@ -4,6 +4,7 @@ mod adding;
 mod adjusting;
 mod closing;
 mod ffmpeg;
+mod history;
 mod names;
 mod queue;
 mod scheduling;

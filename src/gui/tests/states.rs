@@ -209,6 +209,7 @@ pub fn report(total_bytes: u64, seconds: u64, warnings: &[&str]) -> Report {
         wall_time: Duration::from_secs(seconds),
         warnings: warnings.iter().map(|warning| (*warning).to_owned()).collect(),
         notes: Vec::new(),
+        speed: None,
         keys: None,
     }
 }

@@ -32,6 +32,7 @@ icons! {
     SEARCH = plain '\u{e30c}';
     ADJUST = plain '\u{e434}';
     SETTINGS = plain '\u{e272}';
+    HISTORY = plain '\u{e1a0}';
     START = filled '\u{e3d0}';
     PAUSE = filled '\u{e39e}';
     PREVIEW = plain '\u{e58c}';

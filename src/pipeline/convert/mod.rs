@@ -157,7 +157,7 @@ impl Job<'_> {
     /// Writes the file, once more where it missed its size, and measures it.
     fn encode(&self, plan: &mut ConvertPlan, file: &OutputFile) -> Result<(Measured, Option<String>), Failure> {
         let request = self.request;
-        let teller = Teller::new(self.observer, plan);
+        let teller = Teller::new(self.observer, plan, &request.pause);
         let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: &teller };
         let notes = self.work_folder.join("notes");
         let places = Places { work_folder: self.work_folder, file: file.unfinished(), notes: &notes };
@@ -327,6 +327,7 @@ fn report(plan: &ConvertPlan, measured: &Measured, file: PathBuf) -> Report {
         wall_time: std::time::Duration::ZERO,
         warnings: Vec::new(),
         notes: Vec::new(),
+        speed: None,
         keys: None,
         file: Some(file),
     }

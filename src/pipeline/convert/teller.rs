@@ -2,14 +2,15 @@
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ffmpeg_sidecar::event::FfmpegProgress;
 
 use crate::{
     job::{Progress, Stage, StageState},
-    pipeline::{Notice, Observer, encode::EncodeListener, progress::HIGHEST_FRACTION},
+    pipeline::{Notice, Observer, encode::EncodeListener, pace::Pace, progress::HIGHEST_FRACTION},
+    tools::pause::PauseSwitch,
 };
 
 /// Part of the whole that decoding the result takes.
@@ -23,6 +24,8 @@ pub(super) struct Teller<'a> {
     frame_rate: Option<f64>,
     has_first_pass: bool,
     has_picture: bool,
+    /// Holds ffmpeg.
+    pause: PauseSwitch,
     state: Mutex<State>,
 }
 
@@ -33,6 +36,8 @@ struct State {
     highest: f64,
     /// Part of the run that is done.
     part_of_run: f64,
+    /// Milliseconds that this run makes in a second of work.
+    pace: Pace,
     /// Why ffmpeg is not run at this moment.
     shortage: Option<String>,
 }
@@ -50,9 +55,10 @@ pub(super) enum Run {
 }
 
 impl<'a> Teller<'a> {
-    pub(super) fn new(observer: &'a dyn Observer, plan: &super::plan::ConvertPlan) -> Self {
+    pub(super) fn new(observer: &'a dyn Observer, plan: &super::plan::ConvertPlan, pause: &PauseSwitch) -> Self {
         Self {
             observer,
+            pause: pause.clone(),
             duration: plan.duration,
             frame_rate: plan.frame_rate().map(crate::media::FrameRate::per_second),
             has_first_pass: plan.has_first_pass(),
@@ -63,7 +69,9 @@ impl<'a> Teller<'a> {
 
     /// Another run begins.
     pub(super) fn begin(&self, run: Run) {
-        self.state().run = run;
+        let mut state = self.state();
+        (state.run, state.pace) = (run, Pace::default());
+        drop(state);
         self.tell(Duration::ZERO, None, 0);
     }
 
@@ -105,9 +113,11 @@ impl<'a> Teller<'a> {
         let disk_shortage = state.shortage.clone();
         if told.is_some() {
             state.part_of_run = part;
+            state.pace.told(u64::try_from(done.as_millis()).unwrap_or(u64::MAX), Instant::now(), self.pause.held());
         }
+        // ffmpeg's own speed counts pauses.
+        let speed = told.and_then(|_| state.pace.per_second()).map(|rate| rate / 1000.0).filter(|speed| *speed > 0.0);
         drop(state);
-        let speed = told.map(|told| f64::from(told.speed)).filter(|speed| *speed > 0.0);
         let left = self.duration.map(|duration| {
             let passes_left = if run == Run::FirstPass { 2 } else { 1 };
             (duration * passes_left).saturating_sub(done).as_secs_f64()
@@ -123,7 +133,7 @@ impl<'a> Teller<'a> {
             encoded: done,
             source_duration: self.duration,
             rendition_count: usize::from(self.has_picture),
-            frames_per_second: told.map(|told| f64::from(told.fps)).filter(|rate| *rate > 0.0 && !is_checked),
+            frames_per_second: speed.zip(self.frame_rate).map(|(speed, rate)| speed * rate).filter(|_| !is_checked),
             speed: speed.filter(|_| !is_checked),
             time_left: time_left.filter(|_| !is_checked),
             bytes_written: bytes,

@@ -26,7 +26,7 @@ const WAVEFORM_SIZE: &str = "1280x720";
 /// Steps in which ffmpeg hands over what it has encoded, in microseconds.
 const FRAGMENT_MICROSECONDS: u32 = 100_000;
 /// Begin of the names of the files that the first of two passes leaves for the second.
-const PASS_LOG: &str = "pass";
+pub(in crate::pipeline) const PASS_LOG: &str = "pass";
 
 /// All arguments: one input, all renditions and the sound as tracks of one fragmented MP4 on standard output, the
 /// pictures as JPEG files in `work_folder`.
@@ -178,7 +178,8 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
     if plan.join.is_some() {
         // The parts have this rate already; a rate filter would add a frame at their end.
         let rate = plan.timing.frame_rate;
-        filters.push(format!("settb={}/{},setpts=N", rate.denominator(), rate.numerator()));
+        let first = joining::first_frame(plan);
+        filters.push(format!("settb={}/{},setpts=N+{first}", rate.denominator(), rate.numerator()));
     } else {
         filters.push(span::frame_rate(plan));
         // After the rate filter, which has to see for how long the last picture is shown.

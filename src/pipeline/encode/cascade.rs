@@ -19,7 +19,7 @@ struct Step {
 pub(in crate::pipeline) fn chains(plan: &EncodePlan) -> Vec<String> {
     let Some(stream) = plan.video_stream else { return Vec::new() };
     let ranges = ranges(plan);
-    let mut chains = plan.join.as_ref().map(joining::picture_chains).unwrap_or_default();
+    let mut chains = joining::picture_chains(plan);
     let source = if plan.join.is_some() {
         joining::PICTURE.to_owned()
     } else {

@@ -38,9 +38,8 @@ pub(in crate::pipeline) fn inputs(plan: &EncodePlan) -> Vec<OsString> {
         arguments.push(file_url(&watermark.image));
     }
     if span::has_own_input(plan) {
-        arguments.extend(span::input_options(plan).into_iter().map(OsString::from));
-        arguments.extend(decoder_options(plan.video_stream, plan.conversion.alpha));
-        arguments.extend(untrusted(&plan.source));
+        let options = span::input_options(plan).into_iter().map(OsString::from).collect();
+        arguments.extend(opened(plan, options, plan.first_part().0));
     }
     arguments
 }
@@ -54,13 +53,17 @@ fn untrusted(source: &Path) -> impl Iterator<Item = OsString> {
 /// The source, or the sources that are joined, as inputs.
 pub(in crate::pipeline) fn source_inputs(plan: &EncodePlan) -> Vec<OsString> {
     let options = if span::has_own_input(plan) { trim_options(plan) } else { span::input_options(plan) };
-    let mut arguments: Vec<OsString> = options.into_iter().map(OsString::from).collect();
+    opened(plan, options.into_iter().map(OsString::from).collect(), 0)
+}
+
+/// The source with these options, or the joined sources from this one on.
+fn opened(plan: &EncodePlan, mut arguments: Vec<OsString>, first_part: usize) -> Vec<OsString> {
     let Some(join) = &plan.join else {
         arguments.extend(decoder_options(plan.video_stream, plan.conversion.alpha));
         arguments.extend(source_input(plan.demuxer.as_deref(), &plan.source));
         return arguments;
     };
-    for part in &join.parts {
+    for part in join.parts.iter().skip(first_part) {
         let picture = part.picture.as_ref();
         let alpha = picture.and_then(|picture| picture.conversion.alpha);
         arguments.extend(decoder_options(picture.map(|picture| picture.stream), alpha));

@@ -1,7 +1,7 @@
 //! The part of the filter graph that makes one picture and one sound of several sources. Pure.
 
-use super::argv;
-use crate::pipeline::plan::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture};
+use super::{argv, span};
+use crate::pipeline::plan::{EncodePlan, JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture};
 use crate::preset::InterlacedOutput;
 
 /// The label of the joined picture.
@@ -9,18 +9,36 @@ pub(super) const PICTURE: &str = "[joined]";
 /// The label of the joined sound.
 pub(super) const SOUND: &str = "[heard]";
 
-/// The chains that end in [`PICTURE`].
-pub(super) fn picture_chains(join: &JoinPlan) -> Vec<String> {
-    let Some(picture) = &join.picture else { return Vec::new() };
-    let mut chains: Vec<String> =
-        join.parts.iter().enumerate().map(|(number, part)| picture_chain(picture, (number, part))).collect();
-    let inputs: String = (0..join.parts.len()).map(|number| format!("[p{number}]")).collect();
-    chains.push(format!("{inputs}concat=n={}:v=1:a=0{PICTURE}", join.parts.len()));
+/// The chains that end in [`PICTURE`], which begins with the first frame that is scaled.
+pub(super) fn picture_chains(plan: &EncodePlan) -> Vec<String> {
+    let Some((join, picture)) = plan.join.as_ref().and_then(|join| Some((join, join.picture?))) else {
+        return Vec::new();
+    };
+    let (first, skipped_frames) = plan.first_part();
+    let first_input = span::video_input(plan);
+    let mut chains = Vec::new();
+    for (index, part) in join.parts[first..].iter().enumerate() {
+        let skipped = if index == 0 { skipped_frames } else { 0 };
+        chains.push(picture_chain(&picture, (index, first_input + index), (part, skipped)));
+    }
+    let inputs: String = (0..chains.len()).map(|index| format!("[p{index}]")).collect();
+    chains.push(format!("{inputs}concat=n={}:v=1:a=0{PICTURE}", chains.len()));
     chains
 }
 
-/// A part in the shape of all, for exactly as many frames as were planned.
-fn picture_chain(picture: &JoinedPicture, (number, part): (usize, &JoinedPart)) -> String {
+/// The frame of the whole with which [`PICTURE`] begins.
+pub(super) fn first_frame(plan: &EncodePlan) -> u64 {
+    let (part, skipped) = plan.first_part();
+    let before = plan.join.iter().flat_map(|join| &join.parts[..part]).map(|part| part.frames).sum::<u64>();
+    before + skipped
+}
+
+/// A part in the shape of all, for exactly as many frames as were planned, but for those that are skipped.
+fn picture_chain(
+    picture: &JoinedPicture,
+    (index, input): (usize, usize),
+    (part, skipped): (&JoinedPart, u64),
+) -> String {
     let JoinedPicture { size, frame_rate, label } = picture;
     let mut filters = Vec::new();
     let source = match &part.picture {
@@ -28,8 +46,11 @@ fn picture_chain(picture: &JoinedPicture, (number, part): (usize, &JoinedPart)) 
             filters.extend(own_filters(own));
             // A picture that ends early stays, one that starts late is there from the start.
             filters.push(format!("fps={frame_rate}:start_time=0,tpad=stop=-1:stop_mode=clone"));
-            filters.push(format!("trim=end_frame={}", part.frames));
-            let alpha = own.conversion.alpha.map(|alpha| argv::alpha_filters(alpha, &number.to_string()));
+            filters.push(match skipped {
+                0 => format!("trim=end_frame={}", part.frames),
+                skipped => format!("trim=start_frame={skipped}:end_frame={},setpts=PTS-STARTPTS", part.frames),
+            });
+            let alpha = own.conversion.alpha.map(|alpha| argv::alpha_filters(alpha, &index.to_string()));
             filters.extend(alpha);
             filters.extend(argv::range_filters_of(&own.conversion, own.size));
             let matrix = argv::swscale_matrix(label);
@@ -40,16 +61,16 @@ fn picture_chain(picture: &JoinedPicture, (number, part): (usize, &JoinedPart)) 
             if own.size != *size {
                 filters.push(format!("pad={}:{}:(ow-iw)/2:(oh-ih)/2:black", size.width, size.height));
             }
-            format!("[{number}:{}]", own.stream)
+            format!("[{input}:{}]", own.stream)
         }
         None => {
             filters.push(format!("color=c=black:s={}x{}:r={frame_rate}", size.width, size.height));
-            filters.push(format!("trim=end_frame={},format=yuv420p,setsar=1", part.frames));
+            filters.push(format!("trim=end_frame={},format=yuv420p,setsar=1", part.frames - skipped));
             String::new()
         }
     };
     filters.push(argv::label_filter(label));
-    format!("{source}{}[p{number}]", filters.join(","))
+    format!("{source}{}[p{index}]", filters.join(","))
 }
 
 /// What the picture needs by itself.

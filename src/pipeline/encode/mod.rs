@@ -15,10 +15,17 @@ mod span;
 pub(super) mod video_encoder;
 
 use std::{
-    cell::Cell, collections::VecDeque, ffi::OsString, io::BufReader, path::Path, process::ExitStatus,
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    ffi::OsString,
+    io::BufReader,
+    path::Path,
+    process::ExitStatus,
     thread::ScopedJoinHandle,
+    time::Instant,
 };
 
+pub(super) use argv::PASS_LOG;
 pub use damage::Damage;
 use ffmpeg_sidecar::{
     child::FfmpegChild,
@@ -28,6 +35,7 @@ use ffmpeg_sidecar::{
 pub use missed_pictures::take_missed;
 
 use super::{
+    pace::Pace,
     package::{
         PackageError, Packager,
         segmenter::{self, SegmenterError},
@@ -52,9 +60,9 @@ const PIPE_BUFFER_BYTES: usize = 1 << 18;
 
 /// Who is told what ffmpeg says. Called on the job's thread; must not wait, as ffmpeg waits meanwhile.
 pub trait EncodeListener {
-    /// A newer report of ffmpeg: frames in a second of wall time, averaged since the start.
+    /// A newer report of ffmpeg: frames in a second of work, averaged since the start; zero while nobody knows.
     fn progressed(&self, frames_per_second: f64);
-    /// A newer report of the first of two passes: frames seen, and frames in a second of wall time.
+    /// A newer report of the first of two passes: frames seen, and frames in a second of work.
     fn first_pass_progressed(&self, frames: u64, frames_per_second: f64);
     /// The command line, a warning or an error of ffmpeg.
     fn logged(&self, line: String);
@@ -220,7 +228,8 @@ pub fn encode(
             }
             result
         });
-        let progressed = |told: &FfmpegProgress| session.listener.progressed(f64::from(told.fps));
+        let pace = RefCell::default();
+        let progressed = |told: &FfmpegProgress| session.listener.progressed(session.frames_per_second(&pace, told));
         let listened = listen(&mut process, &progressed, session.listener, &mut tail);
         if cutting.is_err() || listened.is_err() {
             child::kill_group(process_id);
@@ -249,8 +258,10 @@ pub fn first_pass(
     work_folder: &Path,
     session: &EncodeSession<'_>,
 ) -> Result<(), EncodeError> {
+    let pace = RefCell::default();
     let progressed = |told: &FfmpegProgress| {
-        session.listener.first_pass_progressed(u64::from(told.frame), f64::from(told.fps));
+        let rate = session.frames_per_second(&pace, told);
+        session.listener.first_pass_progressed(u64::from(told.frame), rate);
     };
     let arguments = argv::first_pass_arguments(plan, work_folder);
     run_alone((toolbox, arguments), session, &progressed).map(|_| ())
@@ -317,6 +328,15 @@ pub struct EncodeSession<'a> {
     pub pause: &'a PauseSwitch,
     /// Is told of its progress.
     pub listener: &'a dyn EncodeListener,
+}
+
+impl EncodeSession<'_> {
+    /// Frames in a second of work; ffmpeg's own number counts pauses. Zero while nobody knows.
+    fn frames_per_second(&self, pace: &RefCell<Pace>, told: &FfmpegProgress) -> f64 {
+        let mut pace = pace.borrow_mut();
+        pace.told(u64::from(told.frame), Instant::now(), self.pause.held());
+        pace.per_second().unwrap_or_default()
+    }
 }
 
 fn join(cutting: ScopedJoinHandle<'_, Result<u64, SegmenterError>>) -> Result<u64, SegmenterError> {

@@ -1,6 +1,7 @@
 //! How ffmpeg is told to make a part of a stream only. Pure.
 //!
-//! The part keeps the time stamps of the whole: `-itsoffset` gives back what `-ss` takes away, to the microsecond.
+//! The part keeps the time stamps of the whole: `-itsoffset` gives back what `-ss` takes away, to the microsecond. Of
+//! joined sources those that come before the part are not opened for the picture, and the first is read from its start.
 
 use super::{inputs, operation_filters};
 use crate::pipeline::plan::{EncodePlan, PlannedSpan};
@@ -10,13 +11,9 @@ pub(super) fn has_own_input(plan: &EncodePlan) -> bool {
     plan.span.is_some() && !plan.audio.is_empty()
 }
 
-/// Number of the input that the picture comes from.
+/// Number of the input that the picture comes from; of joined sources, the first one's.
 pub(super) fn video_input(plan: &EncodePlan) -> usize {
-    match (has_own_input(plan), &plan.operations.watermark) {
-        (false, _) => 0,
-        (true, None) => 1,
-        (true, Some(_)) => 2,
-    }
+    if has_own_input(plan) { inputs::input_count(plan) } else { plan.first_part().0 }
 }
 
 /// Where the source is opened for the picture.

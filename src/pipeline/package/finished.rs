@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufReader, Read, Seek},
+    io::{BufReader, Cursor, Read, Seek},
     path::Path,
 };
 
@@ -12,7 +12,7 @@ use super::{
     hls::SegmentEntry,
     segmenter::{KeyframeRange, TrackFormat, format_in},
 };
-use crate::{pipeline::plan::EncodePlan, tools::atomic_file::TEMPORARY_PREFIX};
+use crate::pipeline::{encryption::Encryptor, plan::EncodePlan};
 
 /// A box of more than this is damage: a `moof` describes the samples of some seconds.
 const LARGEST_MOOF_BYTES: usize = 1 << 26;
@@ -24,7 +24,7 @@ const MDAT_HEADER_BYTES: u64 = 8;
 pub struct FinishedSegments {
     /// In the order of the plan, sound last.
     pub(super) renditions: Vec<FinishedRendition>,
-    /// The first segment that some rendition of pictures lacks.
+    /// The first segment that some rendition of pictures lacks, or of sound where that is alone.
     pub first_segment: u64,
 }
 
@@ -46,23 +46,34 @@ struct ReadSegment {
 }
 
 impl FinishedSegments {
-    /// Reads what lies in a stream's folder and removes what can't stay: segments after a missing one, last ones that
-    /// are shorter or longer than all others (unless the encode had come to its end), and files that were being
-    /// written. `None` when there is not one segment of all pictures.
-    pub fn take_over(plan: &EncodePlan, folder: &Path, is_whole: bool) -> Option<Self> {
+    /// Reads what lies in a stream's folder, through `encryptor` where it is encrypted, and removes what can't stay:
+    /// segments after a missing one, and last ones that are shorter or longer than all others (unless the encode had come
+    /// to its end). `None` when there is not one segment of all pictures.
+    pub fn take_over(
+        plan: &EncodePlan,
+        folder: &Path,
+        is_whole: bool,
+        encryptor: Option<&Encryptor<'_>>,
+    ) -> Option<Self> {
         let timing = &plan.timing;
         let names = plan.renditions.iter().map(|rendition| &rendition.name);
         let names: Vec<&String> = names.chain(plan.audio.iter().map(|audio| &audio.name)).collect();
         let mut renditions = Vec::new();
         for (track, name) in names.into_iter().enumerate() {
             let place = folder.join(plan.files.segments_folder(name));
-            let path = |number: usize| folder.join(plan.files.segment(name, number as u64));
+            let read = |number: u64| {
+                let path = folder.join(plan.files.segment(name, number));
+                match encryptor {
+                    Some(encryptor) => read_encrypted_segment(&path, |data| encryptor.open(name, number, data).ok()?),
+                    None => read_segment(&path),
+                }
+            };
             let init = std::fs::read(folder.join(plan.files.init_segment(name))).ok()?;
             let format = format_in(&init)?;
             let is_video = track < plan.renditions.len();
             let mut segments: Vec<SegmentEntry> = Vec::new();
             let (mut start_ticks, mut sequence_number) = (0, 1);
-            while let Some(read) = read_segment(&path(segments.len())) {
+            while let Some(read) = read(segments.len() as u64) {
                 let fits = read.start_ticks == start_ticks && read.first_sequence_number == sequence_number;
                 let is_full = !is_video || is_whole || read.entry.duration_ticks == timing.segment_ticks();
                 if !fits || !is_full {
@@ -76,21 +87,20 @@ impl FinishedSegments {
             remove_the_rest(&place, segments.len() as u64);
             renditions.push(FinishedRendition { name: name.clone(), init, format, segments });
         }
-        let videos = renditions.iter().take(plan.renditions.len());
-        let first_segment = videos.map(|rendition| rendition.segments.len() as u64).min()?;
+        // All sound where that is alone.
+        let leading = if plan.renditions.is_empty() { renditions.len() } else { plan.renditions.len() };
+        let first_segment = renditions.iter().take(leading).map(|rendition| rendition.segments.len() as u64).min()?;
         (first_segment > 0).then_some(Self { renditions, first_segment })
     }
 }
 
-/// Removes all segments from this number on, and what was being written.
+/// Removes all segments from this number on.
 fn remove_the_rest(folder: &Path, first: u64) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let number = name.strip_prefix("segment_").and_then(|rest| rest.strip_suffix(".m4s"));
         let is_late = number.and_then(|number| number.parse().ok()).is_some_and(|number: u64| number >= first);
-        if (is_late || name.starts_with(TEMPORARY_PREFIX))
-            && let Err(error) = std::fs::remove_file(entry.path())
-        {
+        if is_late && let Err(error) = std::fs::remove_file(entry.path()) {
             tracing::warn!(%error, path = %entry.path().display(), "an unfinished file could not be removed");
         }
     }
@@ -100,7 +110,22 @@ fn remove_the_rest(folder: &Path, first: u64) {
 fn read_segment(path: &Path) -> Option<ReadSegment> {
     let file = File::open(path).ok()?;
     let bytes = file.metadata().ok()?.len();
-    let mut reader = BufReader::new(file);
+    read_boxes(BufReader::new(file), bytes)
+}
+
+/// The same for a file that `open` makes clear.
+fn read_encrypted_segment(path: &Path, open: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) -> Option<ReadSegment> {
+    let sealed = std::fs::read(path).ok()?;
+    let bytes = sealed.len() as u64;
+    let clear = open(sealed)?;
+    let length = clear.len() as u64;
+    let mut read = read_boxes(Cursor::new(clear), length)?;
+    // Keyframes lie where they lie in the clear segment.
+    read.entry.bytes = bytes;
+    Some(read)
+}
+
+fn read_boxes(mut reader: impl Read + Seek, bytes: u64) -> Option<ReadSegment> {
     let mut keyframes = Vec::new();
     let mut first = None;
     let mut begun: Option<KeyframeRange> = None;

@@ -28,7 +28,7 @@ pub use room::{Room, expected_bytes};
 pub use storyboard::{TILE_PATTERN, tile_path};
 
 use crate::{
-    failure::{Failure, FailureKind},
+    failure::{Failure, FailureKind, is_busy},
     tools::content_key::KeyError,
 };
 
@@ -117,6 +117,11 @@ pub fn write_failure(path: &std::path::Path, source: &std::io::Error) -> Failure
             FailureKind::OutputNotWritable,
             format!("The folder {folder} can't be written to"),
             "Choose another output folder, or allow writing to this one, then retry the job",
+        ),
+        _ if is_busy(source) => Failure::new(
+            FailureKind::FileBusy,
+            format!("A file in {folder} is in use"),
+            "Close the program that has the file open, then retry the job",
         ),
         _ => Failure::new(
             FailureKind::OutputNotWritable,

@@ -71,6 +71,18 @@ impl JoinPlan {
         of_picture.or(MILLISECONDS).unwrap_or(FrameRate::FALLBACK)
     }
 
+    /// The part that holds this frame of the whole, and the frame's number in it; the last part for all that follow.
+    pub fn part_at(&self, frame: u64) -> (usize, u64) {
+        let mut left = frame;
+        for (number, part) in self.parts.iter().enumerate() {
+            if left < part.frames || number + 1 == self.parts.len() {
+                return (number, left);
+            }
+            left -= part.frames;
+        }
+        (0, 0)
+    }
+
     /// The place of the last sample of each part, so that borders of sound and picture never drift apart.
     pub fn sound_ends(&self) -> Vec<u64> {
         let rate = self.frame_rate();

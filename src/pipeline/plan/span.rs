@@ -41,10 +41,16 @@ pub(super) fn can_be_sought(container: &str) -> bool {
 }
 
 impl EncodePlan {
-    /// The same plan without its first segments.
+    /// The same plan without its first segments, where the encoder can begin after them.
     pub fn from_segment(&self, first_segment: u64) -> Self {
+        let is_part = first_segment > 0 && !self.runs_from_start();
         let first_frame = first_segment * self.timing.segment_frames;
-        Self { span: (first_segment > 0).then(|| self.span_of(first_frame, None)), ..self.clone() }
+        Self { span: is_part.then(|| self.span_of(first_frame, None)), ..self.clone() }
+    }
+
+    /// When a segment begins.
+    pub fn start_of_segment(&self, number: u64) -> Duration {
+        self.timing.frame_rate.duration_of(number * self.timing.segment_frames)
     }
 
     /// The same plan for nothing but the pictures that are set aside of these frames.
@@ -65,28 +71,24 @@ impl EncodePlan {
         }
     }
 
-    /// When the first frame that is to be encoded is shown.
-    pub fn start(&self) -> Duration {
-        self.timing.frame_rate.duration_of(self.first_frame())
-    }
-
     /// Number of the first frame that is to be encoded.
     pub fn first_frame(&self) -> u64 {
         self.span.map_or(0, |span| span.first_frame)
     }
 
-    /// Why an interrupted encode by this plan has to begin again; `None` when it can go on.
-    pub fn begins_again_because(&self) -> Option<&'static str> {
-        if self.has_first_pass() {
-            Some("the second of two passes can't begin in the middle")
-        } else if self.video_stream.is_none() {
-            Some("sound alone is encoded in one piece")
-        } else if self.join.is_some() || self.demuxer.is_some() {
-            Some("joined sources and still pictures are encoded in one piece")
-        } else if self.is_encrypted {
-            Some("encrypted segments are not read again")
-        } else {
-            None
-        }
+    /// Whether an encoder that goes on has to run from the start, though what is finished of the stream stays.
+    ///
+    /// The second of two passes deals out the bits of the whole by the notes of the first, which x264 and libvpx read from
+    /// their first frame on: begun in the middle, it would take the notes of other frames and miss its average. Sound
+    /// alone is encoded whole, as beside pictures: many times faster than it is heard.
+    pub fn runs_from_start(&self) -> bool {
+        self.has_first_pass() || self.video_stream.is_none()
+    }
+
+    /// Of joined sources, the part in which what is left to do begins, and the frame of that part that comes first.
+    pub fn first_part(&self) -> (usize, u64) {
+        let Some((span, join)) = self.span.zip(self.join.as_ref()) else { return (0, 0) };
+        let lead = self.operations.trim.map_or(0, |trim| trim.lead_frames);
+        join.part_at(lead + span.first_scaled_frame)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, is_busy};
 
 /// Why a source can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -175,6 +175,10 @@ impl ProbeError {
             Self::NotPermitted { .. } => {
                 (FailureKind::SourceUnreadable, "Give yourself permission to read the file, then try again")
             }
+            Self::Unreadable { source, .. } if is_busy(source) => (
+                FailureKind::FileBusy,
+                "Close the program that has the file open, or wait for its share, then try again",
+            ),
             Self::Unreadable { .. } => {
                 (FailureKind::SourceUnreadable, "Check that the disk or network share is connected, then try again")
             }

@@ -7,7 +7,7 @@ use super::{
     slow_ffmpeg, stream_in,
 };
 use crate::support::{clips::Clip, ffmpeg::decode, stream::Stream, user::files_under, wait_for};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 const SYSTEM: FfmpegVersion = FfmpegVersion::System;
 const NOW: Duration = Duration::ZERO;
@@ -39,25 +39,6 @@ fn other_settings_start_over_and_say_so() {
     let ended = Ended::of(command(&user, "output", &clips::NUMBERED, &["--flip", "horizontal"]));
     let warning = warning_of(&user, &ended, &clips::NUMBERED);
     assert_eq!(warning, "The interrupted encode began again: the settings are others");
-}
-
-#[test]
-fn two_passes_start_over_and_say_so() {
-    let user = User::new();
-    let flags = ["--rate-control", "two-pass"];
-    let call = |folder: &str| {
-        let flags: Vec<_> = ["--speed", "ultrafast"].iter().chain(&flags).map(Into::into).collect();
-        user.encode_command_to(user.path(folder).as_os_str(), &flags, &[&clips::NUMBERED.path()], "quick")
-    };
-    let mut slow = call("output");
-    slow.env("REELPRESS_FFMPEG", slow_ffmpeg(&user, SYSTEM)).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = slow.spawn().expect("reelpress starts");
-    let made = stream_in(&user, "output", &clips::NUMBERED);
-    wait_for("a finished segment", || (fewest_segments(&made) >= 1).then_some(()));
-    child.kill().expect("it runs");
-    child.wait().expect("the child is ours");
-    let warning = warning_of(&user, &Ended::of(call("output")), &clips::NUMBERED);
-    assert_eq!(warning, "The interrupted encode began again: the second of two passes can't begin in the middle");
 }
 
 #[test]
@@ -115,6 +96,32 @@ fn an_encoder_that_is_killed_before_it_has_finished_anything_begins_again_by_its
 #[test]
 fn an_encoder_that_stands_still_is_ended_and_goes_on() {
     goes_on_after(Signal::STOP, |made| fewest_segments(made) >= 1);
+}
+
+/// As with Ctrl-Z and fg in a shell: ffmpeg has filled its pipe meanwhile and waits.
+#[test]
+fn a_program_that_is_stopped_for_longer_than_an_encoder_may_stand_still_ends_no_encoder() {
+    let user = User::new();
+    let mut call = command(&user, "output", &clips::NUMBERED, &[]);
+    call.env("REELPRESS_FFMPEG", slow_ffmpeg(&user, SYSTEM)).env("REELPRESS_STALL_SECONDS", "2");
+    call.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = call.spawn().expect("reelpress starts");
+    let made = stream_in(&user, "output", &clips::NUMBERED);
+    wait_for("a finished segment", || (fewest_segments(&made) >= 1).then_some(()));
+    let encoders = user.process_ids_running("ffmpeg");
+    let program = Pid::from_child(&child);
+    kill_process(program, Signal::STOP).expect("it gets the signal");
+    std::thread::sleep(Duration::from_secs(4));
+    kill_process(program, Signal::CONT).expect("it gets the signal");
+    let mut seen = Vec::new();
+    wait_for("the next segment", || {
+        seen = user.process_ids_running("ffmpeg");
+        (fewest_segments(&made) >= 2).then_some(())
+    });
+    assert_eq!(seen, encoders, "the same encoder goes on");
+    assert!(child.wait().expect("the child is ours").success());
+    let stream = Stream::at(made);
+    assert_eq!(decode(&stream.whole("180p", &user.path(""))), (clips::NUMBERED.frames, String::new()));
 }
 
 /// Lets a signal reach the encoder when this much is made, after which it does nothing more: another one has to finish

@@ -1,6 +1,9 @@
 //! Going on with a stream of which an earlier run has finished some segments.
 
-use super::{FileReport, Growth, InitSegment, PackageError, Packager, PoisonError, Rendition, Segment, hls};
+use super::{
+    FileReport, Growth, InitSegment, PackageError, Packager, PoisonError, Rendition, Sealed, Segment, SegmentPlace,
+    encryption, hls,
+};
 use crate::pipeline::package::{FinishedSegments, rendition::Earlier};
 
 impl Packager<'_> {
@@ -10,22 +13,29 @@ impl Packager<'_> {
     /// # Errors
     /// When a playlist can't be written.
     pub fn go_on_with(&mut self, finished: &FinishedSegments, is_whole: bool) -> Result<(), PackageError> {
-        self.first_segment = finished.first_segment;
+        self.first_segment = if self.plan.runs_from_start() { 0 } else { finished.first_segment };
         for (track, earlier) in finished.renditions.iter().enumerate() {
             let tell = |path: String, bytes: u64| self.listener.file_finished(FileReport { path, bytes }, None);
             tell(self.plan.files.init_segment(&earlier.name), earlier.init.len() as u64);
             for (number, segment) in earlier.segments.iter().enumerate() {
                 tell(self.plan.files.segment(&earlier.name, number as u64), segment.bytes);
             }
+            let mut segments = earlier.segments.clone();
+            if let Some(encryptor) = self.encryptor {
+                let playlist = self.plan.files.media_playlist(&earlier.name);
+                for (segment, number) in segments.iter_mut().zip(0..) {
+                    let place = SegmentPlace { rendition: &earlier.name, playlist: &playlist, number };
+                    segment.key = Some(encryptor.tag_of(place)?);
+                }
+            }
             let rendition = &mut self.renditions[track];
             rendition.format = Some(earlier.format.clone());
-            rendition.segments.clone_from(&earlier.segments);
+            rendition.segments = segments;
             rendition.earlier = Earlier { init: Some(earlier.init.clone()), segments: earlier.segments.len() as u64 };
         }
         let bytes = self.renditions.iter().map(Rendition::bytes).sum();
-        let first_frame = finished.first_segment * self.plan.timing.segment_frames;
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).encoded =
-            self.plan.timing.frame_rate.duration_of(first_frame);
+            self.plan.start_of_segment(self.first_segment);
         if !is_whole {
             for track in 0..self.renditions.len() {
                 if !self.renditions[track].segments.is_empty() {
@@ -68,16 +78,15 @@ impl Packager<'_> {
             return Ok(true);
         }
         let path = self.plan.files.segment(&rendition.name, segment.number);
-        if std::fs::read(self.folder.join(&path)).is_ok_and(|earlier| earlier == segment.data) {
+        let playlist = self.plan.files.media_playlist(&rendition.name);
+        let place = SegmentPlace { rendition: &rendition.name, playlist: &playlist, number: segment.number };
+        let Sealed { data, key } = encryption::seal(self.encryptor, place, segment.data.clone())?;
+        if std::fs::read(self.folder.join(&path)).is_ok_and(|earlier| earlier == data) {
             return Ok(true);
         }
-        self.write(&path, &segment.data, None)?;
-        let entry = hls::SegmentEntry {
-            duration_ticks: segment.duration_ticks,
-            bytes: segment.data.len() as u64,
-            keyframes: Vec::new(),
-            key: None,
-        };
+        self.write(&path, &data, None)?;
+        let bytes = data.len() as u64;
+        let entry = hls::SegmentEntry { duration_ticks: segment.duration_ticks, bytes, keyframes: Vec::new(), key };
         let number = usize::try_from(segment.number).unwrap_or(usize::MAX);
         if let Some(known) = self.renditions[segment.track].segments.get_mut(number) {
             *known = entry;

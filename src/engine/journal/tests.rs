@@ -1,0 +1,110 @@
+use jiff::Timestamp;
+
+use super::*;
+use crate::{
+    job::{Destination, JobId, JobSpec},
+    preset::find_preset,
+};
+
+fn added() -> (JobId, Event) {
+    let id = JobId::generate();
+    let spec =
+        JobSpec::stream("a.mp4", find_preset("quick").expect("a built-in preset"), Destination::Folder("out".into()));
+    (id, Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH })
+}
+
+#[test]
+fn the_journal_gives_back_the_queue_and_is_owned_by_one_instance() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("queue.sqlite");
+    let (first, first_added) = added();
+    let (second, second_added) = added();
+    let mut expected = Snapshot::default();
+    {
+        let mut journal = Journal::open(&file).unwrap();
+        let events = [
+            first_added,
+            second_added,
+            Event::JobMoved { id: second, index: 0 },
+            Event::JobCancelled { id: first, at: Timestamp::UNIX_EPOCH },
+            Event::QueuePaused,
+        ];
+        events.iter().for_each(|event| expected.apply(event));
+        journal.append(&events).unwrap();
+        assert!(matches!(Journal::open(&file), Err(JournalError::InUse(_))));
+    }
+    let Replay { snapshot, unreadable, set_aside } = Journal::open(&file).unwrap().replay().unwrap();
+    assert_eq!((unreadable, set_aside), (0, None));
+    assert_eq!(snapshot, expected);
+    assert_eq!(snapshot.jobs[0].id, second);
+}
+
+#[test]
+fn a_long_journal_is_rewritten_without_changing_the_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("queue.sqlite");
+    let (_, job_added) = added();
+    let mut events = vec![job_added];
+    for _ in 0..300 {
+        events.extend([Event::QueuePaused, Event::QueueResumed]);
+    }
+    let mut journal = Journal::open(&file).unwrap();
+    journal.append(&events).unwrap();
+    let before = journal.replay().unwrap().snapshot;
+    let after = journal.replay().unwrap().snapshot;
+    assert_eq!(before, after);
+    assert!(journal.read_all().unwrap().0.len() < 10);
+}
+
+#[test]
+fn a_damaged_journal_is_set_aside_and_its_readable_part_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("queue.sqlite");
+    std::fs::write(&file, b"this was a database once").unwrap();
+    let Replay { snapshot, set_aside, .. } = Journal::open(&file).unwrap().replay().unwrap();
+    assert!(snapshot.jobs.is_empty());
+    assert_eq!(std::fs::read(set_aside.unwrap()).unwrap(), b"this was a database once");
+
+    let ids: Vec<JobId> = {
+        let mut journal = Journal::open(&file).unwrap();
+        let events: Vec<(JobId, Event)> = (0..400).map(|_| added()).collect();
+        let (ids, events): (Vec<JobId>, Vec<Event>) = events.into_iter().unzip();
+        journal.append(&events).unwrap();
+        ids
+    };
+    // A page in the last quarter is overwritten, as a failing disk does.
+    let mut bytes = std::fs::read(&file).unwrap();
+    let damaged = bytes.len() / 4096 * 3 / 4 * 4096;
+    bytes[damaged..damaged + 4096].fill(0xA5);
+    std::fs::write(&file, bytes).unwrap();
+    let Replay { snapshot, set_aside, .. } = Journal::open(&file).unwrap().replay().unwrap();
+    assert!(set_aside.unwrap().is_file());
+    let kept = snapshot.jobs.len();
+    assert!((100..400).contains(&kept), "{kept} jobs were kept");
+    assert!(snapshot.jobs.iter().zip(&ids).all(|(job, id)| job.id == *id), "the first jobs in their order");
+}
+
+#[test]
+fn a_journal_with_a_damaged_header_or_a_lost_end_gives_back_its_jobs() {
+    let header = |bytes: &mut Vec<u8>| bytes[20..80].fill(0x5A);
+    let end = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() * 3 / 4);
+    for (name, damage, fewest) in [("header", header as fn(&mut Vec<u8>), 400), ("end", end, 100)] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("queue.sqlite");
+        let events: Vec<Event> = (0..400).map(|_| added().1).collect();
+        Journal::open(&file).unwrap().append(&events).unwrap();
+        let mut bytes = std::fs::read(&file).unwrap();
+        damage(&mut bytes);
+        std::fs::write(&file, bytes).unwrap();
+        let Replay { snapshot, set_aside, .. } = Journal::open(&file).unwrap().replay().unwrap();
+        assert!(set_aside.is_some() && snapshot.jobs.len() >= fewest, "{name}: {} jobs", snapshot.jobs.len());
+    }
+}
+
+#[test]
+fn a_newer_journal_is_refused_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("queue.sqlite");
+    Connection::open(&file).unwrap().pragma_update(None, "user_version", SCHEMA_VERSION + 1).unwrap();
+    assert!(matches!(Journal::open(&file), Err(JournalError::TooNew { .. })));
+}
