@@ -338,6 +338,9 @@ pub struct CheckArguments {
     /// The key of an encrypted stream, or the folder with its keys (1.key, 2.key …) [default: from its key URIs]
     #[arg(long, value_name = "FILE|DIR")]
     pub key: Option<PathBuf>,
+    /// Also decode every segment, of all renditions, to find damage inside of frames
+    #[arg(long)]
+    pub decode: bool,
     /// As JSON; --help documents it
     #[arg(long)]
     pub json: bool,
