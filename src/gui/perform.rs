@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     engine::Command,
-    job::{JobId, JobSpec, Outputs, StreamLayout},
-    preset::{built_in_presets, find_preset, one_file_preset},
+    job::{JobId, JobKind, JobSpec, OutputKind, Outputs, StreamLayout},
+    preset::{Preset, built_in_presets, find_preset, one_file_preset, pictures_preset},
     settings::Settings,
 };
 
@@ -35,11 +35,29 @@ impl ReelpressApp {
             Action::ChooseOutput { kind, is_made } => {
                 self.change_settings(|settings| {
                     settings.one_file = None;
+                    // A storyboard is made of pictures as well.
+                    settings.pictures_alone &= kind == OutputKind::Storyboard;
                     settings.outputs.set(kind, is_made);
                 });
             }
             Action::MakeOneFile(conversion) => {
-                self.change_settings(|settings| settings.one_file = conversion.map(|conversion| *conversion));
+                self.change_settings(|settings| {
+                    settings.one_file = conversion.map(|conversion| *conversion);
+                    settings.pictures_alone = false;
+                });
+            }
+            Action::MakePicturesAlone => {
+                self.change_settings(|settings| {
+                    settings.one_file = None;
+                    settings.pictures_alone = true;
+                });
+            }
+            Action::ChooseSound(stereo) => {
+                self.change_settings(|settings| {
+                    settings.one_file = None;
+                    settings.pictures_alone = false;
+                    settings.stereo = stereo;
+                });
             }
             Action::ChoosePublishToS3(publishes) => self.change_settings(|settings| settings.publish_to_s3 = publishes),
             Action::OpenSettings(section) => {
@@ -120,14 +138,20 @@ impl ReelpressApp {
     /// Makes jobs of files and folders, with the chosen preset and destination.
     pub(super) fn add_paths(&mut self, paths: Vec<PathBuf>) {
         let settings = &self.snapshot.settings;
-        let chosen = || find_preset(&settings.preset).or_else(|| built_in_presets().into_iter().next());
-        let Some(preset) = settings.one_file.as_ref().map(|_| one_file_preset()).or_else(chosen) else {
-            return;
-        };
+        let chosen = find_preset(&settings.preset).or_else(|| built_in_presets().into_iter().next());
+        let Some(chosen) = chosen else { return };
         // Only streams have a layout, and files beside them.
-        let (outputs, layout) = match settings.one_file {
-            Some(_) => (Outputs::default(), StreamLayout::default()),
-            None => (settings.outputs.clone(), settings.layout.clone()),
+        let (preset, outputs, layout) = match settings.kind() {
+            JobKind::File(_) => (one_file_preset(), Outputs::default(), StreamLayout::default()),
+            JobKind::Pictures => {
+                let Outputs { storyboard, thumbnails, .. } = settings.outputs;
+                let outputs = Outputs { storyboard, thumbnails, ..Outputs::default() };
+                (pictures_preset(), outputs, StreamLayout::default())
+            }
+            JobKind::Stream => {
+                let preset = Preset { stereo: settings.stereo, ..chosen };
+                (preset, settings.outputs.clone(), settings.layout.clone())
+            }
         };
         let destination = settings.destination();
         let specs: Vec<JobSpec> = paths

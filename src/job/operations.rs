@@ -1,6 +1,6 @@
 //! What is done to a source before it becomes a ladder, as it was asked for.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -319,9 +319,12 @@ impl LoudnessTarget {
     /// Programme loudness of EBU R 128.
     pub const EBU_R128: Self = Self(-23.0);
 
+    /// What ffmpeg's filter for it takes.
+    pub const USABLE_LUFS: RangeInclusive<f64> = -70.0..=-5.0;
+
     /// A target between −70 and −5 LUFS.
     pub fn new(lufs: f64) -> Option<Self> {
-        (-70.0..=-5.0).contains(&lufs).then_some(Self(lufs))
+        Self::USABLE_LUFS.contains(&lufs).then_some(Self(lufs))
     }
 
     /// In LUFS.

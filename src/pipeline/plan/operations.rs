@@ -12,6 +12,9 @@ use crate::{
 /// A trimmed source is opened this much before the first frame that is kept, so that decoders and frame rate filter
 /// have settled by then: after a seek, the first frames can be broken or stand in the place of others.
 const LEAD: Duration = Duration::from_secs(10);
+/// Subtitles in the picture are told of once and stay until they are taken away: with them it is opened this much before,
+/// which is longer than any of them stays.
+const LEAD_WITH_SUBTITLES: Duration = Duration::from_secs(60);
 /// Containers without time stamps: to find a place in them, everything before has to be decoded.
 const WITHOUT_TIMESTAMPS: [&str; 5] = ["h264", "hevc", "mpegvideo", "m4v", "gif"];
 /// What is left of a picture has at least this many pixels a side.
@@ -164,7 +167,8 @@ pub(super) fn trim(
     let kept = end.map(|end| end - first);
     let has_no_timestamps =
         WITHOUT_TIMESTAMPS.contains(&container) || container == super::join::CONTAINER || container.ends_with("_pipe");
-    let lead = if has_no_timestamps { first } else { rate.frames_in(LEAD).min(first) };
+    let lead = if operations.burn_in.is_some() { LEAD_WITH_SUBTITLES } else { LEAD };
+    let lead = if has_no_timestamps { first } else { rate.frames_in(lead).min(first) };
     let trim = PlannedTrim {
         seek: rate.duration_of(first - lead),
         lead_frames: lead,
