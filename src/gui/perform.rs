@@ -31,35 +31,12 @@ impl ReelpressApp {
             Action::Pick(purpose) => self.pick(ctx, purpose),
             Action::Picked(picked) => self.take_picked(picked),
             Action::TrySampleClip => self.desktop.unpack_sample(self.folders.clone()),
-            Action::ChoosePreset(preset) => self.change_settings(|settings| settings.preset = preset),
-            Action::ChooseOutput { kind, is_made } => {
-                self.change_settings(|settings| {
-                    settings.one_file = None;
-                    // A storyboard is made of pictures as well.
-                    settings.pictures_alone &= kind == OutputKind::Storyboard;
-                    settings.outputs.set(kind, is_made);
-                });
-            }
-            Action::MakeOneFile(conversion) => {
-                self.change_settings(|settings| {
-                    settings.one_file = conversion.map(|conversion| *conversion);
-                    settings.pictures_alone = false;
-                });
-            }
-            Action::MakePicturesAlone => {
-                self.change_settings(|settings| {
-                    settings.one_file = None;
-                    settings.pictures_alone = true;
-                });
-            }
-            Action::ChooseSound(stereo) => {
-                self.change_settings(|settings| {
-                    settings.one_file = None;
-                    settings.pictures_alone = false;
-                    settings.stereo = stereo;
-                });
-            }
-            Action::ChoosePublishToS3(publishes) => self.change_settings(|settings| settings.publish_to_s3 = publishes),
+            change @ (Action::ChoosePreset(_)
+            | Action::ChooseOutput { .. }
+            | Action::MakeOneFile(_)
+            | Action::MakePicturesAlone
+            | Action::ChooseSound(_)
+            | Action::ChoosePublishToS3(_)) => self.change_settings(|settings| choose(settings, change)),
             Action::OpenSettings(section) => {
                 let form = SettingsForm::new(&self.snapshot.settings, section);
                 self.view.dialog = Some(Dialog::Settings(Box::new(form)));
@@ -209,5 +186,33 @@ impl ReelpressApp {
             }
             CloseAnswer::Cancel => {}
         }
+    }
+}
+
+/// Sets what becomes of new files.
+fn choose(settings: &mut Settings, choice: Action) {
+    match choice {
+        Action::ChoosePreset(preset) => settings.preset = preset,
+        Action::ChooseOutput { kind, is_made } => {
+            settings.one_file = None;
+            // A storyboard is made of pictures as well.
+            settings.pictures_alone &= kind == OutputKind::Storyboard;
+            settings.outputs.set(kind, is_made);
+        }
+        Action::MakeOneFile(conversion) => {
+            settings.one_file = conversion.map(|conversion| *conversion);
+            settings.pictures_alone = false;
+        }
+        Action::MakePicturesAlone => {
+            settings.one_file = None;
+            settings.pictures_alone = true;
+        }
+        Action::ChooseSound(stereo) => {
+            settings.one_file = None;
+            settings.pictures_alone = false;
+            settings.stereo = stereo;
+        }
+        Action::ChoosePublishToS3(publishes) => settings.publish_to_s3 = publishes,
+        _ => {}
     }
 }

@@ -46,14 +46,16 @@ fn demand(is_kept: bool, field: &'static str, what: impl Into<String>) -> Result
     if is_kept { Ok(()) } else { Err(SpecProblem { field, what: what.into() }) }
 }
 
-fn within<T: PartialOrd + Display>(
+fn within<T: PartialOrd + Display + Copy>(
     value: T,
     range: &RangeInclusive<T>,
     field: &'static str,
     unit: &str,
 ) -> Result<(), SpecProblem> {
-    let what = || format!("{value} is not from {} to {}{unit}", range.start(), range.end());
-    demand(range.contains(&value), field, if range.contains(&value) { String::new() } else { what() })
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(SpecProblem { field, what: format!("{value} is not from {} to {}{unit}", range.start(), range.end()) })
 }
 
 impl JobSpec {

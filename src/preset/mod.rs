@@ -153,7 +153,7 @@ impl StereoCodecs {
         match self {
             Self::Aac => "Plays everywhere",
             Self::Opus => "For browsers alone, not on old devices",
-            Self::AacAndOpus => "A group of each: the player chooses",
+            Self::AacAndOpus => "A group of each",
         }
     }
 

@@ -108,7 +108,7 @@ fn pictures_and_conversions_wait_in_the_queue_as_streams_do() {
     assert_eq!(facts(&jobs[0]), ("thumbnails".into(), 50.into()), "{jobs:#?}");
     assert_eq!(facts(&jobs[1]), ("convert".into(), 80.into()), "{jobs:#?}");
     assert!(!user.path("talk.m4a").exists() && !user.path("pictures").exists(), "nothing has started");
-    done(&user, &["start", &jobs[1]["id"].as_str().expect("an id")]);
+    done(&user, &["start", jobs[1]["id"].as_str().expect("an id")]);
     done(&user, &["run"]);
     assert!(user.path("talk.m4a").is_file());
     assert!(user.path("pictures/talk/images/thumbnail_1.jpg").is_file());

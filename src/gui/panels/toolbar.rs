@@ -148,7 +148,8 @@ fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, 
         let window = ui.ctx().content_rect();
         ui.set_width(380.0_f32.min(window.width() - 2.0 * theme::SIDE_MARGIN));
         ui.spacing_mut().item_spacing.y = 0.0;
-        ScrollArea::vertical().max_height(window.height() - MENU_MARGIN).show(ui, |ui| {
+        let height = window.height() - MENU_MARGIN;
+        ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
             stream_choices(ui, settings, actions);
             ui.separator();
             let explanation = "Poster and pictures, without an encode";
