@@ -109,7 +109,7 @@ impl Reader<'_> {
         let Some(prober) = self.prober else { return Ok(Decoded::default()) };
         let mut command = Command::new(&prober.toolbox.ffmpeg);
         command.args(["-hide_banner", "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"]);
-        command.args(["-copyts", "-err_detect", "+explode", "-f", decodable.container.reader(), "-i"]);
+        command.args(["-copyts", "-err_detect", "crccheck+explode", "-f", decodable.container.reader(), "-i"]);
         command.arg(input_url(decodable.file.path())).args(["-map", "0:v?", "-map", "0:a?"]);
         command.args(["-fps_mode", "passthrough", "-enc_time_base:v", "1/90000", "-f", "framecrc", "pipe:1"]);
         let output = child::run_to_end(command, DECODE_LIMIT, self.cancel)?;
