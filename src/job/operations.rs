@@ -266,6 +266,12 @@ pub struct Watermark {
 }
 
 impl Watermark {
+    /// Widths that can be asked for.
+    pub const WIDTHS_PERCENT: RangeInclusive<f64> = 1.0..=100.0;
+    /// Margins that can be asked for; wider ones leave no room.
+    pub const MARGINS_PERCENT: RangeInclusive<f64> = 0.0..=45.0;
+    /// Opacities that can be asked for.
+    pub const OPACITIES_PERCENT: RangeInclusive<f64> = 0.0..=100.0;
     /// Width when nothing else is asked.
     pub const WIDTH_PERCENT: f64 = 15.0;
     /// Distance from the edges when nothing else is asked.

@@ -6,7 +6,7 @@ use std::{fmt::Display, ops::RangeInclusive, time::Duration};
 
 use super::{
     Conversion, Crop, Destination, JobKind, JobSpec, LoudnessTarget, Operations, SubtitleChoice, ThumbnailTimes,
-    VideoRate, s3::LONGEST_PRESIGNED,
+    VideoRate, Watermark, s3::LONGEST_PRESIGNED,
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -118,9 +118,9 @@ fn operations(asked: &Operations) -> Result<(), SpecProblem> {
         demand(has_size && is_somewhere, "operations.crop", "it leaves nothing of the picture")?;
     }
     if let Some(watermark) = &asked.watermark {
-        within(watermark.width_percent, &(1.0..=100.0), "operations.watermark.width_percent", " %")?;
-        within(watermark.margin_percent, &(0.0..=45.0), "operations.watermark.margin_percent", " %")?;
-        within(watermark.opacity_percent, &(0.0..=100.0), "operations.watermark.opacity_percent", " %")?;
+        within(watermark.width_percent, &Watermark::WIDTHS_PERCENT, "operations.watermark.width_percent", " %")?;
+        within(watermark.margin_percent, &Watermark::MARGINS_PERCENT, "operations.watermark.margin_percent", " %")?;
+        within(watermark.opacity_percent, &Watermark::OPACITIES_PERCENT, "operations.watermark.opacity_percent", " %")?;
         for time in watermark.from.into_iter().chain(watermark.until) {
             length(time, "operations.watermark")?;
         }
@@ -180,7 +180,7 @@ fn destination(destination: &Destination) -> Result<(), SpecProblem> {
 mod tests {
     use super::*;
     use crate::{
-        job::{FileFormat, S3Location, Trim, Watermark, WatermarkPosition},
+        job::{FileFormat, S3Location, Trim, WatermarkPosition},
         preset::{Rung, built_in_presets, find_preset, one_file_preset, pictures_preset},
     };
 

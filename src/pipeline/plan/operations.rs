@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use super::{Findings, PlanError, PlannedBurnIn};
 use crate::{
     format,
-    job::{Crop, CropArea, Flip, Operations, Strength, Turn, WatermarkPosition},
+    job::{Crop, CropArea, Flip, Operations, Strength, Turn, Watermark, WatermarkPosition},
     media::{FrameRate, PictureSize},
 };
 
@@ -224,10 +224,9 @@ pub(super) fn size_after(size: PictureSize, crop: Option<&PlannedCrop>, rotate: 
 /// The watermark on a picture of `size`.
 fn watermark(operations: &Operations, size: PictureSize) -> Result<Option<PlannedWatermark>, PlanError> {
     let Some(asked) = &operations.watermark else { return Ok(None) };
-    let in_range = |value: f64, lowest: f64, highest: f64| (lowest..=highest).contains(&value);
-    let is_possible = in_range(asked.width_percent, 1.0, 100.0)
-        && in_range(asked.margin_percent, 0.0, 45.0)
-        && in_range(asked.opacity_percent, 0.0, 100.0)
+    let is_possible = Watermark::WIDTHS_PERCENT.contains(&asked.width_percent)
+        && Watermark::MARGINS_PERCENT.contains(&asked.margin_percent)
+        && Watermark::OPACITIES_PERCENT.contains(&asked.opacity_percent)
         && asked.until.is_none_or(|until| until > asked.from.unwrap_or_default());
     if !is_possible {
         return Err(PlanError::NotPossible {
