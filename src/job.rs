@@ -13,6 +13,7 @@ pub mod s3;
 pub mod schedule;
 mod template;
 pub mod typed;
+pub mod validity;
 
 use std::{path::PathBuf, time::Duration};
 

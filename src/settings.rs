@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 pub use when_done::{PowerAction, WhenDone};
 
-use crate::job::{Conversion, Destination, JobKind, Outputs, S3Location, StreamLayout, WorkingHours};
+use crate::{
+    job::{Conversion, Destination, JobKind, Outputs, S3Location, StreamLayout, WorkingHours},
+    preset::StereoCodecs,
+};
 
 /// Saved settings, with defaults for all that the file does not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +34,10 @@ pub struct Settings {
     pub outputs: Outputs,
     /// New files become one file like this instead of a stream.
     pub one_file: Option<Conversion>,
+    /// New files become pictures alone instead of a stream: poster, thumbnails, and a storyboard if it is among the outputs.
+    pub pictures_alone: bool,
+    /// The codecs of the stereo sound of new files' streams.
+    pub stereo: StereoCodecs,
     /// Where the files of new files' streams lie.
     pub layout: StreamLayout,
     /// Number of jobs that run side by side.
@@ -70,6 +77,8 @@ impl Default for Settings {
             preset: "web-hls".to_owned(),
             outputs: Outputs::default(),
             one_file: None,
+            pictures_alone: false,
+            stereo: StereoCodecs::Aac,
             layout: StreamLayout::default(),
             running_jobs: 1,
             working_hours: None,
@@ -83,10 +92,14 @@ impl Default for Settings {
 impl Settings {
     /// What new files become.
     pub fn kind(&self) -> JobKind {
-        self.one_file.clone().map_or(JobKind::Stream, |conversion| JobKind::File(Box::new(conversion)))
+        match &self.one_file {
+            Some(conversion) => JobKind::File(Box::new(conversion.clone())),
+            None if self.pictures_alone => JobKind::Pictures,
+            None => JobKind::Stream,
+        }
     }
 
-    /// Where new files go. Only streams go to a bucket.
+    /// Where new files go. Single files do not go to a bucket.
     pub fn destination(&self) -> Destination {
         if self.one_file.is_none() && self.publish_to_s3 && !self.s3.bucket.is_empty() {
             Destination::S3 {

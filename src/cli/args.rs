@@ -4,6 +4,7 @@ mod convert;
 mod encryption;
 mod layout;
 mod outputs;
+mod queueing;
 mod s3;
 mod thumbnails;
 
@@ -15,6 +16,7 @@ pub use convert::ConvertArguments;
 pub use encryption::EncryptionArguments;
 pub use layout::LayoutArguments;
 pub use outputs::OutputArguments;
+pub use queueing::QueueingArguments;
 pub use s3::S3Arguments;
 pub use thumbnails::ThumbnailsArguments;
 
@@ -159,7 +161,8 @@ pub struct EncodeArguments {
     /// Where its files lie.
     #[command(flatten)]
     pub layout: LayoutArguments,
-    /// Codecs of the stereo sound: aac, opus, or aac,opus for a group of each [default: aac]
+    /// Codecs of the stereo sound: aac, opus, or aac,opus for a group of each [default: as set in the window, at
+    /// first aac]
     #[arg(long, value_name = "LIST", value_parser = stereo_codecs)]
     pub audio_codec: Option<StereoChoice>,
     /// Make 5.1 renditions too, in this codec, of sound that has 5.1 or more
@@ -338,6 +341,9 @@ pub struct CheckArguments {
     /// The key of an encrypted stream, or the folder with its keys (1.key, 2.key …) [default: from its key URIs]
     #[arg(long, value_name = "FILE|DIR")]
     pub key: Option<PathBuf>,
+    /// Also decode every segment, of all renditions, to find damage inside of frames
+    #[arg(long)]
+    pub decode: bool,
     /// As JSON; --help documents it
     #[arg(long)]
     pub json: bool,

@@ -4,21 +4,23 @@ use std::path::{Path, PathBuf};
 
 use super::{
     Context, ConvertArguments, Outcome, bad_usage,
-    encode::{Call, absolute},
+    encode::{Call, absolute, checked},
+    queue,
 };
 use crate::{
     engine::{QueueEntry, QueueLife},
     failure::Failure,
-    job::{Conversion, Destination, FileFormat, JobKind, JobSpec, Operations, Schedule, StreamTreatment, VideoRate},
+    job::{Conversion, Destination, FileFormat, JobKind, JobSpec, Operations, StreamTreatment, VideoRate},
     preset::{Crf, Preset, one_file_preset},
     tools::cancel::CancelToken,
 };
 
 const HELP: &str = "“reelpress convert --help” tells what can be asked";
 
-/// Makes what was asked and waits until every job is at rest.
+/// Makes what was asked and waits until every job is at rest, or puts it into the queue.
 pub(super) fn run(context: &Context, arguments: &ConvertArguments, interrupt: &CancelToken) -> Outcome {
     match plan(context, arguments) {
+        Ok(call) if arguments.queueing.queue => queue::put(context, call),
         Ok(call) => call.run(context, interrupt),
         Err(failure) => {
             context.output.failure(None, &failure);
@@ -58,8 +60,9 @@ fn plan(context: &Context, arguments: &ConvertArguments) -> Result<Call, Failure
         });
     }
     let queue = QueueLife::ThisRun;
-    let jobs = specs.into_iter().map(|spec| QueueEntry { spec, schedule: Schedule::default() }).collect();
-    Ok(Call { jobs, without_job: Vec::new(), settings, queue, json: arguments.json })
+    let schedule = arguments.queueing.schedule();
+    let jobs = specs.into_iter().map(|spec| QueueEntry { spec, schedule }).collect();
+    checked(Call { jobs, without_job: Vec::new(), settings, queue, json: arguments.json }, HELP)
 }
 
 /// Where results go, and as what.

@@ -69,6 +69,14 @@ pub(super) fn as_set(files: &[PathBuf]) -> EncodeArguments {
     }
 }
 
+/// The same, when there is no job in it that nobody could do.
+pub(super) fn checked(call: Call, help: &str) -> Result<Call, Failure> {
+    match call.jobs.iter().find_map(|job| job.spec.check().err()) {
+        Some(problem) => Err(bad_usage(format!("This can't be asked for: {problem}"), help)),
+        None => Ok(call),
+    }
+}
+
 /// What one call asks of the engine.
 pub(super) struct Call {
     /// The jobs, each of one file.
@@ -89,9 +97,7 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Cal
     if arguments.outputs.dense_iframes {
         preset.keyframes = KeyframeInterval::OneSecond;
     }
-    if let Some(codecs) = &arguments.audio_codec {
-        preset.stereo = codecs.0;
-    }
+    preset.stereo = arguments.audio_codec.map_or(settings.stereo, |codecs| codecs.0);
     if let Some(codec) = arguments.surround {
         preset.surround = Some(codec.into());
     }
@@ -121,7 +127,7 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Cal
     let (mut specs, mut without_job) = (Vec::new(), Vec::new());
     if arguments.join {
         let jobs = vec![QueueEntry { spec: joined(arguments, &spec)?, schedule }];
-        return Ok(Call { jobs, without_job, settings, queue, json: arguments.json });
+        return checked(Call { jobs, without_job, settings, queue, json: arguments.json }, ENCODE_HELP);
     }
     for file in &arguments.files {
         let file = absolute(file);
@@ -136,7 +142,7 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Cal
         }
     }
     let jobs = specs.into_iter().map(|spec| QueueEntry { spec, schedule }).collect();
-    Ok(Call { jobs, without_job, settings, queue, json: arguments.json })
+    checked(Call { jobs, without_job, settings, queue, json: arguments.json }, ENCODE_HELP)
 }
 
 /// One job of all files.

@@ -34,7 +34,8 @@ pub enum QueueCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Put videos at the end of the queue
+    /// Put videos at the end of the queue, to become streams; “reelpress convert --queue” and “reelpress thumbnails --queue”
+    /// put files and pictures there
     Add(Box<QueueAddArguments>),
     /// Work the queue off here, or follow the window that does, until nothing waits
     Run {
@@ -209,7 +210,7 @@ pub struct MovePlace {
     pub to: Option<u32>,
 }
 
-fn priority(text: &str) -> Result<Priority, &'static str> {
+pub(super) fn priority(text: &str) -> Result<Priority, &'static str> {
     text.trim().parse().ok().and_then(Priority::new).ok_or("give a number from 0 to 100")
 }
 

@@ -3,22 +3,22 @@
 use std::path::Path;
 
 use super::{
-    Context, Outcome, ThumbnailsArguments, bad_usage,
-    encode::{Call, absolute},
+    Context, Outcome, ThumbnailsArguments, bad_usage, destination,
+    encode::{Call, absolute, checked},
+    queue,
 };
 use crate::{
     engine::{QueueEntry, QueueLife},
     failure::Failure,
-    job::{Destination, JobKind, JobSpec, Outputs, Schedule},
-    preset::{Preset, find_preset},
+    job::{Destination, JobKind, JobSpec, Outputs},
+    preset::pictures_preset,
     tools::cancel::CancelToken,
 };
 
-const HELP: &str = "“reelpress thumbnails --help” tells what can be asked";
-
-/// Makes what was asked and waits until every job is at rest.
+/// Makes what was asked and waits until every job is at rest, or puts it into the queue.
 pub(super) fn run(context: &Context, arguments: &ThumbnailsArguments, interrupt: &CancelToken) -> Outcome {
     match plan(context, arguments) {
+        Ok(call) if arguments.queueing.queue => queue::put(context, call),
         Ok(call) => call.run(context, interrupt),
         Err(failure) => {
             context.output.failure(None, &failure);
@@ -28,11 +28,12 @@ pub(super) fn run(context: &Context, arguments: &ThumbnailsArguments, interrupt:
 }
 
 fn plan(context: &Context, arguments: &ThumbnailsArguments) -> Result<Call, Failure> {
-    let source_size = find_preset("source").ok_or_else(|| bad_usage("There is no preset “source”", HELP))?;
-    let preset = Preset { id: "thumbnails".to_owned(), name: "Thumbnails".to_owned(), ..source_size };
+    let preset = pictures_preset();
     let mut outputs = Outputs { storyboard: arguments.storyboard, ..Outputs::default() };
     outputs.thumbnails.width = arguments.width;
     outputs.thumbnails.format = arguments.format.map(Into::into).unwrap_or_default();
+    let keep = arguments.keep.as_deref().map(absolute);
+    let destination = destination::destination(&arguments.out, keep, &arguments.s3, &|| context.folders.streams())?;
     let mut jobs = Vec::new();
     for file in &arguments.files {
         let source = absolute(file);
@@ -40,16 +41,17 @@ fn plan(context: &Context, arguments: &ThumbnailsArguments) -> Result<Call, Fail
             let hint = "Name the files in it, such as FOLDER/*.mov";
             return Err(bad_usage(format!("{} is a folder", source.display()), hint));
         }
-        let folder = arguments.out.as_deref().map(absolute);
-        let folder = folder.unwrap_or_else(|| source.parent().unwrap_or(Path::new(".")).to_owned());
+        let beside = || Destination::Folder(source.parent().unwrap_or(Path::new(".")).to_owned());
+        let destination = destination.clone().unwrap_or_else(beside);
         let spec = JobSpec {
             kind: JobKind::Pictures,
             thumbnails: arguments.times.clone().unwrap_or_default(),
             outputs: outputs.clone(),
-            ..JobSpec::stream(source, preset.clone(), Destination::Folder(folder))
+            ..JobSpec::stream(source, preset.clone(), destination)
         };
-        jobs.push(QueueEntry { spec, schedule: Schedule::default() });
+        jobs.push(QueueEntry { spec, schedule: arguments.queueing.schedule() });
     }
     let settings = context.settings.clone();
-    Ok(Call { jobs, without_job: Vec::new(), settings, queue: QueueLife::ThisRun, json: arguments.json })
+    let call = Call { jobs, without_job: Vec::new(), settings, queue: QueueLife::ThisRun, json: arguments.json };
+    checked(call, "“reelpress thumbnails --help” tells what can be asked")
 }

@@ -205,6 +205,7 @@ fn insert(transaction: &rusqlite::Transaction<'_>, events: &[Event]) -> rusqlite
     for event in events {
         let text =
             serde_json::to_string(event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        debug_assert!(serde_json::from_str::<Event>(&text).is_ok(), "this could not be read again: {text}");
         statement.execute([text])?;
     }
     Ok(())

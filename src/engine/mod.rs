@@ -116,7 +116,7 @@ impl Engine {
         // Unbounded: a job never waits for the dispatcher; what comes often goes through the job's slot instead.
         let (reports, reported) = crossbeam_channel::unbounded();
         let services = services::Services::start(folders, queue, runtime, reports.clone())?;
-        let published = Published { snapshot: Arc::new(snapshot.clone()), subscribers: Vec::new(), waiting };
+        let published = Published { waiting, ..Published::of(snapshot.clone()) };
         let published = Arc::new(RwLock::new(published));
         let dispatcher = dispatcher::Dispatcher {
             snapshot,
@@ -204,6 +204,14 @@ struct Published {
     subscribers: Vec<Subscriber>,
     /// What the first subscriber is to hear before all else: it was found out before there was one.
     waiting: Vec<Event>,
+    /// Set when nothing follows any more: what those hear who come after it.
+    end: Option<Vec<Event>>,
+}
+
+impl Published {
+    fn of(snapshot: Snapshot) -> Self {
+        Self { snapshot: Arc::new(snapshot), subscribers: Vec::new(), waiting: Vec::new(), end: None }
+    }
 }
 
 /// Where the dispatcher shows each new state.
@@ -215,6 +223,9 @@ impl Showcase {
         let snapshot = Arc::new(snapshot.clone());
         let mut published = self.0.write().unwrap_or_else(PoisonError::into_inner);
         published.snapshot = snapshot;
+        if events.contains(&Event::Stopped) {
+            published.end = Some(vec![Event::Stopped]);
+        }
         published.subscribers.retain(|subscriber| {
             let is_there = events.iter().all(|event| subscriber.events.send(event.clone()).is_ok());
             if is_there && let Some(wake) = &subscriber.wake {
@@ -228,7 +239,10 @@ impl Showcase {
 impl Drop for Showcase {
     /// Ends all subscriptions, so that no front waits for an engine that is gone, whatever ended it.
     fn drop(&mut self) {
-        let subscribers = std::mem::take(&mut self.0.write().unwrap_or_else(PoisonError::into_inner).subscribers);
+        let mut published = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        published.end.get_or_insert_default();
+        let subscribers = std::mem::take(&mut published.subscribers);
+        drop(published);
         for Subscriber { events, wake } in subscribers {
             drop(events);
             if let Some(wake) = wake {
@@ -279,11 +293,32 @@ impl EngineHandle {
     fn subscribe_with(&self, wake: Option<Box<dyn Fn() + Send + Sync>>) -> Subscription {
         let (sender, events) = crossbeam_channel::unbounded();
         let mut published = self.published.write().unwrap_or_else(PoisonError::into_inner);
-        for event in std::mem::take(&mut published.waiting) {
+        let waiting = std::mem::take(&mut published.waiting);
+        for event in waiting.into_iter().chain(published.end.clone().unwrap_or_default()) {
             // The receiver is right here.
             let _ = sender.send(event);
         }
-        published.subscribers.push(Subscriber { events: sender, wake });
+        if published.end.is_none() {
+            published.subscribers.push(Subscriber { events: sender, wake });
+        }
         Subscription { base: Arc::clone(&published.snapshot), events }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_after_the_end_hears_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = AppFolders::under(folder.path());
+        let config = EngineConfig { folders, settings: Settings::default(), queue: QueueLife::ThisRun };
+        let engine = Engine::start(config).unwrap();
+        engine.send(Command::Stop).unwrap();
+        assert!(engine.wait_for_end(Duration::from_secs(60)));
+        let late = engine.subscribe().events;
+        assert_eq!(late.recv(), Ok(Event::Stopped));
+        assert!(late.recv().is_err());
     }
 }

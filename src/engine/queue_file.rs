@@ -25,6 +25,16 @@ pub enum QueueFileError {
     /// It is something else.
     #[error("it is no exported queue: {0}")]
     Malformed(#[from] serde_json::Error),
+    /// One of its jobs can't be read, or asks for what nobody could do.
+    #[error("job {number}{file}: {problem}")]
+    Job {
+        /// Which, from 1.
+        number: usize,
+        /// Name of its source, for people; empty where that can't be read either.
+        file: String,
+        /// The field and what is wrong with it.
+        problem: String,
+    },
 }
 
 impl QueueFile {
@@ -53,11 +63,19 @@ impl QueueFile {
         struct Version {
             schema_version: u32,
         }
+        #[derive(Deserialize)]
+        struct Jobs {
+            jobs: Vec<serde_json::Value>,
+        }
         let Version { schema_version } = serde_json::from_slice(text)?;
         if schema_version > SCHEMA_VERSION {
             return Err(QueueFileError::TooNew(schema_version));
         }
-        Ok(serde_json::from_slice(text)?)
+        let Jobs { jobs } = serde_json::from_slice(text)?;
+        let jobs = jobs.iter().enumerate().map(|(index, job)| {
+            entry(job).map_err(|problem| QueueFileError::Job { number: index + 1, file: source_of(job), problem })
+        });
+        Ok(Self { schema_version, jobs: jobs.collect::<Result<_, _>>()? })
     }
 
     /// The text of the file.
@@ -69,6 +87,23 @@ impl QueueFile {
         text.push(b'\n');
         Ok(text)
     }
+}
+
+/// The job of this value.
+fn entry(value: &serde_json::Value) -> Result<QueueEntry, String> {
+    let entry: QueueEntry = serde_path_to_error::deserialize(value).map_err(|error| {
+        let field = error.path().to_string();
+        format!("{}: {}", field.trim_start_matches("spec."), error.inner())
+    })?;
+    entry.spec.check().map_err(|problem| problem.to_string())?;
+    Ok(entry)
+}
+
+/// The file name of a job's source in the form of ` (“film.mp4”)`.
+fn source_of(value: &serde_json::Value) -> String {
+    let path = value.pointer("/spec/source").and_then(serde_json::Value::as_str);
+    let name = path.and_then(|path| path.rsplit(['/', '\\']).next()).unwrap_or_default();
+    if name.is_empty() { String::new() } else { format!(" (“{}”)", name.replace(char::is_control, "\u{fffd}")) }
 }
 
 /// An address may carry a name and a password before its host.

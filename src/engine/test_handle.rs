@@ -13,7 +13,7 @@ impl EngineHandle {
     /// A handle that shows `snapshot`, and the dispatcher that the test plays.
     pub(crate) fn for_test(snapshot: Snapshot) -> (Self, TestDispatcher) {
         let (sender, commands) = crossbeam_channel::unbounded();
-        let shown = Published { snapshot: Arc::new(snapshot.clone()), subscribers: Vec::new(), waiting: Vec::new() };
+        let shown = Published::of(snapshot.clone());
         let published = Arc::new(RwLock::new(shown));
         let dispatcher = TestDispatcher { showcase: Showcase(Arc::clone(&published)), snapshot, commands };
         (Self { commands: sender, end: crossbeam_channel::never(), published }, dispatcher)
@@ -29,7 +29,7 @@ impl TestDispatcher {
 
     /// Goes as a dispatcher does that panics.
     pub(crate) fn end_by_fault(&mut self) {
-        let nobody = Published { snapshot: Arc::default(), subscribers: Vec::new(), waiting: Vec::new() };
+        let nobody = Published::of(Snapshot::default());
         self.showcase = Showcase(Arc::new(RwLock::new(nobody)));
     }
 

@@ -9,6 +9,7 @@ use crate::{
         file_dialog::{PathPurpose, PickedPaths},
     },
     job::{Conversion, JobId, Operations, OutputKind},
+    preset::StereoCodecs,
 };
 
 /// What a person did in the window.
@@ -35,6 +36,10 @@ pub enum Action {
     },
     /// New files become one file like this, or a stream again.
     MakeOneFile(Option<Box<Conversion>>),
+    /// New files become pictures alone.
+    MakePicturesAlone,
+    /// The sound of new files' streams has these codecs.
+    ChooseSound(StereoCodecs),
     /// New files go to the bucket, or only to the output folder.
     ChoosePublishToS3(bool),
     /// Open the form of adjustments.

@@ -35,6 +35,8 @@ use crate::{
 
 /// Engine events repaint the window this often at most.
 const REPAINT_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a window that is told to close may take before it is told again.
+const CLOSE_AGAIN: Duration = Duration::from_millis(200);
 
 /// The window's program.
 pub struct ReelpressApp {
@@ -52,6 +54,8 @@ pub struct ReelpressApp {
     pub(super) previews_asked: HashSet<JobId>,
     repaints: Arc<RepaintLimit>,
     may_close: bool,
+    /// The window is told to close until it does.
+    is_closing: bool,
 }
 
 /// Keeps engine events from repainting more often than progress changes.
@@ -103,6 +107,7 @@ impl ReelpressApp {
             previews_asked: HashSet::new(),
             repaints,
             may_close: false,
+            is_closing: false,
             snapshot,
         };
         app.view.selected = app.snapshot.jobs.first().map(|job| job.id);
@@ -204,10 +209,13 @@ impl ReelpressApp {
 
     /// Closes the window: the engine has ended as it was told to.
     pub(super) fn engine_ended(&mut self, ctx: &egui::Context) {
-        if !self.may_close {
-            self.may_close = true;
-            ctx.send_viewport_cmd(ViewportCommand::Close);
-        }
+        self.close(ctx);
+    }
+
+    fn close(&mut self, ctx: &egui::Context) {
+        self.may_close = true;
+        self.is_closing = true;
+        ctx.request_repaint();
     }
 
     fn take_answers(&mut self, ctx: &egui::Context) {
@@ -256,8 +264,12 @@ impl ReelpressApp {
         // The end of the engine would keep a machine on that is to sleep.
         let is_finished = is_finished && self.snapshot.planned_power_action.is_none();
         if self.view.close_when_finished && is_finished && !self.may_close {
-            self.may_close = true;
+            self.close(ctx);
+        }
+        if self.is_closing {
             ctx.send_viewport_cmd(ViewportCommand::Close);
+            // A window that has not been shown yet does not heed the first one.
+            ctx.request_repaint_after(CLOSE_AGAIN);
         }
     }
 

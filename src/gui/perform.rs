@@ -19,8 +19,8 @@ use super::{
 use crate::{
     engine::{Command, Job, QueueEntry},
     failure::Failure,
-    job::{JobId, JobSpec, Outputs, StreamLayout},
-    preset::{built_in_presets, find_preset, one_file_preset},
+    job::{JobId, JobKind, JobSpec, OutputKind, Outputs, StreamLayout},
+    preset::{Preset, built_in_presets, find_preset, one_file_preset, pictures_preset},
     settings::Settings,
 };
 
@@ -32,17 +32,12 @@ impl ReelpressApp {
             Action::Pick(purpose) => self.pick(ctx, purpose),
             Action::Picked(picked) => self.take_picked(picked),
             Action::TrySampleClip => self.desktop.unpack_sample(self.folders.clone()),
-            Action::ChoosePreset(preset) => self.change_settings(|settings| settings.preset = preset),
-            Action::ChooseOutput { kind, is_made } => {
-                self.change_settings(|settings| {
-                    settings.one_file = None;
-                    settings.outputs.set(kind, is_made);
-                });
-            }
-            Action::MakeOneFile(conversion) => {
-                self.change_settings(|settings| settings.one_file = conversion.map(|conversion| *conversion));
-            }
-            Action::ChoosePublishToS3(publishes) => self.change_settings(|settings| settings.publish_to_s3 = publishes),
+            change @ (Action::ChoosePreset(_)
+            | Action::ChooseOutput { .. }
+            | Action::MakeOneFile(_)
+            | Action::MakePicturesAlone
+            | Action::ChooseSound(_)
+            | Action::ChoosePublishToS3(_)) => self.change_settings(|settings| choose(settings, change)),
             Action::OpenSettings(section) => {
                 let form = SettingsForm::new(&self.snapshot.settings, section);
                 self.view.dialog = Some(Dialog::Settings(Box::new(form)));
@@ -138,14 +133,20 @@ impl ReelpressApp {
     /// Makes jobs of files and folders, with the chosen preset and destination.
     pub(super) fn add_paths(&mut self, paths: Vec<PathBuf>) {
         let settings = &self.snapshot.settings;
-        let chosen = || find_preset(&settings.preset).or_else(|| built_in_presets().into_iter().next());
-        let Some(preset) = settings.one_file.as_ref().map(|_| one_file_preset()).or_else(chosen) else {
-            return;
-        };
+        let chosen = find_preset(&settings.preset).or_else(|| built_in_presets().into_iter().next());
+        let Some(chosen) = chosen else { return };
         // Only streams have a layout, and files beside them.
-        let (outputs, layout) = match settings.one_file {
-            Some(_) => (Outputs::default(), StreamLayout::default()),
-            None => (settings.outputs.clone(), settings.layout.clone()),
+        let (preset, outputs, layout) = match settings.kind() {
+            JobKind::File(_) => (one_file_preset(), Outputs::default(), StreamLayout::default()),
+            JobKind::Pictures => {
+                let Outputs { storyboard, thumbnails, .. } = settings.outputs;
+                let outputs = Outputs { storyboard, thumbnails, ..Outputs::default() };
+                (pictures_preset(), outputs, StreamLayout::default())
+            }
+            JobKind::Stream => {
+                let preset = Preset { stereo: settings.stereo, ..chosen };
+                (preset, settings.outputs.clone(), settings.layout.clone())
+            }
         };
         let destination = settings.destination();
         let specs: Vec<JobSpec> = paths
@@ -203,5 +204,33 @@ impl ReelpressApp {
             }
             CloseAnswer::Cancel => {}
         }
+    }
+}
+
+/// Sets what becomes of new files.
+fn choose(settings: &mut Settings, choice: Action) {
+    match choice {
+        Action::ChoosePreset(preset) => settings.preset = preset,
+        Action::ChooseOutput { kind, is_made } => {
+            settings.one_file = None;
+            // A storyboard is made of pictures as well.
+            settings.pictures_alone &= kind == OutputKind::Storyboard;
+            settings.outputs.set(kind, is_made);
+        }
+        Action::MakeOneFile(conversion) => {
+            settings.one_file = conversion.map(|conversion| *conversion);
+            settings.pictures_alone = false;
+        }
+        Action::MakePicturesAlone => {
+            settings.one_file = None;
+            settings.pictures_alone = true;
+        }
+        Action::ChooseSound(stereo) => {
+            settings.one_file = None;
+            settings.pictures_alone = false;
+            settings.stereo = stereo;
+        }
+        Action::ChoosePublishToS3(publishes) => settings.publish_to_s3 = publishes,
+        _ => {}
     }
 }

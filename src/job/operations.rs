@@ -1,6 +1,6 @@
 //! What is done to a source before it becomes a ladder, as it was asked for.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -266,6 +266,12 @@ pub struct Watermark {
 }
 
 impl Watermark {
+    /// Widths that can be asked for.
+    pub const WIDTHS_PERCENT: RangeInclusive<f64> = 1.0..=100.0;
+    /// Margins that can be asked for; wider ones leave no room.
+    pub const MARGINS_PERCENT: RangeInclusive<f64> = 0.0..=45.0;
+    /// Opacities that can be asked for.
+    pub const OPACITIES_PERCENT: RangeInclusive<f64> = 0.0..=100.0;
     /// Width when nothing else is asked.
     pub const WIDTH_PERCENT: f64 = 15.0;
     /// Distance from the edges when nothing else is asked.
@@ -319,9 +325,12 @@ impl LoudnessTarget {
     /// Programme loudness of EBU R 128.
     pub const EBU_R128: Self = Self(-23.0);
 
+    /// What ffmpeg's filter for it takes.
+    pub const USABLE_LUFS: RangeInclusive<f64> = -70.0..=-5.0;
+
     /// A target between −70 and −5 LUFS.
     pub fn new(lufs: f64) -> Option<Self> {
-        (-70.0..=-5.0).contains(&lufs).then_some(Self(lufs))
+        Self::USABLE_LUFS.contains(&lufs).then_some(Self(lufs))
     }
 
     /// In LUFS.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 /// What a finished job made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,8 +65,14 @@ pub struct UnpublishedStream {
     #[serde(default)]
     pub more_prefixes: Vec<String>,
     /// The buckets in which it is whole already, by their place in the job's list.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "by_place")]
     pub published: BTreeMap<usize, PublishedStream>,
+}
+
+/// Keys of JSON objects are text, and stay so inside of an enum that is told apart by a tag (serde reads it twice).
+fn by_place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<usize, PublishedStream>, D::Error> {
+    let by_text = BTreeMap::<String, PublishedStream>::deserialize(deserializer)?;
+    by_text.into_iter().map(|(place, stream)| Ok((place.parse().map_err(D::Error::custom)?, stream))).collect()
 }
 
 impl UnpublishedStream {

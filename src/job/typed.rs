@@ -1,6 +1,6 @@
 //! Times, sizes and areas as people type them, in flags and in the window's fields.
 
-use std::{num::NonZeroU64, time::Duration};
+use std::{num::NonZeroU64, ops::RangeInclusive, time::Duration};
 
 use super::{Crop, CropArea, KeyRotation, LoudnessTarget, SubtitleChoice, Turn, s3::LONGEST_PRESIGNED};
 
@@ -98,6 +98,14 @@ pub fn byte_size(text: &str) -> Result<u64, &'static str> {
     };
     let number: Option<f64> = digits.trim().parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite());
     number.map(|number| (number * unit) as u64).ok_or(ADVICE)
+}
+
+/// Reads a number of pixels within a range.
+pub fn pixels(range: &'static RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync {
+    move |text| {
+        let number = text.trim().parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("give pixels from {} to {}", range.start(), range.end()))
+    }
 }
 
 /// A span of time such as `90s`, `30m` or `1h 30m`.

@@ -242,6 +242,7 @@ fn open_places(
 
 /// What was asked for and can't be done is said before anything is made.
 fn check_wishes(request: &JobRequest) -> Result<(), Failure> {
+    request.spec.check().map_err(|problem| problem.into_failure().at(Stage::Probe))?;
     encryption::check(&request.spec).map_err(|failure| failure.at(Stage::Probe))?;
     if request.spec.outputs.thumbnails.format == ThumbnailFormat::Webp && !request.toolbox.encoders.contains("libwebp")
     {

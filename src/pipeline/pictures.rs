@@ -2,6 +2,7 @@
 //! be sought, the parts around the times that were asked for.
 
 use std::{
+    collections::BTreeMap,
     ops::Range,
     path::Path,
     time::{Duration, Instant},
@@ -16,11 +17,12 @@ use super::{
     plan::{EncodePlan, Findings, JoinPlan, PlanError},
     prepare,
     progress::Reporter,
+    publish_again,
     stream_folder::StreamFolder,
 };
 use crate::{
     failure::{Failure, FailureKind},
-    job::{Crop, Destination, JobSpec, Outputs, Report, Stage},
+    job::{Crop, Destination, JobSpec, Outputs, Report, Stage, UnpublishedStream},
     media::{DynamicRange, SourceMedia},
     preset::RateControl,
 };
@@ -36,10 +38,6 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// The failure of the first stage that fails, also when not one picture can be had. Then nothing is left.
 pub(super) fn run(request: &JobRequest, work_folder: &Path, observer: &dyn Observer) -> Result<Report, Failure> {
     let (started, spec) = (Instant::now(), &request.spec);
-    if matches!(spec.destination, Destination::S3 { .. }) {
-        let hint = "Choose a folder, and bring it to the bucket with “reelpress publish”";
-        return Err(Failure::new(FailureKind::InvalidRequest, "Pictures alone are made in a folder", hint));
-    }
     check_wishes(request)?;
     let (source, join) = prepare::read_sources(request).map_err(|failure| failure.at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
@@ -75,8 +73,21 @@ pub(super) fn run(request: &JobRequest, work_folder: &Path, observer: &dyn Obser
         notes: Vec::new(),
         speed: None,
     };
+    // Pictures that are made are not lost because they could not be sent.
     folder.keep();
-    Ok(report)
+    publish(request, report, observer)
+}
+
+/// Brings the finished pictures to the buckets that the job names, if any.
+fn publish(request: &JobRequest, report: Report, observer: &dyn Observer) -> Result<Report, Failure> {
+    if matches!(request.spec.destination, Destination::Folder(_)) {
+        return Ok(report);
+    }
+    let Some(folder) = report.folder.clone() else { return Ok(report) };
+    let stream =
+        UnpublishedStream { report, prefix: String::new(), more_prefixes: Vec::new(), published: BTreeMap::new() };
+    observer.notice(Notice::StreamMade(Box::new(stream.clone())));
+    publish_again::send(request, &stream, &folder, observer)
 }
 
 /// The plan of a stream, less what pictures do not need.

@@ -22,13 +22,23 @@ pub(super) fn run(
     folder: &Path,
     observer: &dyn Observer,
 ) -> Result<Report, Failure> {
+    observer.notice(Notice::FilesFinished(stream.report.files.clone()));
+    observer
+        .notice(Notice::Logged("The stream is finished here; what is missing at the destination is sent".to_owned()));
+    send(request, stream, folder, observer)
+}
+
+/// Brings what lies finished in `folder` to its buckets, as far as they do not have it.
+pub(super) fn send(
+    request: &JobRequest,
+    stream: &UnpublishedStream,
+    folder: &Path,
+    observer: &dyn Observer,
+) -> Result<Report, Failure> {
     let started = Instant::now();
     let Destination::S3 { keep_local, .. } = &request.spec.destination else {
         return Ok(stream.report.clone());
     };
-    observer.notice(Notice::FilesFinished(stream.report.files.clone()));
-    observer
-        .notice(Notice::Logged("The stream is finished here; what is missing at the destination is sent".to_owned()));
     let uploads = Uploads::again(request, stream);
     let tell = || observer.notice(Notice::Progressed(Box::new(progress(stream, &uploads))));
     let keep = |stream: &UnpublishedStream| observer.notice(Notice::StreamMade(Box::new(stream.clone())));

@@ -42,7 +42,8 @@ fn verify_playlist(
 ) -> Result<(), Failure> {
     let place = StreamPlace::Playlist { folder: folder.to_owned(), playlist };
     let keys = encryption::key_files(request.spec.outputs.encryption.as_ref(), request.id);
-    let options = CheckOptions { source_frames: plan.most_frames, boxes_alone: true, keys: keys.as_ref() };
+    let options =
+        CheckOptions { source_frames: plan.most_frames, boxes_alone: true, decodes: false, keys: keys.as_ref() };
     let verdict = check(&place, Some(&request.toolbox), options, &request.cancel).map_err(|error| match error {
         CheckError::Cancelled => PackageError::Cancelled.into_failure(),
         error => error.into_failure().at(Stage::Package),

@@ -42,6 +42,11 @@ pub fn one_file_preset() -> Preset {
     preset("convert", "Convert", LadderChoice::SourceSize, constant_quality())
 }
 
+/// The preset of a job that makes pictures alone; nothing is encoded with it.
+pub fn pictures_preset() -> Preset {
+    preset("thumbnails", "Thumbnails", LadderChoice::SourceSize, constant_quality())
+}
+
 /// Capped CRF: easy scenes take fewer bits than the rung allows.
 fn constant_quality() -> VideoSettings {
     VideoSettings { rate_control: RateControl::CappedCrf { crf: Crf::default() }, ..VideoSettings::default() }

@@ -4,11 +4,11 @@ mod built_in;
 mod ladder;
 mod video;
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-pub use built_in::{built_in_presets, find_preset, one_file_preset};
+pub use built_in::{built_in_presets, find_preset, one_file_preset, pictures_preset};
 pub use ladder::{Ladder, PlannedRung, rung_name};
 pub use video::{Crf, EncoderChoice, HardwareFamily, HdrTreatment, RateControl, VideoCodec, VideoSettings};
 
@@ -18,6 +18,9 @@ pub use video::{Crf, EncoderChoice, HardwareFamily, HdrTreatment, RateControl, V
 pub struct BitRate(u64);
 
 impl BitRate {
+    /// What any encoder can be asked for: from a kilobit to a gigabit a second.
+    pub const USABLE_BITS: RangeInclusive<u64> = 1000..=1_000_000_000;
+
     /// A rate given in kilobits (1000 bits) a second.
     pub const fn from_kilobits(kilobits_per_second: u64) -> Self {
         Self(kilobits_per_second * 1000)
@@ -133,6 +136,27 @@ pub enum StereoCodecs {
 }
 
 impl StereoCodecs {
+    /// All choices, the usual one first.
+    pub const ALL: [Self; 3] = [Self::Aac, Self::Opus, Self::AacAndOpus];
+
+    /// Its name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Aac => "Sound in AAC",
+            Self::Opus => "Sound in Opus",
+            Self::AacAndOpus => "Sound in AAC and Opus",
+        }
+    }
+
+    /// Who plays it, in a few words.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::Aac => "Plays everywhere",
+            Self::Opus => "For browsers alone, not on old devices",
+            Self::AacAndOpus => "A group of each",
+        }
+    }
+
     /// Whether there is Opus among them.
     pub fn has_opus(self) -> bool {
         self != Self::Aac

@@ -1,6 +1,7 @@
 //! `reelpress check` judges a stream by measuring it, and no job is done before its own stream was judged.
 
 mod damage;
+mod decoding;
 mod others;
 
 use std::{
@@ -34,15 +35,19 @@ fn findings(verdict: &Verdict) -> Vec<String> {
     broken.map(|judgement| format!("{}: {}", judgement.rule, judgement.detail())).collect()
 }
 
-fn judge(place: &StreamPlace) -> Verdict {
-    let toolbox = Toolbox {
-        ffmpeg: FfmpegVersion::System.program(),
+fn toolbox(version: FfmpegVersion) -> Toolbox {
+    Toolbox {
+        ffmpeg: version.program(),
         ffprobe: system_tool("ffprobe"),
         version: String::new(),
         can_tone_map: true,
         encoders: BTreeSet::new(),
-    };
-    check(place, Some(&toolbox), CheckOptions::default(), &CancelToken::default()).expect("there is a stream")
+    }
+}
+
+fn judge(place: &StreamPlace) -> Verdict {
+    check(place, Some(&toolbox(FfmpegVersion::System)), CheckOptions::default(), &CancelToken::default())
+        .expect("there is a stream")
 }
 
 fn judge_folder(folder: &Path) -> Verdict {
@@ -54,7 +59,9 @@ fn good_stream() -> &'static Path {
     static STREAM: OnceLock<(User, PathBuf)> = OnceLock::new();
     let (_, folder) = STREAM.get_or_init(|| {
         let user = User::new();
-        encode_quickly(&user, &clips::LANDSCAPE.path()).assert_all_done();
+        let arguments = ["--speed", "ultrafast", "--ts"].map(Into::into);
+        let source = clips::LANDSCAPE.path();
+        Ended::of(user.encode_command_to(user.output().as_os_str(), &arguments, &[&source], "quick")).assert_all_done();
         let folder = user.stream_of(&clips::LANDSCAPE.path()).folder;
         (user, folder)
     });

@@ -89,6 +89,31 @@ fn add(user: &User, more: &[&str]) -> String {
     done(user, &[&["add"][..], &QUICKLY, more].concat())
 }
 
+#[test]
+fn pictures_and_conversions_wait_in_the_queue_as_streams_do() {
+    let user = User::new();
+    let source = video(&user, "talk.mp4");
+    for command in [
+        &["thumbnails", "--queue", "--times", "1", "--out", "pictures"][..],
+        &["convert", "--queue", "--to", "m4a", "--priority", "80", "--start-at", "2099-01-01T00:00:00Z"],
+    ] {
+        let mut call = user.reelpress();
+        call.args(command).arg(&source).current_dir(user.path(""));
+        let output = crate::support::run(call);
+        let words = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && words.ends_with(" talk.mp4\n"), "{words}");
+    }
+    let jobs = listed(&user);
+    let facts = |job: &Value| (job["preset"].clone(), job["priority"].clone());
+    assert_eq!(facts(&jobs[0]), ("thumbnails".into(), 50.into()), "{jobs:#?}");
+    assert_eq!(facts(&jobs[1]), ("convert".into(), 80.into()), "{jobs:#?}");
+    assert!(!user.path("talk.m4a").exists() && !user.path("pictures").exists(), "nothing has started");
+    done(&user, &["start", jobs[1]["id"].as_str().expect("an id")]);
+    done(&user, &["run"]);
+    assert!(user.path("talk.m4a").is_file());
+    assert!(user.path("pictures/talk/images/thumbnail_1.jpg").is_file());
+}
+
 #[track_caller]
 fn assert_whole(user: &User, source: &Path) {
     let (frames, complaints) = ffmpeg::decode(&user.stream_of(source).whole("720p", &user.path("")));
@@ -280,6 +305,39 @@ fn an_exported_queue_comes_back_as_new_jobs() {
     let newer = user.file("newer.json", newer.to_string().as_bytes());
     assert_refused(&call(&other, &["import", newer.to_str().unwrap()]), 2, &["newer version of Reelpress"]);
     assert_eq!(listed(&other).len(), 2);
+}
+
+#[test]
+fn an_import_is_held_to_the_limits_of_the_flags_and_names_job_and_field() {
+    let user = User::new();
+    add(&user, &[video(&user, "talk.mp4").to_str().unwrap()]);
+    add(&user, &[video(&user, "film.mp4").to_str().unwrap(), "--crf", "20", "--start", "1", "--end", "3"]);
+    let file = user.path("queue.json");
+    done(&user, &["export", file.to_str().unwrap()]);
+    let good: Value = serde_json::from_slice(&std::fs::read(&file).expect("a file")).expect("JSON");
+    let other = User::new();
+    for (place, wrong, words) in [
+        ("preset/video/rate_control/crf", 900.into(), "preset.video.rate_control"),
+        ("preset/ladder/rungs/0/short_side", 719.into(), "preset.ladder.short_side: 719 pixels are an odd number"),
+        ("operations/trim/end/secs", Value::from(-3), "operations.trim.end"),
+        ("operations/trim/end/secs", 1.into(), "operations.trim: the end comes after the start"),
+        ("outputs/thumbnails/width", 3.into(), "outputs.thumbnails.width: 3 is not from 16 to 7680 pixels"),
+        ("thumbnails/percents/0", 120.into(), "thumbnails: 120 is not from 0 to 100 %"),
+    ] {
+        let mut queue = good.clone();
+        *queue.pointer_mut(&format!("/jobs/1/spec/{place}")).expect(place) = wrong;
+        let bad = other.file("bad.json", queue.to_string().as_bytes());
+        let said = ["bad.json", "job 2 (“film.mp4”)", words];
+        assert_refused(&call(&other, &["import", bad.to_str().unwrap()]), 2, &said);
+    }
+    assert!(listed(&other).is_empty(), "nothing of a bad file is added");
+    done(&other, &["import", file.to_str().unwrap()]);
+    assert_eq!(listed(&other).len(), 2);
+    for flags in [["--fade-in", "99999999"], ["--watermark-width", "0"]] {
+        let logo = clips::sample().display().to_string();
+        let output = call(&user, &[&["add", "talk.mp4", "--watermark", &logo][..], &flags].concat());
+        assert_refused(&output, 2, &["can't be asked for", "operations."]);
+    }
 }
 
 #[test]

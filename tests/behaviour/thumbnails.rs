@@ -5,6 +5,7 @@ use std::{ffi::OsString, os::unix::fs::PermissionsExt, path::Path};
 use crate::support::{
     clips::{self, Clip},
     ffmpeg::{FfmpegVersion, on_both_ffmpeg_versions, stream_facts},
+    object_store,
     user::{Ended, User},
 };
 
@@ -84,6 +85,22 @@ fn sound_alone_has_its_waveform() {
 }
 
 #[test]
+fn times_after_the_end_are_told_and_a_job_without_others_is_refused_before_its_start() {
+    let user = User::new();
+    let ended = thumbnails(&user, &clips::sample(), &["--times", "500,1,00:02:00.5"]);
+    ended.assert_all_done();
+    assert_eq!(user.output_files(), ["sample/images/poster.jpg", "sample/images/thumbnail_1.jpg"]);
+    let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
+    let told = "The thumbnails at 00:08:20, 00:02:00.5 are left out: the video ends at 00:00:";
+    assert!(warnings.contains(told), "{warnings}");
+    let ended = thumbnails(&user, &clips::sample(), &["--times", "100"]);
+    let failure = &ended.events_named("job_failed")[0]["failure"];
+    assert_eq!((ended.exit_code, &failure["kind"]), (Some(1), &"invalid_request".into()), "{failure:#}");
+    assert!(failure["hint"].as_str().is_some_and(|hint| hint.contains("10%,50%")), "{failure:#}");
+    assert_eq!(user.output_files().len(), 2);
+}
+
+#[test]
 fn what_has_no_picture_leaves_nothing_behind() {
     let user = User::new();
     let source = user.file("text.mp4", b"no film");
@@ -91,4 +108,40 @@ fn what_has_no_picture_leaves_nothing_behind() {
     assert_eq!(ended.exit_code, Some(1));
     assert_eq!(ended.events_named("job_failed").len(), 1);
     assert_eq!(user.output_files(), Vec::<String>::new());
+}
+
+#[test]
+fn pictures_alone_are_published_and_not_lost_when_a_store_refuses_them() {
+    let endpoint = object_store::shared_endpoint();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let bucket = object_store::new_bucket(&runtime, &endpoint).bucket;
+    let user = User::new();
+    let make = |destination: &str, keep: Option<&str>| {
+        let mut command = user.reelpress();
+        command.args(["thumbnails", "--json", "--times", "1,3", "--storyboard", "--endpoint", &endpoint]);
+        command.args(["--out", destination]);
+        if let Some(keep) = keep {
+            command.arg("--keep").arg(user.path(keep));
+        }
+        command.arg(clips::sample());
+        Ended::of(command)
+    };
+    let ended = make(&format!("s3://{bucket}/films"), None);
+    ended.assert_all_done();
+    let files = ["poster.jpg", "thumbnail_1.jpg", "thumbnail_2.jpg"].map(|name| format!("sample/images/{name}"));
+    let client = object_store::client(&endpoint);
+    for file in &files {
+        let head = runtime.block_on(client.head_object().bucket(&bucket).key(format!("films/{file}")).send());
+        assert_eq!(head.expect(file).content_type(), Some("image/jpeg"));
+    }
+    let finished = ended.events_named("job_finished")[0];
+    let urls: Vec<&str> = finished["urls"].as_array().expect("urls").iter().filter_map(|url| url.as_str()).collect();
+    assert!(files.iter().all(|file| urls.iter().any(|url| url.ends_with(file))), "{urls:?}");
+    assert!(finished["folder"].is_null() && user.output_files().is_empty(), "{finished:#}");
+
+    let ended = make(&format!("s3://{bucket}-that-is-not-there/films"), Some("kept"));
+    assert_eq!(ended.exit_code, Some(1));
+    assert_eq!(ended.events_named("job_failed")[0]["failure"]["kind"], "bucket_missing", "{}", ended.stderr);
+    let kept = crate::support::user::files_under(&user.path("kept"));
+    assert!(files.iter().all(|file| kept.contains(file)), "made pictures are not lost: {kept:?}");
 }

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, builder::PossibleValue};
 
+use super::QueueingArguments;
 use crate::{
     cli::{
         operation_args::OperationArguments,
         video_args::{EncoderName, SpeedName},
     },
-    job::{FileAudioCodec, FileFormat, FileVideoCodec},
+    job::{FileAudioCodec, FileFormat, FileVideoCodec, typed::pixels, validity::SHORT_SIDES},
     preset::BitRate,
 };
 
@@ -59,7 +60,7 @@ pub struct ConvertArguments {
     #[arg(long, value_name = "RATE", conflicts_with = "target_size", value_parser = bit_rate, help_heading = "Video")]
     pub bitrate: Option<BitRate>,
     /// Make the picture smaller, to this many pixels on its short side (GIF: 360 unless given)
-    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=8640), help_heading = "Video")]
+    #[arg(long, value_name = "PIXELS", value_parser = pixels(&SHORT_SIDES), help_heading = "Video")]
     pub size: Option<u32>,
     /// How much time the encoder takes for each frame [default: medium]
     #[arg(long, value_name = "SPEED", help_heading = "Video")]
@@ -76,8 +77,11 @@ pub struct ConvertArguments {
     /// What is done to the source.
     #[command(flatten)]
     pub operations: OperationArguments,
+    /// Whether they go into the queue.
+    #[command(flatten)]
+    pub queueing: QueueingArguments,
     /// Number of files that are made side by side
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, conflicts_with = "queue", value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: Option<u8>,
     /// Tell what happens as one JSON event a line on standard output
     #[arg(long)]
@@ -181,8 +185,8 @@ fn bit_rate(text: &str) -> Result<BitRate, String> {
         _ => return Err(wrong()),
     };
     let number: Option<f64> = digits.parse().ok().filter(|number: &f64| number.is_finite());
-    let bits = number.map(|number| number * unit).filter(|bits| (1e3..=1e9).contains(bits));
-    bits.map(|bits| BitRate::from_bits(bits as u64)).ok_or_else(wrong)
+    let bits = number.map(|number| number * unit).filter(|bits| *bits >= 0.0).map(|bits| bits as u64);
+    bits.filter(|bits| BitRate::USABLE_BITS.contains(bits)).map(BitRate::from_bits).ok_or_else(wrong)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::job::{OutputKind, Outputs, ThumbnailFormat};
+use crate::job::{OutputKind, Outputs, ThumbnailFormat, typed::pixels, validity::THUMBNAIL_WIDTHS};
 
 /// What is made beside HLS with fMP4 segments. Any of the flags replaces all that is set in the window.
 #[derive(Debug, Clone, Default, Args)]
@@ -29,7 +29,7 @@ pub struct OutputArguments {
     #[arg(long, conflicts_with_all = ["dash", "mp4", "ts", "storyboard", "report"], help_heading = "Outputs")]
     pub hls_only: bool,
     /// Width of the thumbnails in pixels [default: 640 on the longer side]
-    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=7680), help_heading = "Outputs")]
+    #[arg(long, value_name = "PIXELS", value_parser = pixels(&THUMBNAIL_WIDTHS), help_heading = "Outputs")]
     pub thumbnail_width: Option<u32>,
     /// Format of the thumbnails
     #[arg(long, value_name = "FORMAT", help_heading = "Outputs")]

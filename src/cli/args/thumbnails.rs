@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{outputs::ThumbnailFormatName, thumbnail_times};
-use crate::job::ThumbnailTimes;
+use super::{QueueingArguments, S3Arguments, outputs::ThumbnailFormatName, thumbnail_times};
+use crate::job::{ThumbnailTimes, typed::pixels, validity::THUMBNAIL_WIDTHS};
 
 const EXAMPLES: &str = "\
 Only the parts of a video around the chosen times are decoded, where it can be sought; a storyboard needs all of it.
@@ -13,6 +13,7 @@ Only the parts of a video around the chosen times are decoded, where it can be s
   reelpress thumbnails film.mp4                             film/images/poster.jpg and thumbnail_1.jpg …
   reelpress thumbnails film.mp4 --times 5,00:01:30 --width 320 --format webp
   reelpress thumbnails *.mov --storyboard --out pictures/
+  reelpress thumbnails film.mp4 --out s3://bucket/films     films/film/images/poster.jpg …
 The poster is the sharpest frame around the chosen times. The folder of each video is printed on standard output. --json
 prints the events of “reelpress encode --json”.";
 
@@ -27,7 +28,7 @@ pub struct ThumbnailsArguments {
     #[arg(long, value_name = "LIST", value_parser = thumbnail_times)]
     pub times: Option<ThumbnailTimes>,
     /// Width of the thumbnails in pixels [default: 640 on the longer side]
-    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=7680))]
+    #[arg(long, value_name = "PIXELS", value_parser = pixels(&THUMBNAIL_WIDTHS))]
     pub width: Option<u32>,
     /// Format of the thumbnails
     #[arg(long, value_name = "FORMAT")]
@@ -35,9 +36,19 @@ pub struct ThumbnailsArguments {
     /// Also sheets of small pictures for a player's seek bar: storyboard/storyboard.vtt
     #[arg(long)]
     pub storyboard: bool,
-    /// Folder that the folder of each video goes into [default: beside the video]
-    #[arg(short, long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
+    /// Where the folder of each video goes: a folder, or s3://bucket/prefix; as often as “reelpress encode” takes it
+    /// [default: beside the video]
+    #[arg(short, long, value_name = "DIR|s3://…")]
+    pub out: Vec<PathBuf>,
+    /// How to reach an S3 destination.
+    #[command(flatten)]
+    pub s3: S3Arguments,
+    /// Keep the local pictures of an S3 destination in this folder
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Whether they go into the queue.
+    #[command(flatten)]
+    pub queueing: QueueingArguments,
     /// Tell what happens as one JSON event a line on standard output
     #[arg(long)]
     pub json: bool,

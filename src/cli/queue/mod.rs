@@ -102,16 +102,22 @@ pub(super) fn add_as_set(context: &Context, files: &[std::path::PathBuf]) -> Out
 }
 
 fn add(context: &Context, arguments: &QueueAddArguments) -> Outcome {
-    let encode::Call { mut jobs, without_job, .. } = match encode::plan(context, &arguments.encode) {
+    let mut call = match encode::plan(context, &arguments.encode) {
         Ok(call) => call,
         Err(failure) => {
             context.output.failure(None, &failure);
             return Outcome::BadUsage;
         }
     };
-    for job in &mut jobs {
+    for job in &mut call.jobs {
         job.schedule.priority = arguments.priority.unwrap_or(job.schedule.priority);
     }
+    put(context, call)
+}
+
+/// Puts the jobs of a call at the end of the queue.
+pub(super) fn put(context: &Context, call: encode::Call) -> Outcome {
+    let encode::Call { jobs, without_job, json, .. } = call;
     let mut outcome = Outcome::AllDone;
     for failure in &without_job {
         context.output.failure(None, failure);
@@ -120,7 +126,7 @@ fn add(context: &Context, arguments: &QueueAddArguments) -> Outcome {
     if jobs.is_empty() {
         return outcome;
     }
-    outcome.max(with_queue(context, |access| enqueue(context, access, jobs, arguments.encode.json)))
+    outcome.max(with_queue(context, |access| enqueue(context, access, jobs, json)))
 }
 
 fn enqueue(context: &Context, access: &mut Access, jobs: Vec<QueueEntry>, json: bool) -> Result<(), Refusal> {

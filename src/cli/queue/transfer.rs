@@ -53,6 +53,7 @@ pub(super) fn import(context: &Context, access: &mut Access, file: &Path) -> Res
         let hint = match error {
             crate::engine::QueueFileError::TooNew(_) => "Install the newest version of Reelpress",
             crate::engine::QueueFileError::Malformed(_) => "Give a file of “reelpress queue export”",
+            crate::engine::QueueFileError::Job { .. } => "Correct this job in the file; no job of it was added",
         };
         Refusal::usage(bad_usage(format!("{} can't be imported: {error}", file.display()), hint))
     })?;

@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    job::{Destination, JobId, JobSpec},
+    job::{Destination, JobId, JobSpec, PublishedStream, UnpublishedStream},
     preset::find_preset,
 };
 
@@ -37,6 +39,32 @@ fn the_journal_gives_back_the_queue_and_is_owned_by_one_instance() {
     assert_eq!((unreadable, set_aside), (0, None));
     assert_eq!(snapshot, expected);
     assert_eq!(snapshot.jobs[0].id, second);
+}
+
+#[test]
+fn a_stream_that_some_of_its_buckets_have_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("queue.sqlite");
+    let (id, job_added) = added();
+    let none = serde_json::json!({"secs": 0, "nanos": 0});
+    let report = serde_json::json!({
+        "urls": [], "renditions": [], "files": [], "warnings": [], "total_bytes": 0, "duration": none, "wall_time": none
+    });
+    let report = serde_json::from_value(report).unwrap();
+    let published = |bucket: &str| PublishedStream { destination: format!("s3://{bucket}"), urls: Vec::new() };
+    let stream = UnpublishedStream {
+        report,
+        prefix: "film".to_owned(),
+        more_prefixes: vec!["films/film".to_owned()],
+        published: BTreeMap::from([(0, published("first")), (11, published("last"))]),
+    };
+    Journal::open(&file)
+        .unwrap()
+        .append(&[job_added, Event::StreamMade { id, stream: Box::new(stream.clone()) }])
+        .unwrap();
+    let Replay { snapshot, unreadable, .. } = Journal::open(&file).unwrap().replay().unwrap();
+    assert_eq!(unreadable, 0);
+    assert_eq!(snapshot.jobs[0].unpublished.as_deref(), Some(&stream));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::{
         theme,
         widgets::{Button, check_box, field_label, named_segmented, path_field, radio, segmented, text_field},
     },
-    job::{Deinterlace, Flip, OutputKind, Strength, Turn, WatermarkPosition},
+    job::{Deinterlace, Flip, OutputKind, Strength, Turn, Watermark, WatermarkPosition},
 };
 
 const BODY_HEIGHT: f32 = 420.0;
@@ -188,9 +188,9 @@ fn watermark(ui: &mut Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions
     ui.add_space(theme::SPACE[1]);
     ui.columns(3, |columns| {
         let [width, margin, opacity] = columns else { return };
-        percent(width, "Width", &mut form.width_percent, 1.0..=100.0);
-        percent(margin, "Margin", &mut form.margin_percent, 0.0..=50.0);
-        percent(opacity, "Opacity", &mut form.opacity_percent, 0.0..=100.0);
+        percent(width, "Width", &mut form.width_percent, Watermark::WIDTHS_PERCENT);
+        percent(margin, "Margin", &mut form.margin_percent, Watermark::MARGINS_PERCENT);
+        percent(opacity, "Opacity", &mut form.opacity_percent, Watermark::OPACITIES_PERCENT);
     });
     ui.add_space(theme::SPACE[1]);
     ui.columns(2, |columns| {

@@ -8,14 +8,12 @@ use crate::{
         theme,
         widgets::{field_label, named_segmented, radio, text_field},
     },
-    job::{Conversion, FileFormat, StreamTreatment, VideoRate},
+    job::{Conversion, FileFormat, StreamTreatment, VideoRate, typed, validity::SHORT_SIDES},
     preset::Crf,
 };
 
 /// In one line of the dialog.
 const FORMATS_IN_A_LINE: usize = 6;
-/// The fewest pixels that a picture can be made small to.
-const SMALLEST_SHORT_SIDE: u32 = 16;
 
 /// What has been typed and chosen.
 pub struct ConversionForm {
@@ -59,10 +57,7 @@ impl ConversionForm {
         };
         let short_side = match self.short_side.trim() {
             "" => None,
-            text => match text.parse() {
-                Ok(pixels) if pixels >= SMALLEST_SHORT_SIDE => Some(pixels),
-                _ => return Err(format!("Short side: give pixels, {SMALLEST_SHORT_SIDE} or more")),
-            },
+            text => Some(typed::pixels(&SHORT_SIDES)(text).map_err(|advice| format!("Short side: {advice}"))?),
         };
         let has_bitrate = matches!(self.base.video_rate, Some(VideoRate::Bitrate(_)));
         let video_rate = if has_bitrate { quality.or(self.base.video_rate) } else { quality };

@@ -253,6 +253,8 @@ impl SettingsForm {
             preset: base.preset.clone(),
             outputs: Outputs { encryption, ..base.outputs.clone() },
             one_file: base.one_file.clone(),
+            pictures_alone: base.pictures_alone,
+            stereo: base.stereo,
             layout,
             running_jobs: self.running_jobs.clamp(1, MOST_JOBS),
             working_hours,
@@ -358,7 +360,10 @@ fn filled(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::{Conversion, FileFormat};
+    use crate::{
+        job::{Conversion, FileFormat},
+        preset::StereoCodecs,
+    };
 
     fn settings() -> Settings {
         Settings {
@@ -384,6 +389,8 @@ mod tests {
             preset: "quick".to_owned(),
             outputs: Outputs { dash: true, ..Outputs::default() },
             one_file: Some(Conversion::to(FileFormat::Mkv)),
+            pictures_alone: true,
+            stereo: StereoCodecs::Opus,
             layout: StreamLayout {
                 kind: LayoutKind::Processed,
                 template: Some("videos/{id}".parse().expect("a template")),

@@ -13,6 +13,7 @@ use crate::{
         widgets::{Button, text},
         wording,
     },
+    job::JobKind,
 };
 
 const AREA: egui::Vec2 = egui::Vec2::new(560.0, 300.0);
@@ -40,9 +41,10 @@ pub fn empty_ui(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &mu
             "saved to"
         };
         let made = made_of_new_files(snapshot);
-        let words = match snapshot.settings.one_file {
-            Some(_) => format!("Each becomes one {made}, {verb} {destination}"),
-            None => format!("Each becomes a stream in “{made}”, {verb} {destination}"),
+        let words = match snapshot.settings.kind() {
+            JobKind::File(_) => format!("Each becomes one {made}, {verb} {destination}"),
+            JobKind::Pictures => format!("Poster and thumbnails of each are {verb} {destination}"),
+            JobKind::Stream => format!("Each becomes a stream in “{made}”, {verb} {destination}"),
         };
         ui.add(egui::Label::new(RichText::new(words).color(palette.weak)).truncate());
         ui.add_space(theme::SPACE[0]);

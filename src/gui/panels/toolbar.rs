@@ -13,8 +13,9 @@ use crate::{
         widgets::{Button, icon_button},
         wording,
     },
-    job::{Conversion, FileFormat, JobState, OutputKind, Outputs},
-    preset::built_in_presets,
+    job::{Conversion, FileFormat, JobKind, JobState, OutputKind},
+    preset::{StereoCodecs, built_in_presets},
+    settings::Settings,
 };
 
 /// Below this width the words of the left buttons give way to icons, and pickers show only what is picked.
@@ -103,11 +104,14 @@ fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, &
     let presets = built_in_presets();
     let chosen = presets.iter().find(|preset| preset.id == snapshot.settings.preset).or_else(|| presets.first());
     let name = chosen.map_or("", |preset| preset.name.as_str());
-    let makes_streams = snapshot.settings.one_file.is_none();
+    let makes_streams = snapshot.settings.kind() == JobKind::Stream;
     let button = Button::new(name).picker("Preset").shows_prefix(has_room).enabled(makes_streams).max_width(240.0);
     let response = button.show(ui);
     if !makes_streams {
-        response.on_hover_text("Presets are for streams; how a file is made is chosen under “Adjust new files…”");
+        response.on_hover_text(match snapshot.settings.kind() {
+            JobKind::Pictures => "Presets are for streams; thumbnails are made without an encode",
+            _ => "Presets are for streams; how a file is made is chosen under “Adjust new files…”",
+        });
         return;
     }
     menu(&response, ("Preset", 520.0), |ui| {
@@ -120,23 +124,26 @@ fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, &
     });
 }
 
-/// A stream, where HLS with fMP4 segments is always made and what is made beside it can be chosen, or one file.
+/// A stream, where HLS with fMP4 segments is always made and what is made beside it can be chosen, pictures, or one file.
 fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, &mut Vec<Action>)) {
     let settings = &snapshot.settings;
     let outputs = &settings.outputs;
     let others = OutputKind::ALL.into_iter().filter(|kind| outputs.includes(*kind)).count();
     let one_file = settings.one_file.as_ref().map(|conversion| conversion.format);
-    let label = match (one_file, others) {
-        (Some(format), _) => format.file_words(),
-        (None, _) => {
+    let kind = settings.kind();
+    let label = match &kind {
+        JobKind::Stream => {
             let hls = if outputs.encryption.is_some() { "Encrypted HLS" } else { "HLS" };
             if others == 0 { hls.to_owned() } else { format!("{hls} + {others}") }
         }
+        other => other.words(""),
     };
     let response = Button::new(&label).picker("Outputs").shows_prefix(has_room).max_width(160.0).show(ui);
-    let response = response.on_hover_text(match one_file {
-        Some(format) => format!("One {} instead of a stream", format.file_words()),
-        None => format!("Outputs: {}", outputs.summary()),
+    let response = response.on_hover_text(match &kind {
+        JobKind::File(_) => format!("One {label} instead of a stream"),
+        JobKind::Pictures if outputs.storyboard => "Thumbnails and a storyboard instead of a stream".to_owned(),
+        JobKind::Pictures => "Thumbnails instead of a stream".to_owned(),
+        JobKind::Stream => format!("Outputs: {}. {}", outputs.summary(), settings.stereo.label()),
     });
     let popup = Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Outputs");
     // Several can be chosen in one go.
@@ -144,8 +151,14 @@ fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, 
         let window = ui.ctx().content_rect();
         ui.set_width(380.0_f32.min(window.width() - 2.0 * theme::SIDE_MARGIN));
         ui.spacing_mut().item_spacing.y = 0.0;
-        ScrollArea::vertical().max_height(window.height() - MENU_MARGIN).show(ui, |ui| {
-            stream_choices(ui, (one_file.is_none(), outputs), actions);
+        let height = window.height() - MENU_MARGIN;
+        ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
+            stream_choices(ui, settings, actions);
+            ui.separator();
+            let explanation = "Poster and pictures, without an encode";
+            if menu_choice(ui, kind == JobKind::Pictures, "Thumbnails only", explanation).clicked() {
+                actions.push(Action::MakePicturesAlone);
+            }
             ui.separator();
             for format in FileFormat::ALL {
                 let is_chosen = one_file == Some(format);
@@ -159,14 +172,24 @@ fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, 
     });
 }
 
-fn stream_choices(ui: &mut Ui, (is_stream, outputs): (bool, &Outputs), actions: &mut Vec<Action>) {
+fn stream_choices(ui: &mut Ui, settings: &Settings, actions: &mut Vec<Action>) {
+    let (kind_of_new_files, outputs) = (settings.kind(), &settings.outputs);
+    let is_stream = kind_of_new_files == JobKind::Stream;
     if menu_choice(ui, is_stream, "HLS stream", "A ladder of renditions").clicked() {
         actions.push(Action::MakeOneFile(None));
     }
     for kind in OutputKind::ALL {
-        let is_made = is_stream && outputs.includes(kind);
+        let is_used = is_stream || (kind_of_new_files == JobKind::Pictures && kind == OutputKind::Storyboard);
+        let is_made = is_used && outputs.includes(kind);
         if menu_check(ui, is_made, kind.label(), kind.explanation()).clicked() {
             actions.push(Action::ChooseOutput { kind, is_made: !is_made });
+        }
+    }
+    ui.separator();
+    for stereo in StereoCodecs::ALL {
+        let is_chosen = is_stream && settings.stereo == stereo;
+        if menu_choice(ui, is_chosen, stereo.label(), stereo.explanation()).clicked() {
+            actions.push(Action::ChooseSound(stereo));
         }
     }
 }

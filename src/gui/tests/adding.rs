@@ -13,7 +13,7 @@ use super::{Window, states};
 use crate::{
     engine::{Command, Event},
     job::{Conversion, Destination, FileFormat, JobKind, JobSpec, StreamTreatment, VideoRate},
-    preset::Crf,
+    preset::{Crf, StereoCodecs},
     settings::Settings,
 };
 
@@ -89,6 +89,46 @@ fn new_files_become_one_file_each_when_that_is_chosen() {
     let asked = window.asked();
     let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?} was asked") };
     assert!(settings.one_file.is_none() && settings.outputs.dash);
+}
+
+/// Presses an entry of the menu "Outputs", and the window gets the settings that were asked for.
+fn choose_output(window: &mut Window, picker: &str, entry: &str) {
+    window.press(picker);
+    window.press(entry);
+    let asked = window.asked();
+    let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?} was asked") };
+    window.happens(Event::SettingsChanged { settings: settings.clone() });
+    window.key(Modifiers::NONE, Key::Escape);
+}
+
+#[test]
+fn new_files_become_thumbnails_alone_when_that_is_chosen() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    choose_output(&mut window, "Outputs: HLS", "Thumbnails only");
+    choose_output(&mut window, "Outputs: Thumbnails", "Storyboard");
+    assert!(window.shows_somewhere("Poster and thumbnails of each are published to"));
+    drop_files(&mut window, &["/films/a.mov"]);
+    let [spec] = &added(&window)[..] else { panic!("one job") };
+    assert_eq!(spec.kind, JobKind::Pictures);
+    assert!(spec.outputs.storyboard && !spec.outputs.dash);
+    choose_output(&mut window, "Outputs: Thumbnails", "HLS stream");
+    drop_files(&mut window, &["/films/a.mov"]);
+    assert_eq!(added(&window)[0].kind, JobKind::Stream);
+}
+
+#[test]
+fn the_codec_of_the_sound_of_new_streams_is_chosen_with_the_outputs() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    for (entry, stereo) in [
+        ("Sound in Opus", StereoCodecs::Opus),
+        ("Sound in AAC and Opus", StereoCodecs::AacAndOpus),
+        ("Sound in AAC", StereoCodecs::Aac),
+    ] {
+        choose_output(&mut window, "Outputs: HLS", entry);
+        drop_files(&mut window, &["/films/a.mov"]);
+        let [spec] = &added(&window)[..] else { panic!("one job") };
+        assert_eq!((&spec.kind, spec.preset.stereo), (&JobKind::Stream, stereo));
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! Fragmented MP4 is measured by its boxes alone. Transport streams, and facts that only parameter sets tell, take
 //! ffprobe.
 
+mod decode;
 mod files;
 mod keys;
 mod measure;
@@ -53,6 +54,8 @@ pub struct CheckOptions<'a> {
     pub source_frames: Option<u64>,
     /// What the parameter sets of fMP4 say is not asked of ffprobe: its boxes are believed.
     pub boxes_alone: bool,
+    /// Every segment is decoded as well, which takes a good part of the time that its encode took.
+    pub decodes: bool,
     /// Keys of encrypted segments, numbered by the order in which a playlist names them; without them they are fetched.
     pub keys: Option<&'a KeyFiles>,
 }
@@ -116,8 +119,9 @@ pub fn check(
     let mut ledger = Ledger::default();
     let prober = toolbox.map(|toolbox| Prober { toolbox, cancel });
     let keys = KeyRing::new(&*files, options.keys);
-    let boxes_alone = options.boxes_alone;
-    let reader = Reader { files: &*files, prober, boxes_alone, keys, cancel, ledger: &mut ledger };
+    let CheckOptions { boxes_alone, decodes, .. } = options;
+    let init = (None, Vec::new());
+    let reader = Reader { files: &*files, prober, boxes_alone, decodes, init, keys, cancel, ledger: &mut ledger };
     let stream = reader.read(entry)?;
     rules::judge(&stream, &*files, options, &mut ledger);
     if cancel.is_cancelled() {

@@ -41,6 +41,10 @@ pub(super) struct Reader<'a> {
     pub(super) prober: Option<Prober<'a>>,
     /// Whether ffprobe is left out where boxes tell as much.
     pub(super) boxes_alone: bool,
+    /// Whether every segment is decoded.
+    pub(super) decodes: bool,
+    /// The init segment that was read last to decode something, and which it is of what playlist.
+    pub(super) init: (Option<(Address, usize)>, Vec<u8>),
     pub(super) keys: KeyRing<'a>,
     pub(super) cancel: &'a CancelToken,
     pub(super) ledger: &'a mut Ledger,
@@ -217,6 +221,16 @@ impl Reader<'_> {
             self.ledger.kept(Rule::SegmentPresent);
             return Some(segment);
         };
+        let mut decodable = None;
+        if self.decodes {
+            match self.set_aside(rendition, &entry, opened) {
+                Ok((set_aside, read)) => (decodable, opened) = (set_aside, read),
+                Err(problem) => {
+                    self.ledger.broken(Rule::SegmentPresent, &segment.address, problem.to_string());
+                    return None;
+                }
+            }
+        }
         let init = entry.map.and_then(|map| rendition.inits.get(map)?.as_ref());
         let measured = match (entry.map, init) {
             (Some(_), None) => return None,
@@ -232,6 +246,9 @@ impl Reader<'_> {
                 if rendition.formats.is_empty() {
                     rendition.formats = formats;
                     self.ask_ffprobe(rendition, &segment, &entry);
+                }
+                if let Some(decodable) = &decodable {
+                    self.judge_decoded(rendition, &segment, decodable);
                 }
                 Some(segment)
             }
@@ -346,7 +363,7 @@ fn holds_transport_tables(opened: &mut Opened) -> Result<bool, Unmeasurable> {
 }
 
 /// A file that is gone when the handle is dropped.
-fn temporary(parts: &[&[u8]]) -> Result<tempfile::NamedTempFile, Unmeasurable> {
+pub(super) fn temporary(parts: &[&[u8]]) -> Result<tempfile::NamedTempFile, Unmeasurable> {
     let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile()?;
     for part in parts {
         file.write_all(part)?;

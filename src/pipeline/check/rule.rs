@@ -132,6 +132,9 @@ rules! {
         "Every segment with a picture starts with an IDR (or the key frame of AV1 or VP9)", "RFC 4.4.2.1, Apple 7.4";
     ClosedGop = 10 Must "closed-gop":
         "No picture of a segment is shown before its first one", "RFC 4.4.2.1, Apple 7.4";
+    Decodes = 10 Must "decodes":
+        "Every frame of picture and sound can be decoded, from the start of its segment (looked at when asked for)",
+        "RFC 3, players";
     Aligned = 11 Must "aligned":
         "The segments of all variants begin at the same frames", "RFC 6.2.4, Apple 8.22";
     AlignedSound = 11 Should "aligned-sound":

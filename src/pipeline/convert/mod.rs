@@ -61,6 +61,7 @@ pub(super) fn run(
 ) -> Result<Report, Failure> {
     let started = Instant::now();
     let identity = SourceIdentity::of(&request.spec.source);
+    request.spec.check().map_err(|problem| problem.into_failure().at(Stage::Probe))?;
     let (source, join) = prepare::read_sources(request).map_err(|failure| failure.at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
     let job = Job { request, observer, source: &source, join: join.as_ref(), work_folder };
@@ -150,6 +151,8 @@ impl Job<'_> {
             warnings.push(cut::said_of(&plan, asked, measured.duration()));
         } else if copied {
             notes.push(said_of_copies(&plan));
+            let has_other_sound = plan.sound.iter().any(|track| !track.is_copied());
+            notes.extend((has_other_sound && !request.spec.joined.is_empty()).then(|| JOINED_SOUND.to_owned()));
         }
         Ok(Made { file, plan, measured, warnings, notes })
     }
@@ -269,6 +272,10 @@ fn check_encoders(request: &JobRequest, plan: &ConvertPlan) -> Result<(), Failur
     }
     Ok(())
 }
+
+/// Each source's sound begins with what its encoder needs to start and ends at a packet's end, not at a picture's: copied, it
+/// would be some 40 ms later after every join.
+const JOINED_SOUND: &str = "The sound was encoded: packets of joined sources do not end where their pictures do";
 
 /// What was copied, in one line.
 fn said_of_copies(plan: &ConvertPlan) -> String {

@@ -214,6 +214,7 @@ impl EncodePlan {
         warn_of_picture(video, &conversion, (&renditions, spec.preset.video.rate_control), &mut warnings);
         // A held picture is worth no thumbnail of its own.
         let pictured = if operations.trim.is_some() { duration } else { picture_duration };
+        let pictures = PicturePlan::within(&spec.thumbnails, (pictured, timing.frame_rate), &mut warnings)?;
         let plan = Self {
             most_frames: most_frames(source, video, timing.frame_rate, (hold_last_picture, operations.trim)),
             chapters: timing::chapters_from(&source.chapters, operations.start(timing.frame_rate), duration),
@@ -221,7 +222,7 @@ impl EncodePlan {
             demuxer: source.demuxer().map(str::to_owned),
             join: findings.join.clone(),
             video_stream: Some(video.index),
-            pictures: PicturePlan::new(&spec.thumbnails, pictured, timing.frame_rate),
+            pictures,
             storyboard: StoryboardPlan::asked_for(spec, renditions[0].size, (timing.frame_rate, duration)),
             timing,
             warnings,

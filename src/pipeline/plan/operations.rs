@@ -5,13 +5,16 @@ use std::{path::PathBuf, time::Duration};
 use super::{Findings, PlanError, PlannedBurnIn};
 use crate::{
     format,
-    job::{Crop, CropArea, Flip, Operations, Strength, Turn, WatermarkPosition},
+    job::{Crop, CropArea, Flip, Operations, Strength, Turn, Watermark, WatermarkPosition},
     media::{FrameRate, PictureSize},
 };
 
 /// A trimmed source is opened this much before the first frame that is kept, so that decoders and frame rate filter
 /// have settled by then: after a seek, the first frames can be broken or stand in the place of others.
 const LEAD: Duration = Duration::from_secs(10);
+/// Subtitles in the picture are told of once and stay until they are taken away: with them it is opened this much before,
+/// which is longer than any of them stays.
+const LEAD_WITH_SUBTITLES: Duration = Duration::from_secs(60);
 /// Containers without time stamps: to find a place in them, everything before has to be decoded.
 const WITHOUT_TIMESTAMPS: [&str; 5] = ["h264", "hevc", "mpegvideo", "m4v", "gif"];
 /// What is left of a picture has at least this many pixels a side.
@@ -164,7 +167,8 @@ pub(super) fn trim(
     let kept = end.map(|end| end - first);
     let has_no_timestamps =
         WITHOUT_TIMESTAMPS.contains(&container) || container == super::join::CONTAINER || container.ends_with("_pipe");
-    let lead = if has_no_timestamps { first } else { rate.frames_in(LEAD).min(first) };
+    let lead = if operations.burn_in.is_some() { LEAD_WITH_SUBTITLES } else { LEAD };
+    let lead = if has_no_timestamps { first } else { rate.frames_in(lead).min(first) };
     let trim = PlannedTrim {
         seek: rate.duration_of(first - lead),
         lead_frames: lead,
@@ -220,10 +224,9 @@ pub(super) fn size_after(size: PictureSize, crop: Option<&PlannedCrop>, rotate: 
 /// The watermark on a picture of `size`.
 fn watermark(operations: &Operations, size: PictureSize) -> Result<Option<PlannedWatermark>, PlanError> {
     let Some(asked) = &operations.watermark else { return Ok(None) };
-    let in_range = |value: f64, lowest: f64, highest: f64| (lowest..=highest).contains(&value);
-    let is_possible = in_range(asked.width_percent, 1.0, 100.0)
-        && in_range(asked.margin_percent, 0.0, 45.0)
-        && in_range(asked.opacity_percent, 0.0, 100.0)
+    let is_possible = Watermark::WIDTHS_PERCENT.contains(&asked.width_percent)
+        && Watermark::MARGINS_PERCENT.contains(&asked.margin_percent)
+        && Watermark::OPACITIES_PERCENT.contains(&asked.opacity_percent)
         && asked.until.is_none_or(|until| until > asked.from.unwrap_or_default());
     if !is_possible {
         return Err(PlanError::NotPossible {

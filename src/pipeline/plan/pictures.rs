@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::{job::ThumbnailTimes, media::FrameRate};
+use super::PlanError;
+use crate::{format::precise_clock, job::ThumbnailTimes, media::FrameRate};
 
 /// Neighbours of a thumbnail that may become the poster lie this far away.
 const NEIGHBOUR_DISTANCE: Duration = Duration::from_millis(600);
@@ -42,7 +43,37 @@ impl PicturePlan {
         self.pictures.partition_point(|picture| picture.frame < frame)
     }
 
-    pub(super) fn new(times: &ThumbnailTimes, duration: Option<Duration>, frame_rate: FrameRate) -> Self {
+    /// The pictures at these times of what has this length. Times after its end are left out, with a warning.
+    ///
+    /// # Errors
+    /// When there is no other time.
+    pub(super) fn within(
+        times: &ThumbnailTimes,
+        (duration, frame_rate): (Option<Duration>, FrameRate),
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, PlanError> {
+        let (ThumbnailTimes::Times(asked), Some(end)) = (times, duration) else {
+            return Ok(Self::new(times, duration, frame_rate));
+        };
+        let (within, beyond): (Vec<Duration>, Vec<Duration>) = asked.iter().partition(|time| **time <= end);
+        if beyond.is_empty() {
+            return Ok(Self::new(times, duration, frame_rate));
+        }
+        let clock = |time: &Duration| precise_clock(Duration::from_millis(time.as_millis() as u64));
+        let list = beyond.iter().map(clock).collect::<Vec<_>>().join(", ");
+        let end = clock(&end);
+        if within.is_empty() {
+            return Err(PlanError::NotPossible {
+                what: format!("No thumbnail can be taken at {list}: the video ends at {end}"),
+                hint: "Give earlier times, or parts of the length such as 10%,50%".to_owned(),
+            });
+        }
+        let (noun, verb) = if beyond.len() == 1 { ("thumbnail", "is") } else { ("thumbnails", "are") };
+        warnings.push(format!("The {noun} at {list} {verb} left out: the video ends at {end}"));
+        Ok(Self::new(&ThumbnailTimes::Times(within), duration, frame_rate))
+    }
+
+    fn new(times: &ThumbnailTimes, duration: Option<Duration>, frame_rate: FrameRate) -> Self {
         let last_frame = duration.map(|duration| frame_rate.frames_in(duration).saturating_sub(1));
         let times: Vec<Duration> = match (times, duration) {
             (ThumbnailTimes::Times(times), _) => times.clone(),
@@ -89,10 +120,20 @@ mod tests {
     }
 
     #[test]
-    fn times_past_the_end_are_drawn_to_the_last_frame() {
+    fn times_after_the_end_are_left_out_with_a_warning() {
         let rate = FrameRate::new(10, 1).unwrap();
-        let times = ThumbnailTimes::Times(vec![Duration::from_secs(2), Duration::from_secs(500)]);
-        let plan = PicturePlan::new(&times, Some(Duration::from_secs(5)), rate);
-        assert_eq!(plan.pictures.last().unwrap().frame, 49);
+        let length = (Some(Duration::from_secs(5)), rate);
+        let plan = |times: &[u64]| {
+            let mut warnings = Vec::new();
+            let times = ThumbnailTimes::Times(times.iter().copied().map(Duration::from_secs).collect());
+            let plan = PicturePlan::within(&times, length, &mut warnings)?;
+            let thumbnails = plan.pictures.iter().filter(|picture| picture.thumbnail.is_some());
+            Ok::<_, PlanError>((thumbnails.map(|picture| picture.frame).collect::<Vec<_>>(), warnings))
+        };
+        assert_eq!(plan(&[2, 5]), Ok((vec![20, 49], Vec::new())));
+        let warning = "The thumbnails at 00:00:06, 00:08:20 are left out: the video ends at 00:00:05";
+        assert_eq!(plan(&[6, 2, 500]), Ok((vec![20], vec![warning.to_owned()])));
+        let refusal = plan(&[6]).unwrap_err().to_string();
+        assert_eq!(refusal, "No thumbnail can be taken at 00:00:06: the video ends at 00:00:05");
     }
 }

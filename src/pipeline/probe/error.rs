@@ -83,6 +83,12 @@ pub enum ProbeError {
         /// The source.
         source_file: PathBuf,
     },
+    /// A HEIC picture. Cameras cut it into tiles, which ffmpeg shows as so many films.
+    #[error("{} is a HEIC picture, which can't be encoded", source_file.display())]
+    HeicPicture {
+        /// The source.
+        source_file: PathBuf,
+    },
     /// A WebP with several pictures, of which this ffmpeg sees none, or the first alone.
     #[error("{} is a moving WebP picture, which this ffmpeg can't read", source_file.display())]
     MovingWebp {
@@ -195,6 +201,9 @@ impl ProbeError {
             Self::NoVideo { .. } => (FailureKind::SourceInvalid, "Choose a file with moving pictures or sound"),
             Self::Encrypted { .. } => {
                 (FailureKind::SourceInvalid, "Choose a file without copy protection: there is no key for this one")
+            }
+            Self::HeicPicture { .. } => {
+                (FailureKind::SourceInvalid, "Save it as JPEG or PNG first, which a phone or a picture viewer does")
             }
             Self::MovingWebp { .. } => {
                 (FailureKind::SourceInvalid, "Save it as GIF, APNG or video first, or use a newer ffmpeg, such as 9.0")

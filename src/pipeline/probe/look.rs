@@ -60,6 +60,9 @@ pub(super) fn look_at(source: &Path) -> Result<FirstLook, ProbeError> {
     if let Some(kind) = refers_to_others(source, &beginning) {
         return Err(ProbeError::RefersToOthers { source_file, kind });
     }
+    if is_heic(&beginning) {
+        return Err(ProbeError::HeicPicture { source_file });
+    }
     let is_iso_media = beginning.get(4..8).is_some_and(|name| ISO_MEDIA_BOXES.contains(&name));
     if is_iso_media && has_encrypted_track(source).unwrap_or(false) {
         return Err(ProbeError::Encrypted { source_file });
@@ -85,6 +88,21 @@ fn still_demuxer(beginning: &[u8]) -> Option<&'static str> {
         [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => Some("bmp_pipe"),
         _ => None,
     }
+}
+
+/// Whether it is a picture in HEVC, by its brands (ISO/IEC 23008-12, B.4.1); rows of such pictures are films.
+fn is_heic(beginning: &[u8]) -> bool {
+    const BRANDS: [&[u8]; 4] = [b"heic", b"heix", b"heim", b"heis"];
+    const FILM: &[u8] = b"msf1";
+    let Some(length) = beginning.get(..4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes) else {
+        return false;
+    };
+    let end = usize::try_from(length).unwrap_or(usize::MAX).min(beginning.len());
+    if beginning.get(4..8) != Some(b"ftyp") || end < 16 {
+        return false;
+    }
+    let brands = || std::iter::once(&beginning[8..12]).chain(beginning[16..end].chunks_exact(4));
+    brands().any(|brand| BRANDS.contains(&brand)) && !brands().any(|brand| brand == FILM)
 }
 
 /// Whether a WebP has several pictures: a bit of its extended header tells (RFC 9649, 2.7.1).
@@ -165,5 +183,10 @@ mod tests {
         assert_eq!(still_demuxer(b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x12\0\0\0"), None);
         assert_eq!(still_demuxer(b"RIFF\0\0\0\0WAVEfmt "), None);
         assert_eq!(still_demuxer(b"GIF89a"), None);
+        assert!(is_heic(b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf\0\0\x01Dmeta"));
+        assert!(is_heic(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic"));
+        assert!(!is_heic(b"\0\0\0\x1cftypmsf1\0\0\0\0msf1hevcheic"), "a film");
+        assert!(!is_heic(b"\0\0\0\x14ftypisom\0\0\0\0isomheic"), "not one of its brands");
+        assert!(!is_heic(b"\0\0\0\x08ftyp") && !is_heic(b"\xff\xff\xff\xffftypisom") && !is_heic(b""));
     }
 }

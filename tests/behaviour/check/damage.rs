@@ -34,11 +34,11 @@ impl Copy {
         std::fs::remove_file(self.folder().join(path)).unwrap();
     }
 
-    fn read(&self, path: &str) -> Vec<u8> {
+    pub(super) fn read(&self, path: &str) -> Vec<u8> {
         std::fs::read(self.folder().join(path)).unwrap()
     }
 
-    fn write(&self, path: &str, content: &[u8]) {
+    pub(super) fn write(&self, path: &str, content: &[u8]) {
         std::fs::write(self.folder().join(path), content).unwrap();
     }
 

@@ -135,6 +135,7 @@ on_both_ffmpeg_versions! {
         ended.assert_all_done();
         let notes = ended.events_named("job_finished")[0]["notes"].to_string();
         assert!(notes.contains("Copied without encoding: the picture (h264)"), "{notes}");
+        assert!(notes.contains("The sound was encoded: packets of joined sources do not end"), "{notes}");
         let made = pictures(&output);
         let sums: Vec<String> = [&first, &second, &first].into_iter().flat_map(|file| pictures(file)).map(|picture| picture.1).collect();
         assert_eq!(made.iter().map(|picture| picture.1.clone()).collect::<Vec<_>>(), sums, "not the same pictures");

@@ -86,6 +86,25 @@ fn what_reelpress_encrypts_keeps_every_rule_with_keys_of_the_server_and_of_the_u
 }
 
 #[test]
+fn damage_in_encrypted_frames_is_found_with_the_keys() {
+    let made = Made::once();
+    let keys = made.key_folder.display().to_string();
+    let copy = Copy::of(&made);
+    let sound = copy.verdict(&["--decode", "--key", &keys]);
+    sound.assert_broken(&[], &[]);
+    assert!(sound.names("kept", "must").contains(&"decodes"));
+    let segment = copy.user.path("film/720p/segment_00001.m4s");
+    let mut content = std::fs::read(&segment).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 0xff;
+    std::fs::write(&segment, content).unwrap();
+    copy.verdict(&["--decode", "--key", &keys]).assert_broken(&["decodes"], &[]);
+    let locked = Copy::of(&made);
+    locked.change(|text| text.replace("http://127.0.0.1", "acme-keys://keys"));
+    assert!(!locked.verdict(&["--decode"]).names("kept", "must").contains(&"decodes"));
+}
+
+#[test]
 fn without_its_keys_nothing_is_said_of_the_media() {
     let made = Made::once();
     let copy = Copy::of(&made);

@@ -75,6 +75,20 @@ on_both_ffmpeg_versions! {
         assert_seen(&part, &[(0.0, 1.3)]);
     }
 
+    fn one_that_began_long_before_a_trimmed_part_is_still_seen_in_it(version) {
+        let user = User::with(version);
+        let source = user.path("still.mkv");
+        let mut command = Command::new(FfmpegVersion::System.program());
+        command.args(["-v", "error", "-nostdin", "-f", "lavfi", "-t", "16", "-i", "color=blue:size=320x180:rate=25"]);
+        // What takes the first box away again is not read.
+        command.args(["-t", "2", "-i"]).arg(PICTURE_SUBTITLES.path());
+        command.args(["-map", "0:v", "-map", "1:s:0", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]);
+        command.args(["-c:s", "copy"]).arg(&source);
+        output_of(command);
+        let part = file(&user, &source, &["--burn-in", "1", "--start", "14", "--duration", "1", "--size", "90"]);
+        assert_seen(&part, &[(0.0, 1.0)]);
+    }
+
     fn those_of_a_broadcast_are_drawn_too(version) {
         let user = User::with(version);
         let source = user.path("broadcast.ts");

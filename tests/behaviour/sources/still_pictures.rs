@@ -56,6 +56,12 @@ on_both_ffmpeg_versions! {
             let jpeg = stored("stored.jpg", filter, "");
             pictures.push(user.file(&format!("held {orientation}.jpg"), &noted_jpeg(&jpeg, orientation)));
         }
+        for (orientation, filter) in [held[2], held[4], held[7]] {
+            let png = stored("stored.png", filter, "");
+            pictures.push(user.file(&format!("held {orientation}.png"), &noted_png(&png, orientation)));
+            let tiff = stored("stored.tiff", filter, "-compression_algo raw");
+            pictures.push(user.file(&format!("held {orientation}.tiff"), &noted_tiff(&tiff, orientation)));
+        }
         let webp = stored("stored.webp", "scale=180:320,transpose=cclock", "-c:v libwebp");
         pictures.push(user.file("held 6.webp", &noted_webp(&webp, 6)));
         let joined = user.path("joined.mp4");
@@ -117,6 +123,19 @@ fn a_moving_webp_is_refused_with_what_to_do_and_never_becomes_one_picture() {
     assert!(failure["hint"].as_str().is_some_and(|text| text.contains("GIF, APNG or video")), "{failure:#}");
 }
 
+#[test]
+fn a_heic_picture_is_refused_with_what_to_do() {
+    let user = User::new();
+    // The beginning of what a phone writes.
+    let source = user.file("IMG_0001.HEIC", b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf\0\0\0\x08meta");
+    let ended = super::encode(&user, &source, &[]);
+    assert_eq!(ended.exit_code, Some(1));
+    let failure = &ended.events_named("job_failed")[0]["failure"];
+    assert_eq!(failure["kind"], "source_invalid", "{failure:#}");
+    assert!(failure["headline"].as_str().is_some_and(|text| text.contains("is a HEIC picture")), "{failure:#}");
+    assert!(failure["hint"].as_str().is_some_and(|text| text.contains("JPEG or PNG")), "{failure:#}");
+}
+
 /// EXIF data that say nothing but how the picture stands.
 fn exif(orientation: u8) -> Vec<u8> {
     [b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", &[orientation][..], &[0; 6]].concat()
@@ -127,6 +146,36 @@ fn noted_jpeg(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     let note = [b"Exif\0\0", &exif(orientation)[..]].concat();
     let length = u16::try_from(note.len() + 2).expect("a short note").to_be_bytes();
     [&jpeg[..2], &[0xff, 0xe1], &length, &note, &jpeg[2..]].concat()
+}
+
+/// A PNG with this note after its header (PNG 3rd edition, 11.3.4.6).
+fn noted_png(png: &[u8], orientation: u8) -> Vec<u8> {
+    const AFTER_HEADER: usize = 8 + 12 + 13;
+    let content = [b"eXIf", &exif(orientation)[..]].concat();
+    let length = u32::try_from(content.len() - 4).expect("a short note").to_be_bytes();
+    let check = content.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 })
+    });
+    let chunk = [&length[..], &content, &(!check).to_be_bytes()].concat();
+    [&png[..AFTER_HEADER], &chunk, &png[AFTER_HEADER..]].concat()
+}
+
+/// A TIFF with this among its tags, which are written again at its end (TIFF 6.0, section 2).
+fn noted_tiff(tiff: &[u8], orientation: u8) -> Vec<u8> {
+    assert!(tiff.starts_with(b"II*\0"), "numbers begin with their lowest byte");
+    let at = u32::from_le_bytes(tiff[4..8].try_into().expect("four bytes")) as usize;
+    let count = u16::from_le_bytes([tiff[at], tiff[at + 1]]) as usize;
+    let entries = tiff[at + 2..][..count * 12].chunks(12).map(<[u8]>::to_vec);
+    let note = [&274_u16.to_le_bytes()[..], &[3, 0, 1, 0, 0, 0, orientation, 0, 0, 0]].concat();
+    let mut entries: Vec<Vec<u8>> = entries.chain([note]).collect();
+    entries.sort_by_key(|entry| u16::from_le_bytes([entry[0], entry[1]]));
+    let mut noted = tiff.to_vec();
+    noted.resize(tiff.len().next_multiple_of(2), 0);
+    noted[4..8].copy_from_slice(&u32::try_from(tiff.len().next_multiple_of(2)).expect("a small picture").to_le_bytes());
+    noted.extend(u16::try_from(entries.len()).expect("few tags").to_le_bytes());
+    noted.extend(entries.concat());
+    noted.extend([0; 4]);
+    noted
 }
 
 /// A WebP of 320×180 with this note at its end.

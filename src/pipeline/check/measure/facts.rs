@@ -31,7 +31,7 @@ pub(in super::super) enum Container {
 
 impl Container {
     /// ffmpeg's name of its reader.
-    fn reader(self) -> &'static str {
+    pub(in super::super) fn reader(self) -> &'static str {
         match self {
             Self::Mp4 => "mov",
             Self::TransportStream => "mpegts",
