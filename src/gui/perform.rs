@@ -58,6 +58,8 @@ impl ReelpressApp {
             Action::OpenSchedule(id) => self.open_schedule(id),
             Action::SaveReport(id) => self.save_report(id),
             Action::AdjustNewFiles(operations) => self.view.operations = *operations,
+            Action::UseKeys { name, key, in_keychain } => self.use_keys(name, key, in_keychain),
+            Action::RemoveKeys(name) => self.remove_keys(name),
             Action::OpenTools => self.view.dialog = Some(Dialog::Tools { asks_for_download: false }),
             Action::OpenFolder(folder) => self.desktop.open(folder),
             Action::Copy { text, what } => {
@@ -102,7 +104,7 @@ impl ReelpressApp {
         }
     }
 
-    fn send(&mut self, command: Command) {
+    pub(super) fn send(&mut self, command: Command) {
         if let Command::Preview { id } = &command {
             self.previews_asked.insert(*id);
         }

@@ -1,13 +1,17 @@
 //! What the window remembers by itself: selection, filter, open dialogs, notices. Never a fact about a job.
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
-    dialogs::{adjust::AdjustForm, paste_path::PathForm, schedule::ScheduleForm, settings::SettingsForm},
+    access_keys::MissingKeys,
+    dialogs::{
+        adjust::AdjustForm, keys::KeysForm, paste_path::PathForm, schedule::ScheduleForm, settings::SettingsForm,
+    },
     queue_view::QueueView,
     thumbnails::ThumbnailCache,
 };
@@ -50,6 +54,10 @@ pub struct ViewState {
     pub dialog: Option<Dialog>,
     /// Small messages at the bottom.
     pub notices: Vec<Notice>,
+    /// Keys that are asked for when no other dialog is open.
+    pub missing_keys: Vec<MissingKeys>,
+    /// Names of keys that were asked for already.
+    pub asked_keys: BTreeSet<String>,
     /// True after a person closed the dialog about ffmpeg, until it is found.
     pub tools_dialog_dismissed: bool,
     /// Close the window when nothing runs and nothing waits any more.
@@ -105,6 +113,8 @@ pub enum Dialog {
     Schedule(ScheduleForm),
     /// A path to type or paste.
     Path(PathForm),
+    /// Keys that jobs need and the keychain does not give.
+    Keys(KeysForm),
     /// Jobs run while the window is to be closed.
     Close,
 }
@@ -145,6 +155,8 @@ impl ViewState {
             operations: Operations::default(),
             dialog: None,
             notices: Vec::new(),
+            missing_keys: Vec::new(),
+            asked_keys: BTreeSet::new(),
             tools_dialog_dismissed: false,
             close_when_finished: false,
             is_stopping: false,

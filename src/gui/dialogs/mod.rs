@@ -5,7 +5,10 @@ mod adjust_form;
 pub mod close;
 mod conversion_form;
 mod encryption_form;
+pub mod keys;
 pub mod paste_path;
+mod s3_form;
+mod s3_settings;
 pub mod schedule;
 pub mod settings;
 mod settings_form;
@@ -30,6 +33,7 @@ pub fn dialogs_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
         Dialog::Adjust(form) => adjust::adjust_ui(ui, form, has_file_dialogs, actions),
         Dialog::Schedule(form) => schedule::schedule_ui(ui, form, actions),
         Dialog::Path(form) => paste_path::path_ui(ui, form, actions),
+        Dialog::Keys(form) => keys::keys_ui(ui, form, actions),
         Dialog::Close => close::close_ui(ui, &view.queue.counts, actions),
     };
     if !is_done {
