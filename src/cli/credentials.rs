@@ -43,10 +43,15 @@ fn set(name: &str) -> Result<(), Failure> {
     keychain::keep(name, &key).map_err(|error| error.to_failure())
 }
 
+/// Whether somebody can be asked in the terminal.
+pub(super) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Asks whoever sits at the terminal for the keys that these places name and the keychain does not give. They are held
 /// until the program ends. Without a terminal nothing is asked; the upload says then what is missing.
 pub(super) fn ask_for_missing<'a>(context: &Context, places: impl Iterator<Item = &'a S3Location>) {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !can_ask() {
         return;
     }
     let names: BTreeSet<&str> = places.filter_map(|place| place.credentials.as_deref()).collect();

@@ -427,7 +427,7 @@ fn an_unfinished_stream_is_taken_back_and_nothing_else() {
         while publisher.status().published_files < 2 {
             std::thread::sleep(Duration::from_millis(10));
         }
-        publisher.withdraw();
+        publisher.withdraw().unwrap();
         let keys: Vec<String> = objects(&runtime, &location).into_keys().collect();
         assert_eq!(keys, ["other/kept-0.bin", "other/kept-1.bin"]);
     });

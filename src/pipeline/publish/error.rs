@@ -266,7 +266,10 @@ impl PublishError {
             Self::CredentialsMissing { profile: None, .. } => {
                 "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile of ~/.aws/credentials".to_owned()
             }
-            Self::KeysMissing { name, .. } => format!("Run “reelpress credentials set {name}”, or choose other keys"),
+            Self::KeysMissing { name, .. } => format!(
+                "Run “reelpress credentials set {name}” to put them into the keychain; without one, start the job in a terminal \
+                 or in the window, which ask for them"
+            ),
             Self::CredentialsRefused { .. } => {
                 "Check the access key and its secret, sign in again if they have expired, or choose another profile"
                     .to_owned()
