@@ -111,7 +111,7 @@ fn missing(name: String) -> Option<MissingKeys> {
         Ok(Some(_)) => return None,
         Ok(None) => ("the keychain has none of this name".to_owned(), true),
         Err(error @ KeychainError::Refused { .. }) => (error.to_string(), true),
-        Err(error @ KeychainError::Unavailable(_)) => (error.to_string(), false),
+        Err(KeychainError::Unavailable(_)) => ("this system has no keychain that can be used".to_owned(), false),
     };
     Some(MissingKeys { name, why, has_keychain })
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 /// What a finished job made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,8 +62,15 @@ pub struct UnpublishedStream {
     #[serde(default)]
     pub more_prefixes: Vec<String>,
     /// The buckets in which it is whole already, by their place in the job's list.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "by_place")]
     pub published: BTreeMap<usize, PublishedStream>,
+}
+
+/// JSON has text for keys, and inside of a tagged enum serde no longer makes numbers of it.
+fn by_place<'de, D: Deserializer<'de>>(json: D) -> Result<BTreeMap<usize, PublishedStream>, D::Error> {
+    let named = BTreeMap::<String, PublishedStream>::deserialize(json)?;
+    let place = |(place, stream): (String, PublishedStream)| Ok((place.parse().map_err(D::Error::custom)?, stream));
+    named.into_iter().map(place).collect()
 }
 
 impl UnpublishedStream {
@@ -126,4 +133,31 @@ pub struct FileReport {
     pub path: String,
     /// Size in bytes.
     pub bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the journal's events are: told apart by a field.
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "event")]
+    enum Tagged {
+        Made { published: UnpublishedStream },
+    }
+
+    #[test]
+    fn what_is_whole_in_some_buckets_can_be_read_inside_of_an_event() {
+        let report = serde_json::json!({
+            "urls": [], "renditions": [], "files": [], "duration": { "secs": 1, "nanos": 0 }, "total_bytes": 1,
+            "wall_time": { "secs": 1, "nanos": 0 }, "warnings": [],
+        });
+        let stream = serde_json::json!({ "report": report, "prefix": "a" });
+        let mut stream: UnpublishedStream = serde_json::from_value(stream).unwrap();
+        let whole = PublishedStream { destination: "s3://films".to_owned(), urls: Vec::new() };
+        stream.published.insert(1, whole);
+        let event = Tagged::Made { published: stream };
+        let text = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<Tagged>(&text).unwrap(), event);
+    }
 }

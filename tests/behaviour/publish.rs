@@ -6,7 +6,10 @@ mod keychain;
 mod object_options;
 mod presigned;
 mod replacing;
+mod secrets;
 mod several;
+mod stopping;
+mod typed_keys;
 mod what_viewers_get;
 
 use std::{

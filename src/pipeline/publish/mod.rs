@@ -6,6 +6,7 @@
 //! until the new one is up (`replace.rs`).
 
 mod action;
+mod advice;
 mod claim;
 mod cloudfront;
 mod conditional;
@@ -27,6 +28,7 @@ mod s3;
 mod status;
 mod store_answer;
 mod stored;
+mod target;
 mod throttle;
 mod unchanged;
 mod uploader;
@@ -59,7 +61,8 @@ use headers::FileKind;
 use replace::ReplacedFiles;
 use s3::Bucket;
 use status::StatusBoard;
-use uploader::{Message, Target, Uploader, stopped};
+use target::{Target, stopped};
+use uploader::{Message, Uploader};
 
 /// How long a store is waited for after the user has stopped an upload.
 const STOPPED_LIMIT: Duration = Duration::from_millis(800);
