@@ -2,74 +2,15 @@
 //!
 //! Every field that a damaged or unusual file may lack is an `Option`; partial knowledge is kept, never guessed here.
 
+mod colour;
+mod frame_rate;
+
 use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-/// Frames a second as an exact fraction, always in lowest terms (30000/1001, not 29.97).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct FrameRate {
-    numerator: u32,
-    denominator: u32,
-}
-
-impl FrameRate {
-    /// What is written when a source says nothing of its rate.
-    pub const FALLBACK: Self = Self { numerator: 25, denominator: 1 };
-
-    /// A rate of `numerator / denominator` frames a second; `None` when either is zero.
-    pub const fn new(numerator: u32, denominator: u32) -> Option<Self> {
-        if numerator == 0 || denominator == 0 {
-            return None;
-        }
-        let divisor = greatest_common_divisor(numerator, denominator);
-        Some(Self { numerator: numerator / divisor, denominator: denominator / divisor })
-    }
-
-    /// The numerator in lowest terms.
-    pub const fn numerator(self) -> u32 {
-        self.numerator
-    }
-
-    /// The denominator in lowest terms.
-    pub const fn denominator(self) -> u32 {
-        self.denominator
-    }
-
-    /// Frames a second as a floating point number, for display and comparison.
-    pub fn per_second(self) -> f64 {
-        f64::from(self.numerator) / f64::from(self.denominator)
-    }
-
-    /// The time that `frames` frames take.
-    pub fn duration_of(self, frames: u64) -> Duration {
-        let nanoseconds =
-            u128::from(frames) * u128::from(self.denominator) * 1_000_000_000 / u128::from(self.numerator);
-        Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
-    }
-
-    /// The number of frames in `duration`, to the nearest frame.
-    pub fn frames_in(self, duration: Duration) -> u64 {
-        (duration.as_secs_f64() * self.per_second()).round() as u64
-    }
-}
-
-impl fmt::Display for FrameRate {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.denominator == 1 {
-            write!(formatter, "{}", self.numerator)
-        } else {
-            write!(formatter, "{}/{}", self.numerator, self.denominator)
-        }
-    }
-}
-
-const fn greatest_common_divisor(mut a: u32, mut b: u32) -> u32 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
-}
+pub use colour::{Colour, DynamicRange, HdrMetadata};
+pub use frame_rate::FrameRate;
 
 /// Width and height of a picture in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -148,62 +89,6 @@ impl ScanType {
     /// True when the frames are made of two fields.
     pub fn is_interlaced(self) -> bool {
         matches!(self, Self::InterlacedTopFirst | Self::InterlacedBottomFirst)
-    }
-}
-
-/// Colour description in ffmpeg's names (`bt709`, `smpte2084`, …); `None` where the file does not say.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Colour {
-    /// Colour primaries.
-    pub primaries: Option<String>,
-    /// Transfer function.
-    pub transfer: Option<String>,
-    /// Matrix between RGB and YCbCr.
-    pub matrix: Option<String>,
-    /// `tv` (limited) or `pc` (full).
-    pub range: Option<String>,
-    /// Mastering display and light level metadata, if any.
-    pub hdr: Option<HdrMetadata>,
-}
-
-/// Static HDR metadata (SMPTE ST 2086, CTA-861.3) as far as the container carries it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct HdrMetadata {
-    /// Highest luminance of the mastering display in cd/m².
-    pub mastering_max_luminance: Option<f64>,
-    /// Lowest luminance of the mastering display in cd/m².
-    pub mastering_min_luminance: Option<f64>,
-    /// Chromaticities (CIE 1931 x and y) of the mastering display's red, green, blue and white.
-    #[serde(default)]
-    pub mastering_chromaticities: Option<[(f64, f64); 4]>,
-    /// Maximum content light level (MaxCLL) in cd/m².
-    pub max_content_light_level: Option<u32>,
-    /// Maximum frame-average light level (MaxFALL) in cd/m².
-    pub max_frame_average_light_level: Option<u32>,
-    /// True when a Dolby Vision configuration is present.
-    pub dolby_vision: bool,
-}
-
-/// The family of a source's dynamic range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DynamicRange {
-    /// Standard dynamic range.
-    Sdr,
-    /// Perceptual quantiser (SMPTE ST 2084): HDR10 and Dolby Vision base layers.
-    Pq,
-    /// Hybrid log-gamma (ARIB STD-B67).
-    Hlg,
-}
-
-impl Colour {
-    /// The dynamic range that the transfer function tells.
-    pub fn dynamic_range(&self) -> DynamicRange {
-        match self.transfer.as_deref() {
-            Some("smpte2084") => DynamicRange::Pq,
-            Some("arib-std-b67") => DynamicRange::Hlg,
-            _ => DynamicRange::Sdr,
-        }
     }
 }
 
@@ -433,20 +318,5 @@ impl SourceMedia {
             badges.push(format!("{} languages", languages.len()));
         }
         badges
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_frame_rate_is_kept_in_lowest_terms_and_counts_frames_exactly() {
-        let rate = FrameRate::new(60000, 2002).unwrap();
-        assert_eq!(rate.to_string(), "30000/1001");
-        assert_eq!(rate.frames_in(Duration::from_millis(2002)), 60);
-        assert_eq!(rate.duration_of(60), Duration::from_millis(2002));
-        assert_eq!(FrameRate::new(0, 1), None);
-        assert_eq!(FrameRate::new(25, 0), None);
     }
 }

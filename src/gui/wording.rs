@@ -42,7 +42,10 @@ pub fn planned_power_action(planned: &PlannedPowerAction, now: &Zoned) -> String
 pub fn rest_line(job: &Job, home: Option<&Path>) -> String {
     match &job.state {
         JobState::Done { report } => gain(report, job.source.as_deref().map(|source| source.size_bytes)),
-        JobState::Failed { failure } => failure.headline.clone(),
+        // Where the source is stands in the line above.
+        JobState::Failed { failure } => {
+            failure.headline.replace(&*job.spec.source.to_string_lossy(), &job.spec.source_name())
+        }
         JobState::Waiting | JobState::Interrupted { .. } | JobState::Running { .. } | JobState::Cancelled => {
             format!(
                 "{} → {}",
@@ -251,7 +254,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{gui::tests::states, preset::BitRate};
+    use crate::{
+        failure::{Failure, FailureKind},
+        gui::tests::states,
+        preset::BitRate,
+    };
 
     fn job(name: &str) -> Job {
         (**states::busy().jobs.iter().find(|job| job.spec.source_name() == name).unwrap()).clone()
@@ -280,6 +287,14 @@ mod tests {
         assert_eq!(state_line(&failed, false), "Add s3:PutObject to the user’s policy");
         let description = row_description(&Snapshot::default(), &failed, &Zoned::now());
         assert!(description.contains("Failed") && description.contains("s3:PutObject"), "{description}");
+    }
+
+    #[test]
+    fn a_failed_row_names_its_file_without_the_folder() {
+        let mut failed = job("lecture-03.ts");
+        let headline = format!("{} is not a video that ffmpeg can read", failed.spec.source.display());
+        failed.state = JobState::Failed { failure: Failure::new(FailureKind::SourceInvalid, headline, "") };
+        assert_eq!(rest_line(&failed, None), "lecture-03.ts is not a video that ffmpeg can read");
     }
 
     #[test]

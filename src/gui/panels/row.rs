@@ -230,7 +230,8 @@ fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, words, palette): (&Jo
     let font = (theme::body(), palette.text);
     text::paint_elided(ui, place, &wording::state_word(job), font, width - 70.0);
     let below = pos2(left, rect.top() + lines[1]);
-    text::paint_elided(ui, below, words, (theme::facts(), palette.weak), width);
+    let colour = if matches!(job.state, JobState::Failed { .. }) { palette.bad } else { palette.weak };
+    text::paint_elided(ui, below, words, (theme::facts(), colour), width);
     if let Some(progress) = job.progress() {
         let right_middle = pos2(columns.state.max, middle.y);
         let percent = format::percent(progress.fraction);

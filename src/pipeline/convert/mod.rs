@@ -8,6 +8,7 @@ mod full_disk;
 mod joined;
 mod output;
 mod plan;
+mod request;
 mod sound;
 mod teller;
 mod verify;

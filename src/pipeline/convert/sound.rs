@@ -2,7 +2,7 @@
 
 use super::{
     container,
-    plan::{Request, cannot_copy},
+    request::{Request, cannot_copy},
 };
 use crate::{
     format,
