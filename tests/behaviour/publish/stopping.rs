@@ -8,11 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reelpress::job::S3Location;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::write;
+use super::{unfinished_uploads, write};
 use crate::support::{
     clips,
     object_store::{ObjectStore, client, new_bucket, shared_endpoint},
@@ -125,8 +126,9 @@ fn ctrl_c_ends_soon_when_the_store_is_frozen_and_what_stays_there_is_told() {
     let mut publish = user.reelpress();
     publish.arg("publish").arg(&folder).arg(&place).args(["--endpoint", &store.endpoint, "--max-upload", "2M"]);
     let publish = AtWork::start(publish);
-    let unfinished = || runtime.block_on(client(&store.endpoint).list_multipart_uploads().bucket(&bucket).send());
-    wait_for("an upload in parts", || unfinished().is_ok_and(|listed| !listed.uploads().is_empty()).then_some(()));
+    let location =
+        S3Location { bucket: bucket.clone(), endpoint: Some(store.endpoint.clone()), ..S3Location::default() };
+    wait_for("an upload in parts", || (unfinished_uploads(&runtime, &location) > 0).then_some(()));
     store.freeze();
     let stopped = publish.interrupt();
     store.thaw();

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
 };
@@ -83,7 +83,7 @@ fn without_keys(command: &mut Command) {
     command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
 }
 
-fn quoted(path: &PathBuf) -> String {
+fn quoted(path: &Path) -> String {
     format!("'{}'", path.display())
 }
 
