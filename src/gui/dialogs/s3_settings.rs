@@ -156,7 +156,8 @@ fn test(ui: &mut Ui, snapshot: &Snapshot, form: &mut S3Form, actions: &mut Vec<A
         }
     });
     if form.has_tested {
-        ui.scope(|ui| test_result(ui, &snapshot.destination_test));
+        let result = ui.scope(|ui| test_result(ui, &snapshot.destination_test)).response;
+        result.scroll_to_me(Some(egui::Align::BOTTOM));
     }
 }
 
