@@ -64,6 +64,8 @@ use status::StatusBoard;
 use target::{Target, stopped};
 use uploader::{Message, Uploader};
 
+/// How long the end of a stopped upload waits until the store has forgotten it: a job may have several.
+const NOTE_LIMIT: Duration = Duration::from_millis(400);
 /// How long a store is waited for after the user has stopped an upload.
 const STOPPED_LIMIT: Duration = Duration::from_millis(800);
 /// How often [`publish_folder`] tells how far it has come.
@@ -195,9 +197,11 @@ impl Publisher {
     pub fn finish(&mut self) -> Result<PublishedLocation, PublishError> {
         self.seal();
         let ended = self.task.take().map(|task| self.runtime.block_on(task));
-        if !matches!(ended, Some(Ok(Err(PublishError::Cancelled)))) {
-            self.runtime.block_on(self.claim.release(&self.bucket));
-        }
+        let is_cancelled = matches!(ended, Some(Ok(Err(PublishError::Cancelled))));
+        let limit = if is_cancelled { NOTE_LIMIT } else { Duration::MAX };
+        let release = self.claim.release(&self.bucket);
+        // A note that stays is no obstacle: its program has ended.
+        let _ = self.runtime.block_on(async { tokio::time::timeout(limit, release).await });
         match ended {
             Some(Ok(Ok(mut published))) => {
                 let obstacles = self.obstacles(&published);
@@ -258,13 +262,7 @@ impl Publisher {
             std::thread::sleep(PROGRESS_INTERVAL);
         }
         progress(self.status());
-        let ended = self.finish();
-        if matches!(ended, Err(PublishError::Cancelled)) {
-            let release = self.claim.release(&self.bucket);
-            // A note that stays is no obstacle: its program has ended.
-            let _ = self.runtime.block_on(async { tokio::time::timeout(STOPPED_LIMIT, release).await });
-        }
-        ended
+        self.finish()
     }
 
     /// Nothing more will be finished.
