@@ -54,7 +54,7 @@
 //! | `network` | the same workers for `reelpress publish`, which needs no engine |
 //! | `interrupt` | the terminal's Ctrl-C |
 //! | `ffmpeg-download` | fetches ffmpeg after the user agreed |
-//! | `thumbnails`, `system-fonts`, `file-dialog`, `open`, `sample`, `report` | what the window must not wait for |
+//! | `thumbnails`, `system-fonts`, `file-dialog`, `open`, `sample`, `report`, `keychain` | what the window must not wait for |
 //! | `when-done` | waits for the user's own command at the end of the queue |
 //! | `child-watch`, `child-killer` | end a helper process that takes too long or is cancelled |
 //! | `child-stall` | ends an encoder that stands still |

@@ -32,7 +32,8 @@ pub const FULL_HD_MINUTE: Clip = Clip {
     frame_rate: (25, 1),
     recipe: "-stream_loop 12 -i SAMPLE -t 60 -vf fps=25,scale=1920:1080:flags=bicubic,noise=alls=2:allf=t -c:v libx264 -preset veryfast -crf 20 -c:a aac -ac 2",
 };
-const PRESET: &str = "web-hls";
+/// Four rungs and sound.
+pub const PRESET: &str = "web-hls";
 /// x264 alone takes 1; a command written by hand reaches 1.04, a run for each rendition 1.23.
 const LADDER_TARGET: f64 = 1.08;
 /// Seconds of the source that may be encoded before its stream can be played.

@@ -1,4 +1,6 @@
-//! Uploads beside those of rclone and s5cmd, each into a new store of its own.
+//! Uploads beside those of rclone and s5cmd into one store that is warm, and an encode into a bucket beside one into a
+//! folder. What is compared runs in turn and then the other way round, so that neither the order nor a store that grows
+//! favours anybody.
 
 use std::{
     ffi::OsString,
@@ -11,16 +13,21 @@ use std::{
 use rustix::process::Pid;
 
 use crate::{
-    Row, say,
-    support::{object_store, user::User},
+    Row, encode, say,
+    support::{
+        object_store,
+        user::{Ended, User},
+    },
     usage,
 };
 
 const MEGABYTE: usize = 1_000_000;
-/// Each program has as many runs, in turn, of which the fastest counts.
+/// Each program has as many runs, of which the mean counts; every other round has them the other way round.
 const ROUNDS: usize = 2;
 /// As much as s5cmd differs from itself.
 const TARGET: f64 = 1.10;
+/// A drop into a bucket, beside the encode alone.
+const DROP_TARGET: f64 = 1.10;
 const MEMORY_TARGET_MEGABYTES: f64 = 200.0;
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
@@ -58,7 +65,67 @@ enum Uploader {
 /// Measures all of it.
 pub fn measure() -> Vec<Row> {
     let peers: Vec<Uploader> = [Uploader::S5cmd, Uploader::Rclone].into_iter().filter(Uploader::is_there).collect();
-    WORKLOADS.iter().flat_map(|workload| measure_workload(workload, &peers)).collect()
+    let uploads = WORKLOADS.iter().flat_map(|workload| measure_workload(workload, &peers));
+    uploads.chain(drop_to_published()).collect()
+}
+
+/// A store, and the bucket in it that all uploads of a measurement go to, each under a prefix of its own.
+struct WarmStore {
+    store: object_store::ObjectStore,
+    bucket: String,
+}
+
+impl WarmStore {
+    fn start() -> Self {
+        let store = object_store::ObjectStore::start();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let bucket = object_store::new_bucket(&runtime, &store.endpoint).bucket;
+        Self { store, bucket }
+    }
+}
+
+/// The wall time from a dropped file to its stream in a bucket, beside that of the same encode into a folder.
+fn drop_to_published() -> Vec<Row> {
+    say("Making a minute of 1080p");
+    let source = encode::FULL_HD_MINUTE.path();
+    let warm = WarmStore::start();
+    // What has to be warm once: the store's volumes, the program in the memory of the machine.
+    upload_of_encode(&warm, &source, "throw-away");
+    let (mut folder, mut bucket) = (0.0, 0.0);
+    for round in 0..ROUNDS {
+        let number = format!("round-{round}");
+        if round % 2 == 0 {
+            folder += encode_into_folder(&source);
+            bucket += upload_of_encode(&warm, &source, &number);
+        } else {
+            bucket += upload_of_encode(&warm, &source, &number);
+            folder += encode_into_folder(&source);
+        }
+    }
+    let ratio = |value: f64| format!("{value:.3}");
+    vec![
+        Row::at_most("drop to published, a minute of 1080p, beside the encode", bucket / folder, DROP_TARGET, ratio),
+        Row::for_comparison("its wall time", format!("{:.1} s", bucket / ROUNDS as f64)),
+    ]
+}
+
+fn encode_into_folder(source: &Path) -> f64 {
+    say("Encoding into a folder");
+    let user = User::new();
+    let began = Instant::now();
+    user.encode(&[source], encode::PRESET).assert_all_done();
+    began.elapsed().as_secs_f64()
+}
+
+fn upload_of_encode(warm: &WarmStore, source: &Path, prefix: &str) -> f64 {
+    say("Encoding into a bucket");
+    let user = User::new();
+    let flags: Vec<OsString> = ["--endpoint", &warm.store.endpoint, "--region", "us-east-1"].map(Into::into).to_vec();
+    let destination = OsString::from(format!("s3://{}/{prefix}", warm.bucket));
+    let command = user.encode_command_to(&destination, &flags, &[source], encode::PRESET);
+    let began = Instant::now();
+    Ended::of(command).assert_all_done();
+    began.elapsed().as_secs_f64()
 }
 
 fn measure_workload(workload: &Workload, peers: &[Uploader]) -> Vec<Row> {
@@ -66,12 +133,27 @@ fn measure_workload(workload: &Workload, peers: &[Uploader]) -> Vec<Row> {
     let parent = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the build folder can be written");
     let folder = parent.path().join("stream");
     write_files(&folder, workload);
-    let (mut own, mut of_peers) = ((f64::INFINITY, 0.0_f64), f64::INFINITY);
-    for _ in 0..ROUNDS {
-        let (seconds, megabytes) = upload(Uploader::Reelpress, &folder);
-        own = (own.0.min(seconds), own.1.max(megabytes));
-        of_peers = peers.iter().map(|peer| upload(*peer, &folder).0).fold(of_peers, f64::min);
+    let warm = WarmStore::start();
+    upload(Uploader::Reelpress, &folder, (&warm, "throw-away"));
+    let mut uploaders = vec![Uploader::Reelpress];
+    uploaders.extend(peers);
+    let mut seconds = vec![0.0; uploaders.len()];
+    let mut memory = 0.0_f64;
+    for round in 0..ROUNDS {
+        let mut order: Vec<usize> = (0..uploaders.len()).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for index in order {
+            let (took, megabytes) = upload(uploaders[index], &folder, (&warm, &format!("round-{round}-{index}")));
+            seconds[index] += took / ROUNDS as f64;
+            if uploaders[index] == Uploader::Reelpress {
+                memory = memory.max(megabytes);
+            }
+        }
     }
+    let own = (seconds[0], memory);
+    let of_peers = seconds[1..].iter().copied().fold(f64::INFINITY, f64::min);
     let throughput = (workload.files * workload.megabytes_each) as f64 / own.0;
     let speed = if of_peers.is_finite() {
         Row::at_most(workload.beside_peers, own.0 / of_peers, TARGET, |value| format!("{value:.3}"))
@@ -107,14 +189,12 @@ fn write_files(folder: &Path, workload: &Workload) {
     }
 }
 
-/// Seconds and megabytes of memory that an upload into a new store takes.
-fn upload(uploader: Uploader, folder: &Path) -> (f64, f64) {
+/// Seconds and megabytes of memory that an upload under this prefix takes.
+fn upload(uploader: Uploader, folder: &Path, (warm, prefix): (&WarmStore, &str)) -> (f64, f64) {
     say(&format!("Uploading with {}", uploader.name()));
-    let store = object_store::ObjectStore::start();
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let bucket = object_store::new_bucket(&runtime, &store.endpoint).bucket;
     let user = User::new();
-    let mut command = uploader.command(&user, folder, (&store.endpoint, &bucket));
+    let place = format!("{}/{prefix}", warm.bucket);
+    let mut command = uploader.command(&user, folder, (&warm.store.endpoint, &place));
     let began = Instant::now();
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
@@ -155,10 +235,10 @@ impl Uploader {
         is_there
     }
 
-    fn command(self, user: &User, folder: &Path, (endpoint, bucket): (&str, &str)) -> Command {
+    fn command(self, user: &User, folder: &Path, (endpoint, place): (&str, &str)) -> Command {
         if self == Self::Reelpress {
             let mut command = user.reelpress();
-            command.arg("publish").arg(folder).arg(format!("s3://{bucket}"));
+            command.arg("publish").arg(folder).arg(format!("s3://{place}"));
             command.args(["--endpoint", endpoint, "--no-public-check"]);
             return command;
         }
@@ -168,12 +248,12 @@ impl Uploader {
         match self {
             Self::S5cmd => {
                 everything.push("/*");
-                command.args(["--endpoint-url", endpoint, "cp"]).arg(everything).arg(format!("s3://{bucket}/stream/"));
+                command.args(["--endpoint-url", endpoint, "cp"]).arg(everything).arg(format!("s3://{place}/stream/"));
             }
             Self::Reelpress | Self::Rclone => {
                 // Its HTTP client can't add certificates.
                 command.env_remove("AWS_CA_BUNDLE").args(["--config", "/dev/null", "copy"]).arg(everything);
-                command.arg(format!(":s3,provider=Other,env_auth=true,endpoint='{endpoint}':{bucket}/stream"));
+                command.arg(format!(":s3,provider=Other,env_auth=true,endpoint='{endpoint}':{place}/stream"));
             }
         }
         command

@@ -11,7 +11,7 @@ use super::{Context, CredentialsArguments, Outcome, args::CredentialsAction};
 use crate::{
     failure::{Failure, FailureKind},
     job::S3Location,
-    tools::keychain::{self, AccessKey, KeychainError},
+    tools::keychain::{self, AccessKey},
 };
 
 pub(super) fn run(context: &Context, arguments: &CredentialsArguments) -> Outcome {
@@ -20,7 +20,7 @@ pub(super) fn run(context: &Context, arguments: &CredentialsArguments) -> Outcom
         CredentialsAction::Remove { name } => match keychain::remove(name) {
             Ok(true) => Ok(format!("the keys “{name}” are out of the keychain")),
             Ok(false) => Ok(format!("the keychain has no keys “{name}”")),
-            Err(error) => Err(failure(&error)),
+            Err(error) => Err(error.to_failure()),
         },
     };
     match done {
@@ -40,24 +40,18 @@ fn set(name: &str) -> Result<(), Failure> {
         let hint = "Type the id of the access key and then its secret, or pipe them in, a line each";
         Failure::new(FailureKind::InvalidRequest, format!("No keys were given: {error}"), hint)
     })?;
-    keychain::keep(name, &key).map_err(|error| failure(&error))
+    keychain::keep(name, &key).map_err(|error| error.to_failure())
 }
 
-fn failure(error: &KeychainError) -> Failure {
-    let hint = match error {
-        KeychainError::Unavailable(_) => {
-            "Unlock the keychain of your desktop, or start one, such as gnome-keyring; without one, keys are asked for at \
-             each start"
-        }
-        KeychainError::Refused { .. } => "Remove the keys and set them again",
-    };
-    Failure::new(FailureKind::CredentialsRefused, error.to_string(), hint)
+/// Whether somebody can be asked in the terminal.
+pub(super) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Asks whoever sits at the terminal for the keys that these places name and the keychain does not give. They are held
 /// until the program ends. Without a terminal nothing is asked; the upload says then what is missing.
 pub(super) fn ask_for_missing<'a>(context: &Context, places: impl Iterator<Item = &'a S3Location>) {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !can_ask() {
         return;
     }
     let names: BTreeSet<&str> = places.filter_map(|place| place.credentials.as_deref()).collect();

@@ -200,6 +200,7 @@ impl Dispatcher {
                 Notice::SourceProbed(source) => self.emit(vec![Event::SourceProbed { id, source }]),
                 Notice::Planned(plan) => self.emit(vec![Event::JobPlanned { id, plan }]),
                 Notice::StreamMade(stream) => self.emit(vec![Event::StreamMade { id, stream }]),
+                Notice::Left(failure) => self.emit(vec![Event::Noticed { failure }]),
                 Notice::Progressed(_) | Notice::FilesFinished(_) | Notice::Logged(_) => {}
             },
             WorkerReport::Ended { id, outcome } => self.job_ended(id, outcome),

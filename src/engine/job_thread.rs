@@ -58,7 +58,7 @@ impl Observer for Reporter {
                     slot.log.push(line);
                 }
             }
-            lifecycle @ (Notice::SourceProbed(_) | Notice::Planned(_) | Notice::StreamMade(_)) => {
+            lifecycle @ (Notice::SourceProbed(_) | Notice::Planned(_) | Notice::StreamMade(_) | Notice::Left(_)) => {
                 drop(slot);
                 // The dispatcher is gone only when the program ends; nobody is left to tell.
                 let _ = self.reports.send(WorkerReport::Noticed { id: self.id, notice: lifecycle });

@@ -149,7 +149,7 @@ fn interruption_of(job: &Job) -> Event {
         None => {
             // A stream that was finished and is to be published stays.
             if job.unpublished.is_none() {
-                pipeline::remove_interrupted(&job.spec, id, &folder);
+                pipeline::remove_interrupted_folder((&job.spec, id), &folder);
             }
             Event::JobInterrupted { id, reached: Duration::ZERO, folder: None }
         }

@@ -101,7 +101,13 @@ impl Services {
         // A folder that was finished or moved meanwhile is left alone.
         if let Some(folder) = job.unfinished.clone().filter(|folder| pipeline::reached(folder).is_some()) {
             let (spec, id) = (job.spec.clone(), job.id);
-            self.to_completion(move || pipeline::remove_interrupted(&spec, id, &folder));
+            let (runtime, reports) = (self.runtime_handle(), self.reports.clone());
+            self.to_completion(move || {
+                for failure in pipeline::remove_interrupted(&runtime, (&spec, id), &folder) {
+                    // The dispatcher is gone only when the program ends.
+                    let _ = reports.send(WorkerReport::Event(Box::new(Event::Noticed { failure })));
+                }
+            });
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     },
     job::{Conversion, JobId, Operations, OutputKind},
     preset::StereoCodecs,
+    tools::keychain::AccessKey,
 };
 
 /// What a person did in the window.
@@ -56,6 +57,18 @@ pub enum Action {
     AdjustNewFiles(Box<Operations>),
     /// Open the settings at this place.
     OpenSettings(SettingsSection),
+    /// Put keys of a store into the keychain, or hold them until the program ends; jobs that had failed without them
+    /// begin again.
+    UseKeys {
+        /// Their name.
+        name: String,
+        /// The keys. Their secret is not shown by `Debug`.
+        key: AccessKey,
+        /// Whether they go into the keychain.
+        in_keychain: bool,
+    },
+    /// Take the keys of this name out of the keychain.
+    RemoveKeys(String),
     /// Open the dialog about ffmpeg.
     OpenTools,
     /// Show the files of a job in the system's file manager.

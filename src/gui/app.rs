@@ -112,6 +112,7 @@ impl ReelpressApp {
         };
         app.view.selected = app.snapshot.jobs.first().map(|job| job.id);
         app.view.take_snapshot(&app.snapshot);
+        app.look_for_all_keys();
         app.add_paths(start.files);
         Ok(app)
     }
@@ -166,6 +167,9 @@ impl ReelpressApp {
             }
             Event::Noticed { failure } => self.view.notify(NoticeMessage::Failure(failure)),
             Event::JobsRemoved { ids } => self.removed(&ids),
+            Event::JobFailed { id, failure, .. } if failure.kind == FailureKind::CredentialsRefused => {
+                self.look_for_keys_of(id);
+            }
             Event::FilesOpened { files } => self.open_files(ctx, files),
             Event::Stopped => self.engine_ended(ctx),
             _ => {}
@@ -228,11 +232,15 @@ impl ReelpressApp {
                 DesktopAnswer::HistoryRead(jobs) => self.take_history(jobs),
                 DesktopAnswer::Failed(failure) => self.view.notify(NoticeMessage::Failure(failure)),
                 DesktopAnswer::FileDialogs(are_there) => self.view.has_file_dialogs = are_there,
+                DesktopAnswer::KeysMissing(missing) => self.view.missing_keys.extend(missing),
+                DesktopAnswer::KeysUsed { name, is_kept } => self.keys_used(&name, is_kept),
+                DesktopAnswer::Told(words) => self.view.notify(NoticeMessage::Text(words)),
             }
         }
         for picked in self.picked.1.try_iter().collect::<Vec<_>>() {
             self.perform(ctx, Action::Picked(picked));
         }
+        self.ask_for_keys();
     }
 
     fn apply_appearance(&mut self, ctx: &egui::Context) {

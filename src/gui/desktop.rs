@@ -10,6 +10,7 @@ use std::{
 use crossbeam_channel::Sender;
 use eframe::egui::Context;
 
+use super::access_keys::MissingKeys;
 use crate::{
     engine::{BugReport, Job, Snapshot, ended_jobs},
     failure::{Failure, FailureKind},
@@ -33,6 +34,17 @@ pub enum DesktopAnswer {
     Failed(Failure),
     /// Whether the system can show file dialogs.
     FileDialogs(bool),
+    /// Keys that are needed and that no keychain gives.
+    KeysMissing(Vec<MissingKeys>),
+    /// Keys can be used now.
+    KeysUsed {
+        /// Their name.
+        name: String,
+        /// Whether they are in the keychain, or held until the program ends.
+        is_kept: bool,
+    },
+    /// Something was done.
+    Told(String),
 }
 
 /// Runs errands on threads and tells the window how they went.
@@ -111,7 +123,8 @@ impl Desktop {
         self.run("file-dialog-service", || Some(DesktopAnswer::FileDialogs(super::file_dialog::is_available())));
     }
 
-    fn run(&self, name: &str, errand: impl FnOnce() -> Option<DesktopAnswer> + Send + 'static) {
+    /// Runs an errand on a thread of this name.
+    pub(super) fn run(&self, name: &str, errand: impl FnOnce() -> Option<DesktopAnswer> + Send + 'static) {
         let desktop = self.clone();
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             if let Some(answer) = errand() {

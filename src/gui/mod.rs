@@ -4,6 +4,7 @@
 //! read the snapshot, edit the [`view_state`], and push [`action`]s. Nothing here waits: files, dialogs, the browser and
 //! pictures have threads of their own.
 
+mod access_keys;
 pub mod action;
 pub mod app;
 pub mod desktop;

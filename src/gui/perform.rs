@@ -56,6 +56,8 @@ impl ReelpressApp {
             Action::RunAgain(job) => self.send(Command::Enqueue { jobs: vec![QueueEntry::again(&job)] }),
             Action::OpenHistory => self.open_history(),
             Action::AdjustNewFiles(operations) => self.view.operations = *operations,
+            Action::UseKeys { name, key, in_keychain } => self.use_keys(name, key, in_keychain),
+            Action::RemoveKeys(name) => self.remove_keys(name),
             Action::OpenTools => self.view.dialog = Some(Dialog::Tools { asks_for_download: false }),
             Action::OpenFolder(folder) => self.desktop.open(folder),
             Action::Copy { text, what } => {
@@ -115,7 +117,7 @@ impl ReelpressApp {
         }
     }
 
-    fn send(&mut self, command: Command) {
+    pub(super) fn send(&mut self, command: Command) {
         if let Command::Preview { id } = &command {
             self.previews_asked.insert(*id);
         }

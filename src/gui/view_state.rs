@@ -1,14 +1,17 @@
 //! What the window remembers by itself: selection, filter, open dialogs, notices. Never a fact about a job.
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
+    access_keys::MissingKeys,
     dialogs::{
-        adjust::AdjustForm, history::HistoryView, paste_path::PathForm, schedule::ScheduleForm, settings::SettingsForm,
+        adjust::AdjustForm, history::HistoryView, keys::KeysForm, paste_path::PathForm, schedule::ScheduleForm,
+        settings::SettingsForm,
     },
     queue_view::QueueView,
     thumbnails::ThumbnailCache,
@@ -52,6 +55,10 @@ pub struct ViewState {
     pub dialog: Option<Dialog>,
     /// Small messages at the bottom.
     pub notices: Vec<Notice>,
+    /// Keys that are asked for when no other dialog is open.
+    pub missing_keys: Vec<MissingKeys>,
+    /// Names of keys that were asked for already.
+    pub asked_keys: BTreeSet<String>,
     /// True after a person closed the dialog about ffmpeg, until it is found.
     pub tools_dialog_dismissed: bool,
     /// Close the window when nothing runs and nothing waits any more.
@@ -109,6 +116,8 @@ pub enum Dialog {
     History(Box<HistoryView>),
     /// A path to type or paste.
     Path(PathForm),
+    /// Keys that jobs need and the keychain does not give.
+    Keys(KeysForm),
     /// Jobs run while the window is to be closed.
     Close,
 }
@@ -149,6 +158,8 @@ impl ViewState {
             operations: Operations::default(),
             dialog: None,
             notices: Vec::new(),
+            missing_keys: Vec::new(),
+            asked_keys: BTreeSet::new(),
             tools_dialog_dismissed: false,
             close_when_finished: false,
             is_stopping: false,

@@ -136,3 +136,30 @@ pub struct FileReport {
     /// Size in bytes.
     pub bytes: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the journal's events are: told apart by a field.
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "event")]
+    enum Tagged {
+        Made { published: UnpublishedStream },
+    }
+
+    #[test]
+    fn what_is_whole_in_some_buckets_can_be_read_inside_of_an_event() {
+        let report = serde_json::json!({
+            "urls": [], "renditions": [], "files": [], "duration": { "secs": 1, "nanos": 0 }, "total_bytes": 1,
+            "wall_time": { "secs": 1, "nanos": 0 }, "warnings": [],
+        });
+        let stream = serde_json::json!({ "report": report, "prefix": "a" });
+        let mut stream: UnpublishedStream = serde_json::from_value(stream).unwrap();
+        let whole = PublishedStream { destination: "s3://films".to_owned(), urls: Vec::new() };
+        stream.published.insert(1, whole);
+        let event = Tagged::Made { published: stream };
+        let text = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<Tagged>(&text).unwrap(), event);
+    }
+}

@@ -39,8 +39,8 @@ use plan::{EncodePlan, PlanSummary};
 use progress::Reporter;
 use source_length::check_length;
 use stream_folder::StreamFolder;
-pub use stream_folder::remove_interrupted;
-pub use unfinished::{Beginning, reached};
+pub use stream_folder::remove_interrupted_folder;
+pub use unfinished::{Beginning, reached, remove_interrupted};
 use unfinished::{Begun, SourceIdentity, Unfinished};
 use uploads::{Ending, Uploads};
 use work_folder::WorkFolder;
@@ -66,6 +66,8 @@ pub enum Notice {
     StreamMade(Box<UnpublishedStream>),
     /// Files of the stream are finished.
     FilesFinished(Vec<FileReport>),
+    /// Something of a cancelled stream stays where it was to be taken back, with what to do.
+    Left(Failure),
     /// A line for the log.
     Logged(String),
 }
@@ -183,7 +185,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
         Ok(made) => made,
         Err(failure) => {
             drop(reporter);
-            leave(request, folder, uploads);
+            leave((request, observer), folder, uploads);
             return Err(failure);
         }
     };
@@ -201,7 +203,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let stream = upload_rest((request, observer), running, (&folder, &mut unfinished), (&reporter, &report))?;
     drop(reporter);
     if let Some(uploads) = uploads {
-        report = uploads::end(request, uploads, (folder, unfinished), &stream)?;
+        report = uploads::end((request, observer), uploads, (folder, unfinished), &stream)?;
     }
     report.wall_time = started.elapsed();
     Ok(report)
@@ -259,11 +261,11 @@ fn check_wishes(request: &JobRequest) -> Result<(), Failure> {
 }
 
 /// Leaves nothing of an unfinished stream here or in the buckets, unless the job goes on later.
-fn leave(request: &JobRequest, folder: StreamFolder, uploads: Option<Uploads>) {
+fn leave((request, observer): (&JobRequest, &dyn Observer), folder: StreamFolder, uploads: Option<Uploads>) {
     if request.cancel.is_suspended() {
         folder.keep();
     } else if let Some(uploads) = uploads {
-        uploads.withdraw();
+        uploads.withdraw(observer);
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn send(
     if request.cancel.is_cancelled() && !request.cancel.is_suspended() {
         // The folder goes with the cancelled job, and so does what is in the buckets.
         drop(StreamFolder::at(local, folder));
-        uploads.withdraw();
+        uploads.withdraw(observer);
         return Err(PublishError::Cancelled.into_failure().at(Stage::Publish));
     }
     if let Some(failure) = uploads.failure() {

@@ -128,16 +128,18 @@ pub(super) fn wanted_folder(request: &JobRequest) -> Result<WantedFolder, Failur
     request.spec.wanted_folder(request.id).map_err(TemplateError::into_failure)
 }
 
-/// Removes what a run that did not end has made in `folder`, if that is a folder which this job makes.
-pub fn remove_interrupted(spec: &JobSpec, id: JobId, folder: &Path) {
+/// Removes `folder`, which a run that did not end has made, if it is one that this job makes; true when it was one.
+pub fn remove_interrupted_folder((spec, id): (&JobSpec, JobId), folder: &Path) -> bool {
     if matches!(spec.kind, JobKind::File(_)) {
-        return;
+        return false;
     }
     let parent = spec.destination.local_folder();
-    let Ok(wanted) = spec.wanted_folder(id) else { return };
-    if folder.parent() == parent.join(wanted.path).parent() && folder.exists() {
+    let Ok(wanted) = spec.wanted_folder(id) else { return false };
+    let is_ours = folder.parent() == parent.join(wanted.path).parent() && folder.exists();
+    if is_ours {
         drop(StreamFolder::at(parent, folder));
     }
+    is_ours
 }
 
 fn numbered(path: &str, number: u32) -> String {

@@ -13,6 +13,7 @@ pub(super) use identity::SourceIdentity;
 use identity::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
 
 use super::{
     JobRequest,
@@ -20,8 +21,8 @@ use super::{
     encryption::Encryptor,
     package::{FinishedSegments, write_failure},
     plan::EncodePlan,
-    publish::{Place, Publisher},
-    stream_folder::StreamFolder,
+    publish::{Leftover, withdraw_earlier},
+    stream_folder::{StreamFolder, remove_interrupted_folder},
 };
 use crate::{
     failure::Failure,
@@ -211,7 +212,7 @@ impl Unfinished {
             }
         }
         for (stream_folder, earlier) in useless {
-            withdraw(request, &earlier, &stream_folder);
+            withdraw(request, &earlier);
             drop(StreamFolder::at(local, &stream_folder));
         }
         let folder = StreamFolder::of_job(request)?;
@@ -401,13 +402,25 @@ fn lock(stream_folder: &Path) -> Option<File> {
 }
 
 /// Takes what can't be gone on with out of the buckets too.
-fn withdraw(request: &JobRequest, earlier: &State, stream_folder: &Path) {
+fn withdraw(request: &JobRequest, earlier: &State) {
     for (index, location) in request.spec.destination.buckets().enumerate() {
         let Some(prefix) = earlier.bucket_prefix(index) else { continue };
-        let place = Place::GoOn { prefix };
-        match Publisher::start(&request.runtime, location, stream_folder, place, &request.cancel) {
-            Ok(publisher) => publisher.withdraw(),
-            Err(error) => tracing::warn!(prefix, %error, "an unfinished stream stays in the bucket"),
-        }
+        // What stays is in the log: the job begins again beside it.
+        let _ = withdraw_earlier(&request.runtime, location, prefix);
     }
+}
+
+/// Removes what a run that did not end has made in `folder`, if that is a folder which this job makes, and what it has
+/// put into the job's buckets. Must not be called on a thread of the runtime. Gives what stays in the buckets.
+pub fn remove_interrupted(runtime: &Handle, (spec, id): (&JobSpec, JobId), folder: &Path) -> Vec<Failure> {
+    let earlier = State::read(folder);
+    if !remove_interrupted_folder((spec, id), folder) {
+        return Vec::new();
+    }
+    let prefixes = spec.destination.buckets().enumerate().filter_map(|(index, location)| {
+        let prefix = earlier.as_ref()?.bucket_prefix(index)?;
+        Some((location, prefix))
+    });
+    let left = prefixes.filter_map(|(location, prefix)| withdraw_earlier(runtime, location, prefix).err());
+    left.map(Leftover::into_failure).collect()
 }

@@ -9,8 +9,8 @@ pub(super) use ending::{Ending, end};
 use place::begin_each;
 
 use super::{
-    JobRequest,
-    publish::{FinishedFile, PublishError, PublishStatus, Publisher},
+    JobRequest, Notice, Observer,
+    publish::{FinishedFile, Leftover, PublishError, PublishStatus, Publisher},
     stream_folder::StreamFolder,
     unfinished::Unfinished,
 };
@@ -71,7 +71,8 @@ impl Uploads {
         if let Some(error) = refusal {
             // What an earlier run has put there stays for the next one.
             let publishers = begun.into_iter().flatten().filter(|_| !goes_on).collect();
-            withdraw_all(publishers);
+            // What stays is a note at most: nothing was sent.
+            drop(withdraw_all(publishers));
             return Err(error.into_failure().at(Stage::Publish));
         }
         let state = |begun: Result<Publisher, PublishError>| match begun {
@@ -153,13 +154,16 @@ impl Uploads {
         self.each.iter().map(prefix).collect()
     }
 
-    /// Deletes what is in the buckets of a stream that will not be whole; where it is, viewers may be at it.
-    pub(super) fn withdraw(self) {
+    /// Deletes what is in the buckets of a stream that will not be whole; where it is, viewers may be at it. What stays is
+    /// told.
+    pub(super) fn withdraw(self, observer: &dyn Observer) {
         let publisher = |upload: Upload| match upload.state.into_inner().unwrap_or_else(PoisonError::into_inner) {
             State::Running(publisher) | State::Failed(Some(publisher), _) => Some(*publisher),
             State::ToCome(_) | State::Published(..) | State::Failed(None, _) => None,
         };
-        withdraw_all(self.each.into_iter().filter_map(publisher).collect());
+        for leftover in withdraw_all(self.each.into_iter().filter_map(publisher).collect()) {
+            observer.notice(Notice::Left(leftover.into_failure()));
+        }
     }
 }
 
@@ -204,10 +208,11 @@ fn joined(one: &PublishStatus, other: &PublishStatus) -> PublishStatus {
     }
 }
 
-fn withdraw_all(publishers: Vec<Publisher>) {
+/// Gives what stays.
+fn withdraw_all(publishers: Vec<Publisher>) -> Vec<Leftover> {
     std::thread::scope(|scope| {
-        for publisher in publishers {
-            scope.spawn(|| publisher.withdraw());
-        }
-    });
+        let threads: Vec<_> =
+            publishers.into_iter().map(|publisher| scope.spawn(|| publisher.withdraw().err())).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok().flatten()).collect()
+    })
 }

@@ -10,6 +10,8 @@ use std::{
 use keyring::v1::{Entry, Error};
 use serde::{Deserialize, Serialize};
 
+use crate::failure::{Failure, FailureKind};
+
 /// Under which all keys of this program lie in the keychain.
 const SERVICE: &str = "reelpress";
 
@@ -42,6 +44,23 @@ pub enum KeychainError {
         /// What it says.
         detail: String,
     },
+}
+
+impl KeychainError {
+    /// The same in words for the user, with what to do next.
+    pub fn to_failure(&self) -> Failure {
+        let (headline, hint) = match self {
+            Self::Unavailable(reason) => (
+                format!("The system has no keychain that can be used: {reason}"),
+                "Unlock the keychain of your desktop, or start one, such as gnome-keyring; without one, keys are asked \
+                 for at each start",
+            ),
+            Self::Refused { name, detail } => {
+                (format!("The keychain refuses “{name}”: {detail}"), "Remove the keys and set them again")
+            }
+        };
+        Failure::new(FailureKind::CredentialsRefused, headline, hint)
+    }
 }
 
 /// Keys of this process.
@@ -92,6 +111,9 @@ pub fn remove(name: &str) -> Result<bool, KeychainError> {
 }
 
 fn entry(name: &str) -> Result<Entry, KeychainError> {
+    if cfg!(test) {
+        return Err(KeychainError::Unavailable("unit tests leave it alone".to_owned()));
+    }
     if let Err(error) = Entry::store_status() {
         return Err(KeychainError::Unavailable(error.to_string()));
     }

@@ -6,7 +6,10 @@ mod keychain;
 mod object_options;
 mod presigned;
 mod replacing;
+mod secrets;
 mod several;
+mod stopping;
+mod typed_keys;
 mod what_viewers_get;
 
 use std::{
@@ -427,7 +430,7 @@ fn an_unfinished_stream_is_taken_back_and_nothing_else() {
         while publisher.status().published_files < 2 {
             std::thread::sleep(Duration::from_millis(10));
         }
-        publisher.withdraw();
+        publisher.withdraw().unwrap();
         let keys: Vec<String> = objects(&runtime, &location).into_keys().collect();
         assert_eq!(keys, ["other/kept-0.bin", "other/kept-1.bin"]);
     });

@@ -1,21 +1,21 @@
 //! `reelpress queue run`: works the queue off here, or follows the process that does.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 
 use super::Access;
 use crate::{
     cli::{
-        Context, Outcome, bad_usage,
+        Context, Outcome, bad_usage, credentials,
         encode::wait_for_stop,
         reporter::{Reporter, reporter},
     },
     control::{Client, ControlError, Following, Owner, Request, Server},
-    engine::{Command, EngineHandle, Event, PlannedPowerAction, QueueLife, Snapshot, Subscription, ToolStatus},
+    engine::{Command, EngineHandle, Event, Job, PlannedPowerAction, QueueLife, Snapshot, Subscription, ToolStatus},
     failure::Failure,
     format,
-    job::JobId,
+    job::{JobId, JobState},
     settings::PowerAction,
     tools::cancel::CancelToken,
 };
@@ -35,6 +35,7 @@ pub(super) fn run(
     let mut settings = context.settings.clone();
     settings.running_jobs = jobs.map_or(settings.running_jobs, usize::from);
     settings.when_done.power = then.unwrap_or(settings.when_done.power);
+    ask_for_keys(context);
     let ended = match Access::open(context, &settings, QueueLife::Lasting) {
         Ok(Access::Own(engine)) => Ok(work_off(context, &engine, json, interrupt)),
         Ok(Access::Owner(_)) if jobs.is_some() || then.is_some() => {
@@ -54,6 +55,23 @@ pub(super) fn run(
         context.output.failure(None, &failure);
         Outcome::SomeFailed
     })
+}
+
+/// Asks for the keys that jobs need and no keychain has, before the first job begins. The process that works the queue
+/// off asks by itself.
+fn ask_for_keys(context: &Context) {
+    if !credentials::can_ask() {
+        return;
+    }
+    // What can't be read now is told by the run itself.
+    let Ok(access) = Access::open(context, &context.settings, QueueLife::LastingAtRest) else { return };
+    if let Access::Own(engine) = &access {
+        let queue = engine.snapshot();
+        let is_to_be_done = |job: &&Arc<Job>| job.is_waiting() || matches!(job.state, JobState::Interrupted { .. });
+        let jobs = queue.jobs.iter().filter(is_to_be_done);
+        credentials::ask_for_missing(context, jobs.flat_map(|job| job.spec.destination.buckets()));
+    }
+    access.close();
 }
 
 /// Works the queue off in this process, which others can reach meanwhile.

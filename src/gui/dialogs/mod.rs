@@ -6,7 +6,10 @@ pub mod close;
 mod conversion_form;
 mod encryption_form;
 pub mod history;
+pub mod keys;
 pub mod paste_path;
+mod s3_form;
+mod s3_settings;
 pub mod schedule;
 pub mod settings;
 mod settings_form;
@@ -32,6 +35,7 @@ pub fn dialogs_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
         Dialog::Schedule(form) => schedule::schedule_ui(ui, form, actions),
         Dialog::Path(form) => paste_path::path_ui(ui, form, actions),
         Dialog::History(history) => history::history_ui(ui, history, actions),
+        Dialog::Keys(form) => keys::keys_ui(ui, form, actions),
         Dialog::Close => close::close_ui(ui, &view.queue.counts, actions),
     };
     if !is_done {

@@ -1,25 +1,22 @@
 //! All settings, in six parts.
 
-use eframe::egui::{self, DragValue, Label, RichText, ScrollArea, Ui};
+use eframe::egui::{self, DragValue, RichText, ScrollArea, Ui};
 
 pub use super::settings_form::{SettingsForm, SettingsSection};
 use super::{
-    button_line, dialog,
-    encryption_form::encryption_ui,
-    paragraph,
-    settings_form::{MOST_JOBS, PathStyle},
+    button_line, dialog, encryption_form::encryption_ui, keys::keys_ui, paragraph, s3_settings::s3_ui,
+    settings_form::MOST_JOBS,
 };
 use crate::{
-    engine::{Command, DestinationTest, Snapshot},
+    engine::{Command, Snapshot},
     gui::{
         action::Action,
         file_dialog::PathPurpose,
         theme::{self, icon},
-        widgets::{Button, check_box, field_label, path_field, segmented, text, text_field},
+        widgets::{Button, check_box, field_label, path_field, segmented, text_field},
         wording,
     },
-    job::{LayoutKind, s3::Store},
-    pipeline::publish::policy::iam_policy,
+    job::LayoutKind,
     settings::{Appearance, PowerAction},
 };
 
@@ -33,7 +30,7 @@ pub fn settings_ui(
     actions: &mut Vec<Action>,
 ) -> bool {
     let room = ui.ctx().content_rect().height() - 220.0;
-    dialog(ui, ("Settings", 640.0), |ui| {
+    let is_done = dialog(ui, ("Settings", 640.0), |ui| {
         segmented(ui, &mut form.section, &SettingsSection::ALL, |section| section.label().to_owned());
         ui.add_space(theme::SPACE[1]);
         let height = BODY_HEIGHT.min(room);
@@ -48,7 +45,7 @@ pub fn settings_ui(
                     SettingsSection::Layout => layout(ui, form),
                     SettingsSection::Encryption => encryption_ui(ui, &mut form.encryption),
                     SettingsSection::Ffmpeg => ffmpeg(ui, snapshot, (form, has_file_dialogs), actions),
-                    SettingsSection::S3 => s3(ui, snapshot, form, actions),
+                    SettingsSection::S3 => s3_ui(ui, snapshot, (&mut form.s3, &mut form.keys), actions),
                 }
             },
         );
@@ -67,7 +64,19 @@ pub fn settings_ui(
             is_done |= Button::new("Cancel").show(ui).clicked();
         });
         is_done
-    })
+    });
+    // Over the settings, which stay open below.
+    if let Some(keys) = &mut form.keys {
+        let before = actions.len();
+        if keys_ui(ui, keys, actions) {
+            form.keys = None;
+        }
+        if let Some(Action::UseKeys { name, .. }) = actions.get(before) {
+            form.s3.credentials.clone_from(name);
+        }
+        return false;
+    }
+    is_done
 }
 
 fn general(ui: &mut Ui, form: &mut SettingsForm, has_file_dialogs: bool, actions: &mut Vec<Action>) {
@@ -171,93 +180,4 @@ fn ffmpeg(
         }
         _ => {}
     }
-}
-
-fn s3(ui: &mut Ui, snapshot: &Snapshot, form: &mut SettingsForm, actions: &mut Vec<Action>) {
-    check_box(ui, &mut form.publish_to_s3, "Send new files to this bucket");
-    ui.columns(2, |columns| {
-        text_field(&mut columns[0], "Bucket", &mut form.bucket, "media-prod");
-        text_field(&mut columns[1], "Prefix", &mut form.prefix, "films");
-    });
-    ui.columns(2, |columns| {
-        field_label(&mut columns[0], "Store");
-        columns[0].add_space(-theme::SPACE[0]);
-        store_picker(&mut columns[0], form);
-        text_field(&mut columns[1], "Endpoint", &mut form.endpoint, "Only for stores other than Amazon S3");
-    });
-    ui.columns(3, |columns| {
-        text_field(&mut columns[0], "Region", &mut form.region, "From the AWS settings");
-        text_field(&mut columns[1], "Profile", &mut form.profile, "The default profile");
-        text_field(&mut columns[2], "Upload limit", &mut form.upload_limit, "A second, such as 20M");
-    });
-    field_label(ui, "Bucket in the URL");
-    segmented(ui, &mut form.path_style, &PathStyle::ALL, |style| style.label().to_owned());
-    ui.columns(2, |columns| {
-        text_field(&mut columns[0], "Public URL", &mut form.public_url, "Where viewers read the bucket");
-        let also_to = text_field(&mut columns[1], "Also to", &mut form.also_to, "s3://backup/films?profile=backup");
-        also_to.on_hover_text(
-            "Further buckets for each stream, with spaces between them; options stand behind a question mark and are named \
-             as the S3 flags of the terminal",
-        );
-        check_box(&mut columns[0], &mut form.replaces, "Replace streams of the same name");
-        check_box(&mut columns[1], &mut form.checks_in_public, "Look at streams as players would");
-    });
-    paragraph(ui, "Keys come from the environment, ~/.aws or the machine’s role; Reelpress never saves them.");
-    ui.horizontal(|ui| {
-        let location = form.location();
-        let is_running = form.has_tested && snapshot.destination_test == DestinationTest::Running;
-        let button = Button::new("Test connection").enabled(location.is_ok() && !is_running);
-        if button.show(ui).clicked()
-            && let Ok(location) = location
-        {
-            form.has_tested = true;
-            actions.push(Action::Send(Command::TestDestination { location: Box::new(location) }));
-        }
-        let location = form.location();
-        let copy = Button::new("Copy policy").enabled(location.is_ok()).show(ui);
-        if copy.on_hover_text("A policy of IAM that allows all that publishing to this place needs").clicked()
-            && let Ok(location) = location
-        {
-            actions.push(Action::Copy { text: iam_policy(&location), what: "Policy" });
-        }
-    });
-    if form.has_tested {
-        let result = ui.scope(|ui| test_result(ui, &snapshot.destination_test)).response;
-        result.scroll_to_me(Some(egui::Align::BOTTOM));
-    }
-}
-
-fn store_picker(ui: &mut Ui, form: &mut SettingsForm) {
-    let name = |store: Option<Store>| store.map_or("Another", Store::label);
-    let response = Button::new(name(form.store)).picker("Store").show(ui);
-    egui::Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Store").show(|ui| {
-        for store in Store::ALL.into_iter().map(Some).chain([None]) {
-            if ui.selectable_label(form.store == store, name(store)).clicked() {
-                form.choose_store(store);
-                ui.close();
-            }
-        }
-    });
-}
-
-fn test_result(ui: &mut Ui, test: &DestinationTest) {
-    let palette = theme::palette(ui);
-    let (glyph, colour, words, hint) = match test {
-        DestinationTest::NotRun => return,
-        DestinationTest::Running => (icon::STATE_WAITING, palette.weak, "Writing, reading and deleting an object", ""),
-        DestinationTest::Passed => (icon::STATE_DONE, palette.good, "An object was written, read and deleted", ""),
-        DestinationTest::Failed { failure } => {
-            (icon::STATE_FAILED, palette.bad, failure.headline.as_str(), failure.hint.as_str())
-        }
-    };
-    ui.horizontal_top(|ui| {
-        let (rect, _) = ui.allocate_exact_size(egui::Vec2::splat(theme::ICON_SIZE), egui::Sense::hover());
-        text::paint_icon(ui.painter(), rect.center(), glyph, theme::ICON_SIZE, colour);
-        ui.vertical(|ui| {
-            ui.add(Label::new(RichText::new(words).color(colour)).wrap());
-            if !hint.is_empty() {
-                ui.add(Label::new(hint).wrap());
-            }
-        });
-    });
 }

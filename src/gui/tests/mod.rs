@@ -5,6 +5,7 @@ mod adjusting;
 mod closing;
 mod ffmpeg;
 mod history;
+mod keys;
 mod names;
 mod queue;
 mod scheduling;
@@ -74,10 +75,19 @@ impl Window {
 
     /// Replaces what is in this field.
     pub fn type_into(&mut self, label: &str, text: &str) {
-        self.harness.get_by_role_and_label(egui::Role::TextInput, label).focus();
+        self.type_in(egui::Role::TextInput, label, text);
+    }
+
+    /// Replaces what is in this field, which does not show it.
+    pub fn type_secret_into(&mut self, label: &str, text: &str) {
+        self.type_in(egui::Role::PasswordInput, label, text);
+    }
+
+    fn type_in(&mut self, role: egui::Role, label: &str, text: &str) {
+        self.harness.get_by_role_and_label(role, label).focus();
         self.draw();
         self.key(egui::Modifiers::COMMAND, egui::Key::A);
-        self.harness.get_by_role_and_label(egui::Role::TextInput, label).type_text(text);
+        self.harness.get_by_role_and_label(role, label).type_text(text);
         self.draw();
     }
 

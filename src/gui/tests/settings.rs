@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU64;
 
+use eframe::egui;
+
 use super::{Window, states};
 use crate::{
     engine::{Command, DestinationTest, Event},
@@ -118,10 +120,11 @@ fn a_store_is_picked_and_its_policy_copied() {
     window.press("Store: Another");
     window.press("Wasabi");
     window.type_into("Region", "eu-west-2");
-    window.type_into("Public URL", "https://cdn.example");
-    window.press("Look at streams as players would");
     window.press("Copy policy");
     assert!(window.shows("Policy copied"));
+    window.press("Viewers");
+    window.type_into("Public URL", "https://cdn.example");
+    window.press("Look at streams as players would");
     window.press("Save");
     let s3 = saved(&window).s3;
     assert_eq!(s3.store, Some(crate::job::s3::Store::Wasabi));
@@ -138,4 +141,42 @@ fn the_appearance_follows_the_settings() {
         window.happens(Event::SettingsChanged { settings: Box::new(settings) });
         assert_eq!(window.harness.ctx.global_style().visuals.dark_mode, is_dark);
     }
+}
+
+#[test]
+fn a_destination_has_all_that_the_flags_can_say() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Settings…");
+    window.press("S3 destination");
+    window.press("Viewers");
+    window.type_into("Presigned for", "8d");
+    assert!(window.shows_somewhere("Presigned for: a presigned address holds for 7 days at most"));
+    window.type_into("Presigned for", "12h");
+    window.type_into("CloudFront distribution", "E2EXAMPLE1");
+    assert!(window.shows("CloudFront needs the public URL, the address of the distribution"));
+    window.type_into("Public URL", "https://cdn.example.org");
+    window.press("Bucket and keys");
+    window.type_into("Profile", "press");
+    window.type_into("Keys from the keychain", "films");
+    assert!(window.shows("Give a profile or keys of the keychain, not both"));
+    window.press("Save");
+    assert!(window.asked().is_empty());
+    window.type_into("Profile", "");
+    window.key(egui::Modifiers::NONE, egui::Key::Delete);
+    window.press("Viewers");
+    window.press("Replace streams of the same name");
+    window.type_into("Old files stay", "30m");
+    window.press("Files");
+    window.type_into("Cache-Control", "max-age=60, public; playlists:no-cache");
+    window.type_into("Tags", "project=films");
+    window.type_into("Encrypted by the store", "kms:alias/films");
+    window.type_into("ACL", "everyone");
+    assert!(window.shows_somewhere("ACL: the canned ACLs are"));
+    window.type_into("ACL", "public-read");
+    window.press("Save");
+    let address = saved(&window).s3.address();
+    let flags = "s3://media-prod/films?credentials=films&encryption=kms%3Aalias%2Ffilms&acl=public-read&\
+                 public-url=https%3A%2F%2Fcdn.example.org&replace-after=1800s&presign=43200s&cloudfront=E2EXAMPLE1&\
+                 cache-control=all%3Amax-age%3D60%2C+public&cache-control=playlists%3Ano-cache&tag=all%3Aproject%3Dfilms";
+    assert_eq!(address, flags);
 }

@@ -14,7 +14,14 @@ pub fn field_label(ui: &mut Ui, words: &str) -> Response {
 pub fn text_field(ui: &mut Ui, label: &str, text: &mut String, hint: &str) -> Response {
     let name = field_label(ui, label);
     ui.add_space(-theme::SPACE[0]);
-    edit(ui, text, hint, ui.available_width()).labelled_by(name.id)
+    edit(ui, (text, false), hint, ui.available_width()).labelled_by(name.id)
+}
+
+/// A label above a line whose letters are not shown.
+pub fn secret_field(ui: &mut Ui, label: &str, text: &mut String) -> Response {
+    let name = field_label(ui, label);
+    ui.add_space(-theme::SPACE[0]);
+    edit(ui, (text, true), "", ui.available_width()).labelled_by(name.id)
 }
 
 /// A label above a path to edit, with "Choose…" beside it where the system has file dialogs. The second value is true
@@ -24,7 +31,7 @@ pub fn path_field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, has_d
     ui.add_space(-theme::SPACE[0]);
     ui.horizontal(|ui| {
         let button_width = if has_dialogs { 84.0 + theme::SPACE[1] } else { 0.0 };
-        let response = edit(ui, text, hint, ui.available_width() - button_width).labelled_by(name.id);
+        let response = edit(ui, (text, false), hint, ui.available_width() - button_width).labelled_by(name.id);
         let spoken = format!("Choose {label}…");
         let is_pressed = has_dialogs && Button::new("Choose…").named(&spoken).show(ui).clicked();
         (response, is_pressed)
@@ -32,7 +39,7 @@ pub fn path_field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, has_d
     .inner
 }
 
-fn edit(ui: &mut Ui, text: &mut String, hint: &str, width: f32) -> Response {
+fn edit(ui: &mut Ui, (text, is_secret): (&mut String, bool), hint: &str, width: f32) -> Response {
     let palette = theme::palette(ui);
     let frame = Frame::new()
         .fill(palette.background)
@@ -40,7 +47,7 @@ fn edit(ui: &mut Ui, text: &mut String, hint: &str, width: f32) -> Response {
         .corner_radius(theme::RADIUS)
         .inner_margin(Margin::symmetric(8, 6));
     let hint = egui::RichText::new(hint).color(palette.faint);
-    ui.add(TextEdit::singleline(text).hint_text(hint).frame(frame).desired_width(width))
+    ui.add(TextEdit::singleline(text).password(is_secret).hint_text(hint).frame(frame).desired_width(width))
 }
 
 /// A box to tick with its words.

@@ -9,6 +9,6 @@ pub mod text;
 
 pub use badge::badge;
 pub use button::{Button, icon_button, icon_button_at};
-pub use field::{check_box, field_label, path_field, radio, text_field};
+pub use field::{check_box, field_label, path_field, radio, secret_field, text_field};
 pub use progress_bar::{BarKind, progress_bar_at};
 pub use tabs::{named_segmented, segmented, tabs};

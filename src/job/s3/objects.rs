@@ -68,7 +68,7 @@ impl ByKind {
     }
 
     /// The values as they are typed.
-    pub(super) fn texts(&self) -> impl Iterator<Item = String> {
+    pub fn texts(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|(kind, value)| kind.of_text(value))
     }
 
@@ -139,6 +139,11 @@ impl ObjectOptions {
 }
 
 impl ObjectTag {
+    /// As it is typed, with its kind.
+    pub fn text(&self) -> String {
+        self.kind.of_text(&format!("{}={}", self.key, self.value))
+    }
+
     /// Reads `key=value` for all files and `kind:key=value` for one kind.
     ///
     /// # Errors

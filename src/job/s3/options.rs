@@ -93,9 +93,7 @@ impl S3Location {
         }
         self.objects.cache_control.texts().for_each(|text| add("cache-control", &text));
         self.objects.storage_class.texts().for_each(|text| add("storage-class", &text));
-        for tag in &self.objects.tags {
-            add("tag", &tag.kind.of_text(&format!("{}={}", tag.key, tag.value)));
-        }
+        self.objects.tags.iter().for_each(|tag| add("tag", &tag.text()));
         let query = query.finish();
         if query.is_empty() { self.to_string() } else { format!("{self}?{query}") }
     }
@@ -108,7 +106,8 @@ impl S3Location {
 }
 
 impl Encryption {
-    fn text(&self) -> String {
+    /// As it is typed.
+    pub fn text(&self) -> String {
         match self {
             Self::S3 => "s3".to_owned(),
             Self::Kms { key: None } => "kms".to_owned(),

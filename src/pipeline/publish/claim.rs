@@ -354,7 +354,8 @@ impl Claim {
         Ok(self.is_noted)
     }
 
-    fn note_key(&self) -> String {
+    /// The key of the object by which other programs see it.
+    pub(super) fn note_key(&self) -> String {
         format!("{}{CLAIM_END}", self.prefix)
     }
 

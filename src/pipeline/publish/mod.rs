@@ -6,6 +6,7 @@
 //! until the new one is up (`replace.rs`).
 
 mod action;
+mod advice;
 mod claim;
 mod cloudfront;
 mod conditional;
@@ -27,9 +28,11 @@ mod s3;
 mod status;
 mod store_answer;
 mod stored;
+mod target;
 mod throttle;
 mod unchanged;
 mod uploader;
+mod withdrawal;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -50,6 +53,7 @@ pub use claim::{ABANDONED_AFTER, Place};
 pub use error::{Action, PublishError};
 pub use location::S3LocationError;
 pub use status::PublishStatus;
+pub use withdrawal::{Leftover, withdraw_earlier};
 
 use crate::{job::S3Location, tools::cancel::CancelToken};
 use claim::{Begun, Claim, begin};
@@ -57,10 +61,13 @@ use headers::FileKind;
 use replace::ReplacedFiles;
 use s3::Bucket;
 use status::StatusBoard;
-use uploader::{Message, Target, Uploader, stopped};
+use target::{Target, stopped};
+use uploader::{Message, Uploader};
 
-const LATE_ARRIVALS: Duration = Duration::from_secs(1);
-const WITHDRAWAL_LIMIT: Duration = Duration::from_secs(15);
+/// How long the end of a stopped upload waits until the store has forgotten it: a job may have several.
+const NOTE_LIMIT: Duration = Duration::from_millis(400);
+/// How long a store is waited for after the user has stopped an upload.
+const STOPPED_LIMIT: Duration = Duration::from_millis(800);
 /// How often [`publish_folder`] tells how far it has come.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -190,13 +197,15 @@ impl Publisher {
     pub fn finish(&mut self) -> Result<PublishedLocation, PublishError> {
         self.seal();
         let ended = self.task.take().map(|task| self.runtime.block_on(task));
-        self.runtime.block_on(self.claim.release(&self.bucket));
+        let is_cancelled = matches!(ended, Some(Ok(Err(PublishError::Cancelled))));
+        let limit = if is_cancelled { NOTE_LIMIT } else { Duration::MAX };
+        let release = self.claim.release(&self.bucket);
+        // A note that stays is no obstacle: its program has ended.
+        let _ = self.runtime.block_on(async { tokio::time::timeout(limit, release).await });
         match ended {
             Some(Ok(Ok(mut published))) => {
-                if let Some(url) = published.urls.first().filter(|_| !self.location.skip_public_check) {
-                    let obstacles = reach::obstacles(&self.location, url, published.media_url.as_deref());
-                    published.warnings.extend(obstacles);
-                }
+                let obstacles = self.obstacles(&published);
+                published.warnings.extend(obstacles);
                 self.tell_cdn(&mut published);
                 Ok(published)
             }
@@ -204,6 +213,23 @@ impl Publisher {
             Some(Err(error)) => Err(PublishError::Internal { detail: error.to_string() }),
             None => Err(PublishError::Cancelled),
         }
+    }
+
+    /// What keeps players from the stream; whoever stops the job does not wait for that.
+    fn obstacles(&self, published: &PublishedLocation) -> Vec<String> {
+        let Some(url) = published.urls.first().filter(|_| !self.location.skip_public_check).cloned() else {
+            return Vec::new();
+        };
+        let (location, media_url) = (self.location.clone(), published.media_url.clone());
+        let look = self.runtime.spawn_blocking(move || reach::obstacles(&location, &url, media_url.as_deref()));
+        let mut stop = self.stop.subscribe();
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => Vec::new(),
+                found = look => found.unwrap_or_default(),
+            }
+        })
     }
 
     fn tell_cdn(&self, published: &mut PublishedLocation) {
@@ -216,33 +242,6 @@ impl Publisher {
             published.warnings.extend(told.err());
         }
         published.warnings.extend(cloudfront::warm(&published.first_asked));
-    }
-
-    /// Stops the uploads and deletes what this stream has in the bucket, so that nobody finds a part of it. Takes 15 seconds
-    /// at most; what can't be deleted is logged. Must not be called on a thread of the runtime.
-    pub fn withdraw(mut self) {
-        self.stop.send_replace(true);
-        let (task, bucket, board, prefix) = (self.task.take(), &self.bucket, &self.board, &self.prefix);
-        let claim = &mut self.claim;
-        let take_back = async {
-            if let Some(task) = task {
-                let _ = task.await;
-            }
-            claim.release(bucket).await;
-            if board.stays() {
-                return Ok(());
-            }
-            bucket.delete_all(&board.sent()).await?;
-            // A store may finish a request whose sender has gone, if it had all of it; that shows soon or never.
-            tokio::time::sleep(LATE_ARRIVALS).await;
-            bucket.delete_all(&board.sent()).await
-        };
-        let withdrawn = self.runtime.block_on(async { tokio::time::timeout(WITHDRAWAL_LIMIT, take_back).await });
-        match withdrawn {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(prefix, "an unfinished stream stays in the bucket: {error}"),
-            Err(_) => tracing::warn!(prefix, "an unfinished stream stays in the bucket: the store is too slow"),
-        }
     }
 
     /// Sends these files and waits until all are up. `progress` is called ten times a second.

@@ -72,8 +72,12 @@ impl MultipartFile<'_> {
             result = upload => result,
             () = &mut stopped => Err(PublishError::Cancelled),
         };
-        if result.is_err() {
-            self.bucket.abort_multipart(self.key, &id).await;
+        if let Err(error) = &result {
+            let abort = self.bucket.abort_multipart(self.key, &id);
+            let limit = if error.is_cancelled() { super::STOPPED_LIMIT } else { Duration::MAX };
+            if tokio::time::timeout(limit, abort).await.is_err() {
+                tracing::warn!(key = self.key, "the unfinished upload stays: the store does not answer");
+            }
         }
         result
     }

@@ -15,7 +15,7 @@ use super::{
     object_headers::Headers,
     playlist::{resolve, with_uris},
     s3::Bucket,
-    uploader::Target,
+    target::Target,
 };
 
 /// How the key of a signed playlist ends.

@@ -323,10 +323,14 @@ pub(super) async fn first_contact<T>(
     location: &S3Location,
     contact: impl Future<Output = Result<T, PublishError>>,
 ) -> Result<T, PublishError> {
-    tokio::time::timeout(FIRST_CONTACT_LIMIT, contact).await.unwrap_or_else(|_| {
-        let detail = format!("no answer within {} seconds", FIRST_CONTACT_LIMIT.as_secs());
-        Err(PublishError::NetworkLost { place: place_of(location, location.endpoint_url().as_deref()), detail })
-    })
+    let in_time = tokio::time::timeout(FIRST_CONTACT_LIMIT, contact).await;
+    in_time.unwrap_or_else(|_| Err(no_answer(location, FIRST_CONTACT_LIMIT)))
+}
+
+/// A store that has not answered within this time.
+pub(super) fn no_answer(location: &S3Location, limit: Duration) -> PublishError {
+    let detail = format!("no answer within {} seconds", limit.as_secs_f64());
+    PublishError::NetworkLost { place: place_of(location, location.endpoint_url().as_deref()), detail }
 }
 
 /// The bucket, and its store when that is not AWS, for people.

@@ -7,7 +7,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{Destination, PublishedStream, Report, S3Location, Stage, UnpublishedStream},
     pipeline::{
-        JobRequest,
+        JobRequest, Observer,
         publish::{self, FileContent, FinishedFile, PublishError, published_files},
         stream_folder::StreamFolder,
         unfinished::Unfinished,
@@ -147,7 +147,7 @@ fn ended((index, upload): (usize, &Upload), ending: &Ending<'_>, stream: &mut Un
 
 /// The report of a stream whose uploads have ended.
 pub(in crate::pipeline) fn end(
-    request: &JobRequest,
+    (request, observer): (&JobRequest, &dyn Observer),
     uploads: Uploads,
     (folder, unfinished): (StreamFolder, Unfinished),
     stream: &UnpublishedStream,
@@ -160,7 +160,7 @@ pub(in crate::pipeline) fn end(
         if request.cancel.is_suspended() {
             folder.keep();
         } else if request.cancel.is_cancelled() {
-            uploads.withdraw();
+            uploads.withdraw(observer);
         } else {
             // The finished stream is not lost because it could not be sent, nor is what was sent of it.
             unfinished.remove();

@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use super::objects;
 use crate::support::{
     object_store::{credentialed, new_bucket, shared_endpoint, with_credentials},
+    recording_proxy::{RecordingProxy, refusal},
     run,
 };
 
@@ -54,4 +55,18 @@ fn doctor_prints_the_policy_that_is_missing() {
     let told = doctor("reader");
     assert!(told.contains("FAILED   destination: No permission to write"), "{told}");
     assert!(told.contains(&iam_policy(&location)), "{told}");
+}
+
+#[test]
+fn a_wrong_clock_is_told_as_such() {
+    with_credentials("publish::connection::a_wrong_clock_is_told_as_such", |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let message = "The difference between the request time and the server's time is too large.";
+        let proxy = RecordingProxy::answering(endpoint, move |_| Some(refusal(403, "RequestTimeTooSkewed", message)));
+        let location = S3Location { endpoint: Some(proxy.endpoint.clone()), ..new_bucket(&runtime, endpoint) };
+        let failure = test_destination(runtime.handle(), &location).unwrap_err().into_failure();
+        assert!(failure.headline.starts_with("This computer's clock differs too much from that of"), "{failure:?}");
+        assert!(failure.hint.contains("clock"), "{failure:?}");
+        assert!(failure.detail.contains(message), "{failure:?}");
+    });
 }

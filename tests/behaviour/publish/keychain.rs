@@ -13,6 +13,11 @@ use crate::support::{
 
 /// Runs the script in a session of its own with an unlocked keychain of this user, without keys in its environment.
 fn in_session(user: &User, script: &str, arguments: &[&str]) -> std::process::Output {
+    run(in_session_command(user, script, arguments))
+}
+
+/// The command for that; the program is `$0` in the script.
+pub fn in_session_command(user: &User, script: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(system_tool("dbus-run-session"));
     user.equip(&mut command);
     let unlocked = format!("printf pass | gnome-keyring-daemon --unlock --components=secrets >/dev/null\n{script}");
@@ -21,7 +26,7 @@ fn in_session(user: &User, script: &str, arguments: &[&str]) -> std::process::Ou
     let home = user.path("desktop");
     std::fs::create_dir_all(home.join("run")).unwrap();
     command.env("HOME", &home).env("XDG_DATA_HOME", home.join("share")).env("XDG_RUNTIME_DIR", home.join("run"));
-    run(command)
+    command
 }
 
 fn holds_secret(file: &Path) -> bool {

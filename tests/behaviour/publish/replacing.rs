@@ -190,7 +190,7 @@ fn a_stream_of_another_program_stays_as_it_is() {
         let failure = publisher.finish().unwrap_err().into_failure();
         assert_eq!(failure.kind, FailureKind::InvalidRequest);
         assert!(failure.headline.contains(&format!("s3://{}/film/main.m3u8", location.bucket)), "{failure:?}");
-        publisher.withdraw();
+        publisher.withdraw().unwrap();
         let url = format!("{endpoint}/{}/film/main.m3u8", location.bucket);
         assert_eq!(read_url(&url), b"another stream");
     });

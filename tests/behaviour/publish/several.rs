@@ -21,6 +21,7 @@ use reelpress::{
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use super::stopping::AtWork;
 use crate::support::{
     clips,
     object_store::{client, new_bucket, shared_endpoint, with_credentials},
@@ -187,4 +188,39 @@ fn a_bucket_that_is_not_there_is_said_before_anything_is_encoded() {
         assert!(sizes(&runtime, endpoint, &good.bucket, "").is_empty());
         assert_eq!(files_under(&home.path().join("out")), Vec::<String>::new());
     });
+}
+
+#[test]
+fn a_job_that_is_killed_at_two_buckets_ends_with_the_right_stream_in_each() {
+    let endpoint = shared_endpoint();
+    let runtime = Runtime::new().unwrap();
+    let [first, second] = [(); 2].map(|()| new_bucket(&runtime, &endpoint).bucket);
+    let user = User::new();
+    user.save_settings(&serde_json::json!({ "goes_on_by_itself": false }));
+    let mut add = user.reelpress();
+    add.args(["queue", "add", "--preset", "quick", "--speed", "ultrafast", "--keep"]).arg(user.output());
+    // The second bucket takes its time.
+    for (bucket, limit) in [(&first, ""), (&second, "&max-upload=60k")] {
+        add.args(["--out", &format!("s3://{bucket}/a?endpoint={endpoint}&region=us-east-1{limit}")]);
+    }
+    add.arg(clips::SMALL.path());
+    crate::support::output_of(add);
+    let run = || {
+        let mut run = user.reelpress();
+        run.args(["queue", "run", "--json"]);
+        run
+    };
+    AtWork::start(run()).until_published(2).kill(&user);
+    let is_whole = |event: &serde_json::Value| event["uploads"][0]["is_whole"] == true;
+    AtWork::start(run()).until(is_whole).kill(&user);
+    let ended = Ended::of(run());
+    ended.assert_all_done();
+    assert!(!ended.stderr.contains("could not be read"), "{}", ended.stderr);
+    let here = sizes_in(&user.output().join("small"));
+    for bucket in [&first, &second] {
+        assert_eq!(sizes(&runtime, &endpoint, bucket, "a/small/"), here, "{bucket}");
+        assert_eq!(sizes(&runtime, &endpoint, bucket, "").len(), here.len(), "nothing else is in {bucket}");
+    }
+    let published = ended.events_named("job_finished")[0]["published"].as_array().unwrap().len();
+    assert_eq!(published, 2);
 }

@@ -15,6 +15,7 @@ use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region},
 };
 use reelpress::job::S3Location;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -89,6 +90,29 @@ impl ObjectStore {
         std::fs::remove_file(self.folder.join("stays")).unwrap();
         self.guard = launch(&self.folder, self.ports);
         self.wait_until_ready();
+    }
+
+    /// Holds the server: connections are taken by the system, and nothing is answered.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a held server go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let guard = self.guard.id();
+        let children = std::fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).unwrap();
+        for child in children.split_whitespace() {
+            let process = child.parse().ok().and_then(Pid::from_raw).unwrap();
+            // The other child of the guard, which waits for the end, must not be held either way.
+            let name = std::fs::read_to_string(format!("/proc/{child}/comm")).unwrap();
+            if name.trim() == "weed" {
+                kill_process(process, signal).unwrap();
+            }
+        }
     }
 
     fn end(&mut self) {

@@ -1,0 +1,100 @@
+//! Access keys of a store: put under a name into the keychain, or held until the program ends.
+
+use eframe::egui::{RichText, Ui};
+
+use super::{button_line, dialog, paragraph};
+use crate::{
+    gui::{
+        action::Action,
+        theme,
+        widgets::{Button, check_box, secret_field, text_field},
+    },
+    tools::keychain::AccessKey,
+};
+
+/// What has been typed so far. Its secret goes to the keychain or stays in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeysForm {
+    /// The name under which they lie, or will.
+    pub name: String,
+    /// Why they are asked for, when it was not the user who began.
+    asked_because: Option<String>,
+    key: AccessKey,
+    in_keychain: bool,
+    /// True until the first field has taken the keyboard.
+    takes_keyboard: bool,
+}
+
+impl KeysForm {
+    /// An empty form for keys of this name, which the user wants to set.
+    pub fn new(name: &str) -> Self {
+        let key = AccessKey { id: String::new(), secret: String::new() };
+        Self { name: name.trim().to_owned(), asked_because: None, key, in_keychain: true, takes_keyboard: true }
+    }
+
+    /// The form for keys that are needed and that the keychain does not give; without a keychain they can only be held.
+    pub fn asking(name: &str, (why, has_keychain): (&str, bool)) -> Self {
+        Self { asked_because: Some(why.to_owned()), in_keychain: has_keychain, ..Self::new(name) }
+    }
+
+    /// The name and the keys.
+    ///
+    /// # Errors
+    /// What is missing, in words for the user.
+    fn keys(&self) -> Result<(String, AccessKey), &'static str> {
+        let [name, id, secret] = [&self.name, &self.key.id, &self.key.secret].map(|text| text.trim().to_owned());
+        if name.is_empty() {
+            return Err("A name for the keys is needed");
+        }
+        if id.is_empty() || secret.is_empty() {
+            return Err("The id of the access key and its secret are needed");
+        }
+        Ok((name, AccessKey { id, secret }))
+    }
+}
+
+/// Asks for the keys; true when they were given or the dialog closed.
+pub fn keys_ui(ui: &Ui, form: &mut KeysForm, actions: &mut Vec<Action>) -> bool {
+    dialog(ui, ("Access keys", 440.0), |ui| {
+        match &form.asked_because {
+            Some(why) => {
+                paragraph(ui, &format!("Jobs need the keys “{}”: {why}.", form.name));
+            }
+            None => {
+                text_field(ui, "Name", &mut form.name, "films");
+            }
+        }
+        let id = text_field(ui, "Access key id", &mut form.key.id, "");
+        if std::mem::take(&mut form.takes_keyboard) {
+            id.request_focus();
+        }
+        secret_field(ui, "Secret access key", &mut form.key.secret);
+        ui.add_space(theme::SPACE[1]);
+        check_box(ui, &mut form.in_keychain, "Keep them in the system’s keychain");
+        paragraph(
+            ui,
+            if form.in_keychain {
+                "Reelpress writes keys nowhere else."
+            } else {
+                "They hold until Reelpress ends, and are written nowhere."
+            },
+        );
+        let keys = form.keys();
+        let is_begun = !form.key.id.is_empty() || !form.key.secret.is_empty();
+        if let (Err(words), true) = (&keys, is_begun) {
+            ui.label(RichText::new(*words).font(theme::facts()).color(theme::palette(ui).bad));
+        }
+        let mut is_done = false;
+        button_line(ui, |ui| {
+            if Button::primary("Use keys").enabled(keys.is_ok()).show(ui).clicked()
+                && let Ok((name, key)) = keys
+            {
+                actions.push(Action::UseKeys { name, key, in_keychain: form.in_keychain });
+                is_done = true;
+            }
+            let leave = if form.asked_because.is_some() { "Not now" } else { "Cancel" };
+            is_done |= Button::new(leave).named(&format!("{leave}: access keys")).show(ui).clicked();
+        });
+        is_done
+    })
+}

@@ -1,0 +1,197 @@
+//! The bucket that streams go to: a part of the settings.
+
+use eframe::egui::{self, Label, RichText, Ui};
+
+use super::{
+    keys::KeysForm,
+    paragraph,
+    s3_form::{PathStyle, S3Form, S3Part},
+};
+use crate::{
+    engine::{Command, DestinationTest, Snapshot},
+    gui::{
+        action::Action,
+        theme::{self, icon},
+        widgets::{Button, check_box, field_label, segmented, text, text_field},
+    },
+    job::s3::Store,
+    pipeline::publish::policy::iam_policy,
+};
+
+const SEVERAL_VALUES: &str = "Several have semicolons between them; media:, playlists:, captions:, images: or others: \
+                              before a value is for these files alone";
+
+/// Shows the part; what was pressed to set keys opens `keys`.
+pub fn s3_ui(
+    ui: &mut Ui,
+    snapshot: &Snapshot,
+    (form, keys): (&mut S3Form, &mut Option<KeysForm>),
+    actions: &mut Vec<Action>,
+) {
+    check_box(ui, &mut form.publishes, "Send new files to this bucket");
+    segmented(ui, &mut form.part, &S3Part::ALL, |part| part.label().to_owned());
+    ui.add_space(theme::SPACE[1]);
+    match form.part {
+        S3Part::Bucket => {
+            place(ui, form);
+            access(ui, (form, keys), actions);
+            test(ui, snapshot, form, actions);
+        }
+        S3Part::Viewers => viewers(ui, form),
+        S3Part::Files => files(ui, form),
+    }
+}
+
+/// Where the bucket is.
+fn place(ui: &mut Ui, form: &mut S3Form) {
+    ui.columns(2, |columns| {
+        text_field(&mut columns[0], "Bucket", &mut form.bucket, "media-prod");
+        text_field(&mut columns[1], "Prefix", &mut form.prefix, "films");
+    });
+    ui.columns(2, |columns| {
+        field_label(&mut columns[0], "Store");
+        columns[0].add_space(-theme::SPACE[0]);
+        store_picker(&mut columns[0], form);
+        text_field(&mut columns[1], "Endpoint", &mut form.endpoint, "Only for stores other than Amazon S3");
+    });
+    ui.columns(2, |columns| {
+        text_field(&mut columns[0], "Region", &mut form.region, "From the AWS settings");
+        field_label(&mut columns[1], "Bucket in the URL");
+        columns[1].add_space(-theme::SPACE[0]);
+        segmented(&mut columns[1], &mut form.path_style, &PathStyle::ALL, |style| style.label().to_owned());
+    });
+}
+
+/// With what keys it is written.
+fn access(ui: &mut Ui, (form, keys): (&mut S3Form, &mut Option<KeysForm>), actions: &mut Vec<Action>) {
+    ui.columns(2, |columns| {
+        text_field(&mut columns[0], "Profile", &mut form.profile, "The default profile");
+        text_field(&mut columns[1], "Keys from the keychain", &mut form.credentials, "Their name, such as films");
+    });
+    let name = form.credentials.trim().to_owned();
+    ui.horizontal(|ui| {
+        if Button::new("Set keys…").icon(icon::ADD).show(ui).clicked() {
+            *keys = Some(KeysForm::new(&name));
+        }
+        let removes = Button::new("Remove keys").enabled(!name.is_empty()).show(ui);
+        if removes.on_hover_text("Takes the keys of this name out of the keychain").clicked() && !name.is_empty() {
+            actions.push(Action::RemoveKeys(name));
+        }
+    });
+    paragraph(
+        ui,
+        "Without a name, keys come from the environment, ~/.aws or the machine’s role. Reelpress keeps them in the \
+         keychain alone; without one it asks for them at each start.",
+    );
+}
+
+/// How viewers reach what is there.
+fn viewers(ui: &mut Ui, form: &mut S3Form) {
+    ui.columns(2, |columns| {
+        text_field(&mut columns[0], "Public URL", &mut form.public_url, "Where viewers read the bucket");
+        let distribution = text_field(&mut columns[1], "CloudFront distribution", &mut form.cloudfront, "E2EXAMPLE1");
+        distribution.on_hover_text(
+            "The distribution at the public URL forgets what was replaced, and fetches playlists and first segments \
+             before the first viewer comes",
+        );
+        let presign = text_field(&mut columns[0], "Presigned for", &mut form.presign, "12h; not presigned when empty");
+        presign.on_hover_text(
+            "The results have addresses that hold so long, at most 7 days: anyone who has one can watch from a private \
+             bucket. DASH can’t be presigned",
+        );
+        ui_of_old_files(&mut columns[1], form);
+        check_box(&mut columns[0], &mut form.checks_in_public, "Look at streams as players would");
+        check_box(&mut columns[1], &mut form.replaces, "Replace streams of the same name");
+    });
+    paragraph(ui, "Without any of these, viewers read the stream at the store’s own address, as the bucket allows.");
+}
+
+fn ui_of_old_files(ui: &mut Ui, form: &mut S3Form) {
+    ui.add_enabled_ui(form.replaces, |ui| {
+        let stays = text_field(ui, "Old files stay", &mut form.replace_after, "1h");
+        stays.on_hover_text("How long the files of a replaced stream stay for those who are playing it");
+    });
+}
+
+/// What the files are given, and where else they go.
+fn files(ui: &mut Ui, form: &mut S3Form) {
+    let also_to = text_field(ui, "Also to", &mut form.also_to, "s3://backup/films?profile=backup");
+    also_to.on_hover_text(
+        "Further buckets for each stream, with spaces between them; options stand behind a question mark and are named \
+         as the S3 flags of the terminal",
+    );
+    ui.columns(2, |columns| {
+        let fields = [
+            ("Cache-Control", &mut form.cache_control, "max-age=60; playlists:no-cache"),
+            ("Storage class", &mut form.storage_class, "media:STANDARD_IA"),
+            ("Tags", &mut form.tags, "project=films; media:tier=cold"),
+        ];
+        for ((label, text, example), column) in fields.into_iter().zip([0, 1, 0]) {
+            text_field(&mut columns[column], label, text, example).on_hover_text(SEVERAL_VALUES);
+        }
+        text_field(&mut columns[1], "Encrypted by the store", &mut form.encryption, "s3, kms or kms:KEY");
+        text_field(&mut columns[0], "ACL", &mut form.acl, "None when empty, such as public-read");
+        text_field(&mut columns[1], "Upload limit", &mut form.upload_limit, "A second, such as 20M");
+    });
+    paragraph(ui, "What is empty is as the bucket and its store have it.");
+}
+
+fn test(ui: &mut Ui, snapshot: &Snapshot, form: &mut S3Form, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        let location = form.location();
+        let is_running = form.has_tested && snapshot.destination_test == DestinationTest::Running;
+        let button = Button::new("Test connection").enabled(location.is_ok() && !is_running);
+        if button.show(ui).clicked()
+            && let Ok(location) = location
+        {
+            form.has_tested = true;
+            actions.push(Action::Send(Command::TestDestination { location: Box::new(location) }));
+        }
+        let location = form.location();
+        let copy = Button::new("Copy policy").enabled(location.is_ok()).show(ui);
+        if copy.on_hover_text("A policy of IAM that allows all that publishing to this place needs").clicked()
+            && let Ok(location) = location
+        {
+            actions.push(Action::Copy { text: iam_policy(&location), what: "Policy" });
+        }
+    });
+    if form.has_tested {
+        let result = ui.scope(|ui| test_result(ui, &snapshot.destination_test)).response;
+        result.scroll_to_me(Some(egui::Align::BOTTOM));
+    }
+}
+
+fn store_picker(ui: &mut Ui, form: &mut S3Form) {
+    let name = |store: Option<Store>| store.map_or("Another", Store::label);
+    let response = Button::new(name(form.store)).picker("Store").show(ui);
+    egui::Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Store").show(|ui| {
+        for store in Store::ALL.into_iter().map(Some).chain([None]) {
+            if ui.selectable_label(form.store == store, name(store)).clicked() {
+                form.choose_store(store);
+                ui.close();
+            }
+        }
+    });
+}
+
+fn test_result(ui: &mut Ui, test: &DestinationTest) {
+    let palette = theme::palette(ui);
+    let (glyph, colour, words, hint) = match test {
+        DestinationTest::NotRun => return,
+        DestinationTest::Running => (icon::STATE_WAITING, palette.weak, "Writing, reading and deleting an object", ""),
+        DestinationTest::Passed => (icon::STATE_DONE, palette.good, "An object was written, read and deleted", ""),
+        DestinationTest::Failed { failure } => {
+            (icon::STATE_FAILED, palette.bad, failure.headline.as_str(), failure.hint.as_str())
+        }
+    };
+    ui.horizontal_top(|ui| {
+        let (rect, _) = ui.allocate_exact_size(egui::Vec2::splat(theme::ICON_SIZE), egui::Sense::hover());
+        text::paint_icon(ui.painter(), rect.center(), glyph, theme::ICON_SIZE, colour);
+        ui.vertical(|ui| {
+            ui.add(Label::new(RichText::new(words).color(colour)).wrap());
+            if !hint.is_empty() {
+                ui.add(Label::new(hint).wrap());
+            }
+        });
+    });
+}

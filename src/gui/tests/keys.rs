@@ -1,0 +1,105 @@
+//! Access keys of stores, set in the settings and asked for where a job needs them. Unit tests have no keychain, so keys
+//! are held in memory.
+
+use jiff::Timestamp;
+
+use super::{Window, states};
+use crate::{
+    engine::{Command, Event},
+    failure::{Failure, FailureKind},
+    job::{Destination, JobId, S3Location},
+    tools::keychain,
+};
+
+/// Draws until the errand has answered that runs beside the window.
+fn until(window: &mut Window, is_there: impl Fn(&Window) -> bool) {
+    let begun = std::time::Instant::now();
+    while !is_there(window) {
+        assert!(begun.elapsed().as_secs() < 10, "the window never says it");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        window.draw();
+    }
+}
+
+/// A window with a job that failed because no keychain has the keys of this name.
+fn failed_without(name: &str) -> (Window, JobId) {
+    let mut story = states::Story::begin();
+    let id = JobId::generate();
+    let place = S3Location { bucket: "films".to_owned(), credentials: Some(name.to_owned()), ..S3Location::default() };
+    let destination = Destination::S3 {
+        location: Box::new(place),
+        local_folder: "/home/anna/Videos".into(),
+        keep_local: true,
+        also_to: Vec::new(),
+    };
+    let spec = Box::new(states::spec("film.mp4", destination));
+    story.tell(&Event::JobAdded { id, spec, at: Timestamp::UNIX_EPOCH });
+    story.started(id);
+    let mut window = Window::open(story.snapshot);
+    until(&mut window, |window| window.shows_somewhere(&format!("Jobs need the keys “{name}”")));
+    window.press("Not now: access keys");
+    let failure = Failure::new(FailureKind::CredentialsRefused, format!("No keys “{name}” for films"), "Set them");
+    window.happens(Event::JobFailed { id, failure, at: Timestamp::UNIX_EPOCH });
+    (window, id)
+}
+
+#[test]
+fn keys_that_no_keychain_has_are_asked_for_and_the_job_begins_again_with_them() {
+    let mut story = states::Story::begin();
+    let mut settings = (*story.snapshot.settings).clone();
+    settings.s3.credentials = Some("asked at the start".to_owned());
+    story.tell(&Event::SettingsChanged { settings: Box::new(settings) });
+    let mut window = Window::open(story.snapshot);
+    until(&mut window, |window| window.shows_somewhere("Jobs need the keys “asked at the start”"));
+    assert!(window.shows("They hold until Reelpress ends, and are written nowhere."));
+    let id = {
+        let mut story = states::Story { snapshot: window.harness.state().snapshot().clone() };
+        let id = story.add("film.mp4");
+        let spec = Box::new(story.snapshot.job(id).unwrap().spec.clone());
+        window.happens(Event::JobAdded { id, spec, at: Timestamp::UNIX_EPOCH });
+        id
+    };
+    let failure = Failure::new(FailureKind::CredentialsRefused, "No keys", "Set them");
+    window.happens(Event::JobFailed { id, failure, at: Timestamp::UNIX_EPOCH });
+    window.type_into("Access key id", "the-id");
+    assert!(window.shows("The id of the access key and its secret are needed"));
+    window.type_secret_into("Secret access key", "the-secret");
+    assert!(!window.shows_somewhere("the-secret"), "no letter of it is told to anybody");
+    window.press("Use keys");
+    until(&mut window, |window| window.shows("The keys “asked at the start” hold until Reelpress ends"));
+    assert_eq!(window.asked(), [Command::Retry { id }]);
+    let held = keychain::read("asked at the start").unwrap().unwrap();
+    assert_eq!((held.id.as_str(), held.secret.as_str()), ("the-id", "the-secret"));
+}
+
+#[test]
+fn who_does_not_give_keys_is_not_asked_for_them_again() {
+    let (mut window, _) = failed_without("refused keys");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    window.draw();
+    assert!(!window.shows_somewhere("Jobs need the keys"));
+    assert!(window.asked().is_empty());
+}
+
+#[test]
+fn keys_are_set_and_removed_in_the_settings() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Settings…");
+    window.press("S3 destination");
+    window.press("Set keys…");
+    window.type_into("Name", "set by hand");
+    window.type_into("Access key id", "an-id");
+    window.type_secret_into("Secret access key", "a-secret");
+    assert!(window.shows("Reelpress writes keys nowhere else."));
+    window.press("Use keys");
+    until(&mut window, |window| window.shows("The keys “set by hand” hold until Reelpress ends"));
+    assert!(keychain::read("set by hand").unwrap().is_some());
+    window.press("Remove keys");
+    until(&mut window, |window| window.shows_somewhere("has no keychain that can be used"));
+    assert!(keychain::read("set by hand").is_err(), "what was held is gone all the same");
+    window.press("Save");
+    let asked = window.asked();
+    let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!(settings.s3.credentials.as_deref(), Some("set by hand"));
+    assert!(!serde_json::to_string(settings).unwrap().contains("a-secret"));
+}

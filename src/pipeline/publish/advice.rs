@@ -1,0 +1,112 @@
+//! What each way in which publishing fails means for the user: of what kind it is, and what to do next.
+
+use super::{error::PublishError, location::S3LocationError};
+use crate::failure::FailureKind;
+
+impl PublishError {
+    /// Of what kind it is.
+    pub(super) fn kind(&self) -> FailureKind {
+        match self {
+            Self::InvalidLocation(_)
+            | Self::InvalidEndpoint { .. }
+            | Self::InvalidPublicUrl { .. }
+            | Self::InvalidName { .. }
+            | Self::InUse { .. }
+            | Self::PlaceTaken { .. }
+            | Self::Taken { .. }
+            | Self::WrongRegion { .. }
+            | Self::ClockSkew { .. }
+            | Self::Refused { .. }
+            | Self::NoFolder { .. }
+            | Self::NothingToPublish { .. }
+            | Self::Cancelled => FailureKind::InvalidRequest,
+            Self::BucketMissing { .. } => FailureKind::BucketMissing,
+            Self::CredentialsMissing { .. } | Self::KeysMissing { .. } | Self::CredentialsRefused { .. } => {
+                FailureKind::CredentialsRefused
+            }
+            Self::PermissionDenied { .. } | Self::PermissionsMissing { .. } => FailureKind::PermissionDenied,
+            Self::NetworkLost { .. } | Self::StoreUnavailable { .. } => FailureKind::NetworkLost,
+            Self::LocalFile { .. } => FailureKind::SourceVanished,
+            Self::PlaylistIncomplete { .. } | Self::ContentDiffers { .. } | Self::NotStored { .. } => {
+                FailureKind::StreamIncorrect
+            }
+            Self::Internal { .. } => FailureKind::Internal,
+        }
+    }
+
+    /// What the user can do next.
+    pub(super) fn hint(&self) -> String {
+        match self {
+            Self::InvalidLocation(error) => location_hint(error).to_owned(),
+            Self::InvalidPublicUrl { .. } => "Write the public URL as https://cdn.example.org".to_owned(),
+            Self::InvalidEndpoint { .. } => "Write the endpoint as http://host:port or https://host".to_owned(),
+            Self::InvalidName { .. } => "Rename the file or folder and publish again".to_owned(),
+            Self::InUse { .. } => "Wait until that job has ended, then retry this one".to_owned(),
+            Self::Taken { .. } => {
+                "Put {id} into the template, empty this place, or replace what lies there, then retry the job".to_owned()
+            }
+            Self::PlaceTaken { .. } => {
+                "That stream stays as it is; publish this one again, which gives it a name of its own, or replace that one"
+                    .to_owned()
+            }
+            Self::BucketMissing { .. } => "Check the bucket's name and the endpoint, or create the bucket".to_owned(),
+            Self::CredentialsMissing { profile: Some(profile), .. } => {
+                format!("Add the profile “{profile}” to ~/.aws/credentials or ~/.aws/config, or choose another profile")
+            }
+            Self::CredentialsMissing { profile: None, .. } => {
+                "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile of ~/.aws/credentials".to_owned()
+            }
+            Self::KeysMissing { name, .. } => format!(
+                "Run “reelpress credentials set {name}” to put them into the keychain; without one, start the job in a terminal \
+                 or in the window, which ask for them"
+            ),
+            Self::CredentialsRefused { .. } => {
+                "Check the access key and its secret, sign in again if they have expired, or choose another profile"
+                    .to_owned()
+            }
+            Self::PermissionDenied { action, .. } => {
+                format!("Allow {} for these credentials, or choose another profile", action.permission())
+            }
+            Self::PermissionsMissing { actions, .. } => {
+                let names: Vec<&str> = actions.iter().map(|action| action.permission()).collect();
+                format!("Allow {} for these credentials; a policy that allows all that is needed is at hand", names.join(", "))
+            }
+            Self::NotStored { .. } => {
+                "Publish it again, which sends what is missing; if it stays so, the store or a proxy before it is faulty"
+                    .to_owned()
+            }
+            Self::ClockSkew { .. } => "Set this computer's clock and try again".to_owned(),
+            Self::WrongRegion { .. } => "Set the bucket's own region in the destination".to_owned(),
+            Self::NetworkLost { .. } => {
+                "Check the network and the endpoint; publish the folder again when the store can be reached".to_owned()
+            }
+            Self::StoreUnavailable { .. } => "Wait a while, then publish the folder again".to_owned(),
+            Self::Refused { .. } => "See the details for what the store says; for one that knows no checksums, choose \
+                its store (--store) or set AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
+                .to_owned(),
+            Self::ContentDiffers { .. } => {
+                "Try again; if it stays so, the store or a proxy before it is faulty".to_owned()
+            }
+            Self::LocalFile { .. } => {
+                "Leave the stream's folder alone while it is published, then try again".to_owned()
+            }
+            Self::NoFolder { .. } => "Check the path of the stream's folder".to_owned(),
+            Self::NothingToPublish { .. } => "Choose the folder that holds the stream's playlists".to_owned(),
+            Self::PlaylistIncomplete { .. } => "Encode the source again, or restore the missing files".to_owned(),
+            Self::Internal { .. } => "Try again, and report it with the details".to_owned(),
+            Self::Cancelled => "Publish the folder again to go on".to_owned(),
+        }
+    }
+}
+
+fn location_hint(error: &S3LocationError) -> &'static str {
+    match error {
+        S3LocationError::EndpointNeeded { .. } => {
+            "Give the endpoint, or the region where the form has one; the store's own pages show it"
+        }
+        S3LocationError::Options { .. } => {
+            "Name options as the S3 flags of “reelpress encode --help”, such as ?profile=NAME&region=NAME"
+        }
+        _ => "Write the destination as s3://bucket/prefix",
+    }
+}

@@ -1,0 +1,95 @@
+//! Taking back what a stream that will not be whole has in its bucket, as far as the store answers.
+
+use std::time::Duration;
+
+use super::{Bucket, Place, Publisher, claim::Claim, error::PublishError, s3, status::StatusBoard};
+use crate::{
+    failure::{Failure, FailureKind},
+    job::S3Location,
+};
+
+/// A store that gives no answer within this has gone: whoever cancels waits two seconds at most.
+const ANSWER_LIMIT: Duration = Duration::from_millis(1200);
+/// How long a store that answers may take.
+const WITHDRAWAL_LIMIT: Duration = Duration::from_secs(15);
+const LATE_ARRIVALS: Duration = Duration::from_secs(1);
+
+/// What stays of a stream in its bucket although it was to be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// `s3://bucket/key` of the stream's folder.
+    place: String,
+    reason: String,
+}
+
+impl Leftover {
+    fn of(location: &S3Location, prefix: &str, reason: impl std::fmt::Display) -> Self {
+        Self { place: format!("s3://{}/{prefix}", location.bucket), reason: reason.to_string() }
+    }
+
+    /// The same in words for the user, with what to do next.
+    pub fn into_failure(self) -> Failure {
+        let headline = format!("A part of the cancelled stream stays in {}", self.place);
+        let hint = "Delete what lies there when the store answers again; another stream of this name gets a number";
+        Failure::new(FailureKind::NetworkLost, headline, hint).with_detail(self.reason)
+    }
+}
+
+impl Publisher {
+    /// Stops the uploads and deletes what this stream has in the bucket, so that nobody finds a part of it. Takes a second
+    /// where the store has gone, and 15 seconds at most where it answers. Must not be called on a thread of the runtime.
+    ///
+    /// # Errors
+    /// What stays, and why.
+    pub fn withdraw(mut self) -> Result<(), Leftover> {
+        self.stop.send_replace(true);
+        let (task, bucket, board) = (self.task.take(), &self.bucket, &self.board);
+        let claim = &mut self.claim;
+        let take_back = async {
+            answers(bucket, claim).await?;
+            if let Some(task) = task {
+                let _ = task.await;
+            }
+            take_back(bucket, claim, board).await
+        };
+        let withdrawn = self.runtime.block_on(async { tokio::time::timeout(WITHDRAWAL_LIMIT, take_back).await });
+        let reason = match withdrawn {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the store is too slow".to_owned(),
+        };
+        tracing::warn!(prefix = self.prefix, reason, "an unfinished stream stays in the bucket");
+        Err(Leftover::of(&self.location, &self.prefix, reason))
+    }
+}
+
+/// Deletes what an earlier run of a job has put under `prefix`. Must not be called on a thread of the runtime.
+///
+/// # Errors
+/// What stays, and why.
+pub fn withdraw_earlier(runtime: &tokio::runtime::Handle, location: &S3Location, prefix: &str) -> Result<(), Leftover> {
+    let place = Place::GoOn { prefix };
+    let cancel = crate::tools::cancel::CancelToken::default();
+    let begun = Publisher::start(runtime, location, std::path::Path::new(""), place, &cancel);
+    begun.map_err(|error| Leftover::of(location, prefix, error))?.withdraw()
+}
+
+/// Any answer will do.
+async fn answers(bucket: &Bucket, claim: &Claim) -> Result<(), PublishError> {
+    match tokio::time::timeout(ANSWER_LIMIT, bucket.head(&claim.note_key())).await {
+        Ok(Err(error)) if error.is_passing() => Err(error),
+        Ok(_) => Ok(()),
+        Err(_) => Err(s3::no_answer(&bucket.location, ANSWER_LIMIT)),
+    }
+}
+
+async fn take_back(bucket: &Bucket, claim: &mut Claim, board: &StatusBoard) -> Result<(), PublishError> {
+    claim.release(bucket).await;
+    if board.stays() {
+        return Ok(());
+    }
+    bucket.delete_all(&board.sent()).await?;
+    // A store may finish a request whose sender has gone, if it had all of it; that shows soon or never.
+    tokio::time::sleep(LATE_ARRIVALS).await;
+    bucket.delete_all(&board.sent()).await
+}

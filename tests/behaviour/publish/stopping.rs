@@ -1,0 +1,184 @@
+//! A user stops what goes to a bucket: it ends soon also when the store has gone, and says what stays there.
+
+use std::{
+    ffi::OsString,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use reelpress::job::S3Location;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use super::{unfinished_uploads, write};
+use crate::support::{
+    clips,
+    object_store::{ObjectStore, client, new_bucket, shared_endpoint},
+    user::User,
+    wait_for,
+};
+
+/// The program ends two seconds after it was asked to on a machine that has nothing else to do; this is far from the
+/// fifteen that a store is given which answers.
+const SOON: Duration = Duration::from_secs(6);
+
+/// A program at work that tells events.
+pub struct AtWork {
+    child: Child,
+    events: mpsc::Receiver<Value>,
+}
+
+/// How it ended, and after what time.
+pub struct Stopped {
+    exit_code: Option<i32>,
+    took: Duration,
+    told: String,
+    events: Vec<Value>,
+}
+
+impl AtWork {
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, events) = mpsc::channel();
+        std::thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .filter_map(|line| serde_json::from_str(&line).ok())
+                .all(|event| sender.send(event).is_ok())
+        });
+        Self { child, events }
+    }
+
+    /// Waits until so many files are in the bucket.
+    pub fn until_published(self, files: u64) -> Self {
+        self.until(|event| event["published_files"].as_u64() >= Some(files))
+    }
+
+    /// Waits until it has told of this.
+    pub fn until(self, is_reached: impl Fn(&Value) -> bool) -> Self {
+        assert!(self.events.iter().any(|event| is_reached(&event)), "it ended before that");
+        self
+    }
+
+    /// Kills it and its encoder at once.
+    pub fn kill(mut self, user: &User) {
+        for process in ["reelpress", "ffmpeg"].iter().flat_map(|name| user.process_ids_running(name)) {
+            // One may have ended with the other.
+            let _ = kill_process(process, Signal::KILL);
+        }
+        self.child.wait().unwrap();
+    }
+
+    fn interrupt(mut self) -> Stopped {
+        let process = Pid::from_child(&self.child);
+        let began = Instant::now();
+        kill_process(process, Signal::INT).unwrap();
+        let status = wait_for("the end of the program", || self.child.try_wait().unwrap());
+        let took = began.elapsed();
+        let mut told = String::new();
+        std::io::Read::read_to_string(&mut self.child.stderr.take().unwrap(), &mut told).unwrap();
+        println!("it ended after {took:?}");
+        Stopped { exit_code: status.code(), took, told, events: self.events.iter().collect() }
+    }
+}
+
+fn flags(endpoint: &str) -> Vec<OsString> {
+    ["--endpoint", endpoint, "--speed", "ultrafast", "--max-upload", "300k"].map(Into::into).to_vec()
+}
+
+#[test]
+fn ctrl_c_ends_soon_when_the_store_is_frozen_and_what_stays_there_is_told() {
+    let store = ObjectStore::start();
+    let runtime = Runtime::new().unwrap();
+    let bucket = new_bucket(&runtime, &store.endpoint).bucket;
+    let user = User::new();
+    let source = clips::MINUTE.path();
+    let place = OsString::from(format!("s3://{bucket}/films"));
+
+    let encode = user.encode_command_to(&place, &flags(&store.endpoint), &[&source], "quick");
+    let encode = AtWork::start(encode).until_published(2);
+    store.freeze();
+    let stopped = encode.interrupt();
+    store.thaw();
+    assert_eq!(stopped.exit_code, Some(130), "{}", stopped.told);
+    assert!(stopped.took < SOON, "{:?}", stopped.took);
+    let headline = format!("A part of the cancelled stream stays in s3://{bucket}/films/minute");
+    let notice = stopped.events.iter().find(|event| event["event"] == "noticed").expect("what stays is an event");
+    assert_eq!(notice["failure"]["headline"], headline.as_str(), "{notice}");
+
+    // The same in words, for people.
+    let mut encode = user.reelpress();
+    encode.args(["encode", "--preset", "quick", "--out"]).arg(&place).args(flags(&store.endpoint)).arg(&source);
+    let encode = AtWork::start(encode);
+    wait_for("a second stream", || (count(&runtime, &store.endpoint, &bucket, "films/minute-2/") > 1).then_some(()));
+    store.freeze();
+    let stopped = encode.interrupt();
+    store.thaw();
+    assert!(stopped.took < SOON, "{:?}", stopped.took);
+    assert!(stopped.told.contains(&format!("{headline}-2")), "{}", stopped.told);
+
+    let folder = user.path("large");
+    write(&folder, "film.mp4", &vec![7; 40 << 20]);
+    let mut publish = user.reelpress();
+    publish.arg("publish").arg(&folder).arg(&place).args(["--endpoint", &store.endpoint, "--max-upload", "2M"]);
+    let publish = AtWork::start(publish);
+    let location =
+        S3Location { bucket: bucket.clone(), endpoint: Some(store.endpoint.clone()), ..S3Location::default() };
+    wait_for("an upload in parts", || (unfinished_uploads(&runtime, &location) > 0).then_some(()));
+    store.freeze();
+    let stopped = publish.interrupt();
+    store.thaw();
+    assert_eq!(stopped.exit_code, Some(130), "{}", stopped.told);
+    assert!(stopped.took < SOON, "{:?}", stopped.took);
+    assert!(stopped.told.contains("what is already in the bucket stays there"), "{}", stopped.told);
+
+    let mut add = user.reelpress();
+    add.args(["queue", "add", "--preset", "quick", "--out"]).arg(format!("s3://{bucket}/queue"));
+    crate::support::output_of({
+        add.args(flags(&store.endpoint)).arg(clips::SMALL.path());
+        add
+    });
+    let run = || {
+        let mut run = user.reelpress();
+        run.args(["queue", "run", "--json"]);
+        run
+    };
+    let running = AtWork::start(run()).until_published(2);
+    store.freeze();
+    let stopped = running.interrupt();
+    store.thaw();
+    assert_eq!(stopped.exit_code, Some(130), "{}", stopped.told);
+    assert!(stopped.took < SOON, "{:?}", stopped.took);
+    crate::support::user::Ended::of(run()).assert_all_done();
+    assert_eq!(count(&runtime, &store.endpoint, &bucket, "queue/small-2"), 0, "it goes on where it was");
+}
+
+fn count(runtime: &Runtime, endpoint: &str, bucket: &str, prefix: &str) -> usize {
+    let listed = runtime.block_on(client(endpoint).list_objects_v2().bucket(bucket).prefix(prefix).send()).unwrap();
+    listed.contents().len()
+}
+
+#[test]
+fn a_job_that_was_killed_and_is_then_cancelled_leaves_nothing_in_its_bucket() {
+    let endpoint = shared_endpoint();
+    let runtime = Runtime::new().unwrap();
+    let bucket = new_bucket(&runtime, &endpoint).bucket;
+    let user = User::new();
+    user.save_settings(&serde_json::json!({ "goes_on_by_itself": false }));
+    let queue = |arguments: &[&str]| {
+        let mut command = user.reelpress();
+        command.arg("queue").args(arguments);
+        command
+    };
+    let mut add = queue(&["add", "--preset", "quick", "--out", &format!("s3://{bucket}/films")]);
+    add.args(flags(&endpoint)).arg(clips::MINUTE.path());
+    crate::support::output_of(add);
+    AtWork::start(queue(&["run", "--json"])).until_published(2).kill(&user);
+    assert!(count(&runtime, &endpoint, &bucket, "") >= 2);
+    crate::support::output_of(queue(&["cancel", "minute"]));
+    assert_eq!(count(&runtime, &endpoint, &bucket, ""), 0, "nothing is left of it");
+}
