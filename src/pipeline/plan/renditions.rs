@@ -88,7 +88,8 @@ pub(super) fn largest_streamed(size: PictureSize) -> Option<PictureSize> {
     let by_area = (MOST_SAMPLES as f64 / size.pixels() as f64).sqrt();
     let by_side = f64::from(LARGEST_SHORT_SIDE) / f64::from(size.short_side());
     let scale = by_area.min(by_side).min(f64::from(LONGEST_SIDE) / f64::from(long_side));
-    let even = |side: u32| ((f64::from(side) * scale) as u32 & !1).max(2);
+    // To the nearest: rounded down, a thin picture would lose its shape. A level holds a few lines more than that.
+    let even = |side: u32| ((f64::from(side) * scale / 2.0).round() as u32 * 2).max(2);
     Some(PictureSize { width: even(size.width), height: even(size.height) })
 }
 
@@ -213,6 +214,7 @@ mod tests {
         let limited =
             |width, height| largest_streamed(PictureSize { width, height }).map(|size| (size.width, size.height));
         assert_eq!((limited(3840, 2160), limited(2160, 4096), limited(8192, 1000)), (None, None, None));
+        assert_eq!(limited(8194, 26), Some((8192, 26)), "a thin picture keeps its shape");
         assert_eq!(limited(7680, 4320), Some((3840, 2160)));
         assert_eq!(limited(4320, 7680), Some((2160, 3840)));
         let (width, height) = limited(16_000, 2000).unwrap();
