@@ -1,9 +1,14 @@
 //! `reelpress` without a command: the window where there is a display, else the terminal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{Context, EncodeCallArguments, Outcome, encode};
+use clap::CommandFactory;
+
+use super::{Arguments, Context, EncodeCallArguments, Outcome, bad_usage, encode};
 use crate::tools::cancel::CancelToken;
+
+/// Words at least this much alike are taken for a slip, as clap does with mistyped flags.
+const NEAR: f64 = 0.7;
 
 const WITHOUT_WINDOW: &str = "\
 There is no display to open a window on. In the terminal:
@@ -16,6 +21,12 @@ There is no display to open a window on. In the terminal:
 
 /// Opens the window with these files in its queue; without a display, encodes them here as the settings say.
 pub(super) fn run(context: &Context, files: &[PathBuf], interrupt: &CancelToken) -> Outcome {
+    if let Some(word) = files.iter().find_map(|file| mistyped_command(file)) {
+        let near = nearest_command(&word).map_or_else(String::new, |command| format!(": did you mean “{command}”?"));
+        let headline = format!("“{word}” is neither a command nor a file{near}");
+        context.output.failure(None, &bad_usage(headline, "“reelpress help” lists the commands"));
+        return Outcome::BadUsage;
+    }
     #[cfg(feature = "gui")]
     if crate::gui::has_display() {
         return window::run(context, files, interrupt);
@@ -26,6 +37,21 @@ pub(super) fn run(context: &Context, files: &[PathBuf], interrupt: &CancelToken)
     }
     let arguments = EncodeCallArguments { encode: encode::as_set(files), jobs: None, fresh: false };
     encode::run(context, &arguments, interrupt)
+}
+
+/// A lone word in the place of a file, where no such file is. What looks like a path may be on its way, and becomes a job
+/// that says what is wrong with it.
+fn mistyped_command(file: &Path) -> Option<String> {
+    let word = file.to_str()?;
+    let is_word = !word.is_empty() && word.chars().all(|letter| letter.is_ascii_alphabetic() || letter == '-');
+    (is_word && !file.exists()).then(|| word.to_owned())
+}
+
+fn nearest_command(word: &str) -> Option<String> {
+    let arguments = Arguments::command();
+    let likeness = |command: &str| strsim::jaro(word, command);
+    let names = arguments.get_subcommands().map(|command| command.get_name().to_owned());
+    names.filter(|name| likeness(name) >= NEAR).max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
 }
 
 #[cfg(feature = "gui")]
@@ -102,6 +128,21 @@ mod window {
                 context.output.failure(None, &Failure::new(FailureKind::ToolMissing, error.to_string(), hint));
                 Outcome::ToolMissing
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_command_is_no_file_and_its_neighbour_is_named() {
+        assert_eq!(mistyped_command(Path::new("encdoe")), Some("encdoe".to_owned()));
+        assert_eq!(nearest_command("encdoe").as_deref(), Some("encode"));
+        assert_eq!(nearest_command("holiday"), None);
+        for path in ["film.mp4", "./film", "films/film", ""] {
+            assert_eq!(mistyped_command(Path::new(path)), None, "{path}");
         }
     }
 }

@@ -136,9 +136,7 @@ fn tell(output: &Output, event: &Event, spec: Option<&JobSpec>) {
             if let Some(keys) = &report.keys {
                 output.say(&format!("reelpress: {}: keys: {}", name.as_deref().unwrap_or_default(), keys.display()));
             }
-            if let Some(address) = address(report) {
-                output.data(&address);
-            }
+            addresses(report).iter().for_each(|address| output.data(address));
         }
         Event::JobFailed { failure, .. } => {
             let is_named = name.as_deref().is_some_and(|name| failure.headline.contains(name));
@@ -149,13 +147,17 @@ fn tell(output: &Output, event: &Event, spec: Option<&JobSpec>) {
     }
 }
 
-/// Where the stream begins: its URL, else the multivariant playlist on this machine; or the file that was made, or the
-/// folder of the pictures.
-fn address(report: &Report) -> Option<String> {
+/// Where the stream begins: a URL for each bucket, else the multivariant playlist on this machine; or the file that was
+/// made, or the folder of the pictures.
+fn addresses(report: &Report) -> Vec<String> {
+    let urls: Vec<String> = report.published.iter().filter_map(|place| place.urls.first().cloned()).collect();
+    if !urls.is_empty() {
+        return urls;
+    }
     let playlist_or_file = report.multivariant_playlist.as_ref().or(report.file.as_ref());
     let folder = report.folder.as_ref().filter(|_| report.renditions.is_empty());
-    let local = || Some(playlist_or_file.or(folder)?.display().to_string());
-    report.urls.first().cloned().or_else(local)
+    let local = || playlist_or_file.or(folder).map(|path| path.display().to_string());
+    report.urls.first().cloned().or_else(local).into_iter().collect()
 }
 
 fn bar_style() -> ProgressStyle {

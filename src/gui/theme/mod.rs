@@ -122,8 +122,8 @@ pub const DIALOG_RADIUS: u8 = 10;
 pub const SPACE: [f32; 5] = [4.0, 8.0, 12.0, 16.0, 24.0];
 /// Smallest useful window.
 pub const SMALLEST_WINDOW: Vec2 = Vec2::new(720.0, 420.0);
-/// Window at the first start.
-pub const FIRST_WINDOW: Vec2 = Vec2::new(1280.0, 800.0);
+/// Window at the first start, which leaves room for title bar and panel on a screen of 1280×800.
+pub const FIRST_WINDOW: Vec2 = Vec2::new(1240.0, 740.0);
 /// Margin at the sides of the toolbar, the queue and the status line.
 pub const SIDE_MARGIN: f32 = 12.0;
 
