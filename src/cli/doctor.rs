@@ -88,7 +88,7 @@ pub(super) fn run(context: &Context, arguments: &DoctorArguments, interrupt: &Ca
             let Some(runtime) = network(context) else { return Outcome::SomeFailed };
             findings.push(match publish::test_destination(runtime.handle(), &location) {
                 Ok(()) => {
-                    let message = format!("{location}: an object was written, read and deleted");
+                    let message = format!("{location}: {}", publish::CONNECTION_WORKS);
                     Finding::new("destination", Status::Fine, message)
                 }
                 Err(error) => {

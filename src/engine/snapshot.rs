@@ -127,7 +127,7 @@ pub enum DestinationTest {
     NotRun,
     /// Under way.
     Running,
-    /// An object was written, read and deleted.
+    /// Everything that publishing needs was tried, and works.
     Passed,
     /// It did not work.
     Failed {

@@ -309,7 +309,7 @@ fn the_doctor_tries_a_destination() {
     };
     let fine = doctor(&bucket);
     assert_eq!(fine.status.code(), Some(0), "{}", text(&fine.stdout));
-    assert!(text(&fine.stdout).contains("written, read and deleted"));
+    assert!(text(&fine.stdout).contains("Objects were listed, written, read, uploaded in parts and deleted"));
     let missing = doctor("no-such-bucket-here");
     assert_eq!(missing.status.code(), Some(1), "{}", text(&missing.stdout));
     let told = text(&missing.stdout);

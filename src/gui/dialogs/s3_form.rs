@@ -90,8 +90,8 @@ pub struct S3Form {
     pub also_to: String,
     /// Most bytes a second of all uploads; empty for no limit.
     pub upload_limit: String,
-    /// True after a test was started in this dialog: older results are not shown.
-    pub has_tested: bool,
+    /// The place that was tested in this dialog: results for others are not shown.
+    pub tested: Option<S3Location>,
 }
 
 /// How the bucket stands in the URL.
@@ -165,7 +165,7 @@ impl S3Form {
             acl: text(&objects.acl),
             upload_limit: s3.most_bytes_per_second.map(|most| most.to_string()).unwrap_or_default(),
             also_to: settings.also_to.iter().map(S3Location::address).collect::<Vec<_>>().join(" "),
-            has_tested: false,
+            tested: None,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
         widgets::{Button, check_box, field_label, segmented, text, text_field},
     },
     job::s3::Store,
-    pipeline::publish::policy::iam_policy,
+    pipeline::publish::{CONNECTION_WORKS, policy::iam_policy},
 };
 
 const SEVERAL_VALUES: &str = "Several have semicolons between them; media:, playlists:, captions:, images: or others: \
@@ -138,31 +138,35 @@ fn files(ui: &mut Ui, form: &mut S3Form) {
 
 fn test(ui: &mut Ui, snapshot: &Snapshot, form: &mut S3Form, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
-        let location = form.location();
-        let is_running = form.has_tested && snapshot.destination_test == DestinationTest::Running;
-        let button = Button::new("Test connection").enabled(location.is_ok() && !is_running);
+        let location = form.location().ok();
+        let is_running = is_tested(form) && snapshot.destination_test == DestinationTest::Running;
+        let button = Button::new("Test connection").enabled(location.is_some() && !is_running);
         if button.show(ui).clicked()
-            && let Ok(location) = location
+            && let Some(location) = location.clone()
         {
-            form.has_tested = true;
+            form.tested = Some(location.clone());
             actions.push(Action::Send(Command::TestDestination { location: Box::new(location) }));
         }
-        let location = form.location();
-        let copy = Button::new("Copy policy").enabled(location.is_ok()).show(ui);
+        let copy = Button::new("Copy policy").enabled(location.is_some()).show(ui);
         if copy.on_hover_text("A policy of IAM that allows all that publishing to this place needs").clicked()
-            && let Ok(location) = location
+            && let Some(location) = location
         {
             actions.push(Action::Copy { text: iam_policy(&location), what: "Policy" });
         }
     });
-    if form.has_tested {
+    if is_tested(form) {
         let result = ui.scope(|ui| test_result(ui, &snapshot.destination_test)).response;
         result.scroll_to_me(Some(egui::Align::BOTTOM));
     }
 }
 
+/// Whether what was tested is what the fields say now.
+fn is_tested(form: &S3Form) -> bool {
+    form.tested.is_some() && form.location().ok() == form.tested
+}
+
 fn store_picker(ui: &mut Ui, form: &mut S3Form) {
-    let name = |store: Option<Store>| store.map_or("Another", Store::label);
+    let name = |store: Option<Store>| store.map_or("Amazon S3 or by endpoint", Store::label);
     let response = Button::new(name(form.store)).picker("Store").show(ui);
     egui::Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Store").show(|ui| {
         for store in Store::ALL.into_iter().map(Some).chain([None]) {
@@ -178,8 +182,8 @@ fn test_result(ui: &mut Ui, test: &DestinationTest) {
     let palette = theme::palette(ui);
     let (glyph, colour, words, hint) = match test {
         DestinationTest::NotRun => return,
-        DestinationTest::Running => (icon::STATE_WAITING, palette.weak, "Writing, reading and deleting an object", ""),
-        DestinationTest::Passed => (icon::STATE_DONE, palette.good, "An object was written, read and deleted", ""),
+        DestinationTest::Running => (icon::STATE_WAITING, palette.weak, "Listing, writing, reading and deleting", ""),
+        DestinationTest::Passed => (icon::STATE_DONE, palette.good, CONNECTION_WORKS, ""),
         DestinationTest::Failed { failure } => {
             (icon::STATE_FAILED, palette.bad, failure.headline.as_str(), failure.hint.as_str())
         }

@@ -8,6 +8,7 @@ use super::{Window, states};
 use crate::{
     engine::{Command, DestinationTest, Event},
     job::{Encryption, KeyRotation, Keys, LayoutKind},
+    pipeline::publish::CONNECTION_WORKS,
     settings::{Appearance, Settings},
 };
 
@@ -104,12 +105,14 @@ fn a_destination_is_tested_before_it_is_saved() {
     let [Command::TestDestination { location }] = asked.as_slice() else { panic!("{asked:?}") };
     assert_eq!(location.to_string(), "s3://media-prod/films");
     window.happens(Event::DestinationTested { test: DestinationTest::Running });
-    assert!(window.shows("Writing, reading and deleting an object"));
+    assert!(window.shows("Listing, writing, reading and deleting"));
     let test = DestinationTest::Failed { failure: states::access_denied() };
     window.happens(Event::DestinationTested { test });
     assert!(window.shows("Add s3:PutObject to the user’s policy"));
     window.happens(Event::DestinationTested { test: DestinationTest::Passed });
-    assert!(window.shows("An object was written, read and deleted"));
+    assert!(window.shows(CONNECTION_WORKS));
+    window.type_into("Endpoint", "https://store.example");
+    assert!(!window.shows(CONNECTION_WORKS), "another place was not tested");
 }
 
 #[test]
@@ -117,7 +120,7 @@ fn a_store_is_picked_and_its_policy_copied() {
     let mut window = Window::open(states::Story::begin().snapshot);
     window.press("Settings…");
     window.press("S3 destination");
-    window.press("Store: Another");
+    window.press("Store: Amazon S3 or by endpoint");
     window.press("Wasabi");
     window.type_into("Region", "eu-west-2");
     window.press("Copy policy");

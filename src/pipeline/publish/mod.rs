@@ -307,6 +307,9 @@ pub fn publish_folder(
     publisher.send_all(files.into_keys().map(|(_, path)| path), progress)
 }
 
+/// What a test that has passed comes to, for people.
+pub const CONNECTION_WORKS: &str = "Objects were listed, written, read, uploaded in parts and deleted";
+
 /// Tests a destination: lists, writes, reads, uploads in parts and deletes under its prefix. Takes 15 seconds at most. Must not
 /// be called on a thread of the runtime.
 ///
