@@ -46,12 +46,16 @@ fn set(name: &str) -> Result<(), Failure> {
 fn failure(error: &KeychainError) -> Failure {
     let hint = match error {
         KeychainError::Unavailable(_) => {
-            "Unlock the keychain of your desktop, or start one, such as gnome-keyring; without one, keys are asked for at \
-             each start"
+            "Unlock the keychain of your desktop, or start one, such as gnome-keyring; without one, --credentials NAME in a \
+             terminal asks for the keys at each start, and --profile and AWS_ACCESS_KEY_ID work everywhere"
         }
         KeychainError::Refused { .. } => "Remove the keys and set them again",
     };
-    Failure::new(FailureKind::CredentialsRefused, error.to_string(), hint)
+    let headline = match error {
+        KeychainError::Unavailable(_) => "This system has no keychain that can be used".to_owned(),
+        KeychainError::Refused { .. } => error.to_string(),
+    };
+    Failure::new(FailureKind::CredentialsRefused, headline, hint).with_detail(error.cause())
 }
 
 /// Asks whoever sits at the terminal for the keys that these places name and the keychain does not give. They are held

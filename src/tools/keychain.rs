@@ -32,7 +32,7 @@ impl std::fmt::Debug for AccessKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeychainError {
     /// There is none, or it is locked.
-    #[error("the system has no keychain that can be used: {0}")]
+    #[error("this system has no keychain that can be used")]
     Unavailable(String),
     /// It does not do what it was asked.
     #[error("the keychain refuses “{name}”: {detail}")]
@@ -42,6 +42,29 @@ pub enum KeychainError {
         /// What it says.
         detail: String,
     },
+}
+
+impl KeychainError {
+    /// True when no keys can be had whatever their name.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// What went wrong in the words of the system; empty when the error says all.
+    pub fn cause(&self) -> &str {
+        match self {
+            Self::Unavailable(cause) => cause,
+            Self::Refused { .. } => "",
+        }
+    }
+
+    /// The error and its cause in one line.
+    pub fn with_cause(&self) -> String {
+        match self.cause() {
+            "" => self.to_string(),
+            cause => format!("{self}: {cause}"),
+        }
+    }
 }
 
 /// Keys of this process.
@@ -100,7 +123,10 @@ fn entry(name: &str) -> Result<Entry, KeychainError> {
 
 fn of_keychain(name: &str, error: &Error) -> KeychainError {
     match error {
-        Error::NoStorageAccess(reason) => KeychainError::Unavailable(reason.to_string()),
+        // Without a service of the desktop for secrets, connecting to it is what fails.
+        Error::NoStorageAccess(reason) | Error::PlatformFailure(reason) => {
+            KeychainError::Unavailable(reason.to_string())
+        }
         // Its words hold what was read.
         Error::BadEncoding(_) | Error::BadDataFormat(..) => refused(name, &"it holds something else"),
         error => refused(name, error),
@@ -114,6 +140,14 @@ fn refused(name: &str, detail: &dyn std::fmt::Display) -> KeychainError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_system_without_a_keychain_is_told_from_one_that_refuses() {
+        let none = of_keychain("films", &Error::PlatformFailure("zbus error: no such file".into()));
+        assert!(none.is_unavailable() && !none.to_string().contains("zbus"), "{none}");
+        assert!(none.with_cause().ends_with("zbus error: no such file"));
+        assert!(!of_keychain("films", &Error::BadEncoding(Vec::new())).is_unavailable());
+    }
 
     #[test]
     fn a_held_key_is_read_again_and_its_secret_is_never_printed() {

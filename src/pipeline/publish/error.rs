@@ -73,6 +73,8 @@ pub enum PublishError {
         place: String,
         /// Name of the keys.
         name: String,
+        /// False when the system has no keychain that could have them.
+        has_keychain: bool,
         /// What the keychain said.
         detail: String,
     },
@@ -205,6 +207,11 @@ impl PublishError {
         matches!(self, Self::Cancelled)
     }
 
+    /// True when the folder that was named is none of a stream.
+    pub fn is_wrong_folder(&self) -> bool {
+        matches!(self, Self::NoFolder { .. } | Self::NothingToPublish { .. })
+    }
+
     /// True for what mends itself: a lost network, a store that has too much to do.
     pub(in crate::pipeline) fn is_passing(&self) -> bool {
         matches!(self, Self::NetworkLost { .. } | Self::StoreUnavailable { .. })
@@ -266,7 +273,12 @@ impl PublishError {
             Self::CredentialsMissing { profile: None, .. } => {
                 "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile of ~/.aws/credentials".to_owned()
             }
-            Self::KeysMissing { name, .. } => format!("Run “reelpress credentials set {name}”, or choose other keys"),
+            Self::KeysMissing { name, has_keychain: true, .. } => {
+                format!("Run “reelpress credentials set {name}”, or choose other keys")
+            }
+            Self::KeysMissing { has_keychain: false, .. } => "This system has no keychain: call Reelpress in a terminal, \
+                where it asks for the keys, or choose a profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                .to_owned(),
             Self::CredentialsRefused { .. } => {
                 "Check the access key and its secret, sign in again if they have expired, or choose another profile"
                     .to_owned()
@@ -285,9 +297,9 @@ impl PublishError {
             Self::ClockSkew { .. } => "Set this computer's clock and try again".to_owned(),
             Self::WrongRegion { .. } => "Set the bucket's own region in the destination".to_owned(),
             Self::NetworkLost { .. } => {
-                "Check the network and the endpoint; publish the folder again when the store can be reached".to_owned()
+                "Check the network and the address of the store, then try again".to_owned()
             }
-            Self::StoreUnavailable { .. } => "Wait a while, then publish the folder again".to_owned(),
+            Self::StoreUnavailable { .. } => "Wait a while, then try again".to_owned(),
             Self::Refused { .. } => "See the details for what the store says; for one that knows no checksums, choose \
                 its store (--store) or set AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
                 .to_owned(),
