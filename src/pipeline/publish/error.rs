@@ -273,12 +273,7 @@ impl PublishError {
             Self::CredentialsMissing { profile: None, .. } => {
                 "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile of ~/.aws/credentials".to_owned()
             }
-            Self::KeysMissing { name, has_keychain: true, .. } => {
-                format!("Run “reelpress credentials set {name}”, or choose other keys")
-            }
-            Self::KeysMissing { has_keychain: false, .. } => "This system has no keychain: call Reelpress in a terminal, \
-                where it asks for the keys, or choose a profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-                .to_owned(),
+            Self::KeysMissing { name, has_keychain, .. } => keys_hint(name, *has_keychain),
             Self::CredentialsRefused { .. } => {
                 "Check the access key and its secret, sign in again if they have expired, or choose another profile"
                     .to_owned()
@@ -372,6 +367,15 @@ fn verbs(actions: &[Action]) -> String {
     }
 }
 
+fn keys_hint(name: &str, has_keychain: bool) -> String {
+    if has_keychain {
+        return format!("Run “reelpress credentials set {name}”, or choose other keys");
+    }
+    "This system has no keychain: call Reelpress in a terminal, where it asks for the keys, or choose a profile, or set \
+     AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        .to_owned()
+}
+
 fn location_hint(error: &S3LocationError) -> &'static str {
     match error {
         S3LocationError::EndpointNeeded { .. } => {
@@ -397,6 +401,12 @@ mod tests {
     fn each_cause_has_its_own_kind_and_hint() {
         let place = || "videos".to_owned();
         let detail = || "HTTP 403".to_owned();
+        let keys_missing = |has_keychain| PublishError::KeysMissing {
+            place: place(),
+            name: "films".to_owned(),
+            has_keychain,
+            detail: detail(),
+        };
         let errors = [
             PublishError::BucketMissing { place: place(), detail: detail() },
             PublishError::CredentialsMissing { place: place(), profile: None, detail: detail() },
@@ -404,6 +414,8 @@ mod tests {
             PublishError::PermissionDenied { action: Action::Write, place: place(), detail: detail() },
             PublishError::NetworkLost { place: place(), detail: detail() },
             PublishError::ClockSkew { place: place(), detail: detail() },
+            keys_missing(true),
+            keys_missing(false),
         ];
         let failures: Vec<Failure> = errors.into_iter().map(PublishError::into_failure).collect();
         for (index, failure) in failures.iter().enumerate() {
