@@ -33,6 +33,11 @@ pub fn clock(duration: Duration) -> String {
     if days > 0 { format!("{days} d {text}") } else { text }
 }
 
+/// `00:05:12 left`; nothing when less than a second is left, or none is known.
+pub fn time_left(left: Option<Duration>) -> Option<String> {
+    left.filter(|left| left.as_secs() > 0).map(|left| format!("{} left", clock(left)))
+}
+
 /// `00:05:12.25`: as [`clock`], with the part of a second where there is one.
 pub fn precise_clock(duration: Duration) -> String {
     let milliseconds = format!(".{:03}", duration.subsec_millis());

@@ -338,7 +338,8 @@ pub struct CheckArguments {
     /// A folder with a stream in it, a playlist, or the URL of a playlist
     #[arg(value_name = "DIR|FILE|URL")]
     pub stream: PathBuf,
-    /// The key of an encrypted stream, or the folder with its keys (1.key, 2.key …) [default: from its key URIs]
+    /// The key of an encrypted stream, or the folder with its keys (1.key, 2.key …), or that which was given as
+    /// --key-folder [default: from its key URIs]
     #[arg(long, value_name = "FILE|DIR")]
     pub key: Option<PathBuf>,
     /// Also decode every segment, of all renditions, to find damage inside of frames

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{CheckArguments, Context, Outcome, Verbosity, bad_usage, toolbox};
 use crate::{
-    pipeline::check::{CheckError, CheckOptions, Judgement, Level, Rule, Ruling, StreamPlace, Verdict, check},
+    pipeline::check::{CheckError, CheckOptions, Judgement, Level, Ruling, StreamPlace, Verdict, check},
     tools::{cancel::CancelToken, content_key::KeyFiles},
 };
 
@@ -28,8 +28,9 @@ With --json, one object is printed:
 --decode takes as long as to play the stream at several times its speed. It finds damage inside of frames, which no box and
 no packet tells, as far as the decoder notices it: some bytes can change without becoming wrong.
 
-Exit codes: 0 no rule of level must is broken, 1 some is, or there is no stream, 2 bad usage, 3 ffprobe is missing, 130
-interrupted. Nothing outside of a stream's folder is read but its keys; from the web only what its playlists name, such as keys.";
+Exit codes: 0 all was judged and no rule of level must is broken, 1 some is broken, or the stream can't be read or, for want
+of a key (rule key-available), not be judged whole, 2 bad usage, such as a folder without a playlist, 3 ffprobe is missing,
+130 interrupted. Nothing outside of a stream's folder is read but its keys; from the web only what its playlists name, such as keys.";
 
 pub(super) fn run(context: &Context, arguments: &CheckArguments, interrupt: &CancelToken) -> Outcome {
     let Some(place) = place(&arguments.stream) else {
@@ -47,13 +48,14 @@ pub(super) fn run(context: &Context, arguments: &CheckArguments, interrupt: &Can
     match check(&place, Some(&toolbox), options, interrupt) {
         Ok(verdict) => {
             tell(context, &verdict, arguments.json);
-            if verdict.correct { Outcome::AllDone } else { Outcome::SomeFailed }
+            if verdict.correct && verdict.is_judged_whole() { Outcome::AllDone } else { Outcome::SomeFailed }
         }
         Err(CheckError::Cancelled) => Outcome::Interrupted,
         Err(error) => {
+            let is_no_stream = matches!(error, CheckError::NoPlaylist(_));
             let failure = error.into_failure();
             context.output.failure(None, &failure);
-            Outcome::of(&failure)
+            if is_no_stream { Outcome::BadUsage } else { Outcome::of(&failure) }
         }
     }
 }
@@ -77,7 +79,7 @@ fn tell(context: &Context, verdict: &Verdict, json: bool) {
         return;
     }
     let shows_all = context.output.verbosity >= Verbosity::Verbose;
-    let is_locked = verdict.broken(Level::Should).any(|rule| rule.rule == Rule::KeyAvailable);
+    let is_locked = !verdict.is_judged_whole();
     // What could not be judged for want of a key is not passed over.
     let shows_unjudged = shows_all || is_locked;
     let rows = verdict.rules.iter().filter(|rule| shows_unjudged || rule.result != Ruling::NotJudged);
@@ -94,7 +96,11 @@ fn tell(context: &Context, verdict: &Verdict, json: bool) {
     let (must, should) = (broken(Level::Must), broken(Level::Should));
     let count = |number| crate::format::count(number, "rule", "rules");
     context.output.say(&match (must, should) {
-        (0, _) if is_locked => "Not judged whole: the media is encrypted, and its keys can't be had".to_owned(),
+        (0, _) if is_locked => {
+            "Not judged whole: media is encrypted and can't be read (see key-available); --key names \
+            the key or the folder with the keys"
+                .to_owned()
+        }
         (0, 0) => "Correct: every rule is kept".to_owned(),
         (0, should) => format!("Correct; {} of level SHOULD could be kept better", count(should)),
         (must, _) => format!("Not correct: {} of level MUST broken", count(must)),

@@ -181,7 +181,7 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 impl Call {
     /// Runs its jobs and waits until every one is at rest.
     pub(super) fn run(self, context: &Context, interrupt: &CancelToken) -> Outcome {
-        let mut reporter = reporter(&context.output, self.json);
+        let mut reporter = reporter(&context.output, self.json, true);
         let mut outcome = Outcome::AllDone;
         for failure in self.without_job {
             outcome = outcome.max(Outcome::of(&failure));

@@ -114,9 +114,10 @@ fn publish(context: &Context, folder: &Path, location: &S3Location, interrupt: &
             Outcome::Interrupted
         }
         Err(error) => {
+            let is_wrong_folder = error.is_wrong_folder();
             let failure = error.into_failure();
             context.output.failure(None, &failure);
-            Outcome::of(&failure)
+            if is_wrong_folder { Outcome::BadUsage } else { Outcome::of(&failure) }
         }
     }
 }

@@ -160,9 +160,12 @@ pub enum QueueCommand {
         /// Which, of those in the list and in the history
         #[arg(value_name = "JOB")]
         job: String,
-        /// The file
+        /// The file, or - for standard output
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Replace the file if it is there
+        #[arg(long)]
+        overwrite: bool,
     },
     /// Write the jobs without a stream into a file
     Export {

@@ -25,14 +25,15 @@ pub(super) trait Reporter {
     fn event(&mut self, event: &Event, spec: Option<&JobSpec>);
 }
 
-/// The reporter that fits the call.
-pub(super) fn reporter(output: &Output, json: bool) -> Box<dyn Reporter + '_> {
+/// The reporter that fits the call; `offers_fresh` where the call has the flag `--fresh`.
+pub(super) fn reporter(output: &Output, json: bool, offers_fresh: bool) -> Box<dyn Reporter + '_> {
+    let teller = Teller { output, offers_fresh };
     if json {
         Box::new(JsonReporter { output })
     } else if output.shows_bars() {
-        Box::new(BarReporter { output, bars: HashMap::new() })
+        Box::new(BarReporter { output, teller, bars: HashMap::new() })
     } else {
-        Box::new(LineReporter { output, stages: HashMap::new(), waiting: HashSet::new() })
+        Box::new(LineReporter { output, teller, stages: HashMap::new(), waiting: HashSet::new() })
     }
 }
 
@@ -52,6 +53,7 @@ impl Reporter for JsonReporter<'_> {
 /// A bar a job, for terminals.
 struct BarReporter<'a> {
     output: &'a Output,
+    teller: Teller<'a>,
     bars: HashMap<JobId, ProgressBar>,
 }
 
@@ -79,13 +81,14 @@ impl Reporter for BarReporter<'_> {
             (Event::JobCancelled { .. }, Some(bar)) => bar.abandon_with_message("cancelled"),
             _ => {}
         }
-        tell(self.output, event, spec);
+        self.teller.tell(event, spec);
     }
 }
 
 /// A line for each change of stage, for logs and pipes.
 struct LineReporter<'a> {
     output: &'a Output,
+    teller: Teller<'a>,
     stages: HashMap<JobId, Stage>,
     /// Jobs whose uploads wait for the store.
     waiting: HashSet<JobId>,
@@ -115,35 +118,46 @@ impl Reporter for LineReporter<'_> {
             Event::JobCancelled { .. } => self.output.say(&format!("{name}: cancelled")),
             _ => {}
         }
-        tell(self.output, event, spec);
+        self.teller.tell(event, spec);
     }
 }
 
 /// What is told in the same way with and without bars: from where it goes on, addresses as data, failures and warnings.
-fn tell(output: &Output, event: &Event, spec: Option<&JobSpec>) {
-    let name = spec.map(JobSpec::source_name);
-    match event {
-        Event::JobPlanned { plan, .. } => {
-            if let Some(at) = plan.goes_on_at {
-                let at = format::clock(at);
-                output.say(&format!("{}: goes on at {at} (--fresh starts over)", name.unwrap_or_default()));
+#[derive(Clone, Copy)]
+struct Teller<'a> {
+    output: &'a Output,
+    /// Whether the call has the flag `--fresh`.
+    offers_fresh: bool,
+}
+
+impl Teller<'_> {
+    fn tell(self, event: &Event, spec: Option<&JobSpec>) {
+        let output = self.output;
+        let name = spec.map(JobSpec::source_name);
+        let about = |line: String| output.say(&format!("reelpress: {}: {line}", name.as_deref().unwrap_or_default()));
+        match event {
+            Event::JobPlanned { plan, .. } => {
+                if let Some(at) = plan.goes_on_at {
+                    let at = format::clock(at);
+                    let fresh = if self.offers_fresh { " (--fresh starts over)" } else { "" };
+                    output.say(&format!("{}: goes on at {at}{fresh}", name.as_deref().unwrap_or_default()));
+                }
             }
-        }
-        Event::JobFinished { report, .. } => {
-            for warning in report.warnings.iter().chain(&report.notes) {
-                output.say(&format!("reelpress: {}: {warning}", name.as_deref().unwrap_or_default()));
+            Event::JobFinished { report, .. } => {
+                report.warnings.iter().for_each(|warning| about(format!("Warning: {warning}")));
+                report.notes.iter().for_each(|note| about(note.clone()));
+                if let Some(keys) = &report.keys {
+                    about(format!("keys: {}", keys.display()));
+                }
+                addresses(report).iter().for_each(|address| output.data(address));
             }
-            if let Some(keys) = &report.keys {
-                output.say(&format!("reelpress: {}: keys: {}", name.as_deref().unwrap_or_default(), keys.display()));
+            Event::JobFailed { failure, .. } => {
+                let is_named = name.as_deref().is_some_and(|name| failure.headline.contains(name));
+                output.failure(name.as_deref().filter(|_| !is_named), failure);
             }
-            addresses(report).iter().for_each(|address| output.data(address));
+            Event::Noticed { failure } => output.failure(None, failure),
+            _ => {}
         }
-        Event::JobFailed { failure, .. } => {
-            let is_named = name.as_deref().is_some_and(|name| failure.headline.contains(name));
-            output.failure(name.as_deref().filter(|_| !is_named), failure);
-        }
-        Event::Noticed { failure } => output.failure(None, failure),
-        _ => {}
     }
 }
 
@@ -166,8 +180,8 @@ fn bar_style() -> ProgressStyle {
 }
 
 fn stage_line(progress: &Progress) -> String {
-    let stage = progress.stage.working_label();
-    if progress.stage == Stage::Encode && progress.rendition_count > 0 {
+    let stage = progress.working_label();
+    if progress.stage == Stage::Encode && progress.rendition_count > 0 && !progress.is_copying {
         let renditions = format::count(progress.rendition_count as u64, "rendition", "renditions");
         format!("{stage} {renditions}")
     } else {
@@ -176,7 +190,7 @@ fn stage_line(progress: &Progress) -> String {
 }
 
 fn progress_line(progress: &Progress) -> String {
-    let mut parts = vec![progress.stage.working_label().to_owned()];
+    let mut parts = vec![progress.working_label().to_owned()];
     if let Some(shortage) = &progress.disk_shortage {
         parts.push(format!("{shortage}, goes on by itself"));
     }
@@ -190,7 +204,7 @@ fn progress_line(progress: &Progress) -> String {
         parts.extend(progress.frames_per_second.map(|rate| format!("{rate:.0} fps")));
         parts.extend(progress.speed.map(|speed| format!("{speed:.1}×")));
     }
-    parts.extend(progress.time_left.map(|left| format!("{} left", format::clock(left))));
+    parts.extend(format::time_left(progress.time_left));
     parts.join("  ")
 }
 
@@ -261,6 +275,12 @@ mod tests {
             ..Progress::default()
         };
         assert_eq!(progress_line(&progress), "Encoding  62 fps  2.5×  00:01:12 left");
+        progress.time_left = Some(Duration::from_millis(300));
+        assert_eq!(progress_line(&progress), "Encoding  62 fps  2.5×");
+        assert_eq!(stage_line(&progress), "Encoding 4 renditions");
+        progress.is_copying = true;
+        assert_eq!(stage_line(&progress), "Copying");
+        progress.time_left = Some(Duration::from_secs(72));
         progress.stage = Stage::Publish;
         assert_eq!(progress_line(&progress), "Publishing  3 of 8 files  00:01:12 left");
     }

@@ -88,20 +88,30 @@ impl BugReport {
     /// # Errors
     /// When the file can't be written.
     pub fn write(&self, file: &Path) -> Result<(), Failure> {
-        let text = self.text().map_err(std::io::Error::other);
-        text.and_then(|text| atomic_file::write(file, &text)).map_err(|error| {
+        let text = self.text()?;
+        atomic_file::write(file, &text).map_err(|error| {
             let headline = format!("{} can't be written: {error}", file.display());
             Failure::new(FailureKind::OutputNotWritable, headline, "Choose a folder that you may write to")
         })
     }
 
-    fn text(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut value = serde_json::to_value(self)?;
-        let known = secrets::of_environment(std::env::vars());
-        without_secrets(&mut value, &known);
-        let mut text = serde_json::to_vec_pretty(&value)?;
-        text.push(b'\n');
-        Ok(text)
+    /// It as JSON, without secrets.
+    ///
+    /// # Errors
+    /// When a value of the job can't be written as JSON.
+    pub fn text(&self) -> Result<Vec<u8>, Failure> {
+        let text = || {
+            let mut value = serde_json::to_value(self)?;
+            let known = secrets::of_environment(std::env::vars());
+            without_secrets(&mut value, &known);
+            let mut text = serde_json::to_vec_pretty(&value)?;
+            text.push(b'\n');
+            Ok(text)
+        };
+        text().map_err(|error: serde_json::Error| {
+            let headline = format!("The report can't be made: {error}");
+            Failure::new(FailureKind::Internal, headline, "Send the output of “reelpress doctor” and the log instead")
+        })
     }
 }
 

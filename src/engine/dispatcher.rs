@@ -235,8 +235,12 @@ impl Dispatcher {
     }
 
     fn inspected(&mut self, id: JobId, inspection: Inspection) {
-        let is_waiting = self.snapshot.job(id).is_some_and(|job| job.state == JobState::Waiting);
+        let job = self.snapshot.job(id);
+        let is_known = job.is_some_and(|job| job.source.is_some());
+        let is_waiting = job.is_some_and(|job| job.state == JobState::Waiting);
         match inspection {
+            // Only the picture was missing; what the job has found itself stays.
+            Inspection::Source(_) | Inspection::Failed(_) if is_known => {}
             Inspection::Source(source) => self.emit(vec![Event::SourceProbed { id, source }]),
             Inspection::Thumbnail(path) => self.emit(vec![Event::ThumbnailReady { id, path }]),
             // It may be free when its turn has come.
@@ -264,10 +268,8 @@ impl Dispatcher {
         self.services.use_toolbox(self.toolbox.as_ref());
         self.emit(vec![Event::ToolsChecked { status }]);
         if had_none && self.toolbox.is_some() {
-            for job in self.snapshot.jobs.iter() {
-                if job.source.is_none() && job.state == JobState::Waiting {
-                    self.services.intake(IntakeRequest::Inspect { id: job.id, source: job.spec.source.clone() });
-                }
+            for job in self.snapshot.jobs.iter().filter(|job| job.lacks_picture()) {
+                self.services.intake(IntakeRequest::Inspect { id: job.id, source: job.spec.source.clone() });
             }
         }
     }

@@ -47,6 +47,7 @@ pub(super) struct IntakeThread {
     /// Unbounded, for the same reason.
     inspect: Sender<(JobId, PathBuf)>,
     current: Current,
+    is_stopped: bool,
     /// Disconnected when the thread has ended.
     ended: Receiver<()>,
 }
@@ -101,12 +102,13 @@ impl IntakeThread {
             let _running: Sender<()> = running;
             worker.run(&to_expand, &to_inspect);
         })?;
-        Ok(Self { expand, inspect, current, ended })
+        Ok(Self { expand, inspect, current, is_stopped: false, ended })
     }
 
     /// Ends what the thread is at, with its child processes, and waits for that a moment at most.
     pub(super) fn stop(&mut self) {
         self.current.stop();
+        self.is_stopped = true;
         // The thread ends when both are gone.
         (self.expand, self.inspect) = (crossbeam_channel::bounded(0).0, crossbeam_channel::bounded(0).0);
         if self.ended.recv_timeout(STOP_LIMIT) == Err(RecvTimeoutError::Timeout) {
@@ -114,8 +116,11 @@ impl IntakeThread {
         }
     }
 
-    /// Hands over a request; never waits.
+    /// Hands over a request; never waits. After the stop nothing is taken any more: sources are looked at by the next run.
     pub(super) fn send(&self, request: IntakeRequest) {
+        if self.is_stopped {
+            return;
+        }
         let sent = match request {
             IntakeRequest::Expand { specs } => self.expand.send(specs).is_ok(),
             IntakeRequest::Inspect { id, source } => self.inspect.send((id, source)).is_ok(),

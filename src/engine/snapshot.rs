@@ -165,6 +165,14 @@ impl Job {
         }
     }
 
+    /// Whether its row has no small picture although the source may give one: nothing makes one while the queue is only
+    /// changed, and a run that ends before the picture is made leaves none.
+    pub(super) fn lacks_picture(&self) -> bool {
+        let may_give_one = self.source.as_deref().is_none_or(|source| source.main_video().is_some());
+        let is_given_up = matches!(self.state, JobState::Failed { .. } | JobState::Cancelled);
+        self.thumbnail.is_none() && may_give_one && !is_given_up
+    }
+
     /// Whether there is an encoder to hold.
     pub fn can_be_paused(&self) -> bool {
         let is_encoding = self.progress().is_some_and(|progress| progress.stage <= Stage::Encode);

@@ -161,9 +161,7 @@ impl ReelpressApp {
     fn take_event(&mut self, ctx: &egui::Context, event: Event) {
         match event {
             Event::PreviewReady { id, url } if self.previews_asked.remove(&id) => {
-                // A browser that does not come up tells nobody: the address is there to be copied.
-                self.view.notify(NoticeMessage::Text(format!("The preview opens in the browser: {url}")));
-                self.desktop.open(url);
+                self.desktop.open_preview(url);
             }
             Event::Noticed { failure } => self.view.notify(NoticeMessage::Failure(failure)),
             Event::JobsRemoved { ids } => self.removed(&ids),
@@ -230,6 +228,10 @@ impl ReelpressApp {
                     self.view.notify(NoticeMessage::Text(format!("The report is {}", file.display())));
                 }
                 DesktopAnswer::HistoryRead(jobs) => self.take_history(jobs),
+                // A browser that does not come up tells nobody: the address is there to be copied.
+                DesktopAnswer::PreviewOpened(url) => {
+                    self.view.notify(NoticeMessage::Text(format!("The preview opens in the browser: {url}")));
+                }
                 DesktopAnswer::Failed(failure) => self.view.notify(NoticeMessage::Failure(failure)),
                 DesktopAnswer::FileDialogs(are_there) => self.view.has_file_dialogs = are_there,
                 DesktopAnswer::KeysMissing(missing) => self.view.missing_keys.extend(missing),

@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use crossbeam_channel::Sender;
@@ -21,6 +22,10 @@ use crate::{
 const SAMPLE_CLIP: &[u8] = include_bytes!("../../assets/sample.mp4");
 const SAMPLE_NAME: &str = "Reelpress sample.mp4";
 
+/// How long it is awaited that a program of the desktop refuses to open an address. One that is still at work by then has
+/// most likely become the browser.
+const OPENING_LIMIT: Duration = Duration::from_secs(3);
+
 /// What a helper thread has to say.
 #[derive(Debug)]
 pub enum DesktopAnswer {
@@ -30,6 +35,8 @@ pub enum DesktopAnswer {
     ReportSaved(PathBuf),
     /// The jobs that have ended, the newest first.
     HistoryRead(Result<Vec<Arc<Job>>, Failure>),
+    /// The browser was asked to show this address.
+    PreviewOpened(String),
     /// It did not work.
     Failed(Failure),
     /// Whether the system can show file dialogs.
@@ -59,6 +66,16 @@ impl Desktop {
     /// Errands that answer into `answers` and then repaint `ctx`.
     pub fn new(answers: Sender<DesktopAnswer>, ctx: Context) -> Self {
         Self { answers, ctx }
+    }
+
+    /// Opens the address of a preview in the browser, and tells whether that was done.
+    pub fn open_preview(&self, url: String) {
+        self.run("open", move || {
+            Some(match open::that_detached_with_timeout(&url, OPENING_LIMIT) {
+                Ok(()) => DesktopAnswer::PreviewOpened(url),
+                Err(error) => DesktopAnswer::Failed(preview_failure(&url, &error)),
+            })
+        });
     }
 
     /// Opens a web address in the browser, or a folder in the file manager.
@@ -155,6 +172,13 @@ fn open_in_desktop(target: &std::ffi::OsStr) -> std::io::Result<()> {
 #[cfg(test)]
 fn open_in_desktop(_: &std::ffi::OsStr) -> std::io::Result<()> {
     Ok(())
+}
+
+/// What is said when nothing opens a preview: it runs all the same.
+fn preview_failure(url: &str, error: &std::io::Error) -> Failure {
+    let headline = format!("No browser could be opened for the preview {url}");
+    let hint = "Open this address by hand in a browser on this machine, such as Firefox or Chromium";
+    Failure::new(FailureKind::Internal, headline, hint).with_detail(error.to_string())
 }
 
 /// Writes the sample clip into `folder`, unless it lies there already.

@@ -16,7 +16,7 @@ pub use source::{source_description, source_facts};
 use crate::{
     engine::{Job, MOST_RETRIES, PlannedPowerAction, PlannedRetry, QueueCounts, Snapshot, ToolStatus},
     format,
-    job::{JobState, Priority, Progress, Report, Schedule, Stage, schedule},
+    job::{JobState, Priority, Progress, Report, Schedule, Stage, Trim, schedule},
     settings::{PowerAction, Settings},
 };
 
@@ -41,7 +41,7 @@ pub fn planned_power_action(planned: &PlannedPowerAction, now: &Zoned) -> String
 /// The third line of a row at rest: the one thing worth knowing.
 pub fn rest_line(job: &Job, home: Option<&Path>) -> String {
     match &job.state {
-        JobState::Done { report } => gain(report, job.source.as_deref().map(|source| source.size_bytes)),
+        JobState::Done { report } => gain(report, compared_bytes(job)),
         // Where the source is stands in the line above.
         JobState::Failed { failure } => {
             failure.headline.replace(&*job.spec.source.to_string_lossy(), &job.spec.source_name())
@@ -54,6 +54,12 @@ pub fn rest_line(job: &Job, home: Option<&Path>) -> String {
             )
         }
     }
+}
+
+/// Size of the source, where all of it and nothing else was made into what a job has made.
+fn compared_bytes(job: &Job) -> Option<u64> {
+    let is_whole = job.spec.operations.trim == Trim::default() && job.spec.joined.is_empty();
+    job.source.as_deref().filter(|_| is_whole).map(|source| source.size_bytes)
 }
 
 /// `4 renditions · 61 MB · 31 % smaller than the source`.
@@ -82,7 +88,7 @@ pub fn state_word(job: &Job) -> String {
         JobState::Waiting => "Waiting".to_owned(),
         JobState::Interrupted { .. } => "Interrupted".to_owned(),
         JobState::Running { is_paused: true, .. } => "Paused".to_owned(),
-        JobState::Running { progress, .. } => progress.stage.working_label().to_owned(),
+        JobState::Running { progress, .. } => progress.working_label().to_owned(),
         JobState::Done { report } if report.warnings.is_empty() => "Done".to_owned(),
         JobState::Done { report } => {
             format!("Done with {}", format::count(report.warnings.len() as u64, "warning", "warnings"))
@@ -170,7 +176,7 @@ fn numbers(progress: &Progress) -> String {
         numbers.extend(progress.speed.map(|speed| format!("{speed:.1}× speed")));
         numbers.extend(progress.frames_per_second.map(|rate| format!("{rate:.0} fps")));
     }
-    numbers.extend(progress.time_left.map(|left| format!("{} left", format::clock(left))));
+    numbers.extend(format::time_left(progress.time_left));
     numbers.join(BETWEEN_FACTS)
 }
 
@@ -224,7 +230,7 @@ pub fn queue_status(counts: &QueueCounts, time_left: Option<std::time::Duration>
     if queue_paused {
         parts.push("Queue paused".to_owned());
     }
-    parts.extend(time_left.map(|left| format!("{} left", format::clock(left))));
+    parts.extend(format::time_left(time_left));
     parts
 }
 
@@ -277,6 +283,9 @@ mod tests {
         let done = job("Teaser.mp4");
         assert_eq!(rest_line(&done, None), "4 renditions · 61.0 MB · 30 % smaller than the source");
         assert_eq!(state_line(&done, false), "Published in 00:00:41");
+        let mut part = done;
+        part.spec.operations.trim.end = Some(Duration::from_secs(5));
+        assert_eq!(rest_line(&part, None), "4 renditions · 61.0 MB", "a part is not compared with the whole");
         assert_eq!(state_word(&job("Street.avi")), "Done with 1 warning");
     }
 

@@ -69,6 +69,9 @@ pub struct Progress {
     pub encoded: Duration,
     /// Length of the source, where known.
     pub source_duration: Option<Duration>,
+    /// True when all streams are copied, so that nothing is encoded.
+    #[serde(default)]
+    pub is_copying: bool,
     /// Number of video renditions being encoded.
     pub rendition_count: usize,
     /// Frames encoded in a second of wall time.
@@ -134,6 +137,7 @@ impl Default for Progress {
             fraction: 0.0,
             encoded: Duration::ZERO,
             source_duration: None,
+            is_copying: false,
             rendition_count: 0,
             frames_per_second: None,
             speed: None,
@@ -148,5 +152,12 @@ impl Default for Progress {
             renditions: Vec::new(),
             uploads: Vec::new(),
         }
+    }
+}
+
+impl Progress {
+    /// What the user reads while it runs.
+    pub fn working_label(&self) -> &'static str {
+        if self.is_copying && self.stage == Stage::Encode { "Copying" } else { self.stage.working_label() }
     }
 }

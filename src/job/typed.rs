@@ -81,6 +81,9 @@ pub fn loudness(text: &str) -> Result<LoudnessTarget, &'static str> {
     target.ok_or("give a loudness from -70 to -5 LUFS")
 }
 
+/// Whoever types a smaller number without a unit means another unit than bytes.
+const FEWEST_BARE_BYTES: u64 = 1000;
+
 /// Bytes, with k, M or G for thousands, millions and thousand millions.
 ///
 /// # Errors
@@ -96,8 +99,13 @@ pub fn byte_size(text: &str) -> Result<u64, &'static str> {
         "g" => 1e9,
         _ => return Err(ADVICE),
     };
+    let has_unit = digits.len() < text.len();
     let number: Option<f64> = digits.trim().parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite());
-    number.map(|number| (number * unit) as u64).ok_or(ADVICE)
+    let bytes = number.map(|number| (number * unit) as u64).ok_or(ADVICE)?;
+    if !has_unit && bytes < FEWEST_BARE_BYTES {
+        return Err("a number without a unit is bytes, and these are too few: write 25M for 25 megabytes");
+    }
+    Ok(bytes)
 }
 
 /// Reads a number of pixels within a range.
@@ -192,9 +200,10 @@ mod tests {
         assert_eq!(crop("640:272:0:44"), Ok(Crop::Area(CropArea { width: 640, height: 272, left: 0, top: 44 })));
         assert!(crop("640:272").is_err() && crop("-1:2:3:4").is_err());
         assert_eq!(
-            (byte_size("25M"), byte_size("1.5GB"), byte_size("900 k"), byte_size("12")),
-            (Ok(25_000_000), Ok(1_500_000_000), Ok(900_000), Ok(12))
+            (byte_size("25M"), byte_size("1.5GB"), byte_size("900 k"), byte_size("12000")),
+            (Ok(25_000_000), Ok(1_500_000_000), Ok(900_000), Ok(12_000))
         );
+        assert!(byte_size("25").is_err_and(|words| words.contains("25M")), "nobody means 25 bytes");
         assert!(byte_size("M").is_err() && byte_size("-5").is_err() && byte_size("3T").is_err());
         assert_eq!(loudness("-16"), Ok(LoudnessTarget::new(-16.0).unwrap()));
         assert_eq!(loudness("−23 "), Ok(LoudnessTarget::EBU_R128));

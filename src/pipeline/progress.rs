@@ -146,6 +146,7 @@ impl<'a> Reporter<'a> {
             ),
             encoded,
             source_duration: self.plan.duration,
+            is_copying: false,
             rendition_count: self.plan.renditions.len(),
             frames_per_second: frames_per_second.filter(|_| !is_encoded),
             speed: speed.filter(|_| !is_encoded),

@@ -209,6 +209,33 @@ impl KeyFiles {
         }
     }
 
+    /// The key that a playlist names by this URI. A folder without it may be one in which each job has a folder for its
+    /// keys: then it is that whose name is in the URI, or the only one.
+    ///
+    /// # Errors
+    /// As [`ContentKey::read`], and when it can't be told whose key it is.
+    pub fn key_of_uri(&self, number: u64, uri: &str) -> Result<ContentKey, KeyError> {
+        let path = self.path(number);
+        let Self::Numbered(folder) = self else { return ContentKey::read(&path) };
+        if path.exists() {
+            return ContentKey::read(&path);
+        }
+        let unreadable = |source| KeyError::Unreadable { path: path.clone(), source };
+        let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+        let keys = entries.flatten().map(|entry| entry.path().join(key_file_name(number)));
+        let keys: Vec<PathBuf> = keys.filter(|key| key.is_file()).collect();
+        let is_named = |key: &PathBuf| {
+            let job = key.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+            job.is_some_and(|job| uri.contains(job))
+        };
+        let (named, others): (Vec<PathBuf>, Vec<PathBuf>) = keys.into_iter().partition(is_named);
+        match (named.as_slice(), others.as_slice()) {
+            ([key], _) | ([], [key]) => ContentKey::read(key),
+            ([], []) => ContentKey::read(&path),
+            _ => Err(unreadable(std::io::Error::other("the folder has keys of several jobs: name that of one job"))),
+        }
+    }
+
     /// A key.
     ///
     /// # Errors
@@ -274,5 +301,21 @@ mod tests {
             let metadata = std::fs::metadata(path).unwrap();
             assert_eq!(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777, mode);
         }
+    }
+
+    #[test]
+    fn above_the_folders_of_jobs_the_uri_tells_whose_key_is_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = |name: &str| KeyFiles::Numbered(folder.path().join(name));
+        let [first, second] = [ContentKey::generate().unwrap(), ContentKey::generate().unwrap()];
+        let above = KeyFiles::at(folder.path());
+        first.write_private(&keys("0199-a").path(1)).unwrap();
+        assert_eq!(above.key_of_uri(1, "acme://keys/1").unwrap(), first, "the only one");
+        second.write_private(&keys("0199-b").path(1)).unwrap();
+        assert_eq!(above.key_of_uri(1, "https://example.org/0199-b/1.key").unwrap(), second);
+        let unclear = above.key_of_uri(1, "acme://keys/1").unwrap_err().to_string();
+        assert!(unclear.contains("several jobs"), "{unclear}");
+        assert!(above.key_of_uri(2, "https://example.org/0199-b/2.key").is_err());
+        assert_eq!(keys("0199-a").key_of_uri(1, "").unwrap(), first);
     }
 }

@@ -34,7 +34,7 @@ impl std::fmt::Debug for AccessKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeychainError {
     /// There is none, or it is locked.
-    #[error("the system has no keychain that can be used: {0}")]
+    #[error("this system has no keychain that can be used")]
     Unavailable(String),
     /// It does not do what it was asked.
     #[error("the keychain refuses “{name}”: {detail}")]
@@ -50,16 +50,37 @@ impl KeychainError {
     /// The same in words for the user, with what to do next.
     pub fn to_failure(&self) -> Failure {
         let (headline, hint) = match self {
-            Self::Unavailable(reason) => (
-                format!("The system has no keychain that can be used: {reason}"),
-                "Unlock the keychain of your desktop, or start one, such as gnome-keyring; without one, keys are asked \
-                 for at each start",
+            Self::Unavailable(_) => (
+                "This system has no keychain that can be used".to_owned(),
+                "Unlock the keychain of your desktop, or start one, such as gnome-keyring; without one, --credentials NAME in a \
+                 terminal asks for the keys at each start, and --profile and AWS_ACCESS_KEY_ID work everywhere",
             ),
             Self::Refused { name, detail } => {
                 (format!("The keychain refuses “{name}”: {detail}"), "Remove the keys and set them again")
             }
         };
-        Failure::new(FailureKind::CredentialsRefused, headline, hint)
+        Failure::new(FailureKind::CredentialsRefused, headline, hint).with_detail(self.cause())
+    }
+
+    /// True when no keys can be had whatever their name.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// What went wrong in the words of the system; empty when the error says all.
+    pub fn cause(&self) -> &str {
+        match self {
+            Self::Unavailable(cause) => cause,
+            Self::Refused { .. } => "",
+        }
+    }
+
+    /// The error and its cause in one line.
+    pub fn with_cause(&self) -> String {
+        match self.cause() {
+            "" => self.to_string(),
+            cause => format!("{self}: {cause}"),
+        }
     }
 }
 
@@ -122,7 +143,10 @@ fn entry(name: &str) -> Result<Entry, KeychainError> {
 
 fn of_keychain(name: &str, error: &Error) -> KeychainError {
     match error {
-        Error::NoStorageAccess(reason) => KeychainError::Unavailable(reason.to_string()),
+        // Without a service of the desktop for secrets, connecting to it is what fails.
+        Error::NoStorageAccess(reason) | Error::PlatformFailure(reason) => {
+            KeychainError::Unavailable(reason.to_string())
+        }
         // Its words hold what was read.
         Error::BadEncoding(_) | Error::BadDataFormat(..) => refused(name, &"it holds something else"),
         error => refused(name, error),
@@ -136,6 +160,14 @@ fn refused(name: &str, detail: &dyn std::fmt::Display) -> KeychainError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_system_without_a_keychain_is_told_from_one_that_refuses() {
+        let none = of_keychain("films", &Error::PlatformFailure("zbus error: no such file".into()));
+        assert!(none.is_unavailable() && !none.to_string().contains("zbus"), "{none}");
+        assert!(none.with_cause().ends_with("zbus error: no such file"));
+        assert!(!of_keychain("films", &Error::BadEncoding(Vec::new())).is_unavailable());
+    }
 
     #[test]
     fn a_held_key_is_read_again_and_its_secret_is_never_printed() {

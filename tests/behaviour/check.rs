@@ -127,7 +127,7 @@ fn what_is_no_stream_is_refused_with_a_remedy() {
     std::fs::create_dir(user.path("empty")).unwrap();
     for (place, code, words) in [
         ("nowhere", 2, "neither a folder nor a playlist"),
-        ("empty", 1, "no HLS playlist"),
+        ("empty", 2, "no HLS playlist"),
         ("http://127.0.0.1:9/master.m3u8", 1, "can't be read"),
     ] {
         let path = if place.contains(':') { place.to_owned() } else { user.path(place).display().to_string() };

@@ -31,7 +31,7 @@ pub struct OutputArguments {
     /// Width of the thumbnails in pixels [default: 640 on the longer side]
     #[arg(long, value_name = "PIXELS", value_parser = pixels(&THUMBNAIL_WIDTHS), help_heading = "Outputs")]
     pub thumbnail_width: Option<u32>,
-    /// Format of the thumbnails
+    /// Format of the thumbnails; the poster is always JPEG
     #[arg(long, value_name = "FORMAT", help_heading = "Outputs")]
     pub thumbnail_format: Option<ThumbnailFormatName>,
 }

@@ -14,7 +14,8 @@ Only the parts of a video around the chosen times are decoded, where it can be s
   reelpress thumbnails film.mp4 --times 5,00:01:30 --width 320 --format webp
   reelpress thumbnails *.mov --storyboard --out pictures/
   reelpress thumbnails film.mp4 --out s3://bucket/films     films/film/images/poster.jpg …
-The poster is the sharpest frame around the chosen times. The folder of each video is printed on standard output. --json
+The poster is the sharpest frame around the chosen times, and always JPEG. The folder of each video is printed on standard
+output. --json
 prints the events of “reelpress encode --json”.";
 
 /// Make poster and thumbnails of each video, without encoding it
@@ -30,7 +31,7 @@ pub struct ThumbnailsArguments {
     /// Width of the thumbnails in pixels [default: 640 on the longer side]
     #[arg(long, value_name = "PIXELS", value_parser = pixels(&THUMBNAIL_WIDTHS))]
     pub width: Option<u32>,
-    /// Format of the thumbnails
+    /// Format of the thumbnails; the poster is always JPEG
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ThumbnailFormatName>,
     /// Also sheets of small pictures for a player's seek bar: storyboard/storyboard.vtt

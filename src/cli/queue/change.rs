@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use jiff::Zoned;
+
 use super::{Access, MovePlace, QueueCommand, Refusal, choose, tell_notices};
 use crate::{
     cli::{Context, bad_usage},
     engine::{Command, Job, Snapshot},
     format,
     job::{JobId, JobState, schedule},
+    settings::Settings,
 };
 
 /// Whether something can be done with a job; else what it is instead.
@@ -122,6 +125,29 @@ struct Changes<'a> {
     snapshot: &'a Snapshot,
 }
 
+/// What happens to jobs at work when the queue is paused, of which some were held.
+fn paused_words(at_work: usize, held: Option<u64>) -> String {
+    let at_work = match held {
+        _ if at_work == 0 => String::new(),
+        None => "; those at work are finished".to_owned(),
+        Some(0) => "; none at work has an encoder that could be held".to_owned(),
+        Some(held) => {
+            let jobs = format::count(held, "job at work is held", "jobs at work are held");
+            format!("; {jobs}, until “reelpress queue resume”")
+        }
+    };
+    format!("no further jobs start{at_work}")
+}
+
+/// What a job is after it was moved to the top.
+fn top_words(job: &Job, settings: &Settings, now: &Zoned) -> String {
+    match job.waits_until(settings, now) {
+        Some(at) => format!("is the first in the order, and starts at {}", schedule::short_time(at, now)),
+        None if job.is_waiting() => "is the next to start".to_owned(),
+        None => "is before all that wait".to_owned(),
+    }
+}
+
 impl Changes<'_> {
     fn ask(&mut self, command: Command) -> Result<(), Refusal> {
         let answer = self.access.ask(command)?;
@@ -166,13 +192,14 @@ impl Changes<'_> {
     fn pause_queue(&mut self, now: bool) -> Result<(), Refusal> {
         self.ask(Command::PauseQueue)?;
         let at_work: Vec<&Arc<Job>> = self.snapshot.jobs.iter().filter(|job| job.progress().is_some()).collect();
+        let mut held = 0;
         if now {
             for job in at_work.iter().filter(|job| can_be_held(job).is_ok()) {
                 self.ask(Command::Pause { id: job.id })?;
+                held += 1;
             }
         }
-        let finishes = if at_work.is_empty() || now { "" } else { "; those at work are finished" };
-        self.say(&format!("no further jobs start{finishes}"));
+        self.say(&paused_words(at_work.len(), now.then_some(held)));
         Ok(())
     }
 
@@ -217,11 +244,44 @@ impl Changes<'_> {
                 let index = index.min(self.snapshot.jobs.len().saturating_sub(1));
                 (Command::MoveTo { id, index }, format!("is in line {}", index + 1))
             }
-            None if place.top => (Command::MoveToTop { id }, "is the next to start".to_owned()),
+            None if place.top => (Command::MoveToTop { id }, top_words(&job, &self.snapshot.settings, &Zoned::now())),
             None => (Command::MoveToBottom { id }, "is the last to start".to_owned()),
         };
         self.ask(command)?;
         self.say(&format!("{} {words}", choose::named(&job)));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{Timestamp, civil::date, tz::TimeZone};
+
+    use super::*;
+    use crate::{
+        engine::Event,
+        job::{Destination, JobSpec, Schedule},
+        preset::find_preset,
+    };
+
+    #[test]
+    fn a_job_at_the_top_that_waits_for_its_time_does_not_start_next() {
+        let now = date(2026, 11, 21).at(18, 30, 0, 0).to_zoned(TimeZone::UTC).unwrap();
+        let mut snapshot = Snapshot::default();
+        let spec = JobSpec::stream("a.mp4", find_preset("quick").unwrap(), Destination::Folder("out".into()));
+        let id = JobId::generate();
+        snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH });
+        let words = |snapshot: &Snapshot| top_words(snapshot.job(id).unwrap(), &snapshot.settings, &now);
+        assert_eq!(words(&snapshot), "is the next to start");
+        let start_at = Some(date(2026, 11, 21).at(22, 0, 0, 0).to_zoned(TimeZone::UTC).unwrap().timestamp());
+        snapshot.apply(&Event::JobScheduled { id, schedule: Schedule { start_at, ..Schedule::default() } });
+        assert_eq!(words(&snapshot), "is the first in the order, and starts at 22:00");
+    }
+
+    #[test]
+    fn a_pause_says_what_becomes_of_jobs_at_work() {
+        assert_eq!(paused_words(0, Some(0)), "no further jobs start");
+        assert_eq!(paused_words(2, None), "no further jobs start; those at work are finished");
+        assert!(paused_words(2, Some(1)).starts_with("no further jobs start; 1 job at work is held"));
     }
 }

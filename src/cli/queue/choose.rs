@@ -43,7 +43,7 @@ pub(super) fn one(snapshot: &Snapshot, name: &str) -> Result<Arc<Job>, Failure> 
             [job] => return Ok(Arc::clone(job)),
             several => {
                 let headline = format!("“{name}” is the name of {} jobs", several.len());
-                return Err(bad_usage(headline, format!("Give the id of one: {}", list(several))));
+                return Err(bad_usage(headline, format!("Give the id of one:{}", told_apart(several))));
             }
         }
     }
@@ -53,6 +53,19 @@ pub(super) fn one(snapshot: &Snapshot, name: &str) -> Result<Arc<Job>, Failure> 
         all => format!("Give an id or a part of a name: {}", list(all)),
     };
     Err(bad_usage(format!("No job is named “{name}”"), hint))
+}
+
+/// A line for each job with what tells those of one name apart.
+fn told_apart(jobs: &[&Arc<Job>]) -> String {
+    let line = |job: &&Arc<Job>| {
+        let (state, destination) = (super::list::state(job), job.spec.destination.label());
+        format!("\n  {}, {state}, to {destination}", named(job))
+    };
+    let mut lines: String = jobs.iter().take(CANDIDATES_LISTED).map(line).collect();
+    if let Some(more) = jobs.len().checked_sub(CANDIDATES_LISTED).filter(|more| *more > 0) {
+        lines.push_str(&format!("\n  and {more} more"));
+    }
+    lines
 }
 
 fn list(jobs: &[&Arc<Job>]) -> String {
@@ -109,7 +122,7 @@ mod tests {
         let snapshot = queue(&["/a/film.mp4", "/b/film.mp4", "/c/other.mp4"]);
         let unclear = one(&snapshot, "film").unwrap_err();
         for job in &snapshot.jobs[..2] {
-            assert!(unclear.hint.contains(&named(job)), "{}", unclear.hint);
+            assert!(unclear.hint.contains(&format!("{}, waiting, to out", named(job))), "{}", unclear.hint);
         }
         assert!(!unclear.hint.contains("other"), "{}", unclear.hint);
         assert!(one(&snapshot, "nothing").unwrap_err().hint.contains("other.mp4"));

@@ -27,6 +27,8 @@ struct ListedQueue {
 /// One job.
 #[derive(Serialize)]
 struct ListedJob {
+    /// Place in the list, from 1, as “queue move --to” takes it; null for jobs that are off the list.
+    line: Option<usize>,
     id: JobId,
     short_id: String,
     source: String,
@@ -61,7 +63,7 @@ pub(super) fn print(context: &Context, snapshot: &Snapshot, json: bool) {
         let queue = ListedQueue {
             paused: snapshot.queue_paused,
             working_hours: snapshot.settings.working_hours.map(|hours| hours.to_string()),
-            jobs: snapshot.jobs.iter().map(|job| ListedJob::of(job, &snapshot.settings, &now)).collect(),
+            jobs: snapshot.jobs.iter().map(|job| ListedJob::of(job, snapshot, &now)).collect(),
         };
         context.output.pretty_json(&queue);
         return;
@@ -83,9 +85,10 @@ fn table(snapshot: &Snapshot, now: &Zoned) -> Vec<String> {
     if snapshot.jobs.is_empty() {
         return Vec::new();
     }
-    let header = ["ID", "STATE", "%", "NAME", "PRESET", "DESTINATION", ""].map(str::to_owned);
-    let rows = snapshot.jobs.iter().map(|job| {
+    let header = ["LINE", "ID", "STATE", "%", "NAME", "PRESET", "DESTINATION", ""].map(str::to_owned);
+    let rows = snapshot.jobs.iter().enumerate().map(|(index, job)| {
         [
+            (index + 1).to_string(),
             job.id.short(),
             state(job).to_owned(),
             job.progress().map(|progress| format::percent(progress.fraction)).unwrap_or_default(),
@@ -101,19 +104,19 @@ fn table(snapshot: &Snapshot, now: &Zoned) -> Vec<String> {
 /// Prints these jobs as a list of the queue does.
 pub(super) fn print_json(context: &Context, jobs: &[Arc<Job>], snapshot: &Snapshot) {
     let now = Zoned::now();
-    let jobs: Vec<ListedJob> = jobs.iter().map(|job| ListedJob::of(job, &snapshot.settings, &now)).collect();
+    let jobs: Vec<ListedJob> = jobs.iter().map(|job| ListedJob::of(job, snapshot, &now)).collect();
     context.output.pretty_json(&jobs);
 }
 
 /// Lines with the cells of each column below each other.
-pub(super) fn aligned(rows: &[[String; 7]]) -> Vec<String> {
-    let mut widths = [0; 7];
+pub(super) fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
+    let mut widths = [0; COLUMNS];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let line = |row: &[String; 7]| {
+    let line = |row: &[String; COLUMNS]| {
         let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         cells.join("  ").trim_end().to_owned()
     };
@@ -152,7 +155,7 @@ pub(super) fn note(job: &Job, settings: &Settings, now: &Zoned) -> String {
 }
 
 impl ListedJob {
-    fn of(job: &Job, settings: &Settings, now: &Zoned) -> Self {
+    fn of(job: &Job, snapshot: &Snapshot, now: &Zoned) -> Self {
         let report: Option<&Report> = match &job.state {
             JobState::Done { report } => Some(report),
             _ => None,
@@ -163,6 +166,7 @@ impl ListedJob {
         };
         let playlist = report.and_then(|report| report.multivariant_playlist.as_ref());
         Self {
+            line: snapshot.jobs.iter().position(|listed| listed.id == job.id).map(|index| index + 1),
             id: job.id,
             short_id: job.id.short(),
             source: job.spec.source.display().to_string(),
@@ -173,7 +177,7 @@ impl ListedJob {
             destination: job.spec.destination.label(),
             priority: job.schedule.priority.number(),
             ended_at: job.ended_at.map(|at| at.to_string()),
-            starts_at: job.waits_until(settings, now).map(|at| at.to_string()),
+            starts_at: job.waits_until(&snapshot.settings, now).map(|at| at.to_string()),
             failure: failure
                 .map(|failure| ListedFailure { headline: failure.headline.clone(), hint: failure.hint.clone() }),
             multivariant_playlist: playlist.map(|playlist| playlist.display().to_string()),
@@ -222,14 +226,17 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "ID        STATE    %     NAME           PRESET  DESTINATION".to_owned(),
-                format!("{short_a}  running  42 %  a.mp4          quick   /out"),
-                format!("{short_b}  failed         long name.mov  quick   /out         The disk is full"),
-                format!("{short_c}  waiting        c.ts           quick   /out         priority 80, starts at 22:00"),
+                "LINE  ID        STATE    %     NAME           PRESET  DESTINATION".to_owned(),
+                format!("1     {short_a}  running  42 %  a.mp4          quick   /out"),
+                format!("2     {short_b}  failed         long name.mov  quick   /out         The disk is full"),
+                format!(
+                    "3     {short_c}  waiting        c.ts           quick   /out         priority 80, starts at 22:00"
+                ),
             ]
         );
-        let listed = serde_json::to_value(ListedJob::of(&snapshot.jobs[0], &snapshot.settings, &now)).unwrap();
+        let listed = serde_json::to_value(ListedJob::of(&snapshot.jobs[0], &snapshot, &now)).unwrap();
         assert_eq!((&listed["percent"], &listed["state"]), (&42.5.into(), &"running".into()));
+        assert_eq!(listed["line"], 1);
         assert!(table(&Snapshot::default(), &now).is_empty());
     }
 }

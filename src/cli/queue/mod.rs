@@ -44,7 +44,9 @@ pub(super) fn run(context: &Context, arguments: QueueArguments, interrupt: &Canc
             with_queue(context, |access| past::history(context, access, &text, json))
         }
         QueueCommand::Again { jobs } => with_queue(context, |access| past::again(context, access, &jobs)),
-        QueueCommand::Report { job, file } => with_queue(context, |access| past::report(context, access, &job, &file)),
+        QueueCommand::Report { job, file, overwrite } => {
+            with_queue(context, |access| past::report((context, access), &job, &file, overwrite))
+        }
         QueueCommand::Import { file } => with_queue(context, |access| transfer::import(context, access, &file)),
         change => with_queue(context, |access| change::change(context, access, change)),
     }

@@ -2,12 +2,11 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{Access, Refusal, choose, enqueue, list};
+use super::{Access, Refusal, choose, enqueue, list, transfer};
 use crate::{
     cli::{Context, bad_usage},
     engine::{BugReport, Job, QueueEntry, Snapshot, ended_jobs},
     failure::{Failure, FailureKind},
-    job::schedule,
 };
 
 /// Prints the jobs that have ended and have a text in them.
@@ -20,7 +19,10 @@ pub(super) fn history(context: &Context, access: &mut Access, text: &str, json: 
         return Ok(());
     }
     let now = jiff::Zoned::now();
-    let ended_at = |job: &Job| job.ended_at.map(|at| schedule::short_time(at, &now)).unwrap_or_default();
+    let ended_at = |job: &Job| {
+        let at = job.ended_at.map(|at| at.to_zoned(now.time_zone().clone()));
+        at.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
+    };
     let header = ["ID", "ENDED", "STATE", "NAME", "PRESET", "DESTINATION", ""].map(str::to_owned);
     let rows = found.iter().map(|job| {
         [
@@ -51,17 +53,29 @@ pub(super) fn again(context: &Context, access: &mut Access, names: &[String]) ->
 }
 
 /// Writes the report of a job.
-pub(super) fn report(context: &Context, access: &mut Access, name: &str, file: &Path) -> Result<(), Refusal> {
-    if file.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("json")) {
+pub(super) fn report(
+    (context, access): (&Context, &mut Access),
+    name: &str,
+    file: &Path,
+    overwrite: bool,
+) -> Result<(), Refusal> {
+    let is_printed = file == Path::new(transfer::STANDARD_OUTPUT);
+    if !is_printed && file.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("json")) {
         let headline = format!("{} does not end in .json", file.display());
         return Err(Refusal::usage(bad_usage(headline, "The report is a JSON file: name it so")));
     }
+    transfer::check_free(file, overwrite)?;
     let snapshot = access.snapshot()?;
     let removed = ended(context, &snapshot)?.into_iter().filter(|job| snapshot.job(job.id).is_none());
     let all = Snapshot { jobs: Arc::new(snapshot.jobs.iter().map(Arc::clone).chain(removed).collect()), ..snapshot };
     let job = choose::one(&all, name).map_err(Refusal::usage)?;
     let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    BugReport::of(&all, &job, &context.folders).write(&path)?;
+    let report = BugReport::of(&all, &job, &context.folders);
+    if is_printed {
+        context.output.data(String::from_utf8_lossy(&report.text()?).trim_end());
+        return Ok(());
+    }
+    report.write(&path)?;
     context.output.say(&format!("the report of {} is {}", choose::named(&job), file.display()));
     Ok(())
 }

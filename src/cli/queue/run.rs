@@ -141,7 +141,7 @@ struct Front<'a> {
 
 impl<'a> Front<'a> {
     fn new(context: &'a Context, state: Snapshot, json: bool) -> Self {
-        let reporter = reporter(&context.output, json);
+        let reporter = reporter(&context.output, json, false);
         Self { context, reporter, state, announced: HashSet::new(), outcome: Outcome::AllDone, planned: None }
     }
 

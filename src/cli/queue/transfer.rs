@@ -12,9 +12,18 @@ use crate::{
 };
 
 /// Stands for standard output.
-const STANDARD_OUTPUT: &str = "-";
+pub(super) const STANDARD_OUTPUT: &str = "-";
 /// Some hundred thousand jobs.
 const LARGEST_QUEUE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Refuses a file that is there already and may not be replaced.
+pub(super) fn check_free(file: &Path, overwrite: bool) -> Result<(), Refusal> {
+    if overwrite || file == Path::new(STANDARD_OUTPUT) || file.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let hint = "Give another name, or --overwrite to replace it";
+    Err(Refusal::usage(bad_usage(format!("{} is there already", file.display()), hint)))
+}
 
 /// Writes the jobs of the queue into a file, whole or not at all.
 pub(super) fn export(
@@ -23,10 +32,7 @@ pub(super) fn export(
     all: bool,
     overwrite: bool,
 ) -> Result<(), Refusal> {
-    if !overwrite && file != Path::new(STANDARD_OUTPUT) && file.symlink_metadata().is_ok() {
-        let hint = "Give another name, or --overwrite to replace it";
-        return Err(Refusal::usage(bad_usage(format!("{} is there already", file.display()), hint)));
-    }
+    check_free(file, overwrite)?;
     let queue = QueueFile::of(&access.snapshot()?, all);
     let failed = |error: std::io::Error| {
         let headline = format!("{} can't be written: {error}", file.display());

@@ -286,3 +286,22 @@ fn the_logs_of_failed_jobs_outlive_the_program() {
     folded.apply_all(&snapshot.as_events());
     assert_eq!(folded.jobs, snapshot.jobs);
 }
+
+#[test]
+fn a_job_that_was_worked_off_without_a_window_still_needs_its_picture() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4", "sound.mp3", "gone.mp4"]);
+    let lacking = |snapshot: &Snapshot| -> Vec<bool> { snapshot.jobs.iter().map(|job| job.lacks_picture()).collect() };
+    assert_eq!(lacking(&snapshot), [true; 3], "nothing is known of them");
+    snapshot.apply(&Event::JobStarted { id: ids[0], at: at(2) });
+    snapshot.apply(&Event::JobFinished { id: ids[0], report: report(), at: at(3) });
+    snapshot.apply(&Event::SourceProbed { id: ids[1], source: Box::default() });
+    let failure = Failure::new(FailureKind::SourceVanished, "Gone", "Put it back");
+    snapshot.apply(&Event::JobFailed { id: ids[2], failure, at: at(3) });
+    assert_eq!(
+        lacking(&snapshot),
+        [true, false, false],
+        "sound gives none, and what has failed is not looked at again"
+    );
+    snapshot.apply(&Event::ThumbnailReady { id: ids[0], path: "a.jpg".into() });
+    assert_eq!(lacking(&snapshot), [false; 3]);
+}

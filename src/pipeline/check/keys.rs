@@ -4,7 +4,7 @@ use std::{cell::OnceCell, collections::HashMap};
 
 use super::{
     files::{Address, Files, OpenError, Web},
-    playlist::KeyText,
+    playlist::{AES_128, KeyText},
 };
 use crate::tools::content_key::{ContentKey, KEY_BYTES, KeyError, KeyFiles};
 
@@ -51,11 +51,17 @@ impl<'a> KeyRing<'a> {
     }
 
     fn fetch(&self, playlist: &Address, text: &KeyText) -> Result<ContentKey, KeyProblem> {
+        if text.method != AES_128 {
+            let reason = format!("METHOD={} encrypts within samples, which can't be judged", text.method);
+            return Err(KeyProblem::Unavailable(reason));
+        }
         if let Some(files) = self.supply {
-            return files.key(text.number).map_err(|error| match error {
-                KeyError::WrongLength { .. } => KeyProblem::Wrong(error.to_string()),
-                error => KeyProblem::Unavailable(error.to_string()),
-            });
+            return files.key_of_uri(text.number, text.uri.as_deref().unwrap_or_default()).map_err(
+                |error| match error {
+                    KeyError::WrongLength { .. } => KeyProblem::Wrong(error.to_string()),
+                    error => KeyProblem::Unavailable(error.to_string()),
+                },
+            );
         }
         let unavailable = |reason: String| KeyProblem::Unavailable(format!("{reason}; give the key with --key"));
         if let Some(format) = text.format.as_ref().filter(|format| *format != IDENTITY) {
@@ -110,6 +116,8 @@ mod tests {
         for away in ["../gone", "../../outside", "skd://key", "http://127.0.0.1:9/key", "file:///etc/hostname"] {
             assert!(matches!(ring.key(&playlist, &text(away, None)).0, Err(KeyProblem::Unavailable(_))), "{away}");
         }
+        let within = KeyText { method: "SAMPLE-AES".to_owned(), ..text("../third", None) };
+        assert!(matches!(ring.key(&playlist, &within).0, Err(KeyProblem::Unavailable(_))));
         let drm = ring.key(&playlist, &text("../other", Some("com.apple.streamingkeydelivery"))).0;
         assert!(matches!(drm, Err(KeyProblem::Unavailable(_))));
         let supply = KeyFiles::One(folder.path().join("right"));

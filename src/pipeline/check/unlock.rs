@@ -12,6 +12,9 @@ use super::{
     stream::Rendition,
 };
 
+/// How the methods begin that encrypt within samples: then only sizes can be measured.
+const SAMPLE_AES: &str = "SAMPLE-AES";
+
 impl Reader<'_> {
     /// The content of a segment as it is without encryption; `None` after it was written down why it can't be had.
     pub(super) fn unlock(&mut self, rendition: &Rendition, entry: &Entry, opened: Opened) -> Option<Opened> {
@@ -50,11 +53,10 @@ impl Reader<'_> {
         uri: &str,
         opened: Opened,
     ) -> Option<Opened> {
-        if key.method != AES_128 {
-            // Encrypted within its samples: only its size can be measured.
+        if key.method != AES_128 && !key.method.starts_with(SAMPLE_AES) {
+            // The rule on methods says so.
             return None;
         }
-        let vector = key.vector(sequence)?;
         let (found, is_new) = self.keys.key(playlist, key);
         let found = match found {
             Ok(found) => found,
@@ -71,6 +73,7 @@ impl Reader<'_> {
         if is_new {
             self.ledger.kept(Rule::KeyAvailable);
         }
+        let vector = key.vector(sequence)?;
         let headers = opened.headers.clone();
         let content = opened.into_bytes().ok()?;
         let clear = found.decrypt(vector, content);

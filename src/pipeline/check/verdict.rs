@@ -77,6 +77,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// False when some of the media is encrypted and could not be read, so that less was judged than there is.
+    pub fn is_judged_whole(&self) -> bool {
+        !self.broken(Level::Should).any(|judgement| judgement.rule == Rule::KeyAvailable)
+    }
+
     /// The rules of this level that are broken.
     pub fn broken(&self, level: Level) -> impl Iterator<Item = &Judgement> {
         self.rules.iter().filter(move |judgement| judgement.level == level && judgement.result == Ruling::Broken)

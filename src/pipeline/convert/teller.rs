@@ -23,7 +23,8 @@ pub(super) struct Teller<'a> {
     /// Frames a second of the picture, if there is one.
     frame_rate: Option<f64>,
     has_first_pass: bool,
-    has_picture: bool,
+    encodes_picture: bool,
+    is_copying: bool,
     /// Holds ffmpeg.
     pause: PauseSwitch,
     state: Mutex<State>,
@@ -62,7 +63,8 @@ impl<'a> Teller<'a> {
             duration: plan.duration,
             frame_rate: plan.frame_rate().map(crate::media::FrameRate::per_second),
             has_first_pass: plan.has_first_pass(),
-            has_picture: plan.picture.is_some(),
+            encodes_picture: plan.encoded_picture().is_some(),
+            is_copying: plan.encode.is_none(),
             state: Mutex::default(),
         }
     }
@@ -132,7 +134,8 @@ impl<'a> Teller<'a> {
             fraction,
             encoded: done,
             source_duration: self.duration,
-            rendition_count: usize::from(self.has_picture),
+            is_copying: self.is_copying,
+            rendition_count: usize::from(self.encodes_picture),
             frames_per_second: speed.zip(self.frame_rate).map(|(speed, rate)| speed * rate).filter(|_| !is_checked),
             speed: speed.filter(|_| !is_checked),
             time_left: time_left.filter(|_| !is_checked),

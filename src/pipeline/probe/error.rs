@@ -189,7 +189,7 @@ impl ProbeError {
                 (FailureKind::SourceUnreadable, "Check that the disk or network share is connected, then try again")
             }
             Self::RefersToOthers { .. } => {
-                (FailureKind::SourceInvalid, "Choose a video file; of a list, add the files that it names")
+                (FailureKind::SourceInvalid, "Add the video files themselves, one by one: those that this file names")
             }
             Self::NotMedia { .. } => {
                 (FailureKind::SourceInvalid, "Check that the file plays elsewhere; it may be damaged or not a video")

@@ -56,10 +56,7 @@ impl PublishError {
             Self::CredentialsMissing { profile: None, .. } => {
                 "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile of ~/.aws/credentials".to_owned()
             }
-            Self::KeysMissing { name, .. } => format!(
-                "Run “reelpress credentials set {name}” to put them into the keychain; without one, start the job in a terminal \
-                 or in the window, which ask for them"
-            ),
+            Self::KeysMissing { name, has_keychain, .. } => keys_hint(name, *has_keychain),
             Self::CredentialsRefused { .. } => {
                 "Check the access key and its secret, sign in again if they have expired, or choose another profile"
                     .to_owned()
@@ -78,9 +75,9 @@ impl PublishError {
             Self::ClockSkew { .. } => "Set this computer's clock and try again".to_owned(),
             Self::WrongRegion { .. } => "Set the bucket's own region in the destination".to_owned(),
             Self::NetworkLost { .. } => {
-                "Check the network and the endpoint; publish the folder again when the store can be reached".to_owned()
+                "Check the network and the address of the store, then try again".to_owned()
             }
-            Self::StoreUnavailable { .. } => "Wait a while, then publish the folder again".to_owned(),
+            Self::StoreUnavailable { .. } => "Wait a while, then try again".to_owned(),
             Self::Refused { .. } => "See the details for what the store says; for one that knows no checksums, choose \
                 its store (--store) or set AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
                 .to_owned(),
@@ -109,4 +106,16 @@ fn location_hint(error: &S3LocationError) -> &'static str {
         }
         _ => "Write the destination as s3://bucket/prefix",
     }
+}
+
+fn keys_hint(name: &str, has_keychain: bool) -> String {
+    if has_keychain {
+        return format!(
+            "Run “reelpress credentials set {name}” to put them into the keychain, or start the job in a terminal or in the \
+             window, which ask for them"
+        );
+    }
+    "This system has no keychain: start the job in a terminal or in the window, which ask for the keys, or choose a profile, \
+     or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        .to_owned()
 }

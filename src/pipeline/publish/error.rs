@@ -73,6 +73,8 @@ pub enum PublishError {
         place: String,
         /// Name of the keys.
         name: String,
+        /// False when the system has no keychain that could have them.
+        has_keychain: bool,
         /// What the keychain said.
         detail: String,
     },
@@ -205,6 +207,11 @@ impl PublishError {
         matches!(self, Self::Cancelled)
     }
 
+    /// True when the folder that was named is none of a stream.
+    pub fn is_wrong_folder(&self) -> bool {
+        matches!(self, Self::NoFolder { .. } | Self::NothingToPublish { .. })
+    }
+
     /// True for what mends itself: a lost network, a store that has too much to do.
     pub(in crate::pipeline) fn is_passing(&self) -> bool {
         matches!(self, Self::NetworkLost { .. } | Self::StoreUnavailable { .. })
@@ -284,6 +291,12 @@ mod tests {
     fn each_cause_has_its_own_kind_and_hint() {
         let place = || "videos".to_owned();
         let detail = || "HTTP 403".to_owned();
+        let keys_missing = |has_keychain| PublishError::KeysMissing {
+            place: place(),
+            name: "films".to_owned(),
+            has_keychain,
+            detail: detail(),
+        };
         let errors = [
             PublishError::BucketMissing { place: place(), detail: detail() },
             PublishError::CredentialsMissing { place: place(), profile: None, detail: detail() },
@@ -291,6 +304,8 @@ mod tests {
             PublishError::PermissionDenied { action: Action::Write, place: place(), detail: detail() },
             PublishError::NetworkLost { place: place(), detail: detail() },
             PublishError::ClockSkew { place: place(), detail: detail() },
+            keys_missing(true),
+            keys_missing(false),
         ];
         let failures: Vec<Failure> = errors.into_iter().map(PublishError::into_failure).collect();
         for (index, failure) in failures.iter().enumerate() {

@@ -33,6 +33,8 @@ use crate::{job::S3Location, tools::keychain};
 
 /// How long the first contact may take in all: a dead endpoint is then known before the encode has begun.
 const FIRST_CONTACT_LIMIT: Duration = Duration::from_secs(15);
+/// How long reading the configuration may take once more, for the words of an error alone.
+const CONFIGURATION_LIMIT: Duration = Duration::from_secs(2);
 const CONNECT_LIMIT: Duration = Duration::from_secs(4);
 /// For requests without a body of note.
 const SMALL_REQUEST_LIMIT: Duration = Duration::from_secs(20);
@@ -57,7 +59,7 @@ const DEFAULT_REGION: &str = "us-east-1";
 pub(super) struct Bucket {
     pub(super) client: Client,
     pub(super) name: String,
-    /// The bucket, and its store when that is not AWS, for people.
+    /// The bucket and the host of its store, for people.
     pub(super) place: String,
     /// The prefix in it, how it is reached, and what its objects are given.
     pub(super) location: Arc<S3Location>,
@@ -79,7 +81,7 @@ impl Bucket {
             Some(endpoint) => Some(location::checked_endpoint(&endpoint)?),
             None => location::no_endpoint_needed(location).map(|()| None)?,
         };
-        let place = place_of(location, endpoint.as_deref());
+        let place = place_of(location, endpoint.as_deref(), configuration.region());
         let (credentials, credentials_end) = check_credentials(location, &configuration, &place).await?;
         let region = configuration.region().map_or(DEFAULT_REGION, AsRef::as_ref).to_owned();
         let path_style = location.path_style_of_store().unwrap_or(endpoint.is_some());
@@ -323,21 +325,31 @@ pub(super) async fn first_contact<T>(
     location: &S3Location,
     contact: impl Future<Output = Result<T, PublishError>>,
 ) -> Result<T, PublishError> {
-    let in_time = tokio::time::timeout(FIRST_CONTACT_LIMIT, contact).await;
-    in_time.unwrap_or_else(|_| Err(no_answer(location, FIRST_CONTACT_LIMIT)))
+    match tokio::time::timeout(FIRST_CONTACT_LIMIT, contact).await {
+        Ok(answered) => answered,
+        Err(_) => Err(no_answer(tried_place(location).await, FIRST_CONTACT_LIMIT)),
+    }
 }
 
 /// A store that has not answered within this time.
-pub(super) fn no_answer(location: &S3Location, limit: Duration) -> PublishError {
-    let detail = format!("no answer within {} seconds", limit.as_secs_f64());
-    PublishError::NetworkLost { place: place_of(location, location.endpoint_url().as_deref()), detail }
+pub(super) fn no_answer(place: String, limit: Duration) -> PublishError {
+    PublishError::NetworkLost { place, detail: format!("no answer within {} seconds", limit.as_secs_f64()) }
 }
 
-/// The bucket, and its store when that is not AWS, for people.
-fn place_of(location: &S3Location, endpoint: Option<&str>) -> String {
-    match endpoint {
-        Some(endpoint) => format!("s3://{} at {endpoint}", location.bucket),
-        None => format!("s3://{}", location.bucket),
+/// The place that was tried, as far as the configuration tells it at once.
+async fn tried_place(location: &S3Location) -> String {
+    let read = tokio::time::timeout(CONFIGURATION_LIMIT, load_configuration(location)).await;
+    let Ok(Ok(configuration)) = read else { return place_of(location, location.endpoint_url().as_deref(), None) };
+    place_of(location, endpoint_of(location, &configuration).as_deref(), configuration.region())
+}
+
+/// The bucket and the host of its store, for people; the host of AWS only where the region is known.
+fn place_of(location: &S3Location, endpoint: Option<&str>, region: Option<&Region>) -> String {
+    let bucket = &location.bucket;
+    match (endpoint, region) {
+        (Some(endpoint), _) => format!("s3://{bucket} at {endpoint}"),
+        (None, Some(region)) => format!("s3://{bucket} at s3.{region}.amazonaws.com"),
+        (None, None) => format!("s3://{bucket}"),
     }
 }
 
@@ -366,14 +378,14 @@ async fn load_configuration(location: &S3Location) -> Result<SdkConfig, PublishE
 async fn of_keychain(location: &S3Location, name: &str) -> Result<Credentials, PublishError> {
     let wanted = name.to_owned();
     let read = tokio::task::spawn_blocking(move || keychain::read(&wanted)).await;
-    let detail = match read {
+    let (has_keychain, detail) = match read {
         Ok(Ok(Some(key))) => return Ok(Credentials::new(key.id, key.secret, None, None, "keychain")),
-        Ok(Ok(None)) => "the keychain has none of this name".to_owned(),
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => error.to_string(),
+        Ok(Ok(None)) => (true, "the keychain has none of this name".to_owned()),
+        Ok(Err(error)) => (!error.is_unavailable(), error.with_cause()),
+        Err(error) => (true, error.to_string()),
     };
-    let place = place_of(location, location.endpoint_url().as_deref());
-    Err(PublishError::KeysMissing { place, name: name.to_owned(), detail })
+    let place = place_of(location, location.endpoint_url().as_deref(), None);
+    Err(PublishError::KeysMissing { place, name: name.to_owned(), has_keychain, detail })
 }
 
 /// The endpoint of the location, else that of the standard AWS chain.

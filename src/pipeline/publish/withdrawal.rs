@@ -79,7 +79,7 @@ async fn answers(bucket: &Bucket, claim: &Claim) -> Result<(), PublishError> {
     match tokio::time::timeout(ANSWER_LIMIT, bucket.head(&claim.note_key())).await {
         Ok(Err(error)) if error.is_passing() => Err(error),
         Ok(_) => Ok(()),
-        Err(_) => Err(s3::no_answer(&bucket.location, ANSWER_LIMIT)),
+        Err(_) => Err(s3::no_answer(bucket.place.clone(), ANSWER_LIMIT)),
     }
 }
 

@@ -64,5 +64,9 @@ fn ended_jobs_are_found_again_and_reported_without_secrets() {
     let read = |file: &str| -> Value { serde_json::from_slice(&std::fs::read(user.path(file)).unwrap()).unwrap() };
     assert!(read("failed.json")["state"]["failure"]["headline"].is_string(), "{}", read("failed.json")["state"]);
     assert!(read("removed.json")["plan"]["renditions"].is_array());
+    assert_eq!(call(&user, &["report", "missing", "failed.json"]).status.code(), Some(2), "a file is not replaced");
+    done(&user, &["report", "missing", "failed.json", "--overwrite"]);
+    let printed: Value = serde_json::from_str(&done(&user, &["report", "missing", "-"])).expect("JSON");
+    assert!(printed["state"]["failure"]["headline"].is_string(), "{}", printed["state"]);
     assert_eq!(call(&user, &["report", "missing", "report.txt"]).status.code(), Some(2));
 }
