@@ -18,7 +18,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{Destination, JobId, JobSpec, Schedule},
     pipeline::intake,
-    preset::{KeyframeInterval, Preset, built_in_presets},
+    preset::{KeyframeInterval, Preset, PresetChanges, PresetContradiction, SurroundChoice, built_in_presets},
     settings::Settings,
     tools::cancel::CancelToken,
 };
@@ -83,23 +83,13 @@ pub(super) struct Call {
 /// What the arguments ask for.
 pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure> {
     let settings = context.settings.clone();
-    let mut preset = preset(arguments.preset.as_deref().unwrap_or(&settings.preset))?;
-    arguments.video.change(&mut preset).map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
+    let mut preset = changed_preset(arguments, &settings)?;
     let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
     if arguments.outputs.dense_iframes {
         preset.keyframes = KeyframeInterval::OneSecond;
     }
     if let Some(codecs) = &arguments.audio_codec {
         preset.stereo = codecs.0;
-    }
-    if let Some(codec) = arguments.surround {
-        preset.surround = Some(codec.into());
-    }
-    if let Some(choice) = arguments.on_damage {
-        preset.on_damage = choice.into();
-    }
-    if let Some(choice) = arguments.interlaced {
-        preset.interlaced = choice.into();
     }
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
@@ -137,6 +127,27 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Cal
     }
     let jobs = specs.into_iter().map(|spec| QueueEntry { spec, schedule }).collect();
     Ok(Call { jobs, without_job, settings, queue, json: arguments.json })
+}
+
+/// The preset with all that flags change of it; what is set in the window goes with the preset that is set there.
+fn changed_preset(arguments: &EncodeArguments, settings: &Settings) -> Result<Preset, Failure> {
+    let contradicts = |problem: PresetContradiction| {
+        let PresetContradiction::QualityWithBitRate = problem else {
+            return bad_usage(problem.to_string(), problem.hint());
+        };
+        bad_usage("--crf goes only with --rate-control capped-crf or crf", ENCODE_HELP)
+    };
+    let base = match &arguments.preset {
+        Some(name) => preset(name)?,
+        None => settings.preset_changes.apply(&preset(&settings.preset)?).map_err(contradicts)?,
+    };
+    let changes = PresetChanges {
+        surround: arguments.surround.map(|codec| SurroundChoice::In(codec.into())),
+        on_damage: arguments.on_damage.map(Into::into),
+        interlaced: arguments.interlaced.map(Into::into),
+        ..arguments.video.changes()
+    };
+    changes.apply(&base).map_err(contradicts)
 }
 
 /// One job of all files.

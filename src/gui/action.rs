@@ -9,6 +9,7 @@ use crate::{
         file_dialog::{PathPurpose, PickedPaths},
     },
     job::{Conversion, JobId, Operations, OutputKind},
+    preset::PresetChanges,
 };
 
 /// What a person did in the window.
@@ -26,6 +27,8 @@ pub enum Action {
     TrySampleClip,
     /// New files get this preset.
     ChoosePreset(String),
+    /// New files' streams have this in place of what the preset says.
+    ChangePreset(Box<PresetChanges>),
     /// New files become streams and are made into this too, or not.
     ChooseOutput {
         /// What.

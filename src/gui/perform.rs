@@ -1,6 +1,6 @@
 //! Performing what a person did.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use eframe::egui::{self, ViewportCommand};
 
@@ -32,6 +32,7 @@ impl ReelpressApp {
             Action::Picked(picked) => self.take_picked(picked),
             Action::TrySampleClip => self.desktop.unpack_sample(self.folders.clone()),
             Action::ChoosePreset(preset) => self.change_settings(|settings| settings.preset = preset),
+            Action::ChangePreset(changes) => self.change_settings(|settings| settings.preset_changes = *changes),
             Action::ChooseOutput { kind, is_made } => {
                 self.change_settings(|settings| {
                     settings.one_file = None;
@@ -48,10 +49,11 @@ impl ReelpressApp {
             }
             Action::OpenAdjust(target) => {
                 let form = match target {
-                    AdjustTarget::NewFiles => {
-                        AdjustForm::for_new_files(&self.view.operations, self.snapshot.settings.one_file.as_ref())
+                    AdjustTarget::NewFiles => AdjustForm::for_new_files(&self.view.operations, &self.snapshot.settings),
+                    of_a_job => {
+                        let length = self.length_of_source(&of_a_job);
+                        AdjustForm::for_job(of_a_job, length)
                     }
-                    of_a_job => AdjustForm::for_job(of_a_job),
                 };
                 self.view.dialog = Some(Dialog::Adjust(Box::new(form)));
             }
@@ -80,6 +82,13 @@ impl ReelpressApp {
             Action::AnswerClose(answer) => self.answer_close(ctx, answer),
             Action::StayOpen => self.view.close_when_finished = false,
         }
+    }
+
+    /// How long the picture of a job's source is, where it has been looked at; files that follow it count too, but are not.
+    fn length_of_source(&self, target: &AdjustTarget) -> Option<Duration> {
+        let (AdjustTarget::Job { spec, .. } | AdjustTarget::Again { spec }) = target else { return None };
+        let job = self.snapshot.jobs.iter().find(|job| job.spec == **spec && spec.joined.is_empty())?;
+        job.source.as_ref()?.picture_duration()
     }
 
     fn open_schedule(&mut self, id: JobId) {
@@ -121,8 +130,16 @@ impl ReelpressApp {
     pub(super) fn add_paths(&mut self, paths: Vec<PathBuf>) {
         let settings = &self.snapshot.settings;
         let chosen = || find_preset(&settings.preset).or_else(|| built_in_presets().into_iter().next());
-        let Some(preset) = settings.one_file.as_ref().map(|_| one_file_preset()).or_else(chosen) else {
-            return;
+        let preset = match &settings.one_file {
+            Some(_) => Ok(one_file_preset()),
+            None => chosen().map_or_else(|| Ok(one_file_preset()), |preset| settings.preset_changes.apply(&preset)),
+        };
+        let preset = match preset {
+            Ok(preset) => preset,
+            Err(problem) => {
+                self.view.notify(NoticeMessage::Text(format!("{problem}. {}", problem.hint())));
+                return;
+            }
         };
         // Only streams have a layout, and files beside them.
         let (outputs, layout) = match settings.one_file {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::PresetContradiction;
+
 /// How the video of a preset is encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -30,6 +32,23 @@ impl Default for VideoSettings {
             x264_parameters: String::new(),
             x265_parameters: String::new(),
         }
+    }
+}
+
+impl VideoSettings {
+    /// What of it no encoder can do, on any machine.
+    pub fn contradiction(&self) -> Option<PresetContradiction> {
+        let mode = self.rate_control.mode();
+        let without_mode = self.codecs.iter().find(|codec| !mode.fits(**codec));
+        if let Some(codec) = without_mode {
+            return Some(PresetContradiction::CodecWithout { codec: *codec, mode });
+        }
+        let EncoderChoice::Hardware(family) = self.encoder else { return None };
+        if mode == RateControlMode::TwoPass {
+            return Some(PresetContradiction::HardwareWithTwoPasses);
+        }
+        let without_codec = self.codecs.iter().find(|codec| family.encoder(**codec).is_none());
+        without_codec.map(|codec| PresetContradiction::HardwareWithout { family, codec: *codec })
     }
 }
 
@@ -180,11 +199,79 @@ impl RateControl {
         }
     }
 
+    /// The way, without its quality.
+    pub fn mode(self) -> RateControlMode {
+        match self {
+            Self::AverageBitrate => RateControlMode::AverageBitrate,
+            Self::CappedCrf { .. } => RateControlMode::CappedCrf,
+            Self::Crf { .. } => RateControlMode::Crf,
+            Self::ConstantBitrate => RateControlMode::ConstantBitrate,
+            Self::TwoPass => RateControlMode::TwoPass,
+        }
+    }
+
     /// The quality that is asked for, if any.
     pub fn crf(self) -> Option<Crf> {
         match self {
             Self::CappedCrf { crf } | Self::Crf { crf } => Some(crf),
             _ => None,
+        }
+    }
+}
+
+/// A way to spend bits, without the quality that some have; see [`RateControl`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateControlMode {
+    /// See [`RateControl::AverageBitrate`].
+    AverageBitrate,
+    /// See [`RateControl::CappedCrf`].
+    CappedCrf,
+    /// See [`RateControl::Crf`].
+    Crf,
+    /// See [`RateControl::ConstantBitrate`].
+    ConstantBitrate,
+    /// See [`RateControl::TwoPass`].
+    TwoPass,
+}
+
+impl RateControlMode {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::CappedCrf, Self::Crf, Self::AverageBitrate, Self::ConstantBitrate, Self::TwoPass];
+
+    /// Its name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::AverageBitrate => "Average bit rate",
+            Self::CappedCrf => "Constant quality, capped",
+            Self::Crf => "Constant quality",
+            Self::ConstantBitrate => "Constant bit rate",
+            Self::TwoPass => "Two passes",
+        }
+    }
+
+    /// Whether a quality goes with it.
+    pub fn has_quality(self) -> bool {
+        matches!(self, Self::CappedCrf | Self::Crf)
+    }
+
+    /// Whether the software encoder of a codec has it.
+    pub fn fits(self, codec: VideoCodec) -> bool {
+        match self {
+            Self::TwoPass => matches!(codec, VideoCodec::H264 | VideoCodec::Vp9),
+            Self::ConstantBitrate => codec != VideoCodec::Av1,
+            Self::AverageBitrate | Self::CappedCrf | Self::Crf => true,
+        }
+    }
+
+    /// The rate control of this way, with this quality where one goes with it.
+    pub fn with(self, crf: Crf) -> RateControl {
+        match self {
+            Self::AverageBitrate => RateControl::AverageBitrate,
+            Self::CappedCrf => RateControl::CappedCrf { crf },
+            Self::Crf => RateControl::Crf { crf },
+            Self::ConstantBitrate => RateControl::ConstantBitrate,
+            Self::TwoPass => RateControl::TwoPass,
         }
     }
 }
@@ -200,6 +287,28 @@ pub enum EncoderChoice {
     Automatic,
     /// This hardware.
     Hardware(HardwareFamily),
+}
+
+impl EncoderChoice {
+    /// All choices.
+    pub const ALL: [Self; 7] = [
+        Self::Software,
+        Self::Automatic,
+        Self::Hardware(HardwareFamily::Nvenc),
+        Self::Hardware(HardwareFamily::QuickSync),
+        Self::Hardware(HardwareFamily::VaApi),
+        Self::Hardware(HardwareFamily::VideoToolbox),
+        Self::Hardware(HardwareFamily::Amf),
+    ];
+
+    /// Its name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Software => "Software",
+            Self::Automatic => "Automatic",
+            Self::Hardware(family) => family.label(),
+        }
+    }
 }
 
 /// A family of hardware encoders.
@@ -272,6 +381,16 @@ pub enum HdrTreatment {
     ToneMap,
     /// It is kept in the HEVC renditions (Main 10); those of the other codecs, H.264 at least, are tone-mapped.
     Keep,
+}
+
+impl HdrTreatment {
+    /// Its name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::ToneMap => "Tone-mapped",
+            Self::Keep => "Kept in HEVC",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -251,6 +251,7 @@ impl SettingsForm {
             s3,
             publish_to_s3: self.publish_to_s3,
             preset: base.preset.clone(),
+            preset_changes: base.preset_changes.clone(),
             outputs: Outputs { encryption, ..base.outputs.clone() },
             one_file: base.one_file.clone(),
             layout,
@@ -358,7 +359,10 @@ fn filled(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::{Conversion, FileFormat};
+    use crate::{
+        job::{Conversion, FileFormat},
+        preset::{EncoderSpeed, PresetChanges},
+    };
 
     fn settings() -> Settings {
         Settings {
@@ -382,6 +386,7 @@ mod tests {
             }],
             publish_to_s3: true,
             preset: "quick".to_owned(),
+            preset_changes: PresetChanges { speed: Some(EncoderSpeed::Slow), ..PresetChanges::default() },
             outputs: Outputs { dash: true, ..Outputs::default() },
             one_file: Some(Conversion::to(FileFormat::Mkv)),
             layout: StreamLayout {

@@ -5,6 +5,7 @@ mod adjusting;
 mod closing;
 mod ffmpeg;
 mod names;
+mod quality;
 mod queue;
 mod scheduling;
 mod settings;
