@@ -338,3 +338,24 @@ pub(super) fn wait_for_stop(events: &Receiver<Event>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preset::{Crf, EncoderSpeed, RateControl};
+
+    #[test]
+    fn what_the_window_changes_goes_with_its_own_preset_and_flags_come_after() {
+        let changes = PresetChanges { speed: Some(EncoderSpeed::Slow), crf: Crf::new(20), ..PresetChanges::default() };
+        let settings = Settings { preset_changes: changes, ..Settings::default() };
+        let mut arguments = as_set(&[]);
+        let set = changed_preset(&arguments, &settings).unwrap();
+        let capped = |crf| RateControl::CappedCrf { crf: Crf::new(crf).unwrap() };
+        assert_eq!((set.encoder_speed, set.video.rate_control), (EncoderSpeed::Slow, capped(20)));
+        arguments.video.crf = Some(30);
+        let flagged = changed_preset(&arguments, &settings).unwrap();
+        assert_eq!((flagged.encoder_speed, flagged.video.rate_control), (EncoderSpeed::Slow, capped(30)));
+        arguments.preset = Some("quick".to_owned());
+        assert_eq!(changed_preset(&arguments, &settings).unwrap().encoder_speed, EncoderSpeed::Medium);
+    }
+}

@@ -3,6 +3,7 @@
 mod built_in;
 mod changes;
 mod ladder;
+mod rate_control;
 mod video;
 
 use std::fmt;
@@ -12,9 +13,8 @@ use serde::{Deserialize, Serialize};
 pub use built_in::{built_in_presets, find_preset, one_file_preset};
 pub use changes::{PresetChanges, PresetContradiction, SurroundChoice};
 pub use ladder::{Ladder, PlannedRung, rung_name};
-pub use video::{
-    Crf, EncoderChoice, HardwareFamily, HdrTreatment, RateControl, RateControlMode, VideoCodec, VideoSettings,
-};
+pub use rate_control::{Crf, RateControl, RateControlMode};
+pub use video::{EncoderChoice, HardwareFamily, HdrTreatment, VideoCodec, VideoSettings};
 
 /// Bits in a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

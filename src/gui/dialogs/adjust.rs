@@ -67,7 +67,11 @@ fn buttons(ui: &mut Ui, form: &mut AdjustForm, actions: &mut Vec<Action>) -> boo
             ("Add to the queue", form.spec(spec).map(add))
         }
     };
-    if let Err((_, words)) = &asked {
+    // What is wrong with the trim stands at its field.
+    let is_told = form.section == AdjustSection::Time && form.trim.trim().is_err();
+    if let Err((_, words)) = &asked
+        && !is_told
+    {
         ui.label(RichText::new(words).font(theme::facts()).color(theme::palette(ui).bad));
     }
     let mut is_done = false;

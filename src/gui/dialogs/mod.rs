@@ -67,7 +67,8 @@ fn scrolled(ui: &mut Ui, (id, height): (&str, f32), contents: impl FnOnce(&mut U
     let place = ui.available_rect_before_wrap();
     let with_bar = egui::Rect::from_min_max(place.min, place.max + vec2(theme::SPACE[2], 0.0));
     let mut area = ui.new_child(egui::UiBuilder::new().max_rect(with_bar));
-    ScrollArea::vertical().id_salt(id).max_height(height).min_scrolled_height(height).show(&mut area, |ui| {
+    let scroll = ScrollArea::vertical().id_salt(id).max_height(height).min_scrolled_height(height);
+    scroll.auto_shrink([false, true]).show(&mut area, |ui| {
         ui.set_min_size(vec2(place.width(), height));
         ui.set_max_width(place.width());
         contents(ui);

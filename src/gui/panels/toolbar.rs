@@ -107,7 +107,7 @@ fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, &
         response.on_hover_text("Presets are for streams; how a file is made is chosen under “Adjust new files…”");
         return;
     }
-    menu(&response, ("Preset", 640.0), |ui| {
+    menu(&response, ("Preset", 720.0), |ui| {
         for preset in &presets {
             let is_chosen = chosen.is_some_and(|chosen| chosen.id == preset.id);
             if menu_choice(ui, is_chosen, &preset.name, &preset.summary()).clicked() {

@@ -3,6 +3,7 @@
 mod adding;
 mod adjusting;
 mod closing;
+mod details;
 mod ffmpeg;
 mod names;
 mod quality;
