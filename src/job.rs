@@ -35,7 +35,10 @@ pub use s3::S3Location;
 pub use schedule::{Priority, Schedule, WorkingHours};
 pub use template::{FolderTemplate, PLACEHOLDERS, RenditionValues, TemplateError};
 
-use crate::{failure::Failure, preset::Preset};
+use crate::{
+    failure::Failure,
+    preset::{Preset, PresetChanges, find_preset},
+};
 
 /// Names one job, on this machine and on any other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,6 +116,15 @@ impl JobSpec {
             operations: Operations::default(),
             layout: StreamLayout::default(),
         }
+    }
+
+    /// What differs from the preset, and what is done to the source, in the user's words: what it is, and how.
+    pub fn adjustments(&self) -> Vec<(&'static str, String)> {
+        let changes = match self.kind {
+            JobKind::Stream => find_preset(&self.preset.id).map(|preset| PresetChanges::between(&preset, &self.preset)),
+            JobKind::File(_) | JobKind::Pictures => None,
+        };
+        changes.unwrap_or_default().summary().into_iter().chain(self.operations.summary()).collect()
     }
 
     /// File name of the source, for people.

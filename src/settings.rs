@@ -9,7 +9,7 @@ pub use when_done::{PowerAction, WhenDone};
 
 use crate::{
     job::{Conversion, Destination, JobKind, Outputs, S3Location, StreamLayout, WorkingHours},
-    preset::StereoCodecs,
+    preset::{PresetChanges, StereoCodecs},
 };
 
 /// Saved settings, with defaults for all that the file does not have.
@@ -30,6 +30,8 @@ pub struct Settings {
     pub publish_to_s3: bool,
     /// Id of the preset that new files get.
     pub preset: String,
+    /// What new files' streams have in place of what the preset says.
+    pub preset_changes: PresetChanges,
     /// What new files are made into beside HLS with fMP4 segments.
     pub outputs: Outputs,
     /// New files become one file like this instead of a stream.
@@ -75,6 +77,7 @@ impl Default for Settings {
             also_to: Vec::new(),
             publish_to_s3: false,
             preset: "web-hls".to_owned(),
+            preset_changes: PresetChanges::default(),
             outputs: Outputs::default(),
             one_file: None,
             pictures_alone: false,

@@ -132,7 +132,8 @@ pub struct EncodeArguments {
     /// Videos, or folders that are searched for videos
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// Id of the preset; `reelpress presets` lists them [default: as set in the window, at first web-hls]
+    /// Id of the preset; `reelpress presets` lists them [default: as set in the window, with what is
+    /// changed of it there; at first web-hls]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
     /// Where the streams go: a folder, or s3://bucket/prefix [default: as set in the window]. May be given several times:

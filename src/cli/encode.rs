@@ -18,7 +18,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{Destination, JobId, JobSpec, Schedule},
     pipeline::intake,
-    preset::{KeyframeInterval, Preset, built_in_presets},
+    preset::{KeyframeInterval, Preset, PresetChanges, PresetContradiction, SurroundChoice, built_in_presets},
     settings::Settings,
     tools::cancel::CancelToken,
 };
@@ -91,22 +91,12 @@ pub(super) struct Call {
 /// What the arguments ask for.
 pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure> {
     let settings = context.settings.clone();
-    let mut preset = preset(arguments.preset.as_deref().unwrap_or(&settings.preset))?;
-    arguments.video.change(&mut preset).map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
+    let mut preset = changed_preset(arguments, &settings)?;
     let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
     if arguments.outputs.dense_iframes {
         preset.keyframes = KeyframeInterval::OneSecond;
     }
     preset.stereo = arguments.audio_codec.map_or(settings.stereo, |codecs| codecs.0);
-    if let Some(codec) = arguments.surround {
-        preset.surround = Some(codec.into());
-    }
-    if let Some(choice) = arguments.on_damage {
-        preset.on_damage = choice.into();
-    }
-    if let Some(choice) = arguments.interlaced {
-        preset.interlaced = choice.into();
-    }
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
     let mut outputs = arguments.outputs.resolve(&settings.outputs);
@@ -143,6 +133,27 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Cal
     }
     let jobs = specs.into_iter().map(|spec| QueueEntry { spec, schedule }).collect();
     checked(Call { jobs, without_job, settings, queue, json: arguments.json }, ENCODE_HELP)
+}
+
+/// The preset with all that flags change of it; what is set in the window goes with the preset that is set there.
+fn changed_preset(arguments: &EncodeArguments, settings: &Settings) -> Result<Preset, Failure> {
+    let contradicts = |problem: PresetContradiction| {
+        let PresetContradiction::QualityWithBitRate = problem else {
+            return bad_usage(problem.to_string(), problem.hint());
+        };
+        bad_usage("--crf goes only with --rate-control capped-crf or crf", ENCODE_HELP)
+    };
+    let base = match &arguments.preset {
+        Some(name) => preset(name)?,
+        None => settings.preset_changes.apply(&preset(&settings.preset)?).map_err(contradicts)?,
+    };
+    let changes = PresetChanges {
+        surround: arguments.surround.map(|codec| SurroundChoice::In(codec.into())),
+        on_damage: arguments.on_damage.map(Into::into),
+        interlaced: arguments.interlaced.map(Into::into),
+        ..arguments.video.changes()
+    };
+    changes.apply(&base).map_err(contradicts)
 }
 
 /// One job of all files.
@@ -331,5 +342,26 @@ pub(super) fn wait_for_stop(events: &Receiver<Event>) {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preset::{Crf, EncoderSpeed, RateControl};
+
+    #[test]
+    fn what_the_window_changes_goes_with_its_own_preset_and_flags_come_after() {
+        let changes = PresetChanges { speed: Some(EncoderSpeed::Slow), crf: Crf::new(20), ..PresetChanges::default() };
+        let settings = Settings { preset_changes: changes, ..Settings::default() };
+        let mut arguments = as_set(&[]);
+        let set = changed_preset(&arguments, &settings).unwrap();
+        let capped = |crf| RateControl::CappedCrf { crf: Crf::new(crf).unwrap() };
+        assert_eq!((set.encoder_speed, set.video.rate_control), (EncoderSpeed::Slow, capped(20)));
+        arguments.video.crf = Some(30);
+        let flagged = changed_preset(&arguments, &settings).unwrap();
+        assert_eq!((flagged.encoder_speed, flagged.video.rate_control), (EncoderSpeed::Slow, capped(30)));
+        arguments.preset = Some("quick".to_owned());
+        assert_eq!(changed_preset(&arguments, &settings).unwrap().encoder_speed, EncoderSpeed::Medium);
     }
 }

@@ -2,7 +2,9 @@
 
 use clap::{Args, ValueEnum, builder::PossibleValue};
 
-use crate::preset::{Crf, EncoderChoice, EncoderSpeed, HardwareFamily, HdrTreatment, Preset, RateControl, VideoCodec};
+use crate::preset::{
+    Crf, EncoderChoice, EncoderSpeed, HardwareFamily, HdrTreatment, PresetChanges, RateControlMode, VideoCodec,
+};
 
 /// What changes the preset's video.
 #[derive(Debug, Clone, Default, Args)]
@@ -34,48 +36,19 @@ pub struct VideoArguments {
 }
 
 impl VideoArguments {
-    /// Changes a preset to what was asked.
-    ///
-    /// # Errors
-    /// When flags contradict each other.
-    pub fn change(&self, preset: &mut Preset) -> Result<(), String> {
-        if let Some(SpeedName(speed)) = self.speed {
-            preset.encoder_speed = speed;
+    /// What they change of a preset.
+    pub fn changes(&self) -> PresetChanges {
+        PresetChanges {
+            speed: self.speed.map(|name| name.0),
+            codecs: self.codec.iter().map(|name| name.0).collect(),
+            rate_control: self.rate_control.map(Into::into),
+            crf: self.crf.and_then(Crf::new),
+            encoder: self.encoder.map(|name| name.0),
+            hdr: self.hdr.map(|name| name.0),
+            x264_parameters: self.x264_params.clone(),
+            x265_parameters: self.x265_params.clone(),
+            ..PresetChanges::default()
         }
-        let video = &mut preset.video;
-        if !self.codec.is_empty() {
-            video.codecs = self.codec.iter().map(|name| name.0).collect();
-        }
-        video.rate_control = self.rate_control(video.rate_control)?;
-        if let Some(EncoderName(encoder)) = self.encoder {
-            video.encoder = encoder;
-        }
-        if let Some(HdrName(hdr)) = self.hdr {
-            video.hdr = hdr;
-        }
-        if let Some(parameters) = &self.x264_params {
-            video.x264_parameters.clone_from(parameters);
-        }
-        if let Some(parameters) = &self.x265_params {
-            video.x265_parameters.clone_from(parameters);
-        }
-        Ok(())
-    }
-
-    fn rate_control(&self, of_preset: RateControl) -> Result<RateControl, String> {
-        let crf = self.crf.and_then(Crf::new);
-        let quality = crf.or(of_preset.crf()).unwrap_or_default();
-        Ok(match (self.rate_control, crf) {
-            (None, None) => of_preset,
-            (None, Some(crf)) if matches!(of_preset, RateControl::Crf { .. }) => RateControl::Crf { crf },
-            (None, Some(crf)) => RateControl::CappedCrf { crf },
-            (Some(RateControlName::CappedCrf), _) => RateControl::CappedCrf { crf: quality },
-            (Some(RateControlName::Crf), _) => RateControl::Crf { crf: quality },
-            (Some(_), Some(_)) => return Err("--crf goes only with --rate-control capped-crf or crf".to_owned()),
-            (Some(RateControlName::Abr), None) => RateControl::AverageBitrate,
-            (Some(RateControlName::Cbr), None) => RateControl::ConstantBitrate,
-            (Some(RateControlName::TwoPass), None) => RateControl::TwoPass,
-        })
     }
 }
 
@@ -92,6 +65,18 @@ pub enum RateControlName {
     Cbr,
     /// Average bit rate in two passes.
     TwoPass,
+}
+
+impl From<RateControlName> for RateControlMode {
+    fn from(name: RateControlName) -> Self {
+        match name {
+            RateControlName::Abr => Self::AverageBitrate,
+            RateControlName::CappedCrf => Self::CappedCrf,
+            RateControlName::Crf => Self::Crf,
+            RateControlName::Cbr => Self::ConstantBitrate,
+            RateControlName::TwoPass => Self::TwoPass,
+        }
+    }
 }
 
 /// A speed in a flag.
@@ -169,26 +154,5 @@ impl ValueEnum for HdrName {
             HdrTreatment::ToneMap => "tone-map",
             HdrTreatment::Keep => "keep",
         }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::preset::find_preset;
-
-    fn changed(arguments: &VideoArguments) -> Result<RateControl, String> {
-        let mut preset = find_preset("web-hls").unwrap();
-        arguments.change(&mut preset).map(|()| preset.video.rate_control)
-    }
-
-    #[test]
-    fn a_crf_alone_is_capped_and_contradicts_bit_rates() {
-        let crf = VideoArguments { crf: Some(20), ..VideoArguments::default() };
-        assert_eq!(changed(&crf), Ok(RateControl::CappedCrf { crf: Crf::new(20).unwrap() }));
-        let uncapped = VideoArguments { rate_control: Some(RateControlName::Crf), ..crf.clone() };
-        assert_eq!(changed(&uncapped), Ok(RateControl::Crf { crf: Crf::new(20).unwrap() }));
-        assert!(changed(&VideoArguments { rate_control: Some(RateControlName::Cbr), ..crf }).is_err());
-        assert_eq!(changed(&VideoArguments::default()), Ok(RateControl::AverageBitrate));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
         file_dialog::{PathPurpose, PickedPaths},
     },
     job::{Conversion, JobId, Operations, OutputKind},
-    preset::StereoCodecs,
+    preset::{PresetChanges, StereoCodecs},
     tools::keychain::AccessKey,
 };
 
@@ -28,6 +28,8 @@ pub enum Action {
     TrySampleClip,
     /// New files get this preset.
     ChoosePreset(String),
+    /// New files' streams have this in place of what the preset says.
+    ChangePreset(Box<PresetChanges>),
     /// New files become streams and are made into this too, or not.
     ChooseOutput {
         /// What.

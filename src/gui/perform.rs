@@ -1,6 +1,6 @@
 //! Performing what a person did.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use eframe::egui::{self, ViewportCommand};
 
@@ -33,6 +33,7 @@ impl ReelpressApp {
             Action::Picked(picked) => self.take_picked(picked),
             Action::TrySampleClip => self.desktop.unpack_sample(self.folders.clone()),
             change @ (Action::ChoosePreset(_)
+            | Action::ChangePreset(_)
             | Action::ChooseOutput { .. }
             | Action::MakeOneFile(_)
             | Action::MakePicturesAlone
@@ -44,10 +45,11 @@ impl ReelpressApp {
             }
             Action::OpenAdjust(target) => {
                 let form = match target {
-                    AdjustTarget::NewFiles => {
-                        AdjustForm::for_new_files(&self.view.operations, self.snapshot.settings.one_file.as_ref())
+                    AdjustTarget::NewFiles => AdjustForm::for_new_files(&self.view.operations, &self.snapshot.settings),
+                    of_a_job => {
+                        let length = self.length_of_source(&of_a_job);
+                        AdjustForm::for_job(of_a_job, length)
                     }
-                    of_a_job => AdjustForm::for_job(of_a_job),
                 };
                 self.view.dialog = Some(Dialog::Adjust(Box::new(form)));
             }
@@ -80,6 +82,13 @@ impl ReelpressApp {
             Action::AnswerClose(answer) => self.answer_close(ctx, answer),
             Action::StayOpen => self.view.close_when_finished = false,
         }
+    }
+
+    /// How long the picture of a job's source is, where it has been looked at; files that follow it count too, but are not.
+    fn length_of_source(&self, target: &AdjustTarget) -> Option<Duration> {
+        let (AdjustTarget::Job { spec, .. } | AdjustTarget::Again { spec }) = target else { return None };
+        let job = self.snapshot.jobs.iter().find(|job| job.spec == **spec && spec.joined.is_empty())?;
+        job.source.as_ref()?.picture_duration()
     }
 
     fn open_schedule(&mut self, id: JobId) {
@@ -146,7 +155,13 @@ impl ReelpressApp {
                 (pictures_preset(), outputs, StreamLayout::default())
             }
             JobKind::Stream => {
-                let preset = Preset { stereo: settings.stereo, ..chosen };
+                let preset = match settings.preset_changes.apply(&chosen) {
+                    Ok(preset) => Preset { stereo: settings.stereo, ..preset },
+                    Err(problem) => {
+                        self.view.notify(NoticeMessage::Text(format!("{problem}. {}", problem.hint())));
+                        return;
+                    }
+                };
                 (preset, settings.outputs.clone(), settings.layout.clone())
             }
         };
@@ -213,6 +228,7 @@ impl ReelpressApp {
 fn choose(settings: &mut Settings, choice: Action) {
     match choice {
         Action::ChoosePreset(preset) => settings.preset = preset,
+        Action::ChangePreset(changes) => settings.preset_changes = *changes,
         Action::ChooseOutput { kind, is_made } => {
             settings.one_file = None;
             // A storyboard is made of pictures as well.

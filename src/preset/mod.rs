@@ -1,7 +1,9 @@
 //! What a user picks: a named set of rungs and the settings to encode them with.
 
 mod built_in;
+mod changes;
 mod ladder;
+mod rate_control;
 mod video;
 
 use std::{fmt, ops::RangeInclusive};
@@ -9,8 +11,10 @@ use std::{fmt, ops::RangeInclusive};
 use serde::{Deserialize, Serialize};
 
 pub use built_in::{built_in_presets, find_preset, one_file_preset, pictures_preset};
+pub use changes::{PresetChanges, PresetContradiction, SurroundChoice};
 pub use ladder::{Ladder, PlannedRung, rung_name};
-pub use video::{Crf, EncoderChoice, HardwareFamily, HdrTreatment, RateControl, VideoCodec, VideoSettings};
+pub use rate_control::{Crf, RateControl, RateControlMode};
+pub use video::{EncoderChoice, HardwareFamily, HdrTreatment, VideoCodec, VideoSettings};
 
 /// Bits in a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -111,6 +115,16 @@ pub enum InterlacedOutput {
     Fields,
 }
 
+impl InterlacedOutput {
+    /// Its name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Frames => "25 or 30 frames a second",
+            Self::Fields => "50 or 60 frames a second",
+        }
+    }
+}
+
 /// What happens to a job whose source is damaged in places.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -120,6 +134,16 @@ pub enum OnDamage {
     Warn,
     /// The job fails.
     Fail,
+}
+
+impl OnDamage {
+    /// Its name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Warn => "Done with a warning",
+            Self::Fail => "The job fails",
+        }
+    }
 }
 
 /// The codecs of stereo renditions.

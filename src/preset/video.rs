@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Crf, PresetContradiction, RateControl, RateControlMode};
+
 /// How the video of a preset is encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -30,6 +32,23 @@ impl Default for VideoSettings {
             x264_parameters: String::new(),
             x265_parameters: String::new(),
         }
+    }
+}
+
+impl VideoSettings {
+    /// What of it no encoder can do, on any machine.
+    pub fn contradiction(&self) -> Option<PresetContradiction> {
+        let mode = self.rate_control.mode();
+        let without_mode = self.codecs.iter().find(|codec| !mode.fits(**codec));
+        if let Some(codec) = without_mode {
+            return Some(PresetContradiction::CodecWithout { codec: *codec, mode });
+        }
+        let EncoderChoice::Hardware(family) = self.encoder else { return None };
+        if mode == RateControlMode::TwoPass {
+            return Some(PresetContradiction::HardwareWithTwoPasses);
+        }
+        let without_codec = self.codecs.iter().find(|codec| family.encoder(**codec).is_none());
+        without_codec.map(|codec| PresetContradiction::HardwareWithout { family, codec: *codec })
     }
 }
 
@@ -84,7 +103,7 @@ impl VideoCodec {
     /// The CRF on this codec's own scale that looks like `crf` on x264's: HEVC has the same scale of 0 to 51, AV1 and
     /// VP9 have one of 0 to 63.
     pub fn crf_like(self, crf: Crf) -> u8 {
-        let x264 = f64::from(crf.0);
+        let x264 = f64::from(crf.factor());
         let own = match self {
             Self::H264 => x264,
             Self::Hevc => (x264 + 3.0).min(51.0),
@@ -105,90 +124,6 @@ impl VideoCodec {
     }
 }
 
-/// A constant rate factor on x264's scale from 1, nearly lossless, to 51, the worst; some 17 looks like the source, 23 is x264's
-/// default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "u8", into = "u8")]
-pub struct Crf(u8);
-
-impl Crf {
-    /// The factor; `None` above 51, and for 0: lossless H.264 needs a profile that no player of streams knows.
-    pub const fn new(factor: u8) -> Option<Self> {
-        if factor >= 1 && factor <= 51 { Some(Self(factor)) } else { None }
-    }
-
-    /// The number.
-    pub const fn factor(self) -> u8 {
-        self.0
-    }
-}
-
-impl Default for Crf {
-    /// What our own presets use: by VMAF at most 1.5 below fixed bit rates on the clips that were measured, where 23 is
-    /// further below.
-    fn default() -> Self {
-        Self(22)
-    }
-}
-
-impl TryFrom<u8> for Crf {
-    type Error = String;
-
-    fn try_from(factor: u8) -> Result<Self, String> {
-        Self::new(factor).ok_or_else(|| format!("a CRF is from 1 to 51, not {factor}"))
-    }
-}
-
-impl From<Crf> for u8 {
-    fn from(crf: Crf) -> Self {
-        crf.0
-    }
-}
-
-/// How bits are spent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "mode")]
-pub enum RateControl {
-    /// The rung's bit rate on average (ABR), with a VBV.
-    #[default]
-    AverageBitrate,
-    /// A constant quality, never above the rung's bit rate for longer than the VBV holds.
-    CappedCrf {
-        /// The quality.
-        crf: Crf,
-    },
-    /// A constant quality, whatever it takes: no VBV.
-    Crf {
-        /// The quality.
-        crf: Crf,
-    },
-    /// The rung's bit rate all the time.
-    ConstantBitrate,
-    /// The rung's bit rate on average, spread over the whole length by a first run that only measures.
-    TwoPass,
-}
-
-impl RateControl {
-    /// Its name in flags, such as `capped-crf`.
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::AverageBitrate => "abr",
-            Self::CappedCrf { .. } => "capped-crf",
-            Self::Crf { .. } => "crf",
-            Self::ConstantBitrate => "cbr",
-            Self::TwoPass => "two-pass",
-        }
-    }
-
-    /// The quality that is asked for, if any.
-    pub fn crf(self) -> Option<Crf> {
-        match self {
-            Self::CappedCrf { crf } | Self::Crf { crf } => Some(crf),
-            _ => None,
-        }
-    }
-}
-
 /// Which encoders are used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -200,6 +135,28 @@ pub enum EncoderChoice {
     Automatic,
     /// This hardware.
     Hardware(HardwareFamily),
+}
+
+impl EncoderChoice {
+    /// All choices.
+    pub const ALL: [Self; 7] = [
+        Self::Software,
+        Self::Automatic,
+        Self::Hardware(HardwareFamily::Nvenc),
+        Self::Hardware(HardwareFamily::QuickSync),
+        Self::Hardware(HardwareFamily::VaApi),
+        Self::Hardware(HardwareFamily::VideoToolbox),
+        Self::Hardware(HardwareFamily::Amf),
+    ];
+
+    /// Its name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Software => "Software",
+            Self::Automatic => "Automatic",
+            Self::Hardware(family) => family.label(),
+        }
+    }
 }
 
 /// A family of hardware encoders.
@@ -274,6 +231,16 @@ pub enum HdrTreatment {
     Keep,
 }
 
+impl HdrTreatment {
+    /// Its name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::ToneMap => "Tone-mapped",
+            Self::Keep => "Kept in HEVC",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,8 +249,8 @@ mod tests {
     fn a_quality_is_matched_on_the_scale_of_each_codec() {
         let crf = Crf::new(23).unwrap();
         assert_eq!(VideoCodec::ALL.map(|codec| codec.crf_like(crf)), [23, 26, 34, 31]);
-        assert_eq!(VideoCodec::ALL.map(|codec| codec.crf_like(Crf(51))), [51, 51, 63, 63]);
-        assert_eq!(VideoCodec::Vp9.crf_like(Crf(0)), 0);
+        assert_eq!(VideoCodec::ALL.map(|codec| codec.crf_like(Crf::new(51).unwrap())), [51, 51, 63, 63]);
+        assert_eq!(VideoCodec::Vp9.crf_like(Crf::new(1).unwrap()), 0);
     }
 
     #[test]

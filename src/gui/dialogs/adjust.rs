@@ -1,6 +1,6 @@
 //! What is done to a source before it is encoded; for a job of the queue its preset and outputs too.
 
-use eframe::egui::{self, DragValue, RichText, ScrollArea, Ui};
+use eframe::egui::{self, DragValue, RichText, Ui};
 
 pub use super::adjust_form::{AdjustForm, AdjustTarget};
 use super::{
@@ -8,6 +8,9 @@ use super::{
     button_line,
     conversion_form::conversion_ui,
     dialog, paragraph,
+    quality_form::quality_ui,
+    scrolled,
+    trim_form::trim_ui,
 };
 use crate::{
     engine::Command,
@@ -20,7 +23,7 @@ use crate::{
     job::{Deinterlace, Flip, OutputKind, Strength, Turn, Watermark, WatermarkPosition},
 };
 
-const BODY_HEIGHT: f32 = 420.0;
+const BODY_HEIGHT: f32 = 520.0;
 
 /// Shows the form; true when it was applied or left.
 pub fn adjust_ui(ui: &Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions: &mut Vec<Action>) -> bool {
@@ -30,30 +33,24 @@ pub fn adjust_ui(ui: &Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions
         AdjustTarget::Again { spec } => format!("Encode {} again", spec.source_name()),
     };
     let room = ui.ctx().content_rect().height() - 240.0;
-    dialog(ui, (&title, 560.0), |ui| {
+    dialog(ui, (&title, 640.0), |ui| {
         let sections = form.sections();
         segmented(ui, &mut form.section, sections, |section| section.label().to_owned());
         ui.add_space(theme::SPACE[1]);
         let height = BODY_HEIGHT.min(room);
-        ScrollArea::vertical().id_salt(form.section.label()).max_height(height).min_scrolled_height(height).show(
-            ui,
-            |ui| {
-                ui.set_min_size(egui::vec2(ui.available_width() - theme::SPACE[2], height));
-                ui.set_max_width(ui.available_width() - theme::SPACE[3]);
-                match form.section {
-                    AdjustSection::Preset => preset(ui, form),
-                    AdjustSection::File => {
-                        if let Some(conversion) = &mut form.conversion {
-                            conversion_ui(ui, conversion);
-                        }
-                    }
-                    AdjustSection::Time => time(ui, form),
-                    AdjustSection::Picture => picture(ui, form),
-                    AdjustSection::Watermark => watermark(ui, form, has_file_dialogs, actions),
-                    AdjustSection::SoundAndSize => sound_and_size(ui, form),
+        scrolled(ui, (form.section.label(), height), |ui| match form.section {
+            AdjustSection::Preset => preset(ui, form),
+            AdjustSection::Quality => quality(ui, form),
+            AdjustSection::File => {
+                if let Some(conversion) = &mut form.conversion {
+                    conversion_ui(ui, conversion);
                 }
-            },
-        );
+            }
+            AdjustSection::Time => time(ui, form),
+            AdjustSection::Picture => picture(ui, form),
+            AdjustSection::Watermark => watermark(ui, form, has_file_dialogs, actions),
+            AdjustSection::SoundAndSize => sound_and_size(ui, form),
+        });
         buttons(ui, form, actions)
     })
 }
@@ -70,7 +67,11 @@ fn buttons(ui: &mut Ui, form: &mut AdjustForm, actions: &mut Vec<Action>) -> boo
             ("Add to the queue", form.spec(spec).map(add))
         }
     };
-    if let Err((_, words)) = &asked {
+    // What is wrong with the trim stands at its field.
+    let is_told = form.section == AdjustSection::Time && form.trim.trim().is_err();
+    if let Err((_, words)) = &asked
+        && !is_told
+    {
         ui.label(RichText::new(words).font(theme::facts()).color(theme::palette(ui).bad));
     }
     let mut is_done = false;
@@ -92,7 +93,14 @@ fn buttons(ui: &mut Ui, form: &mut AdjustForm, actions: &mut Vec<Action>) -> boo
 fn for_new_files(form: &AdjustForm) -> Result<Vec<Action>, (AdjustSection, String)> {
     let operations = Action::AdjustNewFiles(Box::new(form.operations()?));
     let conversion = form.conversion()?.map(|conversion| Action::MakeOneFile(Some(Box::new(conversion))));
-    Ok(std::iter::once(operations).chain(conversion).collect())
+    let changes = form.changes()?.map(|changes| Action::ChangePreset(Box::new(changes)));
+    Ok(std::iter::once(operations).chain(conversion).chain(changes).collect())
+}
+
+fn quality(ui: &mut Ui, form: &mut AdjustForm) {
+    if let Some(preset) = form.presets.get(form.preset) {
+        quality_ui(ui, &mut form.quality, preset);
+    }
 }
 
 fn preset(ui: &mut Ui, form: &mut AdjustForm) {
@@ -114,11 +122,7 @@ fn preset(ui: &mut Ui, form: &mut AdjustForm) {
 }
 
 fn time(ui: &mut Ui, form: &mut AdjustForm) {
-    ui.columns(2, |columns| {
-        text_field(&mut columns[0], "Start", &mut form.start, "At the beginning");
-        text_field(&mut columns[1], "End", &mut form.end, "At the end");
-    });
-    paragraph(ui, "Seconds, MM:SS or HH:MM:SS, with decimals; cut to the frame.");
+    trim_ui(ui, &mut form.trim);
     ui.add_space(theme::SPACE[2]);
     ui.columns(2, |columns| {
         text_field(&mut columns[0], "Fade in, seconds", &mut form.fade_in, "None");

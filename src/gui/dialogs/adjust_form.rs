@@ -2,14 +2,15 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::conversion_form::ConversionForm;
+use super::{conversion_form::ConversionForm, quality_form::QualityForm, trim_form::TrimForm};
 use crate::{
     format,
     job::{
         Conversion, Crop, CropArea, Deinterlace, Flip, JobId, JobKind, JobSpec, LoudnessTarget, Operations, Outputs,
-        RgbColour, Strength, SubtitleChoice, Trim, Turn, Watermark, WatermarkPosition, typed,
+        RgbColour, Strength, SubtitleChoice, Turn, Watermark, WatermarkPosition, typed,
     },
-    preset::{Preset, built_in_presets},
+    preset::{Preset, PresetChanges, built_in_presets},
+    settings::Settings,
 };
 
 /// What the dialog changes.
@@ -36,6 +37,8 @@ pub enum AdjustTarget {
 pub enum AdjustSection {
     /// Preset and outputs.
     Preset,
+    /// Codecs, quality, encoder, 5.1.
+    Quality,
     /// Format and quality of the one file.
     File,
     /// Which part is kept, and fades.
@@ -53,6 +56,7 @@ impl AdjustSection {
     pub fn label(self) -> &'static str {
         match self {
             Self::Preset => "Preset",
+            Self::Quality => "Video and sound",
             Self::File => "File",
             Self::Time => "Time",
             Self::Picture => "Picture",
@@ -86,8 +90,11 @@ pub struct AdjustForm {
     pub(super) outputs: Outputs,
     /// How one file is made, where that is what is made.
     pub(super) conversion: Option<ConversionForm>,
-    pub(super) start: String,
-    pub(super) end: String,
+    /// What differs from the preset.
+    pub(super) quality: QualityForm,
+    /// The same as it was when the dialog was opened.
+    quality_before: QualityForm,
+    pub(super) trim: TrimForm,
     pub(super) fade_in: String,
     pub(super) fade_out: String,
     pub(super) crop: CropChoice,
@@ -117,25 +124,28 @@ pub struct AdjustForm {
 }
 
 impl AdjustForm {
-    /// The form for new files with these operations, which become streams or one file each.
-    pub fn for_new_files(operations: &Operations, one_file: Option<&Conversion>) -> Self {
-        let form = Self::new(AdjustTarget::NewFiles, operations);
-        let section = one_file.map_or(form.section, |_| AdjustSection::File);
-        Self { conversion: one_file.map(ConversionForm::of), section, ..form }
+    /// The form for new files with these operations, which become what the settings say.
+    pub fn for_new_files(operations: &Operations, settings: &Settings) -> Self {
+        let form = Self::new(AdjustTarget::NewFiles, operations, None);
+        let section = settings.one_file.as_ref().map_or(form.section, |_| AdjustSection::File);
+        let preset = form.presets.iter().position(|preset| preset.id == settings.preset).unwrap_or_default();
+        let quality = QualityForm::of(&settings.preset_changes);
+        let conversion = settings.one_file.as_ref().map(ConversionForm::of);
+        Self { conversion, section, preset, quality_before: quality.clone(), quality, ..form }
     }
 
-    /// The form for a job.
-    pub fn for_job(target: AdjustTarget) -> Self {
+    /// The form for a job, whose source is this long.
+    pub fn for_job(target: AdjustTarget, length: Option<Duration>) -> Self {
         let operations = match &target {
             AdjustTarget::Job { spec, .. } | AdjustTarget::Again { spec } => spec.operations.clone(),
             AdjustTarget::NewFiles => Operations::default(),
         };
-        Self::new(target, &operations)
+        Self::new(target, &operations, length)
     }
 
-    fn new(target: AdjustTarget, operations: &Operations) -> Self {
+    fn new(target: AdjustTarget, operations: &Operations, source_length: Option<Duration>) -> Self {
         let (section, outputs, own, conversion) = match &target {
-            AdjustTarget::NewFiles => (AdjustSection::Time, Outputs::default(), None, None),
+            AdjustTarget::NewFiles => (AdjustSection::Quality, Outputs::default(), None, None),
             AdjustTarget::Job { spec, .. } | AdjustTarget::Again { spec } => {
                 let (section, conversion) = match &spec.kind {
                     JobKind::Stream | JobKind::Pictures => (AdjustSection::Preset, None),
@@ -145,12 +155,8 @@ impl AdjustForm {
             }
         };
         let mut presets = built_in_presets();
-        let preset = own.map_or(0, |own| {
-            presets.iter().position(|preset| preset == own).unwrap_or_else(|| {
-                presets.insert(0, own.clone());
-                0
-            })
-        });
+        let (preset, changes) = own.map_or_else(Default::default, |own| place_of(own, &mut presets));
+        let quality = QualityForm::of(&changes);
         let clock = |time: Option<Duration>| time.map(format::precise_clock).unwrap_or_default();
         let length = |time: Duration| if time.is_zero() { String::new() } else { time.as_secs_f64().to_string() };
         let (crop, area) = match operations.crop {
@@ -167,8 +173,9 @@ impl AdjustForm {
             preset,
             outputs,
             conversion,
-            start: clock(operations.trim.start),
-            end: clock(operations.trim.end),
+            quality_before: quality.clone(),
+            quality,
+            trim: TrimForm::of(operations.trim, source_length),
             fade_in: length(operations.fade_in),
             fade_out: length(operations.fade_out),
             crop,
@@ -200,16 +207,21 @@ impl AdjustForm {
         let (section, preset, outputs) = (self.section, self.preset, std::mem::take(&mut self.outputs));
         let (target, conversion) =
             (std::mem::replace(&mut self.target, AdjustTarget::NewFiles), self.conversion.take());
-        *self = Self { section, preset, outputs, conversion, ..Self::new(target, &Operations::default()) };
+        let (quality, quality_before) = (QualityForm::of(&PresetChanges::default()), self.quality_before.clone());
+        let plain = Self::new(target, &Operations::default(), self.trim.length());
+        *self = Self { section, preset, outputs, conversion, quality, quality_before, ..plain };
     }
 
     /// The parts of the dialog.
     pub fn sections(&self) -> &'static [AdjustSection] {
-        use AdjustSection::{File, Picture, Preset, SoundAndSize, Time, Watermark};
-        match self.target {
+        use AdjustSection::{File, Picture, Preset, Quality, SoundAndSize, Time, Watermark};
+        match &self.target {
             _ if self.conversion.is_some() => &[File, Time, Picture, Watermark, SoundAndSize],
-            AdjustTarget::NewFiles => &[Time, Picture, Watermark, SoundAndSize],
-            _ => &[Preset, Time, Picture, Watermark, SoundAndSize],
+            AdjustTarget::NewFiles => &[Quality, Time, Picture, Watermark, SoundAndSize],
+            AdjustTarget::Job { spec, .. } | AdjustTarget::Again { spec } if spec.kind == JobKind::Pictures => {
+                &[Preset, Time, Picture, Watermark, SoundAndSize]
+            }
+            _ => &[Preset, Quality, Time, Picture, Watermark, SoundAndSize],
         }
     }
 
@@ -218,10 +230,7 @@ impl AdjustForm {
     /// # Errors
     /// What is wrong, in one sentence for the user, and the part where it is.
     pub fn operations(&self) -> Result<Operations, (AdjustSection, String)> {
-        let trim = Trim { start: self.time("Start", &self.start)?, end: self.time("End", &self.end)? };
-        if trim.end.is_some_and(|end| end <= trim.start.unwrap_or_default()) {
-            return Err((AdjustSection::Time, "The end comes after the start".to_owned()));
-        }
+        let trim = self.trim.trim().map_err(|words| (AdjustSection::Time, words))?;
         let loudness = self.has_loudness.then(|| typed::loudness(&self.loudness)).transpose();
         let size = filled(&self.target_size).map(typed::byte_size).transpose();
         let background = filled(&self.background).map(str::parse::<RgbColour>).transpose();
@@ -255,12 +264,35 @@ impl AdjustForm {
         conversion.map_err(|advice| (AdjustSection::File, advice))
     }
 
+    /// What new files' streams have in place of what the preset says; `None` when that stays as it is.
+    ///
+    /// # Errors
+    /// As [`operations`](Self::operations).
+    pub fn changes(&self) -> Result<Option<PresetChanges>, (AdjustSection, String)> {
+        if self.conversion.is_some() || self.quality == self.quality_before {
+            return Ok(None);
+        }
+        let preset = self.presets.get(self.preset);
+        let changes = preset.map(|preset| self.quality.changes(preset)).transpose();
+        changes.map_err(|words| (AdjustSection::Quality, words))
+    }
+
+    /// The preset of a job with what differs from it.
+    fn changed_preset(&self, base: &Preset) -> Result<Preset, (AdjustSection, String)> {
+        let preset = self.presets.get(self.preset).unwrap_or(base);
+        if self.conversion.is_some() {
+            return Ok(preset.clone());
+        }
+        let changes = self.quality.changes(preset).map_err(|words| (AdjustSection::Quality, words))?;
+        changes.apply(preset).map_err(|contradiction| (AdjustSection::Quality, contradiction.to_string()))
+    }
+
     /// What a job is asked to do when it is done with these fields.
     ///
     /// # Errors
     /// As [`operations`](Self::operations).
     pub fn spec(&self, base: &JobSpec) -> Result<JobSpec, (AdjustSection, String)> {
-        let preset = self.presets.get(self.preset).unwrap_or(&base.preset).clone();
+        let preset = self.changed_preset(&base.preset)?;
         let kind = match self.conversion()? {
             Some(conversion) => JobKind::File(Box::new(conversion)),
             None if base.kind == JobKind::Pictures => JobKind::Pictures,
@@ -315,6 +347,19 @@ impl AdjustForm {
     }
 }
 
+/// The place of a job's preset among `presets`, and what differs from it there. One that is none of them comes first.
+fn place_of(own: &Preset, presets: &mut Vec<Preset>) -> (usize, PresetChanges) {
+    for (index, preset) in presets.iter_mut().enumerate() {
+        if preset.id == own.id {
+            let changes = PresetChanges::between(preset, own);
+            *preset = PresetChanges::undone(preset, own);
+            return (index, changes);
+        }
+    }
+    presets.insert(0, own.clone());
+    (0, PresetChanges::default())
+}
+
 fn filled(text: &str) -> Option<&str> {
     let text = text.trim();
     (!text.is_empty()).then_some(text)
@@ -325,59 +370,4 @@ fn words(field: &str, advice: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn everything() -> Operations {
-        let seconds = Duration::from_secs;
-        Operations {
-            trim: Trim { start: Some(Duration::from_millis(1250)), end: Some(seconds(4000)) },
-            crop: Some(Crop::Area(CropArea { width: 640, height: 272, left: 0, top: 44 })),
-            rotate: Some(Turn::Clockwise),
-            flip: Some(Flip::Vertical),
-            deinterlace: Deinterlace::Never,
-            denoise: Some(Strength::Light),
-            sharpen: Some(Strength::Strong),
-            watermark: Some(Watermark {
-                image: std::env::temp_dir().join("logo.png"),
-                position: WatermarkPosition::TopLeft,
-                width_percent: 20.0,
-                margin_percent: 1.5,
-                opacity_percent: 60.0,
-                from: Some(seconds(1)),
-                until: Some(seconds(90)),
-            }),
-            fade_in: Duration::from_millis(500),
-            fade_out: seconds(2),
-            loudness: LoudnessTarget::new(-16.0),
-            target_size_bytes: Some(25_000_001),
-            still_duration: Some(seconds(7)),
-            burn_in: Some(SubtitleChoice::Number(2)),
-            background: Some(RgbColour::new(0, 0xb1, 0x40)),
-        }
-    }
-
-    #[test]
-    fn an_untouched_form_changes_nothing() {
-        for operations in [Operations::default(), everything()] {
-            assert_eq!(AdjustForm::for_new_files(&operations, None).operations(), Ok(operations));
-        }
-    }
-
-    #[test]
-    fn nonsense_is_refused_with_its_place() {
-        let wrong = |change: &dyn Fn(&mut AdjustForm)| {
-            let mut form = AdjustForm::for_new_files(&everything(), None);
-            change(&mut form);
-            form.operations().map_err(|(section, _)| section).unwrap_err()
-        };
-        assert_eq!(wrong(&|form| form.start = "soon".to_owned()), AdjustSection::Time);
-        assert_eq!(wrong(&|form| form.end = "1".to_owned()), AdjustSection::Time);
-        assert_eq!(wrong(&|form| form.area[2].clear()), AdjustSection::Picture);
-        assert_eq!(wrong(&|form| form.background = "greenish".to_owned()), AdjustSection::Picture);
-        assert_eq!(wrong(&|form| form.image = "logo.png".to_owned()), AdjustSection::Watermark);
-        assert_eq!(wrong(&|form| form.goes = "0.5".to_owned()), AdjustSection::Watermark);
-        assert_eq!(wrong(&|form| form.loudness = "3".to_owned()), AdjustSection::SoundAndSize);
-        assert_eq!(wrong(&|form| form.target_size = "big".to_owned()), AdjustSection::SoundAndSize);
-    }
-}
+mod tests;

@@ -8,14 +8,16 @@ mod encryption_form;
 pub mod history;
 pub mod keys;
 pub mod paste_path;
+mod quality_form;
 mod s3_form;
 mod s3_settings;
 pub mod schedule;
 pub mod settings;
 mod settings_form;
 pub mod tools;
+mod trim_form;
 
-use eframe::egui::{self, Align, Frame, Layout, Margin, Modal, RichText, Stroke, Ui, vec2};
+use eframe::egui::{self, Align, Frame, Layout, Margin, Modal, RichText, ScrollArea, Stroke, Ui, vec2};
 
 use super::{
     action::Action,
@@ -64,6 +66,21 @@ fn dialog(ui: &Ui, (title, width): (&str, f32), contents: impl FnOnce(&mut Ui) -
     });
     let is_closed = modal.should_close();
     modal.inner || is_closed
+}
+
+/// The part of a dialog that scrolls, of this height: its fields end where the buttons do, its bar lies in the margin.
+fn scrolled(ui: &mut Ui, (id, height): (&str, f32), contents: impl FnOnce(&mut Ui)) {
+    let place = ui.available_rect_before_wrap();
+    let with_bar = egui::Rect::from_min_max(place.min, place.max + vec2(theme::SPACE[2], 0.0));
+    let mut area = ui.new_child(egui::UiBuilder::new().max_rect(with_bar));
+    let scroll = ScrollArea::vertical().id_salt(id).max_height(height).min_scrolled_height(height);
+    scroll.auto_shrink([false, true]).show(&mut area, |ui| {
+        ui.set_min_size(vec2(place.width(), height));
+        ui.set_max_width(place.width());
+        contents(ui);
+    });
+    let used = area.min_rect();
+    ui.allocate_rect(egui::Rect::from_min_size(used.min, vec2(place.width(), used.height())), egui::Sense::hover());
 }
 
 /// The line of buttons below a dialog, the one for the next step at the right.

@@ -1,10 +1,10 @@
 //! All settings, in six parts.
 
-use eframe::egui::{self, DragValue, RichText, ScrollArea, Ui};
+use eframe::egui::{self, DragValue, RichText, Ui};
 
 pub use super::settings_form::{SettingsForm, SettingsSection};
 use super::{
-    button_line, dialog, encryption_form::encryption_ui, keys::keys_ui, paragraph, s3_settings::s3_ui,
+    button_line, dialog, encryption_form::encryption_ui, keys::keys_ui, paragraph, s3_settings::s3_ui, scrolled,
     settings_form::MOST_JOBS,
 };
 use crate::{
@@ -34,21 +34,14 @@ pub fn settings_ui(
         segmented(ui, &mut form.section, &SettingsSection::ALL, |section| section.label().to_owned());
         ui.add_space(theme::SPACE[1]);
         let height = BODY_HEIGHT.min(room);
-        ScrollArea::vertical().id_salt(form.section.label()).max_height(height).min_scrolled_height(height).show(
-            ui,
-            |ui| {
-                ui.set_min_size(egui::vec2(ui.available_width() - theme::SPACE[2], height));
-                ui.set_max_width(ui.available_width() - theme::SPACE[3]);
-                match form.section {
-                    SettingsSection::General => general(ui, form, has_file_dialogs, actions),
-                    SettingsSection::WhenDone => when_done(ui, form),
-                    SettingsSection::Layout => layout(ui, form),
-                    SettingsSection::Encryption => encryption_ui(ui, &mut form.encryption),
-                    SettingsSection::Ffmpeg => ffmpeg(ui, snapshot, (form, has_file_dialogs), actions),
-                    SettingsSection::S3 => s3_ui(ui, snapshot, (&mut form.s3, &mut form.keys), actions),
-                }
-            },
-        );
+        scrolled(ui, (form.section.label(), height), |ui| match form.section {
+            SettingsSection::General => general(ui, form, has_file_dialogs, actions),
+            SettingsSection::WhenDone => when_done(ui, form),
+            SettingsSection::Layout => layout(ui, form),
+            SettingsSection::Encryption => encryption_ui(ui, &mut form.encryption),
+            SettingsSection::Ffmpeg => ffmpeg(ui, snapshot, (form, has_file_dialogs), actions),
+            SettingsSection::S3 => s3_ui(ui, snapshot, (&mut form.s3, &mut form.keys), actions),
+        });
         let settings = form.to_settings(&snapshot.settings);
         if let Err((_, words)) = &settings {
             ui.label(RichText::new(words.as_str()).font(theme::facts()).color(theme::palette(ui).bad));

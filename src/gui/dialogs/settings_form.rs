@@ -143,6 +143,7 @@ impl SettingsForm {
             s3,
             publish_to_s3: self.s3.publishes,
             preset: base.preset.clone(),
+            preset_changes: base.preset_changes.clone(),
             outputs: Outputs { encryption, ..base.outputs.clone() },
             one_file: base.one_file.clone(),
             pictures_alone: base.pictures_alone,

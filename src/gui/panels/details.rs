@@ -72,12 +72,14 @@ fn files_ui(ui: &mut Ui, job: &Job) {
     padded(ui, |ui| {
         ui.label(RichText::new(format!("{count} · {}", format::bytes(total))).font(theme::facts()).color(palette.weak));
     });
+    let mut files: Vec<_> = job.files.iter().collect();
+    files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
     ScrollArea::vertical().id_salt(("files", job.id)).auto_shrink(false).show_rows(
         ui,
         theme::ICON_HIT,
-        job.files.len(),
+        files.len(),
         |ui, range| {
-            for file in job.files.get(range).unwrap_or_default() {
+            for file in files.get(range).unwrap_or_default() {
                 file_line(ui, &file.path, &format::bytes(file.bytes));
             }
         },

@@ -18,7 +18,7 @@ use crate::{
         widgets::{Button, text},
         wording::{self, RenditionRow},
     },
-    job::{JobKind, JobState},
+    job::{Destination, JobKind, JobState},
 };
 
 const LARGEST_PICTURE: egui::Vec2 = egui::Vec2::new(360.0, 202.0);
@@ -27,6 +27,8 @@ const COLUMN_EDGES: [f32; 4] = [0.365, 0.557, 0.794, 0.99];
 /// In a window of middle size the overview has more room than it can use.
 const WIDEST: f32 = 560.0;
 const TERM_WIDTH: f32 = 96.0;
+/// Height of a fact of one line.
+const FACT_HEIGHT: f32 = 22.0;
 
 /// Lays the overview out.
 pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut ViewState, actions: &mut Vec<Action>) {
@@ -47,7 +49,7 @@ pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut V
     if let JobState::Failed { failure } = &job.state {
         failure_ui(ui, failure, actions);
     }
-    warnings(ui, job);
+    warnings(ui, job, actions);
     let renditions = wording::rendition_rows(job);
     if renditions.is_empty() {
         wanted(ui, job);
@@ -59,7 +61,7 @@ pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut V
         heading(ui, words);
         table(ui, each, &renditions);
     }
-    let adjustments = job.spec.operations.summary();
+    let adjustments = job.spec.adjustments();
     if !adjustments.is_empty() {
         heading(ui, "Adjustments");
         for (what, how) in &adjustments {
@@ -157,7 +159,7 @@ fn failure_ui(ui: &mut Ui, failure: &Failure, actions: &mut Vec<Action>) {
     }
 }
 
-fn warnings(ui: &mut Ui, job: &Job) {
+fn warnings(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
     let (warnings, notes) = match (&job.state, &job.plan) {
         (JobState::Done { report }, _) => (report.warnings.as_slice(), report.notes.as_slice()),
         (_, Some(plan)) => (plan.warnings.as_slice(), [].as_slice()),
@@ -175,6 +177,14 @@ fn warnings(ui: &mut Ui, job: &Job) {
             text::paint_icon(ui.painter(), rect.center(), icon::WARNING, theme::ICON_SIZE - 1.0, palette.warning);
             ui.add(Label::new(RichText::new(warning).font(theme::facts())).wrap());
         });
+    }
+    if !warnings.is_empty() {
+        ui.add_space(theme::SPACE[1]);
+        let (words, what) =
+            if warnings.len() == 1 { ("Copy warning", "Warning") } else { ("Copy warnings", "Warnings") };
+        if Button::new(words).icon(icon::COPY).show(ui).clicked() {
+            actions.push(Action::Copy { text: warnings.join("\n"), what });
+        }
     }
 }
 
@@ -231,21 +241,29 @@ fn stream(ui: &mut Ui, job: &Job, view: &ViewState) {
         uploads.iter().for_each(|(term, words)| fact(ui, term, words));
         return;
     }
-    match wording::published_url(job) {
-        Some(url) => fact(ui, "Address", url),
-        None => fact(ui, "Destination", &wording::short_destination(&job.spec.destination, view.home.as_deref())),
+    match (wording::published_url(job), &job.spec.destination, wording::stream_folder(job)) {
+        (Some(url), _, _) => fact(ui, "Address", url),
+        // The folder that it got, which has another name where there was one already.
+        (None, Destination::Folder(_), Some(folder)) => {
+            fact(ui, "Destination", &wording::short_path(folder, view.home.as_deref()));
+        }
+        (None, ..) => fact(ui, "Destination", &wording::short_destination(&job.spec.destination, view.home.as_deref())),
     }
 }
 
-/// A term and its value on one line; the whole value is in the tip.
+/// A term and its value, on as many lines as it takes.
 fn fact(ui: &mut Ui, term: &str, value: &str) {
     let palette = theme::palette(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 22.0), Sense::hover());
+    let room = ui.available_width() - TERM_WIDTH;
+    let value_text = ui.painter().layout(value.to_owned(), theme::facts(), palette.text, room);
+    let line = value_text.rows.first().map_or(FACT_HEIGHT, |row| row.height());
+    let height = FACT_HEIGHT + value_text.size().y - line;
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, format!("{term}: {value}")));
-    text::paint_elided(ui, rect.left_center(), term, (theme::facts(), palette.weak), TERM_WIDTH);
-    let left = pos2(rect.left() + TERM_WIDTH, rect.center().y);
-    text::paint_elided(ui, left, value, (theme::facts(), palette.text), rect.width() - TERM_WIDTH);
-    let _ = response.on_hover_text(value);
+    let middle = rect.top() + FACT_HEIGHT / 2.0;
+    text::paint_elided(ui, pos2(rect.left(), middle), term, (theme::facts(), palette.weak), TERM_WIDTH);
+    let top = (middle - line / 2.0).round();
+    ui.painter().galley(pos2(rect.left() + TERM_WIDTH, top), value_text, palette.text);
 }
 
 fn buttons(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {

@@ -23,8 +23,8 @@ const THUMBNAIL_LEFT: f32 = 44.0;
 const TEXT_LEFT: f32 = THUMBNAIL_LEFT + theme::THUMBNAIL.x + theme::SPACE[2];
 /// Middles of the three lines, from the top of the row.
 const LINES: [f32; 3] = [20.0, 38.0, 56.0];
-/// Room for three icons and the margin at the right.
-const ICONS_WIDTH: f32 = 3.0 * theme::ICON_HIT + 14.0;
+/// Room for the icons with "…" and the margin at the right.
+const ICONS_WIDTH: f32 = (row_actions::PLACES + 1) as f32 * (theme::ICON_HIT + 1.0) + 11.0;
 const STATE_WIDTH: (f32, f32) = (190.0, 260.0);
 
 /// Where the parts of a row lie.

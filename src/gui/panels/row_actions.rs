@@ -1,15 +1,14 @@
-//! What can be done with a job: at most three icons in its row, all of it in its menu.
+//! What can be done with a job: a few icons in its row, all of it in its menu.
 
 use eframe::egui::{self, Popup, Rect, Ui, pos2};
 
-use super::toolbar::menu_entry;
 use crate::{
     engine::{Command, Job, Snapshot},
     gui::{
         action::Action,
         dialogs::adjust::AdjustTarget,
         theme::{self, icon, icon::Icon},
-        widgets::icon_button_at,
+        widgets::{icon_button_at, menu_entry},
         wording,
     },
     job::JobState,
@@ -21,6 +20,26 @@ struct JobAction {
     verb: &'static str,
     action: Action,
 }
+
+impl JobAction {
+    /// Its place in the row, the same in every state, so that a click as the state changes hits what was seen, or
+    /// nothing that matters. `None` for what is in the menu alone.
+    fn place(&self, job: &Job) -> Option<usize> {
+        let is_done = matches!(job.state, JobState::Done { .. });
+        match &self.action {
+            Action::Send(Command::Preview { .. } | Command::MoveToTop { .. }) => Some(0),
+            Action::Send(Command::Pause { .. } | Command::Resume { .. } | Command::Retry { .. }) => Some(1),
+            Action::Copy { .. } => Some(1),
+            Action::OpenFolder(_) if is_done && wording::published_url(job).is_none() => Some(1),
+            Action::Send(Command::Cancel { .. }) => Some(2),
+            Action::Send(Command::Remove { .. }) if !is_done => Some(2),
+            _ => None,
+        }
+    }
+}
+
+/// Icons in a row before "…".
+pub const PLACES: usize = 3;
 
 /// What can be done with a job, the next sensible thing first.
 fn actions_for(job: &Job) -> Vec<JobAction> {
@@ -43,11 +62,7 @@ fn actions_for(job: &Job) -> Vec<JobAction> {
     let remove = || send(icon::CLOSE, "Remove", Command::Remove { id });
     let list = match &job.state {
         JobState::Running { is_paused: true, .. } => vec![Some(resume()), Some(cancel()), preview, open_folder],
-        // Cancel keeps its place when the stream can be watched.
-        JobState::Running { .. } => match preview {
-            Some(preview) => vec![Some(preview), Some(cancel()), pause(), open_folder],
-            None => vec![pause(), Some(cancel()), open_folder],
-        },
+        JobState::Running { .. } => vec![preview, pause(), Some(cancel()), open_folder],
         JobState::Waiting if job.retry.is_some() => {
             vec![Some(send(icon::RETRY, "Try now", Command::Retry { id })), Some(remove())]
         }
@@ -76,7 +91,7 @@ fn scheduling(snapshot: &Snapshot, job: &Job) -> Vec<JobAction> {
     start.into_iter().chain(bottom).collect()
 }
 
-/// Two icons and "…" at the right of a row.
+/// The icons and "…" at the right of a row.
 pub fn row_actions_ui(
     ui: &mut Ui,
     (left, row): (f32, Rect),
@@ -88,15 +103,14 @@ pub fn row_actions_ui(
         let middle = pos2(left + (place as f32 + 0.5) * (theme::ICON_HIT + 1.0), row.center().y);
         Rect::from_center_size(middle, egui::Vec2::splat(theme::ICON_HIT))
     };
-    let possible = actions_for(job);
-    let first = 2 - possible.len().min(2);
-    for (place, possible) in possible.into_iter().take(2).enumerate() {
+    for possible in actions_for(job) {
+        let Some(place) = possible.place(job) else { continue };
         let spoken = format!("{} {name}", possible.verb);
-        if icon_button_at(ui, cell(first + place), possible.icon, &spoken, possible.verb).clicked() {
+        if icon_button_at(ui, cell(place), possible.icon, &spoken, possible.verb).clicked() {
             actions.push(possible.action);
         }
     }
-    let more = icon_button_at(ui, cell(2), icon::MORE, &format!("More for {name}"), "More");
+    let more = icon_button_at(ui, cell(PLACES), icon::MORE, &format!("More for {name}"), "More");
     Popup::menu(&more).gap(theme::SPACE[0]).accessible_name(format!("Menu of {name}")).show(|ui| {
         row_menu_ui(ui, (snapshot, job), actions);
     });
@@ -174,9 +188,28 @@ mod tests {
 
     #[test]
     fn the_next_sensible_thing_comes_first() {
-        assert_eq!(verbs("Opening ceremony, camera A.mov"), ["Preview", "Cancel", "Pause", "Open folder"]);
+        assert_eq!(verbs("Opening ceremony, camera A.mov"), ["Preview", "Pause", "Cancel", "Open folder"]);
         assert_eq!(verbs("Screen recording 2026-11-20 at 14.03.mkv"), ["Move to top", "Remove"]);
         assert_eq!(verbs("lecture-03.ts"), ["Retry", "Remove"]);
         assert_eq!(verbs("Teaser.mp4"), ["Preview", "Copy URL", "Open folder", "Remove"]);
+    }
+
+    #[test]
+    fn every_icon_keeps_its_place() {
+        let snapshot = states::busy();
+        for job in snapshot.jobs.iter() {
+            let mut taken = Vec::new();
+            for action in actions_for(job) {
+                let Some(place) = action.place(job) else { continue };
+                assert!(place < PLACES && !taken.contains(&place), "{} of {}", action.verb, job.spec.source_name());
+                taken.push(place);
+                let expected = match action.verb {
+                    "Preview" | "Move to top" => 0,
+                    "Cancel" | "Remove" => 2,
+                    _ => 1,
+                };
+                assert_eq!(place, expected, "{}", action.verb);
+            }
+        }
     }
 }

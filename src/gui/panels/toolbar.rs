@@ -1,6 +1,6 @@
 //! The toolbar: what new files get, and the one button for the queue.
 
-use eframe::egui::{self, Align, Layout, Popup, PopupCloseBehavior, Response, RichText, ScrollArea, Ui};
+use eframe::egui::{self, Align, Layout, Popup, PopupCloseBehavior, ScrollArea, Ui};
 
 use crate::{
     engine::{Command, Snapshot},
@@ -10,7 +10,7 @@ use crate::{
         file_dialog::PathPurpose,
         theme::{self, icon},
         view_state::ViewState,
-        widgets::{Button, icon_button},
+        widgets::{Button, icon_button, menu, menu_check, menu_choice, menu_entry},
         wording,
     },
     job::{Conversion, FileFormat, JobKind, JobState, OutputKind},
@@ -91,7 +91,7 @@ fn left_part(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, (has_room, acti
     divider(ui);
     preset_picker(ui, snapshot, (has_room, actions));
     outputs_picker(ui, snapshot, (has_room, actions));
-    adjust_button(ui, view, actions);
+    adjust_button(ui, snapshot, view, actions);
     destination_picker(ui, snapshot, view, (has_room, actions));
 }
 
@@ -114,7 +114,7 @@ fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, &
         });
         return;
     }
-    menu(&response, ("Preset", 520.0), |ui| {
+    menu(&response, ("Preset", 720.0), |ui| {
         for preset in &presets {
             let is_chosen = chosen.is_some_and(|chosen| chosen.id == preset.id);
             if menu_choice(ui, is_chosen, &preset.name, &preset.summary()).clicked() {
@@ -153,6 +153,8 @@ fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, 
         ui.spacing_mut().item_spacing.y = 0.0;
         let height = window.height() - MENU_MARGIN;
         ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
+            // The bar lies beside the words.
+            ui.set_max_width(ui.available_width() - theme::SPACE[2]);
             stream_choices(ui, settings, actions);
             ui.separator();
             let explanation = "Poster and pictures, without an encode";
@@ -195,10 +197,14 @@ fn stream_choices(ui: &mut Ui, settings: &Settings, actions: &mut Vec<Action>) {
 }
 
 /// Only an icon while nothing is adjusted; what is adjusted holds for every new file and must be seen.
-fn adjust_button(ui: &mut Ui, view: &ViewState, actions: &mut Vec<Action>) {
-    let adjustments = view.operations.summary();
+fn adjust_button(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &mut Vec<Action>) {
+    let settings = &snapshot.settings;
+    let is_stream = settings.kind() == JobKind::Stream;
+    let mut adjustments = if is_stream { settings.preset_changes.summary() } else { Vec::new() };
+    adjustments.extend(view.operations.summary());
     let is_pressed = if adjustments.is_empty() {
-        icon_button(ui, icon::ADJUST, "Adjust new files…", "Trim, crop, watermark and more for new files…").clicked()
+        icon_button(ui, icon::ADJUST, "Adjust new files…", "Codec, quality, trim, crop and more for new files…")
+            .clicked()
     } else {
         let lines: Vec<String> = adjustments.iter().map(|(what, how)| format!("{what}: {how}")).collect();
         let label = adjustments.len().to_string();
@@ -249,43 +255,4 @@ fn destination_picker(
             actions.push(Action::OpenSettings(SettingsSection::S3));
         }
     });
-}
-
-/// A menu below a button.
-fn menu(button: &Response, (name, width): (&str, f32), contents: impl FnOnce(&mut Ui)) {
-    Popup::menu(button).gap(theme::SPACE[0]).accessible_name(name).show(|ui| {
-        ui.set_width(width.min(ui.ctx().content_rect().width() - 2.0 * theme::SIDE_MARGIN));
-        ui.spacing_mut().item_spacing.y = 0.0;
-        contents(ui);
-    });
-}
-
-/// A line of a menu.
-pub fn menu_entry(ui: &mut Ui, words: &str) -> Response {
-    ui.add(
-        egui::Button::new(words).frame_when_inactive(false).min_size(egui::vec2(ui.available_width(), theme::ICON_HIT)),
-    )
-}
-
-/// A line of a menu that is one of several choices, with a weak explanation.
-fn menu_choice(ui: &mut Ui, is_chosen: bool, words: &str, explanation: &str) -> Response {
-    marked_entry(ui, (is_chosen, egui::Role::MenuItemRadio), words, explanation)
-}
-
-/// A line of a menu that is chosen or not by itself, with a weak explanation.
-fn menu_check(ui: &mut Ui, is_chosen: bool, words: &str, explanation: &str) -> Response {
-    marked_entry(ui, (is_chosen, egui::Role::MenuItemCheckBox), words, explanation)
-}
-
-fn marked_entry(ui: &mut Ui, (is_chosen, role): (bool, egui::Role), words: &str, explanation: &str) -> Response {
-    let palette = theme::palette(ui);
-    let explanation = RichText::new(explanation).font(theme::facts()).color(palette.weak);
-    let ink = if is_chosen { palette.text } else { egui::Color32::TRANSPARENT };
-    let mark = RichText::new(icon::CHOSEN.glyph)
-        .color(ink)
-        .font(egui::FontId::new(14.0, theme::fonts::icon_family(icon::CHOSEN)));
-    let button = egui::Button::new((mark, words)).right_text(explanation).frame_when_inactive(false);
-    let response = ui.add(button.min_size(egui::vec2(ui.available_width(), theme::ICON_HIT)));
-    response.widget_info(|| egui::WidgetInfo::selected(role, true, is_chosen, words));
-    response
 }

@@ -30,6 +30,7 @@ fn changed(window: &Window) -> (JobId, JobSpec) {
 fn new_files_get_the_adjustments_until_they_are_taken_back() {
     let mut window = Window::open(states::Story::begin().snapshot);
     window.press("Adjust new files…");
+    window.press("Time");
     window.type_into("Start", "1.5");
     window.type_into("End", "01:30");
     window.press("Picture");
@@ -64,11 +65,12 @@ fn new_files_get_the_adjustments_until_they_are_taken_back() {
 fn what_makes_no_sense_is_told_at_once_and_not_applied() {
     let mut window = Window::open(states::Story::begin().snapshot);
     window.press("Adjust new files…");
+    window.press("Time");
     window.type_into("Start", "10");
     window.type_into("End", "5");
-    assert!(window.shows("The end comes after the start"));
+    assert!(window.shows("The end must come after the start"));
     window.press("Apply to new files");
-    assert!(window.shows("The end comes after the start"), "the dialog is still open");
+    assert!(window.shows("The end must come after the start"), "the dialog is still open");
     window.press("Cancel");
     assert!(window.shows("Adjust new files…"));
 }

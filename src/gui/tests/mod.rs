@@ -3,10 +3,12 @@
 mod adding;
 mod adjusting;
 mod closing;
+mod details;
 mod ffmpeg;
 mod history;
 mod keys;
 mod names;
+mod quality;
 mod queue;
 mod scheduling;
 mod settings;

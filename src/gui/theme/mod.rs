@@ -194,6 +194,8 @@ fn style_of(palette: &Palette, base: Visuals) -> egui::Style {
     style.spacing.scroll.bar_width = 8.0;
     style.spacing.scroll.bar_outer_margin = 2.0;
     style.spacing.scroll.floating_width = 4.0;
+    // That there is more below is to be seen before the pointer comes near.
+    style.spacing.scroll.dormant_handle_opacity = 0.5;
     style.spacing.tooltip_width = 420.0;
     style.interaction.selectable_labels = false;
     style.interaction.tooltip_delay = 0.4;

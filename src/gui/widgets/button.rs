@@ -71,6 +71,12 @@ impl<'a> Button<'a> {
         self
     }
 
+    /// Puts an arrow after the label, for a field with a menu of choices.
+    pub fn drop_down(mut self) -> Self {
+        self.opens_menu = true;
+        self
+    }
+
     /// Where there is little room, the word of a picker is only read aloud.
     pub fn shows_prefix(mut self, is_shown: bool) -> Self {
         self.shows_prefix = is_shown;

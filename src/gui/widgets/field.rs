@@ -24,6 +24,12 @@ pub fn secret_field(ui: &mut Ui, label: &str, text: &mut String) -> Response {
     edit(ui, (text, true), "", ui.available_width()).labelled_by(name.id)
 }
 
+/// Puts a line in this colour around a field with which something is the matter.
+pub fn mark_wrong(ui: &Ui, field: &Response, colour: egui::Color32) {
+    let stroke = Stroke::new(1.0, colour);
+    ui.painter().rect_stroke(field.rect, theme::RADIUS, stroke, egui::StrokeKind::Inside);
+}
+
 /// A label above a path to edit, with "Choose…" beside it where the system has file dialogs. The second value is true
 /// when that was pressed.
 pub fn path_field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, has_dialogs: bool) -> (Response, bool) {

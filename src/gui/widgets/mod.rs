@@ -3,12 +3,14 @@
 mod badge;
 mod button;
 mod field;
+mod menu;
 mod progress_bar;
 mod tabs;
 pub mod text;
 
 pub use badge::badge;
 pub use button::{Button, icon_button, icon_button_at};
-pub use field::{check_box, field_label, path_field, radio, secret_field, text_field};
+pub use field::{check_box, field_label, mark_wrong, path_field, radio, secret_field, text_field};
+pub use menu::{choice_field, menu, menu_check, menu_choice, menu_entry};
 pub use progress_bar::{BarKind, progress_bar_at};
 pub use tabs::{named_segmented, segmented, tabs};

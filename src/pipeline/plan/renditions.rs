@@ -6,7 +6,8 @@ use super::{Findings, PlanError};
 use crate::{
     media::{DynamicRange, PictureSize},
     preset::{
-        BitRate, EncoderChoice, HardwareFamily, HdrTreatment, Ladder, PlannedRung, Preset, RateControl, VideoCodec,
+        BitRate, EncoderChoice, HardwareFamily, HdrTreatment, Ladder, PlannedRung, Preset, PresetContradiction,
+        RateControl, VideoCodec,
     },
 };
 
@@ -151,15 +152,12 @@ fn ladders(preset: &Preset, source_range: DynamicRange) -> Vec<(VideoCodec, Dyna
 }
 
 fn check_rate_control(rate_control: RateControl, codec: VideoCodec) -> Result<(), PlanError> {
-    let not_with = |what: &str, with: &str| PlanError::NotPossible {
-        what: format!("{what} can't be had with {}", codec.label()),
-        hint: format!("Choose another rate control, or one of the codecs {with}"),
-    };
-    match (rate_control, codec) {
-        (RateControl::TwoPass, VideoCodec::Hevc | VideoCodec::Av1) => Err(not_with("Two passes", "H.264 and VP9")),
-        (RateControl::ConstantBitrate, VideoCodec::Av1) => Err(not_with("A constant bit rate", "H.264, HEVC and VP9")),
-        _ => Ok(()),
-    }
+    let mode = rate_control.mode();
+    if mode.fits(codec) { Ok(()) } else { Err(not_possible(PresetContradiction::CodecWithout { codec, mode })) }
+}
+
+fn not_possible(contradiction: PresetContradiction) -> PlanError {
+    PlanError::NotPossible { what: contradiction.to_string(), hint: contradiction.hint() }
 }
 
 /// The hardware that encodes a codec, if hardware is asked for.
@@ -172,10 +170,7 @@ fn hardware_for(preset: &Preset, codec: VideoCodec, findings: &Findings) -> Resu
         EncoderChoice::Software => Ok(None),
         EncoderChoice::Automatic if has_two_passes => Ok(None),
         EncoderChoice::Automatic => Ok(HardwareFamily::ALL.into_iter().find(|family| works(*family))),
-        EncoderChoice::Hardware(_) if has_two_passes => Err(PlanError::NotPossible {
-            what: "Hardware encoders have no two passes".to_owned(),
-            hint: "Choose another rate control, or the software encoder".to_owned(),
-        }),
+        EncoderChoice::Hardware(_) if has_two_passes => Err(not_possible(PresetContradiction::HardwareWithTwoPasses)),
         EncoderChoice::Hardware(family) if works(family) => Ok(Some(family)),
         EncoderChoice::Hardware(family) => Err(PlanError::NotPossible {
             what: format!("{} can't encode {} on this machine", family.label(), codec.label()),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     job::{Conversion, FileFormat, S3Location, s3::Store},
-    preset::StereoCodecs,
+    preset::{EncoderSpeed, PresetChanges, StereoCodecs},
 };
 
 fn settings() -> Settings {
@@ -28,6 +28,7 @@ fn settings() -> Settings {
         }],
         publish_to_s3: true,
         preset: "quick".to_owned(),
+        preset_changes: PresetChanges { speed: Some(EncoderSpeed::Slow), ..PresetChanges::default() },
         outputs: Outputs { dash: true, ..Outputs::default() },
         one_file: Some(Conversion::to(FileFormat::Mkv)),
         pictures_alone: true,
