@@ -96,7 +96,7 @@ impl OperationArguments {
             None => self.end,
         };
         if end.is_some_and(|end| end <= start) {
-            return Err("--end comes after --start".to_owned());
+            return Err("--end must come after --start".to_owned());
         }
         let watermark = self.watermark.as_ref().map(|image| Watermark {
             image: std::path::absolute(image).unwrap_or_else(|_| image.clone()),

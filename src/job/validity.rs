@@ -110,7 +110,7 @@ fn operations(asked: &Operations) -> Result<(), SpecProblem> {
         length(time.unwrap_or_default(), field)?;
     }
     let ends_after_start = asked.trim.end.is_none_or(|end| end > asked.trim.start.unwrap_or_default());
-    demand(ends_after_start, "operations.trim", "the end comes after the start")?;
+    demand(ends_after_start, "operations.trim", "the end must come after the start")?;
     demand(asked.still_duration.is_none_or(|time| !time.is_zero()), "operations.still_duration", "is longer than 0")?;
     if let Some(Crop::Area(area)) = asked.crop {
         let has_size = area.width > 0 && area.height > 0;

@@ -320,7 +320,7 @@ fn an_import_is_held_to_the_limits_of_the_flags_and_names_job_and_field() {
         ("preset/video/rate_control/crf", 900.into(), "preset.video.rate_control"),
         ("preset/ladder/rungs/0/short_side", 719.into(), "preset.ladder.short_side: 719 pixels are an odd number"),
         ("operations/trim/end/secs", Value::from(-3), "operations.trim.end"),
-        ("operations/trim/end/secs", 1.into(), "operations.trim: the end comes after the start"),
+        ("operations/trim/end/secs", 1.into(), "operations.trim: the end must come after the start"),
         ("outputs/thumbnails/width", 3.into(), "outputs.thumbnails.width: 3 is not from 16 to 7680 pixels"),
         ("thumbnails/percents/0", 120.into(), "thumbnails: 120 is not from 0 to 100 %"),
     ] {

@@ -67,7 +67,8 @@ fn queue_button(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
         true => ("Start queue", icon::START, Command::ResumeQueue),
         false => ("Pause queue", icon::PAUSE, Command::PauseQueue),
     };
-    let button = if snapshot.jobs.is_empty() { Button::new(label) } else { Button::primary(label) };
+    let has_work = snapshot.jobs.iter().any(|job| job.is_waiting() || job.progress().is_some());
+    let button = if has_work { Button::primary(label) } else { Button::new(label) };
     let tip = match snapshot.queue_paused {
         true => format!("{label} (Space)"),
         false => format!("{label} (Space): jobs at work are finished, no others start"),

@@ -153,7 +153,7 @@ impl ProbeError {
     #[must_use]
     pub fn into_failure(self) -> Failure {
         let headline = self.to_string();
-        let (kind, hint) = self.remedy();
+        let (kind, hint) = (self.kind(), self.hint());
         let detail = match self {
             Self::NotMedia { detail, .. }
             | Self::Incomplete { detail, .. }
@@ -164,67 +164,60 @@ impl ProbeError {
         Failure::new(kind, headline, hint).with_detail(detail).at(crate::job::Stage::Probe)
     }
 
-    fn remedy(&self) -> (FailureKind, &'static str) {
+    fn kind(&self) -> FailureKind {
         match self {
-            Self::NoSuchFile { .. } => {
-                (FailureKind::SourceUnreadable, "Check the path; the file may have been moved or renamed")
+            Self::Unreadable { source, .. } if is_busy(source) => FailureKind::FileBusy,
+            Self::NoSuchFile { .. }
+            | Self::IsFolder { .. }
+            | Self::NotRegular { .. }
+            | Self::NotPermitted { .. }
+            | Self::Unreadable { .. }
+            | Self::TimedOut { .. } => FailureKind::SourceUnreadable,
+            Self::Empty { .. }
+            | Self::RefersToOthers { .. }
+            | Self::NotMedia { .. }
+            | Self::Incomplete { .. }
+            | Self::NoVideo { .. }
+            | Self::Encrypted { .. }
+            | Self::HeicPicture { .. }
+            | Self::MovingWebp { .. }
+            | Self::UnknownCodec { .. }
+            | Self::PictureTooLarge { .. } => FailureKind::SourceInvalid,
+            Self::Vanished { .. } => FailureKind::SourceVanished,
+            Self::ToolFailed { .. } => FailureKind::ToolMissing,
+            Self::ThumbnailNotWritten { .. } => FailureKind::OutputNotWritable,
+            Self::Cancelled => FailureKind::InvalidRequest,
+        }
+    }
+
+    /// What the user can do next.
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::NoSuchFile { .. } => "Check the path; the file may have been moved or renamed",
+            Self::IsFolder { .. } => "Add the folder to take the videos in it, or name one of its files",
+            Self::NotRegular { .. } => "Copy the video into a file first, then add that file",
+            Self::Empty { .. } => "Copy or download the file again; it may not have been finished",
+            Self::NotPermitted { .. } => "Give yourself permission to read the file, then try again",
+            Self::Unreadable { source, .. } if is_busy(source) => {
+                "Close the program that has the file open, or wait for its share, then try again"
             }
-            Self::IsFolder { .. } => {
-                (FailureKind::SourceUnreadable, "Add the folder to take the videos in it, or name one of its files")
+            Self::Unreadable { .. } => "Check that the disk or network share is connected, then try again",
+            Self::RefersToOthers { .. } => "Add the video files themselves, one by one: those that this file names",
+            Self::NotMedia { .. } => "Check that the file plays elsewhere; it may be damaged or not a video",
+            Self::Incomplete { .. } => {
+                "The recording or copy was cut off before its end: copy it again, or repair it in the camera"
             }
-            Self::NotRegular { .. } => {
-                (FailureKind::SourceUnreadable, "Copy the video into a file first, then add that file")
-            }
-            Self::Empty { .. } => {
-                (FailureKind::SourceInvalid, "Copy or download the file again; it may not have been finished")
-            }
-            Self::NotPermitted { .. } => {
-                (FailureKind::SourceUnreadable, "Give yourself permission to read the file, then try again")
-            }
-            Self::Unreadable { source, .. } if is_busy(source) => (
-                FailureKind::FileBusy,
-                "Close the program that has the file open, or wait for its share, then try again",
-            ),
-            Self::Unreadable { .. } => {
-                (FailureKind::SourceUnreadable, "Check that the disk or network share is connected, then try again")
-            }
-            Self::RefersToOthers { .. } => {
-                (FailureKind::SourceInvalid, "Add the video files themselves, one by one: those that this file names")
-            }
-            Self::NotMedia { .. } => {
-                (FailureKind::SourceInvalid, "Check that the file plays elsewhere; it may be damaged or not a video")
-            }
-            Self::Incomplete { .. } => (
-                FailureKind::SourceInvalid,
-                "The recording or copy was cut off before its end: copy it again, or repair it in the camera",
-            ),
-            Self::NoVideo { .. } => (FailureKind::SourceInvalid, "Choose a file with moving pictures or sound"),
-            Self::Encrypted { .. } => {
-                (FailureKind::SourceInvalid, "Choose a file without copy protection: there is no key for this one")
-            }
-            Self::HeicPicture { .. } => {
-                (FailureKind::SourceInvalid, "Save it as JPEG or PNG first, which a phone or a picture viewer does")
-            }
-            Self::MovingWebp { .. } => {
-                (FailureKind::SourceInvalid, "Save it as GIF, APNG or video first, or use a newer ffmpeg, such as 9.0")
-            }
-            Self::UnknownCodec { .. } => {
-                (FailureKind::SourceInvalid, "Try a newer ffmpeg (`reelpress setup`), or export the video again")
-            }
-            Self::PictureTooLarge { .. } => {
-                (FailureKind::SourceInvalid, "Make the picture smaller in the program that it came from")
-            }
-            Self::TimedOut { .. } => {
-                (FailureKind::SourceUnreadable, "The disk or network share may be slow: copy the file here first")
-            }
-            Self::Vanished { .. } => {
-                (FailureKind::SourceVanished, "Put the file back or connect its disk again, then retry")
-            }
-            Self::ToolFailed { .. } => (FailureKind::ToolMissing, "Run `reelpress doctor` to see whether ffmpeg works"),
-            Self::ThumbnailNotWritten { .. } => {
-                (FailureKind::OutputNotWritable, "Free some space or correct the folder's permissions")
-            }
-            Self::Cancelled => (FailureKind::InvalidRequest, "Add the file again to go on"),
+            Self::NoVideo { .. } => "Choose a file with moving pictures or sound",
+            Self::Encrypted { .. } => "Choose a file without copy protection: there is no key for this one",
+            Self::HeicPicture { .. } => "Save it as JPEG or PNG first, which a phone or a picture viewer does",
+            Self::MovingWebp { .. } => "Save it as GIF, APNG or video first, or use a newer ffmpeg, such as 9.0",
+            Self::UnknownCodec { .. } => "Try a newer ffmpeg (`reelpress setup`), or export the video again",
+            Self::PictureTooLarge { .. } => "Make the picture smaller in the program that it came from",
+            Self::TimedOut { .. } => "The disk or network share may be slow: copy the file here first",
+            Self::Vanished { .. } => "Put the file back or connect its disk again, then retry",
+            Self::ToolFailed { .. } => "Run `reelpress doctor` to see whether ffmpeg works",
+            Self::ThumbnailNotWritten { .. } => "Free some space or correct the folder's permissions",
+            Self::Cancelled => "Add the file again to go on",
         }
     }
 }
