@@ -167,7 +167,7 @@ fn is_tested(form: &S3Form) -> bool {
 
 fn store_picker(ui: &mut Ui, form: &mut S3Form) {
     let name = |store: Option<Store>| store.map_or("Amazon S3 or by endpoint", Store::label);
-    let response = Button::new(name(form.store)).picker("Store").show(ui);
+    let response = Button::new(name(form.store)).picker("Store").shows_prefix(false).show(ui);
     egui::Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Store").show(|ui| {
         for store in Store::ALL.into_iter().map(Some).chain([None]) {
             if ui.selectable_label(form.store == store, name(store)).clicked() {
