@@ -1,10 +1,6 @@
 //! Keys show themselves nowhere but in their files.
 
-use std::{
-    collections::BTreeSet,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{path::Path, process::Command};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rustix::process::{Signal, kill_process};
@@ -14,7 +10,7 @@ use crate::support::{
     clips,
     key_server::KeyServer,
     object_store, system_tool,
-    user::{User, files_under},
+    user::{Shown, User, files_under},
     wait_for,
     window::Display,
 };
@@ -49,24 +45,9 @@ fn a_given_key_is_in_no_log_no_command_line_and_no_file_of_the_stream() {
     command.args(["encode", "-vv", "--ts", "--report", "--storyboard", "--speed", "ultrafast", "--preset", "quick"]);
     command.args(["--encrypt", "--key-uri", "https://keys.example.org/one", "--key"]).arg(&file);
     command.arg("--out").arg(user.output()).arg(clips::SMALL.path());
-    command.env("REELPRESS_LOG", "trace").stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut lines = BTreeSet::new();
-    let mut child = command.spawn().expect("the program starts");
-    let output = std::thread::scope(|scope| {
-        let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let read = |pipe: &mut dyn std::io::Read| {
-            let mut text = Vec::new();
-            pipe.read_to_end(&mut text).unwrap();
-            text
-        };
-        let (out, err) = (scope.spawn(move || read(&mut out)), scope.spawn(move || read(&mut err)));
-        wait_for("the end of the job", || {
-            lines.extend(user.processes());
-            child.try_wait().unwrap()
-        });
-        [out.join().unwrap(), err.join().unwrap()].concat()
-    });
-    assert!(child.wait().unwrap().success(), "{}", String::from_utf8_lossy(&output));
+    command.env("REELPRESS_LOG", "trace");
+    let Shown { is_success, told: output, command_lines: lines } = user.watch(command);
+    assert!(is_success, "{}", String::from_utf8_lossy(&output));
     assert!(lines.iter().any(|line| line.contains("ffmpeg")), "{lines:?}");
     assert_hidden(key, lines.into_iter().collect::<String>().as_bytes(), "a command line");
     assert_hidden(key, &output, "the terminal");

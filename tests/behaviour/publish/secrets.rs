@@ -1,10 +1,7 @@
 //! A planted secret is found nowhere but in the keychain: not in settings, journal, logs, command lines, exports, reports,
 //! events, nor in what is published.
 
-use std::{
-    collections::BTreeSet,
-    process::{Command, Stdio},
-};
+use std::process::Command;
 
 use tokio::runtime::Runtime;
 
@@ -12,8 +9,7 @@ use super::keychain::in_session_command;
 use crate::support::{
     clips,
     object_store::{ACCESS_KEY, SECRET_KEY, client, new_bucket, shared_endpoint},
-    user::{User, files_under},
-    wait_for,
+    user::{Shown, User, files_under},
 };
 
 /// Everything that can be done with a job, to two buckets, with presigned addresses; then the desktop session ends.
@@ -53,25 +49,10 @@ fn a_planted_secret_is_found_nowhere() {
     let mut command: Command = in_session_command(&user, SCRIPT, &[]);
     command.env("KEY", ACCESS_KEY).env("SECRET", SECRET_KEY).env("STORE", &endpoint);
     command.env("FIRST", &first).env("SECOND", &second).env("OUTPUT", user.output()).env("CLIP", clips::SMALL.path());
-    command.env("REELPRESS_LOG", "trace").stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut lines = BTreeSet::new();
-    let told = std::thread::scope(|scope| {
-        let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let read = |pipe: &mut dyn std::io::Read| {
-            let mut text = Vec::new();
-            pipe.read_to_end(&mut text).unwrap();
-            text
-        };
-        let (out, err) = (scope.spawn(move || read(&mut out)), scope.spawn(move || read(&mut err)));
-        wait_for("the end of the session", || {
-            lines.extend(user.processes());
-            child.try_wait().unwrap()
-        });
-        [out.join().unwrap(), err.join().unwrap()].concat()
-    });
+    command.env("REELPRESS_LOG", "trace");
+    let Shown { is_success, told, command_lines: lines } = user.watch(command);
     let words = String::from_utf8_lossy(&told).into_owned();
-    assert!(child.wait().unwrap().success(), "{words}");
+    assert!(is_success, "{words}");
     // What is looked through is there at all.
     assert_eq!(words.matches("\"event\":\"job_finished\"").count(), 2, "{words}");
     assert!(words.contains("X-Amz-Signature=") && words.contains("\"event\":\"job_failed\""), "{words}");

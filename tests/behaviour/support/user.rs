@@ -1,7 +1,9 @@
 //! A user of their own for each test: settings, queue and output folder that nobody else sees.
 
 use std::{
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
+    io::Read,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -10,7 +12,7 @@ use reelpress::settings::AppFolders;
 use rustix::process::Pid;
 use serde_json::Value;
 
-use super::{ffmpeg::FfmpegVersion, object_store, run, stream::Stream, system_tool};
+use super::{ffmpeg::FfmpegVersion, object_store, run, stream::Stream, system_tool, wait_for};
 
 /// A user with an empty home.
 pub struct User {
@@ -27,6 +29,17 @@ pub struct Ended {
     pub events: Vec<Value>,
     /// Standard error.
     pub stderr: String,
+}
+
+/// All that a command has shown to others while it ran.
+#[derive(Debug)]
+pub struct Shown {
+    /// Whether it ended well.
+    pub is_success: bool,
+    /// Standard output, then standard error.
+    pub told: Vec<u8>,
+    /// The command lines of it and of all that it started, as often as could be looked.
+    pub command_lines: BTreeSet<String>,
 }
 
 impl User {
@@ -124,6 +137,27 @@ impl User {
     /// Command lines of all processes that run for this user.
     pub fn processes(&self) -> Vec<String> {
         self.running().into_iter().map(|(_, line)| line).collect()
+    }
+
+    /// Runs a command to its end and gathers what it shows.
+    pub fn watch(&self, mut command: Command) -> Shown {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let (mut out, mut err) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
+        let all_of = |pipe: &mut dyn Read| {
+            let mut text = Vec::new();
+            pipe.read_to_end(&mut text).expect("the pipe can be read");
+            text
+        };
+        let mut command_lines = BTreeSet::new();
+        std::thread::scope(|scope| {
+            let (out, err) = (scope.spawn(move || all_of(&mut out)), scope.spawn(move || all_of(&mut err)));
+            let status = wait_for("the end of the program", || {
+                command_lines.extend(self.processes());
+                child.try_wait().expect("the child can be asked")
+            });
+            let told = [out, err].map(|reader| reader.join().expect("the reader ends")).concat();
+            Shown { is_success: status.success(), told, command_lines }
+        })
     }
 
     /// Processes of this user that run a program of this name.
