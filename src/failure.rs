@@ -40,6 +40,8 @@ pub enum FailureKind {
     DiskFull,
     /// The encoder stopped with an error.
     EncoderFailed,
+    /// The hardware encoder has no place for another job now.
+    EncoderBusy,
     /// The bucket does not exist.
     BucketMissing,
     /// The store refuses the credentials.

@@ -89,6 +89,20 @@ fn grouped(number: u64) -> String {
     text
 }
 
+/// The text, with its middle left out if it is longer than `width` characters.
+pub fn shortened(text: &str, width: usize) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    if characters.len() <= width {
+        return text.to_owned();
+    }
+    let end = (width - 1) / 2;
+    let begin = width - 1 - end;
+    let mut short: String = characters[..begin].iter().collect();
+    short.push('…');
+    short.extend(&characters[characters.len() - end..]);
+    short
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +132,13 @@ mod tests {
         assert_eq!(frames_per_second(25.0), "25 fps");
         assert_eq!(percent(0.999), "99 %");
         assert_eq!(count(1, "file", "files"), "1 file");
+    }
+
+    #[test]
+    fn long_names_lose_their_middle_and_keep_their_extension() {
+        let short = shortened("A very long name of a recording.mp4", 20);
+        assert_eq!(short.chars().count(), 20);
+        assert!(short.starts_with("A very") && short.ends_with(".mp4"), "{short}");
+        assert_eq!(shortened("clip.mp4", 20), "clip.mp4");
     }
 }

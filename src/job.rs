@@ -30,7 +30,7 @@ pub use operations::{
 };
 pub use outputs::{OutputKind, Outputs, ThumbnailFormat, ThumbnailStyle};
 pub use progress::{Progress, RenditionProgress, Stage, StageState, UploadProgress};
-pub use report::{FileReport, PublishedStream, RenditionReport, Report, UnpublishedStream};
+pub use report::{FileReport, PlaceInBucket, PublishedStream, RenditionReport, Report, UnpublishedStream};
 pub use s3::S3Location;
 pub use schedule::{Priority, Schedule, WorkingHours};
 pub use template::{FolderTemplate, PLACEHOLDERS, RenditionValues, TemplateError};
@@ -169,6 +169,10 @@ pub enum Destination {
         /// Further places that it is uploaded to at the same time.
         #[serde(default)]
         also_to: Vec<S3Location>,
+        /// Whether each segment gives its room on the local disk back as soon as all places have it; never together with
+        /// `keep_local`.
+        #[serde(default)]
+        drop_published: bool,
     },
 }
 
@@ -179,6 +183,11 @@ impl Destination {
             Self::Folder(folder) => folder,
             Self::S3 { local_folder, .. } => local_folder,
         }
+    }
+
+    /// Whether segments give their room on the local disk back as soon as all buckets have them.
+    pub fn drops_published(&self) -> bool {
+        matches!(self, Self::S3 { drop_published: true, keep_local: false, .. })
     }
 
     /// All places in buckets, the first one first.
@@ -209,6 +218,9 @@ pub enum JobState {
     Interrupted {
         /// What is finished of the stream; zero when it has to begin again.
         reached: Duration,
+        /// True when the user held it then: it goes on when they let it.
+        #[serde(default)]
+        is_held: bool,
     },
     /// At work.
     Running {

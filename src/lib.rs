@@ -14,7 +14,9 @@
 //!
 //! One ffmpeg decodes once, scales down a cascade and writes all renditions and the sound as tracks of one fragmented
 //! MP4 to a pipe ([`pipeline::encode`]). [`pipeline::package::segmenter`] cuts that stream into CMAF segments as it
-//! arrives, on a timeline that we write ourselves, so that it does not depend on ffmpeg's version.
+//! arrives, on a timeline that we write ourselves, so that it does not depend on ffmpeg's version. A source that changes its
+//! format midway begins again, its picture fitted into one size; where its sound changes, a run before brings that into one
+//! format.
 //! [`pipeline::package`] names the segments in playlists that can be played while they grow, and
 //! [`pipeline::publish`] uploads each file as it is finished, playlists only after all that they name. No job is done
 //! before [`pipeline::check`] has read its stream again and judged it by the rules that `reelpress check` has for any.

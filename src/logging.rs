@@ -82,9 +82,10 @@ pub fn start(folders: &AppFolders, verbosity: Verbosity, bars: &MultiProgress) -
 
 fn open_file(
     folders: &AppFolders,
-) -> Result<(tracing_appender::non_blocking::NonBlocking, WorkerGuard), tracing_appender::rolling::InitError> {
-    // The library would write its own words to standard error for a folder that is not there.
-    std::fs::create_dir_all(folders.logs()).ok();
+) -> Result<(tracing_appender::non_blocking::NonBlocking, WorkerGuard), Box<dyn std::error::Error>> {
+    // The library would write its own words to standard error for a folder that is not there or can't be read.
+    std::fs::create_dir_all(folders.logs())?;
+    std::fs::read_dir(folders.logs())?;
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("reelpress")
@@ -149,5 +150,17 @@ mod tests {
         let filter = filter_of(None, LevelFilter::DEBUG).to_string();
         assert!(filter.contains("reelpress=debug") && filter.contains("warn"), "{filter}");
         assert!(filter_of(None, LevelFilter::ERROR).to_string().contains("error"));
+    }
+
+    #[test]
+    fn a_log_folder_that_can_not_be_read_costs_only_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = AppFolders::under(folder.path());
+        std::fs::create_dir_all(&folders.data).unwrap();
+        std::fs::write(folders.logs(), "no folder").unwrap();
+        let error = open_file(&folders).unwrap_err();
+        assert!(error.is::<io::Error>(), "said by the system, not the library: {error}");
+        std::fs::remove_file(folders.logs()).unwrap();
+        assert!(open_file(&folders).is_ok());
     }
 }

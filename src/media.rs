@@ -3,6 +3,7 @@
 //! Every field that a damaged or unusual file may lack is an `Option`; partial knowledge is kept, never guessed here.
 
 mod colour;
+mod container;
 mod frame_rate;
 
 use std::{fmt, path::PathBuf, time::Duration};
@@ -10,6 +11,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use colour::{Colour, DynamicRange, HdrMetadata};
+pub use container::container_name;
 pub use frame_rate::FrameRate;
 
 /// Width and height of a picture in pixels.
@@ -51,6 +53,9 @@ pub struct SourceMedia {
     pub container: String,
     /// Size of the file in bytes.
     pub size_bytes: u64,
+    /// Bytes that its last fragment should have and has not: an MP4 in fragments that was cut off.
+    #[serde(default)]
+    pub missing_bytes: u64,
     /// Length of the whole file.
     pub duration: Option<Duration>,
     /// Time stamp of the first packet, in seconds; transport streams rarely start at 0.

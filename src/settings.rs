@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 pub use when_done::{PowerAction, WhenDone};
 
 use crate::{
+    failure::{Failure, FailureKind},
     job::{Conversion, Destination, JobKind, Outputs, S3Location, StreamLayout, WorkingHours},
-    preset::{PresetChanges, StereoCodecs},
+    preset::{PresetChanges, StereoCodecs, find_preset},
 };
 
 /// Saved settings, with defaults for all that the file does not have.
@@ -26,6 +27,9 @@ pub struct Settings {
     pub s3: S3Location,
     /// Further places in buckets that new files go to together with that bucket.
     pub also_to: Vec<S3Location>,
+    /// Streams that go to the bucket do not stay in the output folder: each segment gives its room back as soon as all
+    /// buckets have it.
+    pub drop_published: bool,
     /// New files go to the bucket instead of only to the output folder.
     pub publish_to_s3: bool,
     /// Id of the preset that new files get.
@@ -38,8 +42,6 @@ pub struct Settings {
     pub one_file: Option<Conversion>,
     /// New files become pictures alone instead of a stream: poster, thumbnails, and a storyboard if it is among the outputs.
     pub pictures_alone: bool,
-    /// The codecs of the stereo sound of new files' streams.
-    pub stereo: StereoCodecs,
     /// Where the files of new files' streams lie.
     pub layout: StreamLayout,
     /// Number of jobs that run side by side.
@@ -52,6 +54,14 @@ pub struct Settings {
     pub goes_on_by_itself: bool,
     /// What is done when the queue has nothing left to do.
     pub when_done: WhenDone,
+}
+
+/// What older versions have saved in another place.
+#[derive(Deserialize)]
+struct OlderSettings {
+    /// Now one of the changes of the preset.
+    #[serde(default)]
+    stereo: Option<StereoCodecs>,
 }
 
 /// Which colours the window has.
@@ -75,13 +85,13 @@ impl Default for Settings {
             output_folder: default_output_folder(),
             s3: S3Location::default(),
             also_to: Vec::new(),
+            drop_published: false,
             publish_to_s3: false,
             preset: "web-hls".to_owned(),
             preset_changes: PresetChanges::default(),
             outputs: Outputs::default(),
             one_file: None,
             pictures_alone: false,
-            stereo: StereoCodecs::Aac,
             layout: StreamLayout::default(),
             running_jobs: 1,
             working_hours: None,
@@ -108,8 +118,9 @@ impl Settings {
             Destination::S3 {
                 location: Box::new(self.s3.clone()),
                 local_folder: self.output_folder.clone(),
-                keep_local: true,
+                keep_local: !self.drop_published,
                 also_to: self.also_to.clone(),
+                drop_published: self.drop_published,
             }
         } else {
             Destination::Folder(self.output_folder.clone())
@@ -122,11 +133,42 @@ impl Settings {
     /// When the file is there but can't be read or understood; it is then left untouched.
     pub fn load(file: &Path) -> Result<Self, SettingsError> {
         match std::fs::read(file) {
-            Ok(text) => serde_json::from_slice(&text)
-                .map_err(|source| SettingsError::Malformed { file: file.to_owned(), source }),
+            Ok(text) => Self::read(&text).map_err(|source| SettingsError::Malformed { file: file.to_owned(), source }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(source) => Err(SettingsError::Unreadable { file: file.to_owned(), source }),
         }
+    }
+
+    /// Reads the settings from `file` for somebody who can't correct it by hand: one that can't be understood is kept beside
+    /// it under another name, and the defaults are given with a failure that says so.
+    ///
+    /// # Errors
+    /// When the file is there but can't be read or moved; it is then left untouched.
+    pub fn load_or_set_aside(file: &Path) -> Result<(Self, Option<Failure>), SettingsError> {
+        let malformed = match Self::load(file) {
+            Err(error @ SettingsError::Malformed { .. }) => error,
+            loaded => return loaded.map(|settings| (settings, None)),
+        };
+        let stamp = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
+        let aside = file.with_extension(format!("damaged-{stamp}.json"));
+        std::fs::rename(file, &aside).map_err(|source| SettingsError::Unwritable { file: file.to_owned(), source })?;
+        let hint = format!("All settings are as at the first start; the damaged ones are kept in {}", aside.display());
+        let failure = Failure::new(FailureKind::InvalidRequest, "The saved settings can’t be understood", hint);
+        Ok((Self::default(), Some(failure.with_detail(malformed.to_string()))))
+    }
+
+    fn read(text: &[u8]) -> serde_json::Result<Self> {
+        let mut settings: Self = serde_json::from_slice(text)?;
+        let OlderSettings { stereo } = serde_json::from_slice(text)?;
+        let changes = &mut settings.preset_changes;
+        changes.stereo = changes.stereo.or(stereo.filter(|codecs| codecs.has_opus()));
+        Ok(settings)
+    }
+
+    /// The codecs of the stereo sound of new files' streams.
+    pub fn stereo(&self) -> StereoCodecs {
+        let of_preset = || find_preset(&self.preset).map_or(StereoCodecs::Aac, |preset| preset.stereo);
+        self.preset_changes.stereo.unwrap_or_else(of_preset)
     }
 
     /// Writes the settings to `file`, whole or not at all.
@@ -136,7 +178,7 @@ impl Settings {
     pub fn save(&self, file: &Path) -> Result<(), SettingsError> {
         let failed = |source| SettingsError::Unwritable { file: file.to_owned(), source };
         let text = serde_json::to_vec_pretty(self).map_err(|source| failed(source.into()))?;
-        crate::tools::atomic_file::write(file, &text).map_err(failed)
+        crate::tools::atomic_file::write_durably(file, &text).map_err(failed)
     }
 }
 
@@ -241,5 +283,35 @@ impl AppFolders {
     /// Small pictures of the sources in the queue.
     pub fn thumbnails(&self) -> PathBuf {
         self.cache.join("thumbnails")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_can_not_be_understood_are_kept_under_another_name_where_nobody_reads_the_terminal() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.json");
+        assert!(matches!(Settings::load_or_set_aside(&file), Ok((_, None))), "there are none yet");
+        std::fs::write(&file, "{").unwrap();
+        assert!(matches!(Settings::load(&file), Err(SettingsError::Malformed { .. })) && file.exists());
+        let (settings, failure) = Settings::load_or_set_aside(&file).unwrap();
+        assert_eq!(settings, Settings::default());
+        let aside = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+        assert!(failure.unwrap().hint.contains(&aside.display().to_string()) && !file.exists());
+        assert_eq!(std::fs::read_to_string(aside).unwrap(), "{");
+    }
+
+    #[test]
+    fn the_sound_that_an_older_version_has_saved_is_one_of_the_changes() {
+        let older = Settings::read(br#"{"preset":"quick","stereo":"opus","preset_changes":{"speed":"slow"}}"#).unwrap();
+        assert_eq!(older.stereo(), StereoCodecs::Opus);
+        assert!(older.preset_changes.speed.is_some());
+        let usual = Settings::read(br#"{"stereo":"aac"}"#).unwrap();
+        assert!(usual.preset_changes.is_empty() && usual.stereo() == StereoCodecs::Aac);
+        let saved = serde_json::to_vec(&older).unwrap();
+        assert_eq!(Settings::read(&saved).unwrap(), older);
     }
 }

@@ -1,6 +1,6 @@
 //! What Reelpress has to reach, measured in one run on one machine, mostly as ratios. `make bench` runs it; nothing else
-//! should be at work meanwhile. Arguments name the parts to measure: `encode`, `window`, `queue`. Ends with exit code 1
-//! when a target is missed.
+//! should be at work meanwhile. Arguments name the parts to measure: `encode`, `publish`, `window`, `queue`. Ends with
+//! exit code 1 when a target is missed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that can't go on has no result")]
 

@@ -28,6 +28,8 @@ const ROUNDS: usize = 2;
 const TARGET: f64 = 1.10;
 /// A drop into a bucket, beside the encode alone.
 const DROP_TARGET: f64 = 1.10;
+/// One with few renditions.
+const QUICK_PRESET: &str = "quick";
 const MEMORY_TARGET_MEGABYTES: f64 = 200.0;
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
@@ -90,22 +92,18 @@ fn drop_to_published() -> Vec<Row> {
     let source = encode::FULL_HD_MINUTE.path();
     let warm = WarmStore::start();
     // What has to be warm once: the store's volumes, the program in the memory of the machine.
-    upload_of_encode(&warm, &source, "throw-away");
-    let (mut folder, mut bucket) = (0.0, 0.0);
+    upload_of_encode(&warm, &source, (QUICK_PRESET, "throw-away"));
+    // The fastest of each counts, as in the ladder's measurement.
+    let (mut folder, mut bucket) = (f64::INFINITY, f64::INFINITY);
     for round in 0..ROUNDS {
         let number = format!("round-{round}");
-        if round % 2 == 0 {
-            folder += encode_into_folder(&source);
-            bucket += upload_of_encode(&warm, &source, &number);
-        } else {
-            bucket += upload_of_encode(&warm, &source, &number);
-            folder += encode_into_folder(&source);
-        }
+        folder = folder.min(encode_into_folder(&source));
+        bucket = bucket.min(upload_of_encode(&warm, &source, (encode::PRESET, &number)));
     }
     let ratio = |value: f64| format!("{value:.3}");
     vec![
         Row::at_most("drop to published, a minute of 1080p, beside the encode", bucket / folder, DROP_TARGET, ratio),
-        Row::for_comparison("its wall time", format!("{:.1} s", bucket / ROUNDS as f64)),
+        Row::for_comparison("its wall time", format!("{bucket:.1} s")),
     ]
 }
 
@@ -117,12 +115,12 @@ fn encode_into_folder(source: &Path) -> f64 {
     began.elapsed().as_secs_f64()
 }
 
-fn upload_of_encode(warm: &WarmStore, source: &Path, prefix: &str) -> f64 {
+fn upload_of_encode(warm: &WarmStore, source: &Path, (preset, prefix): (&str, &str)) -> f64 {
     say("Encoding into a bucket");
     let user = User::new();
     let flags: Vec<OsString> = ["--endpoint", &warm.store.endpoint, "--region", "us-east-1"].map(Into::into).to_vec();
     let destination = OsString::from(format!("s3://{}/{prefix}", warm.bucket));
-    let command = user.encode_command_to(&destination, &flags, &[source], encode::PRESET);
+    let command = user.encode_command_to(&destination, &flags, &[source], preset);
     let began = Instant::now();
     Ended::of(command).assert_all_done();
     began.elapsed().as_secs_f64()

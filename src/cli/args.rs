@@ -17,7 +17,7 @@ pub use encryption::EncryptionArguments;
 pub use layout::LayoutArguments;
 pub use outputs::OutputArguments;
 pub use queueing::QueueingArguments;
-pub use s3::S3Arguments;
+pub use s3::{S3Arguments, StoreArguments};
 pub use thumbnails::ThumbnailsArguments;
 
 use jiff::Timestamp;
@@ -147,6 +147,10 @@ pub struct EncodeArguments {
     /// Keep the local stream of an S3 destination in this folder
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
+    /// Give the room of each segment on the local disk back as soon as all S3 destinations have it, so that a film may be
+    /// larger than the disk
+    #[arg(long, conflicts_with = "keep")]
+    pub drop_published: bool,
     /// When to take thumbnails: parts of the length (10%,30%) or times (00:00:05,90) [default: 10%,30%,50%,70%,90%]
     #[arg(long, value_name = "LIST", value_parser = thumbnail_times)]
     pub thumbnails: Option<ThumbnailTimes>,
@@ -291,7 +295,7 @@ pub struct PublishArguments {
     #[arg(value_name = "s3://…", required_unless_present = "clean")]
     pub destination: Option<String>,
     /// Instead of uploading, remove what is due of streams that were replaced from here; with s3://bucket/prefix, of all
-    /// streams there, and drop uploads that a Reelpress has left unfinished a day ago
+    /// streams there, and what a Reelpress has left unfinished a day ago: uploads, and new versions with --replace
     #[arg(long, value_name = "s3://…", num_args = 0..=1, conflicts_with = "folder")]
     pub clean: Option<Option<String>>,
     /// How to reach it.
@@ -336,9 +340,12 @@ pub struct PreviewArguments {
 #[derive(Debug, Args)]
 #[command(after_long_help = super::check::DOCUMENTATION)]
 pub struct CheckArguments {
-    /// A folder with a stream in it, a playlist, or the URL of a playlist
-    #[arg(value_name = "DIR|FILE|URL")]
+    /// A folder with a stream in it, a playlist, the URL of a playlist, or s3://bucket/prefix of a stream or playlist
+    #[arg(value_name = "DIR|FILE|URL|s3://…")]
     pub stream: PathBuf,
+    /// How its bucket is reached.
+    #[command(flatten)]
+    pub s3: StoreArguments,
     /// The key of an encrypted stream, or the folder with its keys (1.key, 2.key …), or that which was given as
     /// --key-folder [default: from its key URIs]
     #[arg(long, value_name = "FILE|DIR")]
@@ -426,6 +433,6 @@ mod tests {
         assert_eq!(encode.general.verbosity(), Verbosity::Verbose);
         let Some(CommandArguments::Encode(encode)) = encode.command else { panic!("not encode") };
         assert_eq!(encode.encode.files, [PathBuf::from("-a.mp4")]);
-        assert_eq!(encode.encode.s3.path_style(), None);
+        assert_eq!(encode.encode.s3.reached.path_style(), None);
     }
 }

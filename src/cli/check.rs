@@ -2,8 +2,14 @@
 
 use std::path::Path;
 
-use super::{CheckArguments, Context, Outcome, Verbosity, bad_usage, toolbox};
+use tokio::runtime::Runtime;
+
+use super::{
+    CheckArguments, Context, Outcome, S3Arguments, Verbosity, bad_usage, credentials, destination::s3_location,
+    publish::network, toolbox,
+};
 use crate::{
+    failure::Failure,
     pipeline::check::{CheckError, CheckOptions, Judgement, Level, Ruling, StreamPlace, Verdict, check},
     tools::{cancel::CancelToken, content_key::KeyFiles},
 };
@@ -30,14 +36,14 @@ no packet tells, as far as the decoder notices it: some bytes can change without
 
 Exit codes: 0 all was judged and no rule of level must is broken, 1 some is broken, or the stream can't be read or, for want
 of a key (rule key-available), not be judged whole, 2 bad usage, such as a folder without a playlist, 3 ffprobe is missing,
-130 interrupted. Nothing outside of a stream's folder is read but its keys; from the web only what its playlists name, such as keys.";
+130 interrupted. Nothing outside of a stream's folder is read but its keys; from the web only what its playlists name, such as keys.
+A stream in a bucket is read with your credentials, as a player would that has presigned addresses.";
 
 pub(super) fn run(context: &Context, arguments: &CheckArguments, interrupt: &CancelToken) -> Outcome {
-    let Some(place) = place(&arguments.stream) else {
-        let headline = format!("{} is neither a folder nor a playlist", arguments.stream.display());
-        let hint = "Name the folder of a stream, an .m3u8 file, or a URL that begins with https:// or http://";
-        context.output.failure(None, &bad_usage(headline, hint));
-        return Outcome::BadUsage;
+    // The threads for the network, where they are needed, end with this.
+    let (place, _network) = match place(context, arguments) {
+        Ok(found) => found,
+        Err(outcome) => return outcome,
     };
     let toolbox = match toolbox(context) {
         Ok(toolbox) => toolbox,
@@ -60,8 +66,29 @@ pub(super) fn run(context: &Context, arguments: &CheckArguments, interrupt: &Can
     }
 }
 
+/// Where the stream lies that was named, or the outcome after it was said why that is no such place.
+fn place(context: &Context, arguments: &CheckArguments) -> Result<(StreamPlace, Option<Runtime>), Outcome> {
+    let s3 = S3Arguments { reached: arguments.s3.clone(), ..S3Arguments::default() };
+    let refused = |failure: Failure| {
+        context.output.failure(None, &failure);
+        Outcome::BadUsage
+    };
+    if let Some(location) = s3_location(&arguments.stream, &s3).map_err(refused)? {
+        credentials::ask_for_missing(context, std::iter::once(&location));
+        let runtime = network(context).ok_or(Outcome::SomeFailed)?;
+        let place = StreamPlace::Bucket { location: Box::new(location), runtime: runtime.handle().clone() };
+        return Ok((place, Some(runtime)));
+    }
+    let place = local_or_web(&arguments.stream).ok_or_else(|| {
+        let headline = format!("{} is neither a folder nor a playlist", arguments.stream.display());
+        let hint = "Name the folder of a stream, an .m3u8 file, or a place that begins with https://, http:// or s3://";
+        refused(bad_usage(headline, hint))
+    })?;
+    Ok((place, None))
+}
+
 /// What was typed: a URL by its scheme, else a folder or a file that is there.
-fn place(stream: &Path) -> Option<StreamPlace> {
+fn local_or_web(stream: &Path) -> Option<StreamPlace> {
     if let Some(url) = stream.to_str().filter(|text| text.starts_with("https://") || text.starts_with("http://")) {
         return Some(StreamPlace::Url(url.to_owned()));
     }
@@ -84,18 +111,18 @@ fn tell(context: &Context, verdict: &Verdict, json: bool) {
     let shows_unjudged = shows_all || is_locked;
     let rows = verdict.rules.iter().filter(|rule| shows_unjudged || rule.result != Ruling::NotJudged);
     let width = verdict.rules.iter().map(|rule| rule.rule.name().len()).max().unwrap_or(0);
-    context.output.data(&format!("{:>4}  {:width$}  {:6}  {:10}  detail", "no.", "rule", "level", "result"));
+    context.output.data(&format!("{:width$}  {:6}  {:10}  detail", "rule", "level", "result"));
     for rule in rows {
         context.output.data(&row(rule, width));
         for finding in rule.findings.iter().skip(1).filter(|_| shows_all) {
-            let indent = " ".repeat(width + 28);
+            let indent = " ".repeat(width + 22);
             context.output.data(&format!("{indent}{}: {}", plain(&finding.place), plain(&finding.message)));
         }
     }
     let broken = |level| verdict.broken(level).count() as u64;
     let (must, should) = (broken(Level::Must), broken(Level::Should));
     let count = |number| crate::format::count(number, "rule", "rules");
-    context.output.say(&match (must, should) {
+    context.output.data(&match (must, should) {
         (0, _) if is_locked => {
             "Not judged whole: media is encrypted and can't be read (see key-available); --key names \
             the key or the folder with the keys"
@@ -117,8 +144,7 @@ fn row(rule: &Judgement, width: usize) -> String {
         Ruling::Broken => "BROKEN",
         Ruling::NotJudged => "not judged",
     };
-    let line =
-        format!("{:>4}  {:width$}  {level:6}  {result:10}  {}", rule.number, rule.rule.name(), plain(&rule.detail()));
+    let line = format!("{:width$}  {level:6}  {result:10}  {}", rule.rule.name(), plain(&rule.detail()));
     line.trim_end().to_owned()
 }
 

@@ -28,6 +28,12 @@ pub(super) fn s3_location(text: &Path, s3: &S3Arguments) -> Result<Option<S3Loca
     if text.contains('?') { Ok(Some(location)) } else { s3.complete(location).map(Some) }
 }
 
+/// A bucket's address that was mistyped, such as `s3:/films`: nobody means a folder by that.
+fn is_nearly_a_bucket(place: &Path) -> bool {
+    let scheme = place.to_str().and_then(|text| text.split_once(':'));
+    scheme.is_some_and(|(scheme, rest)| scheme.eq_ignore_ascii_case("s3") && !rest.starts_with("//"))
+}
+
 /// Where streams go that have these places after `--out`, and perhaps a folder after `--keep`. `None` when no place was
 /// given. `unkept` is where streams are made that do not stay.
 pub(super) fn destination(
@@ -43,8 +49,11 @@ pub(super) fn destination(
     } else if buckets.is_empty() && s3.any() {
         s3_location(Path::new(""), s3)?;
     }
-    let unknown = folders.iter().find_map(|folder| folder.to_str()?.split_once("://"));
-    if let Some((scheme, _)) = unknown {
+    if let Some(place) = folders.iter().find(|folder| is_nearly_a_bucket(folder)) {
+        let headline = format!("{} is neither a folder nor a bucket", place.display());
+        return Err(bad_usage(headline, "Write s3://bucket/prefix, or ./s3:… for a folder of that name"));
+    }
+    if let Some((scheme, _)) = folders.iter().find_map(|folder| folder.to_str()?.split_once("://")) {
         let headline = format!("{scheme}:// is no destination that Reelpress knows");
         return Err(bad_usage(headline, "Give a folder, or s3://bucket/prefix"));
     }
@@ -79,5 +88,24 @@ pub(super) fn destination(
         keep_local: kept.is_some(),
         local_folder: kept.unwrap_or_else(unkept),
         also_to: places,
+        drop_published: false,
     }))
+}
+
+/// The same place with segments that are dropped here once they are published. `is_typed` for one that was given with
+/// `--out`; what is set in the window to be kept is not.
+pub(super) fn dropping(place: Destination, is_typed: bool) -> Result<Destination, Failure> {
+    match place {
+        Destination::Folder(_) => Err(bad_usage(
+            "--drop-published is for s3:// destinations: a folder keeps its stream",
+            "Leave --drop-published out, or give an s3:// destination with --out",
+        )),
+        Destination::S3 { keep_local: true, .. } if is_typed => Err(bad_usage(
+            "--drop-published does not go with a folder after --out: the stream can't be kept and dropped",
+            "Give s3:// destinations alone, or leave --drop-published out",
+        )),
+        Destination::S3 { location, local_folder, also_to, .. } => {
+            Ok(Destination::S3 { location, local_folder, also_to, keep_local: false, drop_published: true })
+        }
+    }
 }

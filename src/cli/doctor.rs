@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use serde::Serialize;
+use tokio::runtime::Handle;
 
 use super::{Context, DoctorArguments, Outcome, credentials, destination, publish::network};
 use crate::{
     failure::{Failure, FailureKind},
     format,
+    job::S3Location,
     pipeline::{
         hardware::{self, TriedEncoder},
         publish::{self, policy::iam_policy},
@@ -28,6 +30,8 @@ const LITTLE_SPACE_BYTES: u64 = 5_000_000_000;
 #[serde(rename_all = "snake_case")]
 enum Status {
     Fine,
+    /// Is as somebody has chosen, and may not be what is wanted.
+    Note,
     /// Works, with less.
     Limited,
     Failed,
@@ -86,17 +90,7 @@ pub(super) fn run(context: &Context, arguments: &DoctorArguments, interrupt: &Ca
             findings.push(folder("output folder", &context.settings.output_folder));
             credentials::ask_for_missing(context, std::iter::once(&location));
             let Some(runtime) = network(context) else { return Outcome::SomeFailed };
-            findings.push(match publish::test_destination(runtime.handle(), &location) {
-                Ok(()) => {
-                    let message = format!("{location}: {}", publish::CONNECTION_WORKS);
-                    Finding::new("destination", Status::Fine, message)
-                }
-                Err(error) => {
-                    let failure = error.into_failure();
-                    let policy = (failure.kind == FailureKind::PermissionDenied).then(|| iam_policy(&location));
-                    Finding { policy, ..Finding::of("destination", failure) }
-                }
-            });
+            findings.extend(bucket(runtime.handle(), &location));
         }
         (None, place) => findings.push(folder("output folder", place.unwrap_or(&context.settings.output_folder))),
     }
@@ -106,11 +100,47 @@ pub(super) fn run(context: &Context, arguments: &DoctorArguments, interrupt: &Ca
     }
     tell(context, &findings, arguments.json);
     let outcome_of = |finding: &Finding| match finding.status {
-        Status::Fine | Status::Limited => Outcome::AllDone,
+        Status::Fine | Status::Note | Status::Limited => Outcome::AllDone,
         Status::Failed => Outcome::SomeFailed,
         Status::ToolMissing => Outcome::ToolMissing,
     };
     findings.iter().map(outcome_of).max().unwrap_or(Outcome::AllDone)
+}
+
+/// Whether a bucket takes streams, and whether viewers can read them there.
+fn bucket(runtime: &Handle, location: &S3Location) -> Vec<Finding> {
+    if let Err(error) = publish::test_destination(runtime, location) {
+        let failure = error.into_failure();
+        let policy = (failure.kind == FailureKind::PermissionDenied).then(|| iam_policy(location));
+        return vec![Finding { policy, ..Finding::of("destination", failure) }];
+    }
+    let message = format!("{location}: {}", publish::CONNECTION_WORKS);
+    let works = Finding::new("destination", Status::Fine, message);
+    if location.skip_public_check {
+        return vec![works];
+    }
+    let seen = match publish::public_view(runtime, location) {
+        Ok(seen) => seen,
+        Err(error) => return vec![works, Finding::of("viewers", error.into_failure())],
+    };
+    let viewers = match seen.unreadable {
+        None => Finding::new("viewers", Status::Fine, format!("{} can be read without keys", seen.url)),
+        Some(_) if location.presign.is_some() => {
+            Finding::new("viewers", Status::Fine, "the bucket is private: the addresses that it is read by are signed")
+        }
+        Some(why) if location.public_url.is_some() => Finding::new("viewers", Status::Limited, why),
+        Some(why) => Finding::new("viewers", Status::Note, why)
+            .hint("For a private bucket, --presign 12h gives addresses that hold so long, or a CDN may read it"),
+    };
+    let sites = match seen.closed_to_sites {
+        Some(why) => Finding::new("other sites", Status::Note, why)
+            .hint("Without them the stream plays in apps, and in pages that the bucket's own host serves"),
+        None if viewers.status == Status::Limited => {
+            Finding::new("other sites", Status::Note, "not known as long as nobody can read there")
+        }
+        None => Finding::new("other sites", Status::Fine, "players in pages of other sites can read it (CORS)"),
+    };
+    vec![works, viewers, sites]
 }
 
 fn tell(context: &Context, findings: &[Finding], json: bool) {
@@ -121,6 +151,7 @@ fn tell(context: &Context, findings: &[Finding], json: bool) {
     for finding in findings {
         let mark = match finding.status {
             Status::Fine => "ok     ",
+            Status::Note => "note   ",
             Status::Limited => "limited",
             Status::Failed | Status::ToolMissing => "FAILED ",
         };

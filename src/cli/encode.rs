@@ -16,7 +16,7 @@ use super::{
 use crate::{
     engine::{Command, Engine, EngineConfig, EngineHandle, Event, QueueEntry, QueueLife, Subscription, ToolStatus},
     failure::{Failure, FailureKind},
-    job::{Destination, JobId, JobSpec, Schedule},
+    job::{Destination, JobId, JobKind, JobSpec, Schedule},
     pipeline::intake,
     preset::{KeyframeInterval, Preset, PresetChanges, PresetContradiction, SurroundChoice, built_in_presets},
     settings::Settings,
@@ -30,7 +30,8 @@ const ENCODE_HELP: &str = "“reelpress encode --help” tells what can be asked
 
 /// Encodes what was asked and waits until every job is at rest.
 pub(super) fn run(context: &Context, arguments: &EncodeCallArguments, interrupt: &CancelToken) -> Outcome {
-    match plan(context, &arguments.encode) {
+    match plan(context, &arguments.encode, interrupt) {
+        _ if interrupt.is_cancelled() => Outcome::Interrupted,
         Ok(mut call) => {
             call.settings.running_jobs = arguments.jobs.map_or(call.settings.running_jobs, usize::from);
             if arguments.fresh {
@@ -53,6 +54,7 @@ pub(super) fn as_set(files: &[PathBuf]) -> EncodeArguments {
         out: Vec::new(),
         s3: super::args::S3Arguments::default(),
         keep: None,
+        drop_published: false,
         thumbnails: None,
         outputs: super::args::OutputArguments::default(),
         join: false,
@@ -89,14 +91,13 @@ pub(super) struct Call {
 }
 
 /// What the arguments ask for.
-pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Call, Failure> {
+pub(super) fn plan(context: &Context, arguments: &EncodeArguments, interrupt: &CancelToken) -> Result<Call, Failure> {
     let settings = context.settings.clone();
     let mut preset = changed_preset(arguments, &settings)?;
     let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
     if arguments.outputs.dense_iframes {
         preset.keyframes = KeyframeInterval::OneSecond;
     }
-    preset.stereo = arguments.audio_codec.map_or(settings.stereo, |codecs| codecs.0);
     let destination = destination(context, arguments)?;
     let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
     let mut outputs = arguments.outputs.resolve(&settings.outputs);
@@ -122,7 +123,7 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments) -> Result<Cal
     for file in &arguments.files {
         let file = absolute(file);
         if file.is_dir() {
-            match intake::videos_in(&file) {
+            match intake::videos_in(&file, interrupt) {
                 Ok(videos) => specs.extend(videos.into_iter().map(&spec)),
                 Err(error) => without_job.push(error.into_failure()),
             }
@@ -148,6 +149,8 @@ fn changed_preset(arguments: &EncodeArguments, settings: &Settings) -> Result<Pr
         None => settings.preset_changes.apply(&preset(&settings.preset)?).map_err(contradicts)?,
     };
     let changes = PresetChanges {
+        // What is set for the sound holds for every preset.
+        stereo: arguments.audio_codec.map(|codecs| codecs.0).or(settings.preset_changes.stereo),
         surround: arguments.surround.map(|codec| SurroundChoice::In(codec.into())),
         on_damage: arguments.on_damage.map(Into::into),
         interlaced: arguments.interlaced.map(Into::into),
@@ -181,7 +184,8 @@ fn preset(name: &str) -> Result<Preset, Failure> {
 fn destination(context: &Context, arguments: &EncodeArguments) -> Result<Destination, Failure> {
     let keep = arguments.keep.as_deref().map(absolute);
     let asked = destination::destination(&arguments.out, keep, &arguments.s3, &|| context.folders.streams())?;
-    Ok(asked.unwrap_or_else(|| context.settings.destination()))
+    let place = asked.unwrap_or_else(|| context.settings.destination());
+    if arguments.drop_published { destination::dropping(place, !arguments.out.is_empty()) } else { Ok(place) }
 }
 
 /// The engine's threads and reports know no current folder.
@@ -220,6 +224,10 @@ impl Call {
             outcome,
         };
         front.run(&engine, self.jobs, interrupt);
+        if interrupt.is_suspended() && !front.all_at_rest() {
+            let next = if front.goes_on_when_repeated() { "goes on where it was" } else { "begins again" };
+            context.output.say_always(&format!("reelpress: interrupted; the same command {next}"));
+        }
         front.outcome
     }
 }
@@ -257,7 +265,7 @@ impl Front<'_> {
             select_biased! {
                 recv(interrupts) -> _ => {
                     interrupts = &mut never;
-                    self.interrupt(engine);
+                    self.interrupt(engine, interrupt);
                 }
                 recv(events) -> event => match event {
                     Ok(Event::Stopped) | Err(_) => engine_runs = false,
@@ -272,13 +280,23 @@ impl Front<'_> {
         wait_for_stop(&events);
     }
 
+    /// Whether the work that was begun stays: of a stream its finished segments do, of one file nothing can be used.
+    fn goes_on_when_repeated(&self) -> bool {
+        self.jobs.values().any(|job| !job.is_at_rest && job.spec.kind == JobKind::Stream)
+    }
+
     fn all_at_rest(&self) -> bool {
         self.jobs.len() == self.expected && self.jobs.values().all(|job| job.is_at_rest)
     }
 
-    fn interrupt(&mut self, engine: &EngineHandle) {
+    /// Cancels all jobs, or leaves them for the next run of the same command.
+    fn interrupt(&mut self, engine: &EngineHandle, interrupt: &CancelToken) {
         self.is_interrupted = true;
         self.outcome = Outcome::Interrupted;
+        if interrupt.is_suspended() {
+            let _ = engine.send(Command::Stop);
+            return;
+        }
         for id in self.jobs.iter().filter(|(_, job)| !job.is_at_rest).map(|(id, _)| *id) {
             let _ = engine.send(Command::Cancel { id });
         }

@@ -1,12 +1,19 @@
-//! Ctrl-C: the first ends everything in order, the second at once.
+//! Ctrl-C and the system's request to end: the first ends everything in order, the second at once.
 
-use std::thread;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::Outcome;
 use crate::tools::cancel::CancelToken;
 
-/// Starts listening for Ctrl-C and for the system's request to end. The first cancels the token; the second ends the
-/// program at once.
+/// Requests that come this soon after the first are the same one: `timeout` and terminals that close signal the program
+/// and then its whole process group.
+const SAME_REQUEST: Duration = Duration::from_millis(500);
+
+/// Starts listening for Ctrl-C and for the system's request to end. The first cancels the token, or suspends it where the
+/// user has not asked for the end: the terminal was closed, or the machine goes down. The second ends the program at once.
 ///
 /// # Errors
 /// When the system gives no thread or no signal handler; Ctrl-C then ends the program as it always does.
@@ -21,16 +28,32 @@ pub(super) fn listen() -> std::io::Result<CancelToken> {
     };
     let listener = move || {
         runtime.block_on(async move {
-            while signals.next().await {
+            let mut first = None;
+            while let Some(request) = signals.next().await {
+                let first = *first.get_or_insert_with(Instant::now);
                 if interrupted.is_cancelled() {
+                    if first.elapsed() < SAME_REQUEST {
+                        continue;
+                    }
                     std::process::exit(i32::from(Outcome::Interrupted.exit_code()));
                 }
-                interrupted.cancel();
+                match request {
+                    Request::OfUser => interrupted.cancel(),
+                    #[cfg(unix)]
+                    Request::OfSystem => interrupted.suspend(),
+                }
             }
         });
     };
     thread::Builder::new().name("interrupt".to_owned()).spawn(listener)?;
     Ok(token)
+}
+
+/// Who wants the program to end.
+enum Request {
+    OfUser,
+    #[cfg(unix)]
+    OfSystem,
 }
 
 #[cfg(unix)]
@@ -43,15 +66,14 @@ impl Signals {
         Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
     }
 
-    /// Waits for the next one; false when none can come any more.
-    async fn next(&mut self) -> bool {
+    /// Waits for the next one; `None` when none can come any more.
+    async fn next(&mut self) -> Option<Request> {
         let [interrupt, terminate, hang_up] = &mut self.0;
-        let received = tokio::select! {
-            received = interrupt.recv() => received,
-            received = terminate.recv() => received,
-            received = hang_up.recv() => received,
-        };
-        received.is_some()
+        tokio::select! {
+            received = interrupt.recv() => received.map(|()| Request::OfUser),
+            received = terminate.recv() => received.map(|()| Request::OfSystem),
+            received = hang_up.recv() => received.map(|()| Request::OfSystem),
+        }
     }
 }
 
@@ -64,8 +86,8 @@ impl Signals {
         tokio::signal::windows::ctrl_c().map(Self)
     }
 
-    /// Waits for the next one; false when none can come any more.
-    async fn next(&mut self) -> bool {
-        self.0.recv().await.is_some()
+    /// Waits for the next one; `None` when none can come any more.
+    async fn next(&mut self) -> Option<Request> {
+        self.0.recv().await.map(|()| Request::OfUser)
     }
 }

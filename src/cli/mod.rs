@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 pub use args::{
     Arguments, CheckArguments, CommandArguments, ConvertArguments, CredentialsArguments, DoctorArguments,
     EncodeArguments, EncodeCallArguments, GeneralArguments, OutputArguments, PresetsArguments, PreviewArguments,
-    ProbeArguments, PublishArguments, S3Arguments, SetupArguments, ThumbnailsArguments,
+    ProbeArguments, PublishArguments, S3Arguments, SetupArguments, StoreArguments, ThumbnailsArguments,
 };
 pub use operation_args::OperationArguments;
 pub use outcome::Outcome;
@@ -54,6 +54,8 @@ pub struct Context {
     pub folders: AppFolders,
     /// Saved settings, with what the arguments change.
     pub settings: Settings,
+    /// What was wrong with the saved settings, where the program goes on without them.
+    pub settings_lost: Option<Failure>,
     /// Standard output and standard error.
     pub output: Output,
 }
@@ -62,7 +64,7 @@ pub struct Context {
 pub fn run(arguments: Arguments) -> Outcome {
     let Arguments { general, command, files } = arguments;
     let output = Output::new(general.verbosity());
-    let context = match context(&general, output) {
+    let context = match context(&general, output, command.is_none()) {
         Ok(context) => context,
         Err((output, failure)) => {
             output.failure(None, &failure);
@@ -100,7 +102,8 @@ pub fn explain(help_or_error: &clap::Error) -> Outcome {
     if help_or_error.use_stderr() { Outcome::BadUsage } else { Outcome::AllDone }
 }
 
-fn context(general: &GeneralArguments, output: Output) -> Result<Context, (Output, Failure)> {
+/// The window opens whatever the settings file holds: who starts it by an icon reads no terminal.
+fn context(general: &GeneralArguments, output: Output, is_window: bool) -> Result<Context, (Output, Failure)> {
     let folders = match std::env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()) {
         Some(home) => std::path::absolute(Path::new(&home)).ok().map(|home| AppFolders::under(&home)),
         None => AppFolders::of_user(),
@@ -109,8 +112,11 @@ fn context(general: &GeneralArguments, output: Output) -> Result<Context, (Outpu
         let hint = format!("Set {HOME_VARIABLE} to a folder that Reelpress may use");
         return Err((output, bad_usage("This user has no home folder", hint)));
     };
-    let mut settings = match Settings::load(&folders.settings_file()) {
-        Ok(settings) => settings,
+    let file = folders.settings_file();
+    let loaded =
+        if is_window { Settings::load_or_set_aside(&file) } else { Settings::load(&file).map(|loaded| (loaded, None)) };
+    let (mut settings, settings_lost) = match loaded {
+        Ok(loaded) => loaded,
         Err(error) => {
             return Err((output, bad_usage(error.to_string(), "Correct the file, or delete it to start afresh")));
         }
@@ -118,7 +124,10 @@ fn context(general: &GeneralArguments, output: Output) -> Result<Context, (Outpu
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     settings.ffmpeg = general.ffmpeg.as_ref().map(absolute).or(settings.ffmpeg);
     settings.ffprobe = general.ffprobe.as_ref().map(absolute).or(settings.ffprobe);
-    Ok(Context { folders, settings, output })
+    if let Some(failure) = &settings_lost {
+        output.failure(None, failure);
+    }
+    Ok(Context { folders, settings, settings_lost, output })
 }
 
 fn listen(output: &Output) -> Option<CancelToken> {

@@ -48,6 +48,8 @@ impl Output {
 
     /// Writes a line of data to standard output. When the reader has gone, as with `| head`, it is dropped silently.
     pub fn data(&self, line: &str) {
+        // A program that reads it needs the names as they are.
+        let line = if io::stdout().is_terminal() { harmless(line) } else { line.to_owned() };
         self.write_data(|stdout| writeln!(stdout, "{line}"));
     }
 
@@ -107,6 +109,24 @@ impl Output {
     /// Says something on standard error even if the user asked for silence.
     pub fn say_always(&self, line: &str) {
         // Nobody is left to tell when standard error is gone.
-        self.bars.suspend(|| writeln!(io::stderr(), "{line}")).ok();
+        self.bars.suspend(|| writeln!(io::stderr(), "{}", harmless(line))).ok();
+    }
+}
+
+/// The text without what a terminal would obey: file names may hold escape sequences.
+fn harmless(text: &str) -> String {
+    text.replace(|letter: char| letter.is_control() && !matches!(letter, '\n' | '\t'), "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_nothing_to_obey() {
+        assert_eq!(
+            harmless("a\tb\nfilm\u{1b}]0;x\u{7}\u{9b}2J\r.mp4"),
+            "a\tb\nfilm\u{fffd}]0;x\u{fffd}\u{fffd}2J\u{fffd}.mp4"
+        );
     }
 }

@@ -67,7 +67,7 @@ mod window {
         engine::{Command, EngineHandle, QueueLife},
         failure::{Failure, FailureKind},
         format,
-        gui::{self, WindowStart},
+        gui::{self, GuiError, WindowStart},
         tools::cancel::CancelToken,
     };
 
@@ -77,7 +77,7 @@ mod window {
     pub(super) fn run(context: &Context, files: &[PathBuf], interrupt: &CancelToken) -> Outcome {
         match Access::open(context, &context.settings, QueueLife::Lasting) {
             Ok(Access::Own(engine)) => open(context, &engine, files, interrupt),
-            Ok(Access::Owner(client)) => hand_over(context, client, files),
+            Ok(Access::Owner(client)) => hand_over(context, client, files, interrupt),
             Err(failure) => {
                 context.output.failure(None, &failure);
                 Outcome::SomeFailed
@@ -86,7 +86,7 @@ mod window {
     }
 
     /// Another process has the queue: its window takes the files and comes to the front.
-    fn hand_over(context: &Context, mut client: Client, files: &[PathBuf]) -> Outcome {
+    fn hand_over(context: &Context, mut client: Client, files: &[PathBuf], interrupt: &CancelToken) -> Outcome {
         let files: Vec<PathBuf> =
             files.iter().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone())).collect();
         let open = Request::Do { command: Box::new(Command::OpenFiles { files: files.clone() }) };
@@ -101,7 +101,9 @@ mod window {
                 Outcome::AllDone
             }
             // There is no window but “reelpress queue run”.
-            Err(ControlError::Refused { is_ending: false, .. }) if !files.is_empty() => add_as_set(context, &files),
+            Err(ControlError::Refused { is_ending: false, .. }) if !files.is_empty() => {
+                add_as_set(context, &files, interrupt)
+            }
             Err(error) => {
                 context.output.failure(None, &error.into_failure());
                 Outcome::SomeFailed
@@ -115,7 +117,11 @@ mod window {
             // The window closes when the engine has ended; an engine that has ended before takes no command.
             let _ = interrupted.send(Command::Stop);
         });
-        let start = WindowStart { files: files.to_vec(), folders: Some(context.folders.clone()) };
+        let start = WindowStart {
+            files: files.to_vec(),
+            folders: Some(context.folders.clone()),
+            notice: context.settings_lost.clone(),
+        };
         let outcome = gui::run(engine.clone(), start);
         if !engine.wait_for_end(END_LIMIT) {
             tracing::warn!("the engine has not ended in time");
@@ -123,6 +129,12 @@ mod window {
         match outcome {
             Ok(()) if interrupt.is_cancelled() => Outcome::Interrupted,
             Ok(()) => Outcome::AllDone,
+            Err(error @ GuiError::DisplayLost) => {
+                let hint = "Start Reelpress again: the queue is kept, and jobs that were at work go on";
+                let failure = Failure::new(FailureKind::Internal, error.to_string(), hint);
+                context.output.failure(None, &failure);
+                Outcome::SomeFailed
+            }
             Err(error) => {
                 let hint = "Install what is missing, or use the terminal: reelpress --help";
                 context.output.failure(None, &Failure::new(FailureKind::ToolMissing, error.to_string(), hint));

@@ -2,7 +2,8 @@
 
 use super::{Context, Outcome, PreviewArguments, bad_usage, publish::network};
 use crate::{
-    preview::PreviewServer,
+    pipeline::is_under_way,
+    preview::{self, PreviewServer},
     tools::{
         cancel::CancelToken,
         content_key::{KeyError, KeyFiles},
@@ -18,6 +19,11 @@ pub(super) fn run(context: &Context, arguments: &PreviewArguments, interrupt: &C
             return Outcome::BadUsage;
         }
     };
+    if !preview::holds_stream(&folder) && !is_under_way(&folder) {
+        let headline = format!("{} has no stream in it", folder.display());
+        context.output.failure(None, &bad_usage(headline, "Name the folder of a stream, or encode into it first"));
+        return Outcome::BadUsage;
+    }
     let Some(runtime) = network(context) else { return Outcome::SomeFailed };
     let server = match PreviewServer::start(runtime.handle()) {
         Ok(server) => server,

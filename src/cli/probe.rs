@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::{Context, Outcome, ProbeArguments, toolbox};
 use crate::{
     format,
-    media::{AudioStream, Colour, ScanType, SourceMedia, SubtitleStream, VideoStream},
+    media::{AudioStream, Colour, ScanType, SourceMedia, SubtitleStream, VideoStream, container_name},
     pipeline::probe::{ProbeError, probe},
     preset::BitRate,
     tools::cancel::CancelToken,
@@ -17,7 +19,10 @@ pub(super) fn run(context: &Context, arguments: &ProbeArguments, interrupt: &Can
         Err(outcome) => return outcome,
     };
     match probe(&arguments.file, &toolbox, interrupt) {
-        Ok(media) if arguments.json => context.output.pretty_json(&media),
+        Ok(media) if arguments.json => {
+            let container_name = container_name(&media.container, &arguments.file);
+            context.output.pretty_json(&Probed { media: &media, container_name });
+        }
         Ok(media) => lines(&arguments.file, &media).iter().for_each(|line| context.output.data(line)),
         Err(ProbeError::Cancelled) => return Outcome::Interrupted,
         Err(error) => {
@@ -29,11 +34,20 @@ pub(super) fn run(context: &Context, arguments: &ProbeArguments, interrupt: &Can
     Outcome::AllDone
 }
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Probed<'a> {
+    #[serde(flatten)]
+    media: &'a SourceMedia,
+    /// The container for people; `container` is ffmpeg's own name of it.
+    container_name: String,
+}
+
 /// What people want to know of a file, one fact a line.
 fn lines(file: &Path, media: &SourceMedia) -> Vec<String> {
     let mut lines = vec![file.display().to_string()];
     let length = media.duration.map_or_else(|| "unknown length".to_owned(), format::clock);
-    let mut whole = vec![media.container.clone(), length, format::bytes(media.size_bytes)];
+    let mut whole = vec![container_name(&media.container, file), length, format::bytes(media.size_bytes)];
     whole.extend(media.bitrate_bps.map(|rate| format::bit_rate(BitRate::from_bits(rate))));
     let start = media.start_time_seconds.filter(|start| start.abs() > 0.001);
     whole.extend(start.map(|start| format!("starts at {start:.3} s")));

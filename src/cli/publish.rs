@@ -59,7 +59,7 @@ fn clean(context: &Context, arguments: &PublishArguments, place: Option<&str>) -
         Ok(replace::Cleaned { objects, uploads }) => {
             let objects = format::count(objects as u64, "object", "objects");
             let uploads = format::count(uploads as u64, "unfinished upload", "unfinished uploads");
-            context.output.say(&format!("Removed {objects} of replaced streams and {uploads}"));
+            context.output.say(&format!("Removed {objects} of replaced and unfinished streams and {uploads}"));
             Outcome::AllDone
         }
         Err(error) => {
@@ -77,7 +77,11 @@ fn publish(context: &Context, folder: &Path, location: &S3Location, interrupt: &
     let left_out = not_published(folder);
     if let [first, others @ ..] = left_out.as_slice() {
         let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
-        context.output.say(&format!("Left out, because only files are published, no links: {}{more}", first.display()));
+        // Control characters would move the cursor of a terminal, or worse.
+        let first = first.display().to_string().replace(char::is_control, "\u{fffd}");
+        context
+            .output
+            .say(&format!("Left out, because links, hidden files and .part files are not published: {first}{more}"));
     }
     // Without a bar, what holds the upload up is said once.
     let waits = AtomicBool::new(false);
@@ -104,9 +108,12 @@ fn publish(context: &Context, folder: &Path, location: &S3Location, interrupt: &
         Ok(published) => {
             replace::remember(published.replaced.as_ref(), &context.folders.replaced());
             runtime.block_on(replace::remove_due(&context.folders.replaced()));
-            context.output.say(&format!("Published to s3://{}/{}", location.bucket, published.prefix));
-            published.warnings.iter().for_each(|warning| context.output.say(&format!("Warning: {warning}")));
-            published.urls.iter().for_each(|url| context.output.data(url));
+            // As “encode --out s3://” tells the same.
+            let name = published.prefix.rsplit('/').next().unwrap_or_default();
+            let about = |line: &str| context.output.say(&format!("reelpress: {name}: {line}"));
+            published.warnings.iter().for_each(|warning| about(&format!("Warning: {warning}")));
+            about(&format!("published to {location}"));
+            published.urls.iter().take(1).for_each(|url| context.output.data(url));
             Outcome::AllDone
         }
         Err(error) if error.is_cancelled() => {

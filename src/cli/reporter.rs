@@ -33,7 +33,7 @@ pub(super) fn reporter(output: &Output, json: bool, offers_fresh: bool) -> Box<d
     } else if output.shows_bars() {
         Box::new(BarReporter { output, teller, bars: HashMap::new() })
     } else {
-        Box::new(LineReporter { output, teller, stages: HashMap::new(), waiting: HashSet::new() })
+        Box::new(LineReporter { output, teller, stages: HashMap::new(), waits: Waits::default() })
     }
 }
 
@@ -61,7 +61,7 @@ impl Reporter for BarReporter<'_> {
     fn event(&mut self, event: &Event, spec: Option<&JobSpec>) {
         if let Event::JobAdded { id, spec, .. } = event {
             let bar = self.output.bars.add(ProgressBar::new(BAR_STEPS).with_style(bar_style()));
-            bar.set_prefix(shortened(&spec.source_name(), NAME_WIDTH));
+            bar.set_prefix(format::shortened(&spec.source_name(), NAME_WIDTH));
             bar.set_message("waiting");
             self.bars.insert(*id, bar);
         }
@@ -90,8 +90,34 @@ struct LineReporter<'a> {
     output: &'a Output,
     teller: Teller<'a>,
     stages: HashMap<JobId, Stage>,
+    waits: Waits,
+}
+
+/// What jobs wait for, each told once.
+#[derive(Default)]
+struct Waits {
     /// Jobs whose uploads wait for the store.
-    waiting: HashSet<JobId>,
+    uploads: HashSet<JobId>,
+    /// Jobs that wait for room on the disk.
+    room: HashSet<JobId>,
+}
+
+impl Waits {
+    /// What is new of a job's waiting.
+    fn news(&mut self, id: JobId, progress: &Progress) -> Vec<String> {
+        let mut news = Vec::new();
+        match &progress.disk_shortage {
+            Some(shortage) if self.room.insert(id) => news.push(format!("{shortage}; goes on by itself")),
+            None if self.room.remove(&id) => news.push("There is room again, goes on".to_owned()),
+            _ => {}
+        }
+        match &progress.upload_interruption {
+            Some(reason) if self.uploads.insert(id) => news.push(format!("{reason}; goes on by itself")),
+            Some(_) => {}
+            None => _ = self.uploads.remove(&id),
+        }
+        news
+    }
 }
 
 impl Reporter for LineReporter<'_> {
@@ -102,13 +128,8 @@ impl Reporter for LineReporter<'_> {
                 if self.stages.insert(*id, progress.stage) != Some(progress.stage) {
                     self.output.say(&format!("{name}: {}", stage_line(progress)));
                 }
-                match &progress.upload_interruption {
-                    Some(reason) if self.waiting.insert(*id) => {
-                        self.output.say(&format!("{name}: {reason}; goes on by itself"));
-                    }
-                    Some(_) => {}
-                    None => _ = self.waiting.remove(id),
-                }
+                let news = self.waits.news(*id, progress);
+                news.iter().for_each(|line| self.output.say(&format!("{name}: {line}")));
             }
             Event::JobScheduled { schedule, .. } if schedule.start_at.is_some() => {
                 self.output.say(&format!("{name}: {}", schedule_line(schedule)));
@@ -146,6 +167,7 @@ impl Teller<'_> {
             Event::JobFinished { report, .. } => {
                 report.warnings.iter().for_each(|warning| about(format!("Warning: {warning}")));
                 report.notes.iter().for_each(|note| about(note.clone()));
+                report.published.iter().for_each(|place| about(format!("published to {}", place.destination)));
                 if let Some(keys) = &report.keys {
                     about(format!("keys: {}", keys.display()));
                 }
@@ -234,33 +256,11 @@ fn done_line(report: &Report) -> String {
     format!("done: {renditions}, {size} in {time}")
 }
 
-/// The text, with its middle left out if it is longer than `width` characters.
-fn shortened(text: &str, width: usize) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    if characters.len() <= width {
-        return text.to_owned();
-    }
-    let end = (width - 1) / 2;
-    let begin = width - 1 - end;
-    let mut short: String = characters[..begin].iter().collect();
-    short.push('…');
-    short.extend(&characters[characters.len() - end..]);
-    short
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    #[test]
-    fn long_names_lose_their_middle_and_keep_their_extension() {
-        let short = shortened("A very long name of a recording.mp4", 20);
-        assert_eq!(short.chars().count(), 20);
-        assert!(short.starts_with("A very") && short.ends_with(".mp4"), "{short}");
-        assert_eq!(shortened("clip.mp4", 20), "clip.mp4");
-    }
 
     #[test]
     fn a_bar_tells_what_matters_in_each_stage() {
@@ -283,6 +283,26 @@ mod tests {
         progress.time_left = Some(Duration::from_secs(72));
         progress.stage = Stage::Publish;
         assert_eq!(progress_line(&progress), "Publishing  3 of 8 files  00:01:12 left");
+    }
+
+    #[test]
+    fn without_a_bar_each_wait_is_told_once() {
+        let (mut waits, id) = (Waits::default(), JobId::generate());
+        let short = |free: &str| {
+            let shortage = Some(format!("Waiting for room in /out: {free} are free, 2 MB are needed"));
+            Progress { disk_shortage: shortage, ..Progress::default() }
+        };
+        assert!(waits.news(id, &Progress::default()).is_empty());
+        let told = "Waiting for room in /out: 1 MB are free, 2 MB are needed; goes on by itself";
+        assert_eq!(waits.news(id, &short("1 MB")), [told]);
+        assert!(waits.news(id, &short("500 kB")).is_empty());
+        assert_eq!(waits.news(id, &Progress::default()), ["There is room again, goes on"]);
+        assert!(waits.news(id, &Progress::default()).is_empty());
+        assert_eq!(waits.news(id, &short("1 MB")), [told], "a second wait is news");
+        let lost = Progress { upload_interruption: Some("The store is away".to_owned()), ..Progress::default() };
+        let other = JobId::generate();
+        assert_eq!(waits.news(other, &lost), ["The store is away; goes on by itself"]);
+        assert!(waits.news(other, &lost).is_empty());
     }
 
     #[test]

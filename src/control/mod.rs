@@ -95,9 +95,8 @@ pub enum Owner {
 pub fn queue_events(snapshot: &Snapshot) -> Vec<Event> {
     let mut events: Vec<Event> = snapshot.as_events().into_iter().filter_map(shortened).collect();
     for job in snapshot.jobs.iter() {
-        if let JobState::Running { progress, is_paused } = &job.state {
+        if let JobState::Running { progress, .. } = &job.state {
             events.push(Event::JobProgressed { id: job.id, progress: Box::new(progress.clone()) });
-            events.extend(is_paused.then_some(Event::JobPaused { id: job.id }));
         }
     }
     events.push(Event::SettingsChanged { settings: Box::new((*snapshot.settings).clone()) });

@@ -89,7 +89,7 @@ impl BugReport {
     /// When the file can't be written.
     pub fn write(&self, file: &Path) -> Result<(), Failure> {
         let text = self.text()?;
-        atomic_file::write(file, &text).map_err(|error| {
+        atomic_file::write_durably(file, &text).map_err(|error| {
             let headline = format!("{} can't be written: {error}", file.display());
             Failure::new(FailureKind::OutputNotWritable, headline, "Choose a folder that you may write to")
         })

@@ -74,12 +74,12 @@ pub enum Event {
         /// What will be made.
         plan: Box<PlanSummary>,
     },
-    /// The encoder of a running job is held. Not in the journal: after the program the job waits.
+    /// The user holds the encoder of a running job, which stays held when the program ends.
     JobPaused {
         /// Which job.
         id: JobId,
     },
-    /// A held job goes on. Not in the journal.
+    /// A held job goes on.
     JobResumed {
         /// Which job.
         id: JobId,
@@ -160,6 +160,9 @@ pub enum Event {
         /// Where that lies; `None` when nothing is left of it.
         #[serde(default, with = "crate::job::path_text::optional")]
         folder: Option<PathBuf>,
+        /// The user held it then.
+        #[serde(default)]
+        is_held: bool,
     },
     /// The job waits again, as the user asked for it.
     JobRequeued {
@@ -253,8 +256,6 @@ impl Event {
         !matches!(
             self,
             Self::JobProgressed { .. }
-                | Self::JobPaused { .. }
-                | Self::JobResumed { .. }
                 | Self::FilesFinished { .. }
                 | Self::JobLogged { .. }
                 | Self::SettingsChanged { .. }

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Event, Job, JournalError, QueueEntry, Snapshot};
+use super::{Event, Job, JournalError, QueueEntry, Snapshot, journal};
 use crate::{
     job::{JobId, Schedule},
     settings::AppFolders,
@@ -52,8 +52,8 @@ impl QueueEntry {
 pub(super) fn events_of(id: JobId, file: &Path) -> rusqlite::Result<Vec<Event>> {
     let connection = read_only(file)?;
     let mut statement = connection.prepare("SELECT event FROM events WHERE event LIKE ?1 ORDER BY sequence")?;
-    let rows = statement.query_map([format!("%{id}%")], |row| row.get::<_, String>(0))?;
-    let events = rows.filter_map(|text| serde_json::from_str(&text.ok()?).ok());
+    let rows = statement.query_map([format!("%{id}%")], journal::entry)?;
+    let events = rows.filter_map(|event| event.ok()?.ok());
     // An event about several jobs names others, which do not belong here.
     Ok(events.filter(|event: &Event| event.job() == Some(id)).collect())
 }
@@ -65,10 +65,10 @@ fn removed_jobs(file: &Path) -> rusqlite::Result<Vec<Arc<Job>>> {
         Err(error) if error.to_string().contains("no such table") => return Ok(Vec::new()),
         prepared => prepared?,
     };
-    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let rows = statement.query_map([], journal::entry::<Vec<Event>>)?;
     let mut past = Snapshot::default();
-    for text in rows {
-        if let Ok(events) = serde_json::from_str::<Vec<Event>>(&text?) {
+    for events in rows {
+        if let Ok(events) = events? {
             past.apply_all(&events);
         }
     }

@@ -199,7 +199,7 @@ fn expand(specs: Vec<JobSpec>) -> WorkerReport {
             found.push(spec);
             continue;
         }
-        match intake::videos_in(&spec.source) {
+        match intake::videos_in(&spec.source, &CancelToken::default()) {
             Ok(files) => found.extend(files.into_iter().map(|source| JobSpec { source, ..spec.clone() })),
             Err(error) => failures.push(error.into_failure()),
         }

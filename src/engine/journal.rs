@@ -10,8 +10,9 @@ use std::{
 };
 
 use backon::{BlockingRetryable, ConstantBuilder};
-use damage::{is_damage, set_aside};
-use rusqlite::Connection;
+use damage::{as_damage, is_damage, set_aside, set_entries_aside};
+use rusqlite::{Connection, Row};
+use serde::de::DeserializeOwned;
 
 use super::{Event, Snapshot};
 
@@ -75,7 +76,7 @@ pub(super) struct Replay {
     pub(super) snapshot: Snapshot,
     /// Number of entries that could not be read.
     pub(super) unreadable: usize,
-    /// Where the damaged journal lies that this one replaces.
+    /// Where these lie now, or the damaged journal that this one replaces.
     pub(super) set_aside: Option<PathBuf>,
 }
 
@@ -134,7 +135,16 @@ impl Journal {
             return Err(database(rusqlite::Error::SqliteFailure(code, Some(state))));
         }
         journal.create_tables()?;
+        journal.check_tables().map_err(database)?;
         Ok(journal)
+    }
+
+    /// A table of the right name that has other columns was changed by somebody else, and takes no event.
+    fn check_tables(&self) -> rusqlite::Result<()> {
+        for statement in [ALL_EVENTS, ADD_EVENT, remembered::ADD_JOB] {
+            self.connection.prepare(statement).map_err(as_damage)?;
+        }
+        Ok(())
     }
 
     fn create_tables(&self) -> Result<(), JournalError> {
@@ -167,23 +177,32 @@ impl Journal {
         let mut snapshot = Snapshot::default();
         snapshot.apply_all(&events);
         let needed = snapshot.as_events();
-        if unreadable == 0 && events.len() > needed.len() * REWRITE_FACTOR + REWRITE_SLACK {
+        let mut set_aside = self.set_aside.take();
+        if !unreadable.is_empty() {
+            match set_entries_aside(&mut self.connection, &self.file, &unreadable) {
+                Ok(aside) => set_aside = Some(aside),
+                Err(error) => tracing::warn!(%error, "entries that can't be read stay in the queue's journal"),
+            }
+        }
+        let is_sound = unreadable.is_empty() || set_aside.is_some();
+        if is_sound && events.len() > needed.len() * REWRITE_FACTOR + REWRITE_SLACK {
             self.rewrite(&needed).map_err(|source| self.failed(source))?;
         }
-        Ok(Replay { snapshot, unreadable, set_aside: self.set_aside.take() })
+        Ok(Replay { snapshot, unreadable: unreadable.len(), set_aside })
     }
 
-    fn read_all(&self) -> rusqlite::Result<(Vec<Event>, usize)> {
+    /// All that can be read, and the numbers of the entries that can't.
+    fn read_all(&self) -> rusqlite::Result<(Vec<Event>, Vec<i64>)> {
         let mut statement = self.connection.prepare(ALL_EVENTS)?;
-        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+        let rows = statement.query_map([], |row| Ok((entry(row)?, row.get(1)?)))?;
         let mut events = Vec::new();
-        let mut unreadable = 0;
+        let mut unreadable = Vec::new();
         for row in rows {
-            match serde_json::from_str(&row?) {
-                Ok(event) => events.push(event),
-                Err(error) => {
+            match row? {
+                (Ok(event), _) => events.push(event),
+                (Err(error), sequence) => {
                     tracing::warn!(%error, "an entry of the queue's journal can't be read and is passed over");
-                    unreadable += 1;
+                    unreadable.push(sequence);
                 }
             }
         }
@@ -198,10 +217,19 @@ impl Journal {
     }
 }
 
-const ALL_EVENTS: &str = "SELECT event FROM events ORDER BY sequence";
+const ALL_EVENTS: &str = "SELECT event, sequence FROM events ORDER BY sequence";
+const ADD_EVENT: &str = "INSERT INTO events (event) VALUES (?1)";
+
+/// What the first column of a row holds, or why it can't be read: SQLite does not look whether a text is UTF-8, nor whether
+/// a text is there at all.
+pub(super) fn entry<T: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<Result<T, String>> {
+    let value = row.get_ref(0)?;
+    let bytes = value.as_bytes().map_err(|error| error.to_string());
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(bytes).map_err(|error| error.to_string())))
+}
 
 fn insert(transaction: &rusqlite::Transaction<'_>, events: &[Event]) -> rusqlite::Result<()> {
-    let mut statement = transaction.prepare_cached("INSERT INTO events (event) VALUES (?1)")?;
+    let mut statement = transaction.prepare_cached(ADD_EVENT)?;
     for event in events {
         let text =
             serde_json::to_string(event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;

@@ -143,15 +143,17 @@ impl Engine {
 fn interruption_of(job: &Job) -> Event {
     let id = job.id;
     let folder = job.plan.as_ref().map(|plan| plan.folder.clone()).or(job.unfinished.clone());
-    let Some(folder) = folder else { return Event::JobInterrupted { id, reached: Duration::ZERO, folder: None } };
+    let is_held = job.is_held();
+    let nothing = Event::JobInterrupted { id, reached: Duration::ZERO, folder: None, is_held };
+    let Some(folder) = folder else { return nothing };
     match pipeline::reached(&folder) {
-        Some(reached) => Event::JobInterrupted { id, reached, folder: Some(folder) },
+        Some(reached) => Event::JobInterrupted { id, reached, folder: Some(folder), is_held },
         None => {
             // A stream that was finished and is to be published stays.
             if job.unpublished.is_none() {
                 pipeline::remove_interrupted_folder((&job.spec, id), &folder);
             }
-            Event::JobInterrupted { id, reached: Duration::ZERO, folder: None }
+            nothing
         }
     }
 }
@@ -161,16 +163,17 @@ fn queue_damage(unreadable: usize, set_aside: Option<PathBuf>) -> Option<Failure
     let missing = "Look through the queue and add what is missing";
     let failure = |headline: String, hint: &str| Failure::new(FailureKind::Internal, headline, hint);
     match (unreadable, set_aside) {
-        (_, Some(file)) => {
+        (0, Some(file)) => {
             let aside = file.display();
             let words =
                 format!("The saved queue was damaged: what could be read of it is here, the rest is in {aside}");
             Some(failure(words, missing))
         }
         (0, None) => None,
-        (count, None) => {
+        (count, aside) => {
             let entries = crate::format::count(count as u64, "entry", "entries");
-            Some(failure(format!("{entries} of the saved queue could not be read"), missing))
+            let aside = aside.map(|file| format!("; what they hold is in {}", file.display())).unwrap_or_default();
+            Some(failure(format!("{entries} of the saved queue could not be read{aside}"), missing))
         }
     }
 }
@@ -320,5 +323,22 @@ mod tests {
         let late = engine.subscribe().events;
         assert_eq!(late.recv(), Ok(Event::Stopped));
         assert!(late.recv().is_err());
+    }
+
+    #[test]
+    fn the_last_settings_are_on_the_disk_when_the_engine_has_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = AppFolders::under(folder.path());
+        let file = folders.settings_file();
+        let config = EngineConfig { folders, settings: Settings::default(), queue: QueueLife::Lasting };
+        let engine = Engine::start(config).unwrap();
+        for running_jobs in 1..=40 {
+            let settings = Box::new(Settings { running_jobs, ..Settings::default() });
+            engine.send(Command::UpdateSettings { settings }).unwrap();
+        }
+        engine.send(Command::Stop).unwrap();
+        assert!(engine.wait_for_end(Duration::from_secs(60)));
+        assert_eq!(Settings::load(&file).unwrap().running_jobs, 40);
+        assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "no half file stays");
     }
 }

@@ -131,7 +131,7 @@ mod tests {
         let spec = in_folder("/a/film.mp4", Some("videos/{name}"));
         snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec.clone()), at });
         snapshot.apply(&Event::JobStarted { id, at });
-        snapshot.apply(&Event::JobInterrupted { id, reached: std::time::Duration::ZERO, folder: None });
+        snapshot.apply(&Event::JobInterrupted { id, reached: std::time::Duration::ZERO, folder: None, is_held: false });
         assert!(Places::of(&snapshot).take(JobId::generate(), &spec).is_err());
         snapshot.apply(&Event::JobCancelled { id, at });
         assert!(Places::of(&snapshot).take(JobId::generate(), &spec).is_ok());
@@ -153,8 +153,13 @@ mod tests {
         for (bucket, keep_local) in [("one", false), ("two", false), ("one", true)] {
             let location = S3Location { bucket: bucket.to_owned(), ..S3Location::default() };
             let location = Box::new(location);
-            let destination =
-                Destination::S3 { location, local_folder: "/kept".into(), keep_local, also_to: Vec::new() };
+            let destination = Destination::S3 {
+                location,
+                local_folder: "/kept".into(),
+                keep_local,
+                also_to: Vec::new(),
+                drop_published: false,
+            };
             let taken = places.take(JobId::generate(), &spec("/a/film.mp4", Some("{name}"), destination));
             assert_eq!(taken.is_err(), keep_local, "{bucket}");
         }

@@ -3,10 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::{QueueEntry, Snapshot};
-use crate::job::{Destination, JobState};
+use crate::{
+    format,
+    job::{Destination, JobState},
+};
 
 /// Version of the form of the file; a file with a newer one is refused.
 const SCHEMA_VERSION: u32 = 1;
+/// Characters of a file's name in a message.
+const MOST_CHARACTERS: usize = 200;
 
 /// The jobs of a queue, as they were asked for. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,7 +51,9 @@ impl QueueFile {
             let mut spec = job.spec.clone();
             if let Destination::S3 { location, also_to, .. } = &mut spec.destination {
                 for place in std::iter::once(&mut **location).chain(also_to) {
-                    place.endpoint = place.endpoint.take().map(|endpoint| without_password(&endpoint));
+                    for address in [&mut place.endpoint, &mut place.public_url] {
+                        *address = address.take().map(|address| without_password(&address));
+                    }
                 }
             }
             QueueEntry { spec, schedule: job.schedule }
@@ -103,7 +110,8 @@ fn entry(value: &serde_json::Value) -> Result<QueueEntry, String> {
 fn source_of(value: &serde_json::Value) -> String {
     let path = value.pointer("/spec/source").and_then(serde_json::Value::as_str);
     let name = path.and_then(|path| path.rsplit(['/', '\\']).next()).unwrap_or_default();
-    if name.is_empty() { String::new() } else { format!(" (“{}”)", name.replace(char::is_control, "\u{fffd}")) }
+    let name = format::shortened(&name.replace(char::is_control, "\u{fffd}"), MOST_CHARACTERS);
+    if name.is_empty() { name } else { format!(" (“{name}”)") }
 }
 
 /// An address may carry a name and a password before its host.
@@ -137,6 +145,7 @@ mod tests {
             let location = S3Location {
                 bucket: "films".to_owned(),
                 endpoint: Some("https://anna:geheim@store.example/x".to_owned()),
+                public_url: Some("https://anna:geheim@cdn.example".to_owned()),
                 ..S3Location::default()
             };
             let also_to = vec![location.clone()];
@@ -148,6 +157,7 @@ mod tests {
                     local_folder: "/out".into(),
                     keep_local: true,
                     also_to,
+                    drop_published: false,
                 },
             );
             snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH });
@@ -185,6 +195,16 @@ mod tests {
         let [entry] = read.jobs.as_slice() else { panic!("{read:?}") };
         assert_eq!((entry.spec.source_name().as_str(), entry.schedule.priority.number()), ("b.mp4", 70));
         assert_eq!(QueueFile::of(&queue(), true).jobs.len(), 2);
+    }
+
+    #[test]
+    fn a_refused_job_is_named_in_few_words() {
+        let file = QueueFile::of(&queue(), false);
+        let mut value: serde_json::Value = serde_json::from_slice(&file.text().unwrap()).unwrap();
+        value["jobs"][0]["spec"]["source"] = format!("/{}.mp4", "n".repeat(70_000)).into();
+        let words = QueueFile::read(value.to_string().as_bytes()).unwrap_err().to_string();
+        assert!(words.contains("n…n") && words.contains("source: a path of 70005 bytes"), "{words}");
+        assert!(words.chars().count() < 400, "{words}");
     }
 
     #[test]

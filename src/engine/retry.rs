@@ -45,10 +45,11 @@ impl PlannedRetry {
     }
 }
 
-/// Bad input, missing codecs and missing permission never mend themselves; a network does, and another program lets go.
+/// Bad input, missing codecs and missing permission never mend themselves; a network does, and another program lets go of
+/// a file or an encoder.
 fn may_pass(kind: FailureKind) -> bool {
     match kind {
-        FailureKind::NetworkLost | FailureKind::FileBusy => true,
+        FailureKind::NetworkLost | FailureKind::FileBusy | FailureKind::EncoderBusy => true,
         FailureKind::ToolMissing
         | FailureKind::SourceUnreadable
         | FailureKind::SourceInvalid

@@ -13,11 +13,16 @@ impl Job {
         matches!(self.state, JobState::Waiting | JobState::Interrupted { .. })
     }
 
+    /// Whether the user holds it, also since an earlier run of the program.
+    pub fn is_held(&self) -> bool {
+        matches!(self.state, JobState::Running { is_paused: true, .. } | JobState::Interrupted { is_held: true, .. })
+    }
+
     /// Whether it starts when its turn comes, without being asked for.
     pub fn starts_by_itself(&self, settings: &Settings) -> bool {
         match self.state {
             JobState::Waiting => true,
-            JobState::Interrupted { .. } => settings.goes_on_by_itself,
+            JobState::Interrupted { is_held, .. } => settings.goes_on_by_itself && !is_held,
             _ => false,
         }
     }

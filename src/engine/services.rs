@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     failure::{Failure, FailureKind},
-    job::{JobId, S3Location},
-    pipeline::{self, Beginning, publish},
+    job::{JobId, JobState, S3Location},
+    pipeline::{self, Beginning, Remains, publish},
     preview::PreviewServer,
     settings::{AppFolders, PowerAction, Settings, WhenDone},
     tools::{
@@ -52,6 +52,10 @@ pub(super) struct Services {
     /// One server for all previews, started by the first. Locked on blocking threads only.
     preview: Arc<Mutex<Option<PreviewServer>>>,
     wakefulness: Wakefulness,
+    /// The newest settings, until they are on the disk.
+    unsaved: Arc<Mutex<Option<Settings>>>,
+    /// Held by whoever writes them: older ones never come after newer ones.
+    saving: Arc<Mutex<()>>,
     /// What the end of the engine waits for has a sender of its own; nothing is ever sent.
     completion: (Sender<Infallible>, Receiver<Infallible>),
 }
@@ -74,6 +78,8 @@ impl Services {
             intake,
             preview: Arc::default(),
             wakefulness: Wakefulness::default(),
+            unsaved: Arc::default(),
+            saving: Arc::default(),
             completion: crossbeam_channel::bounded(0),
         })
     }
@@ -99,16 +105,21 @@ impl Services {
     /// Removes what an interrupted run has left of a job that will not go on.
     pub(super) fn remove_unfinished(&self, job: &Job) {
         // A folder that was finished or moved meanwhile is left alone.
-        if let Some(folder) = job.unfinished.clone().filter(|folder| pipeline::reached(folder).is_some()) {
-            let (spec, id) = (job.spec.clone(), job.id);
-            let (runtime, reports) = (self.runtime_handle(), self.reports.clone());
-            self.to_completion(move || {
-                for failure in pipeline::remove_interrupted(&runtime, (&spec, id), &folder) {
-                    // The dispatcher is gone only when the program ends.
-                    let _ = reports.send(WorkerReport::Event(Box::new(Event::Noticed { failure })));
-                }
-            });
+        let folder = job.unfinished.clone().filter(|folder| pipeline::reached(folder).is_some());
+        let unpublished = job.unpublished.clone();
+        if folder.is_none() && unpublished.is_none() {
+            return;
         }
+        let is_kept = matches!(job.state, JobState::Failed { .. });
+        let (spec, id) = (job.spec.clone(), job.id);
+        let (runtime, reports) = (self.runtime_handle(), self.reports.clone());
+        self.to_completion(move || {
+            let remains = Remains { folder: folder.as_deref(), unpublished: unpublished.as_deref(), is_kept };
+            for failure in pipeline::remove_interrupted(&runtime, (&spec, id), remains) {
+                // The dispatcher is gone only when the program ends.
+                let _ = reports.send(WorkerReport::Event(Box::new(Event::Noticed { failure })));
+            }
+        });
     }
 
     /// Removes what killed programs have left in the app's own folders: passing files, and pictures of jobs that are no
@@ -220,15 +231,22 @@ impl Services {
         if !self.is_lasting() {
             return;
         }
-        let (settings, file) = (settings.clone(), self.folders.settings_file());
-        self.in_background(move |report| {
+        *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = Some(settings.clone());
+        let (unsaved, saving) = (Arc::clone(&self.unsaved), Arc::clone(&self.saving));
+        let (file, reports) = (self.folders.settings_file(), self.reports.clone());
+        self.to_completion(move || {
+            let _one_at_a_time = saving.lock().unwrap_or_else(PoisonError::into_inner);
+            // Who came before may have written these too.
+            let newest = unsaved.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Some(settings) = newest else { return };
             if let Err(error) = settings.save(&file) {
                 let failure = Failure::new(
                     FailureKind::OutputNotWritable,
                     error.to_string(),
                     "The settings hold until Reelpress ends; make the folder writable to keep them",
                 );
-                report(WorkerReport::Event(Box::new(Event::Noticed { failure })));
+                // The dispatcher is gone only when the program ends.
+                let _ = reports.send(WorkerReport::Event(Box::new(Event::Noticed { failure })));
             }
         });
     }

@@ -181,10 +181,11 @@ impl Job {
 
     /// What of a job that is not at work is to be encoded, where that is known.
     fn still_to_encode(&self) -> Option<Duration> {
-        let whole = self.source.as_ref()?.picture_duration();
+        let whole = self.spec.operations.trim.kept_of(self.source.as_ref()?.picture_duration()?);
         match &self.state {
-            JobState::Waiting => whole,
-            JobState::Interrupted { reached } => whole.map(|whole| whole.saturating_sub(*reached)),
+            JobState::Waiting => Some(whole),
+            // One that is held goes on when the user wants it.
+            JobState::Interrupted { reached, is_held: false } => Some(whole.saturating_sub(*reached)),
             _ => None,
         }
     }

@@ -9,6 +9,7 @@ pub mod action;
 pub mod app;
 pub mod desktop;
 pub mod dialogs;
+mod display;
 pub mod file_dialog;
 mod keyboard;
 pub mod panels;
@@ -30,7 +31,10 @@ use std::{
 
 use eframe::egui;
 
-use crate::{control, engine::EngineHandle, settings::AppFolders};
+pub use display::has_display;
+use display::is_set;
+
+use crate::{control, engine::EngineHandle, failure::Failure, settings::AppFolders};
 
 /// Debian's packages for all that the window loads while it runs.
 const PACKAGES: &str =
@@ -43,6 +47,8 @@ pub struct WindowStart {
     pub files: Vec<PathBuf>,
     /// Where the program keeps its own files; `None` when the system knows no home.
     pub folders: Option<AppFolders>,
+    /// What the user has to know from the start.
+    pub notice: Option<Failure>,
 }
 
 /// Why there is no window.
@@ -54,6 +60,9 @@ pub enum GuiError {
          session, or use `reelpress encode`"
     )]
     NoDisplay,
+    /// The display went away while the window was on it.
+    #[error("the display that the window was on has ended")]
+    DisplayLost,
     /// The window can't be made; most often a library is missing.
     #[error(
         "the window can't be opened: {cause}\nOn Debian and Ubuntu these packages are needed: sudo apt install {PACKAGES}"
@@ -74,37 +83,33 @@ pub fn run(engine: EngineHandle, start: WindowStart) -> Result<(), GuiError> {
     }
     let persistence = start.folders.as_ref().map(|folders| folders.configuration.join("window.ron"));
     let stopping = engine.clone();
-    let mut control = None;
+    let (mut control, opened) = (None, std::cell::Cell::new(false));
+    let has_opened = &opened;
     let reachable = &mut control;
     let create: eframe::AppCreator<'_> = Box::new(move |creation| {
         let folders = start.folders.clone();
         let app = app::ReelpressApp::new(&creation.egui_ctx, engine.clone(), start)?;
+        has_opened.set(true);
         // Only now: what others hand over before the window listens to the engine would be lost.
         *reachable =
             folders.and_then(|folders| control::Server::start_or_warn(engine, &folders, control::Owner::Window));
         Ok(Box::new(app))
     });
+    let _quiet = display::quiet_when_lost();
     let outcome = catch_unwind(AssertUnwindSafe(|| eframe::run_native("Reelpress", options(persistence), create)));
     let is_stopped_already = stopping.send(crate::engine::Command::Stop).is_err();
+    let was_opened = opened.get();
     drop(control);
     tracing::debug!(is_stopped_already, "window closed");
     match outcome {
         Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) if was_opened && display::is_lost() => Err(GuiError::DisplayLost),
         Ok(Err(error)) => Err(GuiError::CannotOpen { cause: error.to_string() }),
         Err(panic) => match missing_library(panic.as_ref()) {
             Some(cause) => Err(GuiError::CannotOpen { cause }),
             None => resume_unwind(panic),
         },
     }
-}
-
-/// Whether there is a display to open the window on.
-pub fn has_display() -> bool {
-    !cfg!(target_os = "linux") || ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"].iter().any(|name| is_set(name))
-}
-
-fn is_set(name: &str) -> bool {
-    std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
 /// The window library panics where libxkbcommon-x11 is missing; any other panic is a defect and goes on.

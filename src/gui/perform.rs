@@ -18,9 +18,9 @@ use super::{
 };
 use crate::{
     engine::{Command, Job, QueueEntry},
-    failure::Failure,
+    failure::{Failure, FailureKind},
     job::{JobId, JobKind, JobSpec, OutputKind, Outputs, StreamLayout},
-    preset::{Preset, built_in_presets, find_preset, one_file_preset, pictures_preset},
+    preset::{built_in_presets, find_preset, one_file_preset, pictures_preset},
     settings::Settings,
 };
 
@@ -55,7 +55,11 @@ impl ReelpressApp {
             }
             Action::OpenSchedule(id) => self.open_schedule(id),
             Action::SaveReport(job) => self.save_report(job),
-            Action::RunAgain(job) => self.send(Command::Enqueue { jobs: vec![QueueEntry::again(&job)] }),
+            Action::RunAgain(job) => {
+                if self.can_be_asked(&job.spec) {
+                    self.send(Command::Enqueue { jobs: vec![QueueEntry::again(&job)] });
+                }
+            }
             Action::OpenHistory => self.open_history(),
             Action::AdjustNewFiles(operations) => self.view.operations = *operations,
             Action::UseKeys { name, key, in_keychain } => self.use_keys(name, key, in_keychain),
@@ -156,7 +160,7 @@ impl ReelpressApp {
             }
             JobKind::Stream => {
                 let preset = match settings.preset_changes.apply(&chosen) {
-                    Ok(preset) => Preset { stereo: settings.stereo, ..preset },
+                    Ok(preset) => preset,
                     Err(problem) => {
                         self.view.notify(NoticeMessage::Text(format!("{problem}. {}", problem.hint())));
                         return;
@@ -176,9 +180,22 @@ impl ReelpressApp {
                 ..JobSpec::stream(std::path::absolute(&path).unwrap_or(path), preset.clone(), destination.clone())
             })
             .collect();
-        if !specs.is_empty() {
+        if !specs.is_empty() && specs.iter().all(|spec| self.can_be_asked(spec)) {
             self.send(Command::AddJobs { specs });
         }
+    }
+
+    /// Whether a job can be added; says what is wrong with it otherwise.
+    fn can_be_asked(&mut self, spec: &JobSpec) -> bool {
+        let Err(problem) = spec.check() else { return true };
+        let place = match problem.field {
+            "destination" => "Change it under Settings → S3",
+            "outputs.thumbnails.width" => "Change it under Outputs",
+            _ => "Change it under Adjust",
+        };
+        let failure = Failure::new(FailureKind::InvalidRequest, format!("Nothing was added: {problem}"), place);
+        self.view.notify(NoticeMessage::Failure(failure));
+        false
     }
 
     fn pick(&mut self, ctx: &egui::Context, purpose: PathPurpose) {
@@ -246,7 +263,8 @@ fn choose(settings: &mut Settings, choice: Action) {
         Action::ChooseSound(stereo) => {
             settings.one_file = None;
             settings.pictures_alone = false;
-            settings.stereo = stereo;
+            let of_preset = find_preset(&settings.preset).map(|preset| preset.stereo);
+            settings.preset_changes.stereo = Some(stereo).filter(|stereo| of_preset != Some(*stereo));
         }
         Action::ChoosePublishToS3(publishes) => settings.publish_to_s3 = publishes,
         _ => {}

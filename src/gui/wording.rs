@@ -86,8 +86,8 @@ pub fn state_word(job: &Job) -> String {
     match &job.state {
         JobState::Waiting if job.retry.is_some() => "Waiting to try again".to_owned(),
         JobState::Waiting => "Waiting".to_owned(),
+        JobState::Interrupted { is_held: true, .. } | JobState::Running { is_paused: true, .. } => "Paused".to_owned(),
         JobState::Interrupted { .. } => "Interrupted".to_owned(),
-        JobState::Running { is_paused: true, .. } => "Paused".to_owned(),
         JobState::Running { progress, .. } => progress.working_label().to_owned(),
         JobState::Done { report } if report.warnings.is_empty() => "Done".to_owned(),
         JobState::Done { report } => {
@@ -103,8 +103,11 @@ pub fn state_line(job: &Job, queue_paused: bool) -> String {
     match &job.state {
         JobState::Waiting if queue_paused => "The queue is paused".to_owned(),
         JobState::Waiting => job.waits_for_retry().map(next_try).unwrap_or_default(),
-        JobState::Interrupted { reached } if reached.is_zero() => "Begins again".to_owned(),
-        JobState::Interrupted { reached } => format!("Goes on at {}", format::clock(*reached)),
+        JobState::Interrupted { reached, is_held: true } if !reached.is_zero() => {
+            format!("{} encoded", format::clock(*reached))
+        }
+        JobState::Interrupted { reached, .. } if reached.is_zero() => "Begins again".to_owned(),
+        JobState::Interrupted { reached, .. } => format!("Goes on at {}", format::clock(*reached)),
         JobState::Cancelled => String::new(),
         JobState::Running { progress, is_paused: true } => format!("{} encoded", format::clock(progress.encoded)),
         JobState::Running { progress, .. } => numbers(progress),

@@ -121,6 +121,19 @@ impl JobSpec {
         }
     }
 
+    /// The names of the folders on the way to the stream of any job that asks for the same; `None` for one that each job
+    /// has for itself.
+    ///
+    /// # Errors
+    /// As [`Self::wanted_folder`].
+    pub fn folder_names(&self, id: JobId) -> Result<Vec<Option<String>>, TemplateError> {
+        match (&self.layout.template, self.layout.kind) {
+            (Some(template), _) => self.with_values(id, |values| template.stream_folder_names(values)),
+            (None, LayoutKind::RungFolders) => Ok(vec![Some("hls".to_owned()), None]),
+            (None, LayoutKind::Own | LayoutKind::Processed) => Ok(vec![Some(self.wanted_folder(id)?.path)]),
+        }
+    }
+
     /// The folder of a rendition, relative to that of its stream, if the template tells it.
     ///
     /// # Errors
@@ -172,6 +185,22 @@ mod tests {
         assert_eq!(example(LayoutKind::Processed, None), "film_processed/hls/master.m3u8");
         let dated = example(LayoutKind::Processed, Some("{date:%Y/%m}/{name}-{preset}"));
         assert_eq!(dated, "2024/11/film-web-hls/hls/master.m3u8");
+    }
+
+    #[test]
+    fn what_differs_between_jobs_that_ask_for_the_same_has_no_name() {
+        let names = |kind, template: Option<&str>| {
+            let layout = StreamLayout { kind, template: template.map(|text| text.parse().unwrap()) };
+            let destination = Destination::Folder(PathBuf::new());
+            let stream = JobSpec::stream("film.mp4", built_in_presets().remove(0), destination);
+            let spec = JobSpec { layout, ..stream };
+            let names = spec.folder_names(JobId::generate()).unwrap();
+            names.into_iter().map(Option::unwrap_or_default).collect::<Vec<String>>()
+        };
+        assert_eq!(names(LayoutKind::Own, Some("videos/{id}/{name}-x/{rung}-{id}")), ["videos", "", "film-x"]);
+        assert_eq!(names(LayoutKind::Processed, Some("{date:%Y/%m}/{name}")), ["", "", "film"]);
+        assert_eq!(names(LayoutKind::RungFolders, None), ["hls", ""]);
+        assert_eq!(names(LayoutKind::Processed, None), ["film_processed"]);
     }
 
     #[test]

@@ -92,6 +92,12 @@ pub struct Trim {
 }
 
 impl Trim {
+    /// How much of a source of this length is kept.
+    pub fn kept_of(self, whole: Duration) -> Duration {
+        let end = self.end.map_or(whole, |end| end.min(whole));
+        end.saturating_sub(self.start.unwrap_or_default())
+    }
+
     fn summary(self) -> Option<String> {
         let clock = format::precise_clock;
         match (self.start, self.end) {

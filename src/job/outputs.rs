@@ -80,7 +80,7 @@ impl OutputKind {
     pub fn label(self) -> &'static str {
         match self {
             Self::Dash => "DASH",
-            Self::Mp4 => "MP4 files",
+            Self::Mp4 => "MP4 of each rendition",
             Self::TransportStream => "HLS with MPEG-TS",
             Self::Storyboard => "Storyboard",
             Self::Report => "Report",
@@ -91,7 +91,7 @@ impl OutputKind {
     pub fn explanation(self) -> &'static str {
         match self {
             Self::Dash => "A manifest of the same segments",
-            Self::Mp4 => "One file for each size, with sound",
+            Self::Mp4 => "Files for downloads, with sound",
             Self::TransportStream => "For old devices",
             Self::Storyboard => "Pictures for the seek bar",
             Self::Report => "All files with checksums, as JSON",
@@ -123,7 +123,7 @@ impl Outputs {
         *place = is_made;
     }
 
-    /// One line on what is made, such as "HLS, DASH, MP4 files".
+    /// One line on what is made, such as "HLS, DASH, Report".
     pub fn summary(&self) -> String {
         let others = OutputKind::ALL.into_iter().filter(|kind| self.includes(*kind)).map(OutputKind::label);
         std::iter::once("HLS").chain(others).collect::<Vec<_>>().join(", ")

@@ -29,9 +29,10 @@ pub struct Report {
     pub duration: Duration,
     /// Size of all files.
     pub total_bytes: u64,
-    /// Wall time of the job.
+    /// Wall time of the job, without pauses.
     pub wall_time: Duration,
-    /// Seconds of the source that were encoded in a second of work, without pauses; `None` where nothing was.
+    /// Seconds of the source that were encoded in a second of work, without pauses; of a job that makes a file or pictures,
+    /// that were worked through. `None` where that is not known.
     #[serde(default)]
     pub speed: Option<f64>,
     /// The folder, or the file, of the keys that its segments are encrypted with, if they are not in the stream's folder.
@@ -44,6 +45,14 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
+impl Report {
+    /// Seconds of the source for each second of the whole job; `None` where one of them is not known.
+    pub(crate) fn overall_speed(&self) -> Option<f64> {
+        let is_known = !self.duration.is_zero() && !self.wall_time.is_zero();
+        is_known.then(|| self.duration.as_secs_f64() / self.wall_time.as_secs_f64())
+    }
+}
+
 /// Where a stream lies in one of its buckets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublishedStream {
@@ -51,6 +60,15 @@ pub struct PublishedStream {
     pub destination: String,
     /// URLs to start from, the multivariant playlist first.
     pub urls: Vec<String>,
+}
+
+/// Where a stream, or a part of it, lies in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceInBucket {
+    /// Key under which its multivariant playlist lies, without a slash at its end.
+    pub prefix: String,
+    /// The folder under it with all other files, where it replaces another stream of the same name.
+    pub revision: Option<String>,
 }
 
 /// A stream that is finished on this machine, on its way to its destinations.
@@ -64,6 +82,10 @@ pub struct UnpublishedStream {
     /// The same for each further bucket.
     #[serde(default)]
     pub more_prefixes: Vec<String>,
+    /// Where it replaces another stream, the folders of its files under these, in the order of the buckets; empty where
+    /// it replaces none.
+    #[serde(default)]
+    pub revisions: Vec<String>,
     /// The buckets in which it is whole already, by their place in the job's list.
     #[serde(default, deserialize_with = "by_place")]
     pub published: BTreeMap<usize, PublishedStream>,
@@ -75,26 +97,44 @@ fn by_place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<usize
     by_text.into_iter().map(|(place, stream)| Ok((place.parse().map_err(D::Error::custom)?, stream))).collect()
 }
 
+impl PlaceInBucket {
+    /// The prefixes and the revisions of these places, as they are kept: empty where there is none.
+    pub(crate) fn as_texts(places: Vec<Option<Self>>) -> (Vec<String>, Vec<String>) {
+        let texts = |place: Option<Self>| place.map(|place| (place.prefix, place.revision.unwrap_or_default()));
+        places.into_iter().map(|place| texts(place).unwrap_or_default()).unzip()
+    }
+}
+
 impl UnpublishedStream {
-    /// Key under which its files lie in the bucket at this place in the job's list, if it has a place there.
-    pub fn prefix_in(&self, bucket: usize) -> Option<&str> {
+    /// A stream that has no place in any bucket yet.
+    pub fn of(report: Report) -> Self {
+        Self {
+            report,
+            prefix: String::new(),
+            more_prefixes: Vec::new(),
+            revisions: Vec::new(),
+            published: BTreeMap::new(),
+        }
+    }
+
+    /// Where it lies in the bucket at this place in the job's list, if it has a place there.
+    pub fn place_in(&self, bucket: usize) -> Option<PlaceInBucket> {
         let prefix = match bucket {
             0 => Some(&self.prefix),
             further => self.more_prefixes.get(further - 1),
         };
-        prefix.map(String::as_str).filter(|prefix| !prefix.is_empty())
+        let revision = self.revisions.get(bucket).filter(|revision| !revision.is_empty());
+        let prefix = prefix.filter(|prefix| !prefix.is_empty())?;
+        Some(PlaceInBucket { prefix: prefix.clone(), revision: revision.cloned() })
     }
 
-    /// Notes the key under which its files lie in the bucket at this place in the job's list.
-    pub fn set_prefix_in(&mut self, bucket: usize, prefix: String) {
-        if bucket == 0 {
-            self.prefix = prefix;
-            return;
-        }
-        if self.more_prefixes.len() < bucket {
-            self.more_prefixes.resize(bucket, String::new());
-        }
-        self.more_prefixes[bucket - 1] = prefix;
+    /// Notes where it lies in each bucket, in the order of the job's list.
+    pub fn lies_in(&mut self, places: Vec<Option<PlaceInBucket>>) {
+        let (prefixes, revisions) = PlaceInBucket::as_texts(places);
+        let mut prefixes = prefixes.into_iter();
+        self.prefix = prefixes.next().unwrap_or_default();
+        self.more_prefixes = prefixes.collect();
+        self.revisions = revisions;
     }
 
     /// The folder that holds the stream, if all its files are there in their size.
@@ -161,5 +201,25 @@ mod tests {
         let event = Tagged::Made { published: stream };
         let text = serde_json::to_string(&event).unwrap();
         assert_eq!(serde_json::from_str::<Tagged>(&text).unwrap(), event);
+    }
+
+    #[test]
+    fn places_are_read_as_they_were_noted_and_those_of_older_versions_have_no_revision() {
+        let report = serde_json::json!({
+            "urls": [], "renditions": [], "files": [], "duration": { "secs": 1, "nanos": 0 }, "total_bytes": 1,
+            "wall_time": { "secs": 1, "nanos": 0 }, "warnings": [],
+        });
+        let older = serde_json::json!({ "report": report, "prefix": "a", "more_prefixes": ["", "b"] });
+        let mut stream: UnpublishedStream = serde_json::from_value(older).unwrap();
+        let place = |prefix: &str, revision: Option<&str>| {
+            Some(PlaceInBucket { prefix: prefix.to_owned(), revision: revision.map(str::to_owned) })
+        };
+        assert_eq!(
+            [0, 1, 2, 3].map(|bucket| stream.place_in(bucket)),
+            [place("a", None), None, place("b", None), None]
+        );
+        let places = [place("a", None), None, place("c", Some("r1"))];
+        stream.lies_in(places.to_vec());
+        assert_eq!([0, 1, 2].map(|bucket| stream.place_in(bucket)), places);
     }
 }

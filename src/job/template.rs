@@ -172,6 +172,20 @@ impl FolderTemplate {
         filled(&self.stream, |value| value_of_job(value, job))
     }
 
+    /// The folder names of which [`stream_folder`](Self::stream_folder) is put together; `None` for those that differ
+    /// between jobs that ask for the same.
+    ///
+    /// # Errors
+    /// As that.
+    pub fn stream_folder_names(&self, job: &JobValues<'_>) -> Result<Vec<Option<String>>, TemplateError> {
+        let differs = |piece: &Piece| matches!(piece, Piece::Value(Placeholder::Id | Placeholder::Date(_)));
+        let name = |part: &Part| {
+            let same = !part.iter().any(differs);
+            same.then(|| filled(std::slice::from_ref(part), |value| value_of_job(value, job))).transpose()
+        };
+        self.stream.iter().map(name).collect()
+    }
+
     /// The folder of a rendition, relative to that of its stream; `None` when the template says nothing of it.
     ///
     /// # Errors

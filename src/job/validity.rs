@@ -2,7 +2,7 @@
 //!
 //! Flags, files of exported queues and jobs at their start are held to the same limits.
 
-use std::{fmt::Display, ops::RangeInclusive, time::Duration};
+use std::{fmt::Display, ops::RangeInclusive, path::Path, time::Duration};
 
 use super::{
     Conversion, Crop, Destination, JobKind, JobSpec, LoudnessTarget, Operations, SubtitleChoice, ThumbnailTimes,
@@ -21,6 +21,10 @@ pub const SHORT_SIDES: RangeInclusive<u32> = 16..=8640;
 const MOST_THUMBNAILS: usize = 1000;
 /// No ladder has more rungs.
 const MOST_RUNGS: usize = 30;
+/// Bytes of a path: what Windows takes ("Maximum Path Length Limitation"), more than other systems.
+const LONGEST_PATH: usize = 32_767;
+/// Characters of what a preset is called.
+const LONGEST_NAME: usize = 200;
 /// Ten thousand hours: no source is longer, and no sum of such times overflows.
 const LONGEST: Duration = Duration::from_secs(10_000 * 3600);
 
@@ -66,6 +70,7 @@ impl JobSpec {
     pub fn check(&self) -> Result<(), SpecProblem> {
         for source in std::iter::once(&self.source).chain(&self.joined) {
             demand(!source.as_os_str().is_empty(), "source", "a file has no name")?;
+            path(source, "source")?;
         }
         preset(&self.preset)?;
         operations(&self.operations)?;
@@ -80,7 +85,18 @@ impl JobSpec {
     }
 }
 
+fn path(path: &Path, field: &'static str) -> Result<(), SpecProblem> {
+    let bytes = path.as_os_str().len();
+    let what = format!("a path of {bytes} bytes is longer than the {LONGEST_PATH} bytes that a system takes");
+    demand(bytes <= LONGEST_PATH, field, what)
+}
+
 fn preset(preset: &Preset) -> Result<(), SpecProblem> {
+    for (name, field) in [(&preset.id, "preset.id"), (&preset.name, "preset.name")] {
+        let count = name.chars().count();
+        let what = format!("{count} characters are more than the {LONGEST_NAME} that it may have");
+        demand(count <= LONGEST_NAME, field, what)?;
+    }
     if let LadderChoice::Rungs(rungs) = &preset.ladder {
         let count = format!("a ladder has from 1 to {MOST_RUNGS} rungs, not {}", rungs.len());
         demand((1..=MOST_RUNGS).contains(&rungs.len()), "preset.ladder", count)?;
@@ -97,6 +113,16 @@ fn preset(preset: &Preset) -> Result<(), SpecProblem> {
 
 fn bit_rate(rate: BitRate, field: &'static str) -> Result<(), SpecProblem> {
     within(rate.bits_per_second(), &BitRate::USABLE_BITS, field, " bits a second")
+}
+
+impl Operations {
+    /// Looks for what can't be asked of any source.
+    ///
+    /// # Errors
+    /// The first such field, as [`JobSpec::check`] names it.
+    pub fn check(&self) -> Result<(), SpecProblem> {
+        operations(self)
+    }
 }
 
 fn operations(asked: &Operations) -> Result<(), SpecProblem> {
@@ -167,10 +193,16 @@ fn conversion(conversion: &Conversion) -> Result<(), SpecProblem> {
 fn destination(destination: &Destination) -> Result<(), SpecProblem> {
     const FIELD: &str = "destination";
     demand(!destination.local_folder().as_os_str().is_empty(), FIELD, "a folder has no name")?;
+    path(destination.local_folder(), FIELD)?;
+    if let Destination::S3 { drop_published, keep_local, .. } = destination {
+        let both = "segments can't be dropped once they are published (--drop-published) and kept (--keep)";
+        demand(!(*drop_published && *keep_local), "destination.drop_published", both)?;
+    }
     for place in destination.buckets() {
         demand(!place.bucket.trim().is_empty(), FIELD, "a bucket has no name")?;
         let holds = place.presign.is_none_or(|span| !span.is_zero() && span <= LONGEST_PRESIGNED);
         demand(holds, FIELD, "a presigned address holds from 1 second to 7 days (AWS Signature Version 4)")?;
+        place.check_addresses().map_err(|what| SpecProblem { field: FIELD, what })?;
         demand(place.most_bytes_per_second != Some(0), FIELD, "uploads at 0 bytes a second never end")?;
     }
     Ok(())
@@ -214,6 +246,10 @@ mod tests {
         assert_eq!(field(|spec| spec.preset.ladder = rungs(720, 0)), Some("preset.ladder.bitrate"));
         assert_eq!(field(|spec| spec.preset.ladder = LadderChoice::Rungs(Vec::new())), Some("preset.ladder"));
         assert_eq!(field(|spec| spec.preset.video.codecs.clear()), Some("preset.video.codecs"));
+        assert_eq!(field(|spec| spec.preset.id = "p".repeat(70_000)), Some("preset.id"));
+        assert_eq!(field(|spec| spec.preset.name = "ü".repeat(201)), Some("preset.name"));
+        assert_eq!(field(|spec| spec.preset.name = "ü".repeat(200)), None);
+        assert_eq!(field(|spec| spec.source = "/n".repeat(35_000).into()), Some("source"));
         let trim = Trim { start: Some(seconds(5)), end: Some(seconds(5)) };
         assert_eq!(field(|spec| spec.operations.trim = trim), Some("operations.trim"));
         assert_eq!(field(|spec| spec.operations.fade_in = seconds(u64::MAX)), Some("operations.fade_in"));
@@ -236,14 +272,27 @@ mod tests {
         assert_eq!(field(|spec| spec.operations.watermark = Some(watermark(15.0))), None);
         let small = Conversion { short_side: Some(2), ..Conversion::to(FileFormat::Mp4) };
         assert_eq!(field(|spec| spec.kind = JobKind::File(Box::new(small))), Some("kind.file.short_side"));
-        let location =
-            S3Location { bucket: "a".to_owned(), presign: Some(seconds(8 * 86_400)), ..S3Location::default() };
-        let bucket = Destination::S3 {
+        let place = || S3Location { bucket: "a".to_owned(), ..S3Location::default() };
+        let bucket = |location: S3Location, also_to: Vec<S3Location>| Destination::S3 {
             location: Box::new(location),
             local_folder: "/out".into(),
             keep_local: false,
-            also_to: Vec::new(),
+            also_to,
+            drop_published: false,
         };
-        assert_eq!(field(|spec| spec.destination = bucket), Some("destination"));
+        let too_long = S3Location { presign: Some(seconds(8 * 86_400)), ..place() };
+        assert_eq!(field(|spec| spec.destination = bucket(too_long, Vec::new())), Some("destination"));
+        let endpoint = Some("http://key:SECRET@host".to_owned());
+        let with_password =
+            JobSpec { destination: bucket(place(), vec![S3Location { endpoint, ..place() }]), ..spec() };
+        let words = with_password.check().unwrap_err().to_string();
+        assert!(words.contains("endpoint") && !words.contains("SECRET"), "{words}");
+        assert_eq!(field(|spec| spec.destination = bucket(place(), vec![place()])), None);
+        let dropping = |keep_local, drop_published| {
+            let (location, local_folder) = (Box::new(place()), "/out".into());
+            Destination::S3 { location, local_folder, keep_local, also_to: Vec::new(), drop_published }
+        };
+        assert_eq!(field(|spec| spec.destination = dropping(true, true)), Some("destination.drop_published"));
+        assert_eq!(field(|spec| spec.destination = dropping(false, true)), None);
     }
 }

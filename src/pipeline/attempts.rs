@@ -5,17 +5,20 @@ use std::path::Path;
 use super::{
     JobRequest, Notice, Observer,
     encode::{
-        self, Damage, EncodeError, EncodeSession,
+        self, Damage, EncodeError, EncodeSession, FormatChange,
+        following::{Following, remove_even_sound},
         subtitles::{ReadSubtitles, read_subtitles},
     },
     encryption::Encryptor,
+    measure,
     package::{
-        FinishedSegments, FinishedStream, OutputMaker, PackageError, Packager, ReportedJob, Room, images::ImageMaker,
+        FileListener, FinishedSegments, FinishedStream, OutputMaker, PackageError, Packager, ReportedJob, Room,
+        images::ImageMaker, write_failure,
     },
-    plan::EncodePlan,
+    plan::{EncodePlan, PicturePlan},
     progress::Reporter,
     stream_folder::StreamFolder,
-    unfinished::Unfinished,
+    unfinished::{Notes, Unfinished},
     uploads::Uploads,
     verify::taken_away,
     work_folder::WorkFolder,
@@ -48,19 +51,32 @@ pub(super) struct Making<'a> {
 enum Stop {
     /// The encoder was killed or crashed.
     EncoderLost(Failure),
+    /// There was no room for what the encoder writes itself.
+    DiskFull(Failure),
     /// The encoder has failed.
     EncoderFailed(Failure),
     /// What was finished before can't be gone on with.
     CannotGoOn(Failure),
+    /// The source changes its format, and that was not followed.
+    FormatChanged(Box<FormatChange>, Failure),
     /// All else.
     Failed(Failure),
 }
 
 impl Stop {
-    fn of(error: EncodeError, source_name: &str, goes_on: bool) -> Self {
+    fn of(error: EncodeError, (source_name, folder): (&str, &Path), goes_on: bool) -> Self {
         let (was_lost, is_misfit) = (error.was_ended_by_signal(), goes_on && error.is_misfit());
         let has_failed = matches!(error, EncodeError::Failed { .. } | EncodeError::StoodStill { .. });
+        if error.met_full_disk() {
+            let full = write_failure(folder, &std::io::ErrorKind::StorageFull.into());
+            let detail = error.into_failure(source_name).detail;
+            return Self::DiskFull(full.with_detail(detail).at(Stage::Encode));
+        }
+        let change = if let EncodeError::FormatChanges(change) = &error { Some(Box::new(*change)) } else { None };
         let failure = error.into_failure(source_name).at(Stage::Encode);
+        if let Some(change) = change {
+            return Self::FormatChanged(change, failure);
+        }
         match (was_lost, is_misfit, has_failed) {
             (true, _, _) => Self::EncoderLost(failure),
             (_, true, _) => Self::CannotGoOn(failure),
@@ -77,6 +93,8 @@ struct Course<'a> {
     software: Option<&'a EncodePlan>,
     /// What is finished of it.
     finished: Option<FinishedSegments>,
+    /// Where the source changes its format.
+    following: Following,
     lost_encoders: u32,
     /// The last encoder that was lost had finished nothing: one may be a chance hit, a second in a row is not.
     lost_without_gain: bool,
@@ -91,11 +109,12 @@ impl<'a> Making<'a> {
         unfinished: &mut Unfinished,
         finished: Option<FinishedSegments>,
     ) -> Attempt<'a> {
-        let mut course = Course { plan, software, finished, lost_encoders: 0, lost_without_gain: false };
+        let following = unfinished.format_changes().clone();
+        let mut course = Course { plan, software, finished, following, lost_encoders: 0, lost_without_gain: false };
         loop {
             let plan = course.plan;
             let reporter = Reporter::new(self.listeners.0, plan, self.listeners.1, self.listeners.2);
-            let made = match self.encode_and_package(&course, unfinished, &reporter) {
+            let made = match self.encode_and_package(&mut course, unfinished, &reporter) {
                 Ok(made) => Ok(made),
                 Err(Stop::Failed(failure)) => Err(failure),
                 Err(_) if self.request.cancel.is_cancelled() => Err(PackageError::Cancelled.into_failure()),
@@ -103,16 +122,36 @@ impl<'a> Making<'a> {
                 Err(_) if !unfinished.work_folder().is_dir() => {
                     Err(taken_away(self.folder.path(), "the folder for passing files"))
                 }
-                Err(stop) => match course.after(stop, unfinished, self.request) {
-                    Ok(told) => {
-                        self.tell(&told, &course);
-                        continue;
+                Err(stop) => {
+                    let changed = || reporter.room_changed();
+                    let notes = self.notes(&changed);
+                    match self
+                        .with_room(stop, &reporter)
+                        .and_then(|stop| course.after(stop, (unfinished, notes), self.request))
+                    {
+                        Ok(told) => {
+                            self.tell(&told, &course);
+                            continue;
+                        }
+                        Err(failure) => Err(failure),
                     }
-                    Err(failure) => Err(failure),
-                },
+                }
             };
             return Attempt { plan, reporter, made };
         }
+    }
+
+    /// Waits, where there was no room for an encoder, until there is; what is left then is to go on without it.
+    fn with_room(&self, stop: Stop, reporter: &Reporter<'_>) -> Result<Stop, Failure> {
+        let Stop::DiskFull(failure) = stop else { return Ok(stop) };
+        let changed = || reporter.room_changed();
+        let room = self.listeners.1.wait_for_rest(&self.request.cancel, &changed);
+        room.map_err(PackageError::into_failure)?;
+        Ok(Stop::EncoderLost(failure))
+    }
+
+    fn notes<'n>(&'n self, changed: &'n dyn Fn()) -> Notes<'n> {
+        Notes { room: self.listeners.1, cancel: &self.request.cancel, changed }
     }
 
     fn tell(&self, what: &str, course: &Course<'_>) {
@@ -125,7 +164,7 @@ impl<'a> Making<'a> {
 
     fn encode_and_package(
         &self,
-        course: &Course<'_>,
+        course: &mut Course<'_>,
         unfinished: &mut Unfinished,
         reporter: &Reporter<'_>,
     ) -> Result<(FinishedStream, Vec<String>), Stop> {
@@ -149,17 +188,19 @@ impl<'a> Making<'a> {
             None
         } else {
             let damage = self.encode(course, (unfinished, &work_folder), &mut packager, reporter)?;
-            unfinished.was_encoded().map_err(Stop::Failed)?;
+            let changed = || reporter.room_changed();
+            unfinished.was_encoded(self.notes(&changed)).map_err(Stop::Failed)?;
             weigh_damage(&damage, &request.spec).map_err(Stop::Failed)?
         };
         reporter.finished(Stage::Encode);
         let (stream, warnings) = self.package((plan, encryptor), packager, &work_folder, reporter).map_err(failed)?;
-        Ok((stream, damage.into_iter().chain(warnings).collect()))
+        let changes = course.following.warnings();
+        Ok((stream, changes.into_iter().chain(damage).chain(warnings).collect()))
     }
 
     fn encode(
         &self,
-        course: &Course<'_>,
+        course: &mut Course<'_>,
         (unfinished, work_folder): (&mut Unfinished, &Path),
         packager: &mut Packager<'_>,
         reporter: &Reporter<'_>,
@@ -168,19 +209,39 @@ impl<'a> Making<'a> {
         let name = request.spec.source_name();
         let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: reporter };
         let goes_on = course.finished.is_some();
-        let stop = |error: EncodeError| Stop::of(error, &name, goes_on);
+        let stop = |error: EncodeError| Stop::of(error, (&name, work_folder), goes_on);
+        let places = (&request.toolbox, work_folder);
+        let (followed, of_sound) = course.following.apply(plan, places, &session).map_err(stop)?;
+        let plan = &self.with_loudness(followed).map_err(Stop::Failed)?;
         if plan.has_first_pass() && !unfinished.has_first_pass() {
             encode::first_pass(plan, &request.toolbox, work_folder, &session).map_err(stop)?;
             // What lies outside of the stream's folder is gone after a crash, and is made again.
             if !plan.is_encrypted {
-                unfinished.had_first_pass().map_err(Stop::Failed)?;
+                let changed = || reporter.room_changed();
+                unfinished.had_first_pass(self.notes(&changed)).map_err(Stop::Failed)?;
             }
         }
         let rest = plan.from_segment(course.first_segment());
         encode::take_missed(plan, rest.first_frame(), &request.toolbox, work_folder, &request.cancel)
             .map_err(|_| Stop::Failed(PackageError::Cancelled.into_failure()))?;
-        let encoded = encode::encode(&rest, &request.toolbox, work_folder, packager, &session).map_err(stop)?;
-        Ok(encoded.damage)
+        let told = encode::encode(&rest, &request.toolbox, work_folder, packager, &session).map_err(stop)?;
+        remove_even_sound(plan);
+        let told = told.after(of_sound);
+        if !course.following.is_empty() {
+            course.following.learn(&told, Some(plan));
+            let changed = || reporter.room_changed();
+            let notes = self.notes(&changed);
+            unfinished.has_format_changes(&course.following, notes).map_err(Stop::Failed)?;
+        }
+        Ok(told.damage)
+    }
+
+    /// The loudness that was measured before counts nothing where the sound changes its format.
+    fn with_loudness(&self, mut plan: EncodePlan) -> Result<EncodePlan, Failure> {
+        if plan.format.even_sound.is_some() {
+            measure::loudness(&mut plan, &self.request.toolbox, &self.request.cancel)?;
+        }
+        Ok(plan)
     }
 
     fn package<'p>(
@@ -200,12 +261,13 @@ impl<'a> Making<'a> {
             cancel: &request.cancel,
             listener: reporter,
         };
-        images.write(&plan.pictures)?;
+        let missing = images.write(&plan.pictures)?;
+        let missing = PicturePlan::told_missing(&missing, (plan.duration, plan.timing.frame_rate));
         let ReadSubtitles { read: subtitles, warnings } =
             read_subtitles(plan, &request.toolbox, work_folder, &request.cancel)
                 .map_err(|_| PackageError::Cancelled)?;
-        for (rendition, cues) in &subtitles {
-            packager.add_subtitles(rendition, cues)?;
+        for (rendition, captions) in &subtitles {
+            packager.add_subtitles(rendition, captions)?;
         }
         packager.add_chapters()?;
         let stream = packager.finish()?;
@@ -226,7 +288,7 @@ impl<'a> Making<'a> {
             let job = ReportedJob { source: &name, preset: &request.spec.preset.id };
             maker.write_report(job, &reporter.finished_files())?;
         }
-        Ok((stream, warnings.into_iter().chain(left_out).collect()))
+        Ok((stream, missing.into_iter().chain(warnings).chain(left_out).collect()))
     }
 }
 
@@ -239,12 +301,25 @@ impl Course<'_> {
     ///
     /// # Errors
     /// When nothing is left to try.
-    fn after(&mut self, stop: Stop, unfinished: &mut Unfinished, request: &JobRequest) -> Result<String, Failure> {
+    fn after(
+        &mut self,
+        stop: Stop,
+        (unfinished, notes): (&mut Unfinished, Notes<'_>),
+        request: &JobRequest,
+    ) -> Result<String, Failure> {
         let failure = match stop {
             Stop::CannotGoOn(failure) => {
                 self.finished = None;
-                unfinished.start_over()?;
+                unfinished.start_over(notes)?;
                 return Ok(failure.headline);
+            }
+            Stop::FormatChanged(change, failure) => {
+                let Some(following) = self.following.with(*change, self.plan) else { return Err(failure) };
+                self.finished = None;
+                unfinished.start_over(notes)?;
+                unfinished.has_format_changes(&following, notes)?;
+                self.following = following;
+                return Ok(change.headline(&request.spec.source_name()));
             }
             Stop::EncoderLost(failure) if self.lost_encoders < MOST_LOST_ENCODERS => {
                 let reached = self.first_segment();
@@ -254,20 +329,23 @@ impl Course<'_> {
                     self.lost_without_gain = !has_advanced;
                     self.lost_encoders += 1;
                     if finished.is_none() {
-                        unfinished.start_over()?;
+                        unfinished.start_over(notes)?;
                     }
                     self.finished = finished;
                     return Ok(failure.headline);
                 }
                 failure
             }
-            Stop::EncoderLost(failure) | Stop::EncoderFailed(failure) | Stop::Failed(failure) => failure,
+            Stop::EncoderLost(failure)
+            | Stop::DiskFull(failure)
+            | Stop::EncoderFailed(failure)
+            | Stop::Failed(failure) => failure,
         };
         match self.software.take() {
             Some(software) if failure.kind == FailureKind::EncoderFailed => {
                 self.plan = software;
                 self.finished = unfinished.finished_segments(software, request);
-                unfinished.is_made_by(software)?;
+                unfinished.is_made_by(software, notes)?;
                 Ok(format!("{}, so software takes over", failure.headline))
             }
             _ => Err(failure),

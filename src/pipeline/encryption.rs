@@ -237,7 +237,8 @@ impl<'a> Encryptor<'a> {
             Keys::BesideSegments => {
                 let key = ContentKey::generate()?;
                 // Whoever may read the segments may read it.
-                atomic_file::write(&path, key.bytes()).map_err(|source| PackageError::Write { path, source })?;
+                atomic_file::write_durably(&path, key.bytes())
+                    .map_err(|source| PackageError::Write { path, source })?;
                 key
             }
         };

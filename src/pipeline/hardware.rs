@@ -29,8 +29,40 @@ pub struct TriedEncoder {
     pub family: HardwareFamily,
     /// What it encodes.
     pub codec: VideoCodec,
-    /// The last line of what was said; `None` when it works.
+    /// A line of what was said; `None` when it works.
     pub complaint: Option<String>,
+}
+
+impl TriedEncoder {
+    /// Whether it had no place for another encode, which is no word on whether it works.
+    pub fn is_busy(&self) -> bool {
+        self.complaint.as_deref().is_some_and(says_busy)
+    }
+}
+
+/// What ffmpeg and the drivers say of hardware that works and has no place for another encode now, in small letters.
+const BUSY_WORDS: [&str; 9] = [
+    // NVENC: all sessions, or all the memory of the card, are taken (`nvenc_errors` in FFmpeg's libavcodec/nvenc.c).
+    "openencodesessionex failed: out of memory",
+    "openencodesessionex failed: incompatible client key",
+    "openencodesessionex failed: encoder busy",
+    "cuda_error_out_of_memory",
+    // Quick Sync: MFX_WRN_DEVICE_BUSY (libavcodec/qsv.c).
+    "device busy",
+    // VA-API: VA_STATUS_ERROR_HW_BUSY, and no resources for another context (vaErrorStr in libva's va.c).
+    "hw busy now",
+    "failed to create encode pipeline context: 2",
+    // VideoToolbox: kVTVideoEncoderNotAvailableNowErr.
+    "cannot create compression session: -12915",
+    // EBUSY of a device file.
+    "device or resource busy",
+];
+
+/// Whether this log tells of hardware that has no place for another encode now. What says no more than that there is no
+/// device or driver is something else.
+pub(super) fn says_busy(log: &str) -> bool {
+    let log = log.to_ascii_lowercase();
+    BUSY_WORDS.iter().any(|words| log.contains(words))
 }
 
 /// What was found, by driver and ffmpeg.
@@ -47,7 +79,9 @@ pub fn detect(toolbox: &Toolbox, cache_file: &Path, cancel: &CancelToken) -> Vec
         return tried;
     }
     let tried = try_all(toolbox, cancel);
-    if !cancel.is_cancelled() {
+    // One that is busy now may work soon.
+    let is_lasting = tried.iter().all(|encoder| !encoder.is_busy());
+    if is_lasting && !cancel.is_cancelled() {
         // What was found for other drivers is of no use any more.
         let cache = Cache(BTreeMap::from([(key, tried.clone())]));
         let written = serde_json::to_vec_pretty(&cache).map_err(std::io::Error::from);
@@ -104,10 +138,39 @@ fn try_encoder(toolbox: &Toolbox, family: HardwareFamily, name: &str, cancel: &C
     command.args(["-c:v", name, "-b:v", "1M", "-f", "framecrc", "-"]);
     let output = child::run_to_end(command, TRIAL_LIMIT, cancel).map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&output.stderr);
-    let reason = || said.lines().next().unwrap_or("no reason was given").to_owned();
+    let telling = || said.lines().find(|line| says_busy(line)).or_else(|| said.lines().next());
+    let reason = || telling().unwrap_or("no reason was given").to_owned();
     if !output.status.success() {
         return Err(reason());
     }
     let frames = String::from_utf8_lossy(&output.stdout).lines().filter(|line| !line.starts_with('#')).count();
     if frames == FRAMES { Ok(()) } else { Err(format!("{frames} of {FRAMES} frames came out")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_busy_is_told_from_what_does_not_work() {
+        for busy in [
+            "[h264_nvenc @ 0x55d] OpenEncodeSessionEx failed: out of memory (10): (no details)\n[h264_nvenc @ 0x55d] No capable devices found",
+            "[hevc_nvenc @ 0x1] OpenEncodeSessionEx failed: incompatible client key (21): ",
+            "[h264_qsv @ 0x1] Error during encoding: device busy (2)",
+            "[h264_vaapi @ 0x1] Failed to create encode pipeline context: 2 (resource allocation failed).",
+            "[h264_videotoolbox @ 0x1] Error: cannot create compression session: -12915",
+        ] {
+            assert!(says_busy(busy), "{busy}");
+        }
+        for broken in [
+            "[h264_nvenc @ 0x1] Cannot load libcuda.so.1",
+            "[av1_nvenc @ 0x1] Codec not supported\n[av1_nvenc @ 0x1] No capable devices found",
+            "[h264_nvenc @ 0x1] OpenEncodeSessionEx failed: unsupported device (2): (no details)",
+            "[AVHWDeviceContext @ 0x1] Failed to initialise VAAPI connection: -1 (unknown libva error).",
+            "[AVHWDeviceContext @ 0x1] Error creating a MFX session: -9.",
+            "no device",
+        ] {
+            assert!(!says_busy(broken), "{broken}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! From what a user names to the files to encode.
 
 use std::{
+    collections::{HashSet, VecDeque},
     ffi::OsStr,
     path::{Path, PathBuf},
 };
@@ -10,6 +11,7 @@ use walkdir::{DirEntry, WalkDir};
 use crate::{
     failure::{Failure, FailureKind},
     job::Stage,
+    tools::cancel::CancelToken,
 };
 
 /// Extensions by which video files are known in a folder. A file that is named itself may have any.
@@ -43,6 +45,12 @@ pub enum IntakeError {
         /// What the system says.
         detail: String,
     },
+    /// The user does not want it any more.
+    #[error("The search of {} for videos was cancelled", folder.display())]
+    Cancelled {
+        /// The folder that was searched.
+        folder: PathBuf,
+    },
 }
 
 impl IntakeError {
@@ -66,19 +74,21 @@ impl IntakeError {
                 "Give yourself permission to read the folder, or check that its disk is connected",
                 detail,
             ),
+            Self::Cancelled { .. } => (FailureKind::InvalidRequest, "Add the folder again", String::new()),
         };
         Failure::new(kind, headline, hint).with_detail(detail).at(Stage::Probe)
     }
 }
 
 /// The files to encode: a file gives itself; a folder all files in it and in its folders that have the extension of a
-/// video, sorted by path. Hidden files and folders are left out; a folder that is linked into itself is entered once.
+/// video, sorted by path. Hidden files and folders are left out. Links are followed, but each folder and file counts
+/// once, by its own path if that is in the folder too, and nothing above the folder is entered by a link.
 ///
 /// # Errors
-/// When there is nothing at `path`, or when a folder can't be read or has no video in it.
-pub fn videos_in(path: &Path) -> Result<Vec<PathBuf>, IntakeError> {
+/// When there is nothing at `path`, when a folder can't be read or has no video in it, or when the token is cancelled.
+pub fn videos_in(path: &Path, token: &CancelToken) -> Result<Vec<PathBuf>, IntakeError> {
     match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => videos_in_folder(path),
+        Ok(metadata) if metadata.is_dir() => videos_in_folder(path, token),
         Ok(_) => Ok(vec![path.to_owned()]),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(IntakeError::NoSuchPath { path: path.to_owned() })
@@ -87,27 +97,92 @@ pub fn videos_in(path: &Path) -> Result<Vec<PathBuf>, IntakeError> {
     }
 }
 
-fn videos_in_folder(folder: &Path) -> Result<Vec<PathBuf>, IntakeError> {
-    let mut files = Vec::new();
-    let mut first_unreadable = None;
-    let walk = WalkDir::new(folder).follow_links(true).into_iter();
-    for entry in walk.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry)) {
-        match entry {
-            Ok(entry) if entry.file_type().is_file() && is_video_name(entry.path()) => files.push(entry.into_path()),
-            Ok(_) => {}
-            Err(error) if error.loop_ancestor().is_some() => {}
-            Err(error) => {
-                tracing::warn!(%error, "left out");
-                let unreadable = error.path().unwrap_or(folder).to_owned();
-                first_unreadable.get_or_insert((unreadable, error.to_string()));
+fn videos_in_folder(folder: &Path, token: &CancelToken) -> Result<Vec<PathBuf>, IntakeError> {
+    let mut search = Search::of(folder);
+    while let Some(root) = search.linked.pop_front() {
+        search.walk(&root, token);
+        if token.is_cancelled() {
+            return Err(IntakeError::Cancelled { folder: folder.to_owned() });
+        }
+    }
+    search.files.sort();
+    match (search.files.is_empty(), search.first_unreadable) {
+        (false, _) => Ok(search.files),
+        (true, Some((folder, detail))) => Err(IntakeError::Unreadable { folder, detail }),
+        (true, None) => Err(IntakeError::NoVideo { folder: folder.to_owned() }),
+    }
+}
+
+/// A walk through a folder, and then through what links in it lead to. Each folder is entered once: folders that link to
+/// each other have paths without end.
+struct Search {
+    /// What was met already, and what lies above: paths without links.
+    met: HashSet<PathBuf>,
+    /// Links that are looked at once everything has been met that has a path of its own.
+    linked: VecDeque<PathBuf>,
+    files: Vec<PathBuf>,
+    first_unreadable: Option<(PathBuf, String)>,
+}
+
+impl Search {
+    fn of(folder: &Path) -> Self {
+        let above = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        Self {
+            met: above.ancestors().skip(1).map(Path::to_owned).collect(),
+            linked: VecDeque::from([folder.to_owned()]),
+            files: Vec::new(),
+            first_unreadable: None,
+        }
+    }
+
+    fn walk(&mut self, root: &Path, token: &CancelToken) {
+        let mut walk = WalkDir::new(root).sort_by_file_name().into_iter();
+        while let Some(entry) = walk.next().filter(|_| !token.is_cancelled()) {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.leave_out(error.path().unwrap_or(root), &error);
+                    continue;
+                }
+            };
+            let is_root = entry.depth() == 0;
+            let is_folder = if is_root { root.is_dir() } else { entry.file_type().is_dir() };
+            let is_passed_over = if !is_root && is_hidden(&entry) {
+                true
+            } else if !is_root && entry.path_is_symlink() {
+                self.linked.push_back(entry.into_path());
+                false
+            } else {
+                !self.is_new(entry.path(), is_folder)
+            };
+            if is_folder && is_passed_over {
+                walk.skip_current_dir();
             }
         }
     }
-    files.sort();
-    match (files.is_empty(), first_unreadable) {
-        (false, _) => Ok(files),
-        (true, Some((folder, detail))) => Err(IntakeError::Unreadable { folder, detail }),
-        (true, None) => Err(IntakeError::NoVideo { folder: folder.to_owned() }),
+
+    /// Whether a folder or video is met for the first time; such a video is one of the files.
+    fn is_new(&mut self, path: &Path, is_folder: bool) -> bool {
+        if !(is_folder || is_video_name(path) && path.is_file()) {
+            return false;
+        }
+        let itself = match path.canonicalize() {
+            Ok(itself) => itself,
+            Err(error) => {
+                self.leave_out(path, &error);
+                return false;
+            }
+        };
+        let is_first = self.met.insert(itself);
+        if is_first && !is_folder {
+            self.files.push(path.to_owned());
+        }
+        is_first
+    }
+
+    fn leave_out(&mut self, path: &Path, error: &dyn std::error::Error) {
+        tracing::warn!(%error, path = %path.display(), "left out");
+        self.first_unreadable.get_or_insert_with(|| (path.to_owned(), error.to_string()));
     }
 }
 
@@ -135,7 +210,10 @@ mod tests {
         for name in ["z.MP4", "b/a.mkv", "b/notes.txt", ".secret.mp4", "b/.hidden/c.mov", "-dash.webm"] {
             fs::write(inside(name), "x").unwrap();
         }
-        assert_eq!(videos_in(folder.path()).unwrap(), [inside("-dash.webm"), inside("b/a.mkv"), inside("z.MP4")]);
+        assert_eq!(
+            videos_in(folder.path(), &CancelToken::default()).unwrap(),
+            [inside("-dash.webm"), inside("b/a.mkv"), inside("z.MP4")]
+        );
     }
 
     #[test]
@@ -143,7 +221,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("recording");
         fs::write(&file, "x").unwrap();
-        assert_eq!(videos_in(&file).unwrap(), [file]);
+        assert_eq!(videos_in(&file, &CancelToken::default()).unwrap(), [file]);
     }
 
     #[cfg(unix)]
@@ -153,17 +231,52 @@ mod tests {
         fs::write(folder.path().join("a.mp4"), "x").unwrap();
         std::os::unix::fs::symlink(folder.path(), folder.path().join("again")).unwrap();
         std::os::unix::fs::symlink("nowhere", folder.path().join("dangling.mp4")).unwrap();
-        assert_eq!(videos_in(folder.path()).unwrap(), [folder.path().join("a.mp4")]);
+        assert_eq!(videos_in(folder.path(), &CancelToken::default()).unwrap(), [folder.path().join("a.mp4")]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_that_link_to_each_other_are_read_once() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let inside = |name: &str| folder.path().join("films").join(name);
+        let names: Vec<String> = (0..12).map(|number| format!("folder {number}")).collect();
+        for name in &names {
+            fs::create_dir_all(inside(name)).unwrap();
+            for other in names.iter().filter(|other| *other != name) {
+                symlink(inside(other), inside(name).join(other)).unwrap();
+            }
+        }
+        fs::write(inside("folder 7/a.mp4"), "x").unwrap();
+        symlink("folder 7/a.mp4", inside("again.mp4")).unwrap();
+        fs::write(folder.path().join("above.mp4"), "x").unwrap();
+        symlink("..", inside("up")).unwrap();
+        symlink("/", inside("z:")).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::write(elsewhere.path().join("b.mp4"), "x").unwrap();
+        symlink(elsewhere.path(), inside("elsewhere")).unwrap();
+        symlink(elsewhere.path().join("b.mp4"), inside("not twice.mp4")).unwrap();
+        let found = videos_in(&inside(""), &CancelToken::default()).unwrap();
+        assert_eq!(found, [inside("elsewhere/b.mp4"), inside("folder 7/a.mp4")]);
+    }
+
+    #[test]
+    fn a_cancelled_search_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.mp4"), "x").unwrap();
+        let token = CancelToken::default();
+        token.cancel();
+        assert!(matches!(videos_in(folder.path(), &token), Err(IntakeError::Cancelled { .. })));
     }
 
     #[test]
     fn a_folder_without_video_says_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("notes.txt"), "x").unwrap();
-        let failure = videos_in(folder.path()).unwrap_err().into_failure();
+        let failure = videos_in(folder.path(), &CancelToken::default()).unwrap_err().into_failure();
         assert_eq!(failure.kind, FailureKind::SourceInvalid);
         assert!(failure.headline.ends_with("has no video in it") && !failure.hint.is_empty());
         let missing = folder.path().join("missing");
-        assert!(matches!(videos_in(&missing), Err(IntakeError::NoSuchPath { .. })));
+        assert!(matches!(videos_in(&missing, &CancelToken::default()), Err(IntakeError::NoSuchPath { .. })));
     }
 }

@@ -80,7 +80,8 @@ fn measure_loudness(
     cancel: &CancelToken,
 ) -> Result<Option<MeasuredLoudness>, Failure> {
     let mut command = Command::new(&toolbox.ffmpeg);
-    command.args(["-hide_banner", "-v", "info", "-nostats", "-nostdin"]).args(inputs::source_inputs(plan));
+    let inputs = if plan.format.even_sound.is_some() { inputs::inputs(plan) } else { inputs::source_inputs(plan) };
+    command.args(["-hide_banner", "-v", "info", "-nostats", "-nostdin"]).args(inputs);
     let measured = format!("{chain},loudnorm=print_format=json[measured]");
     let graph = argv::joined_sound(plan).into_iter().chain([measured]).collect::<Vec<_>>().join(";");
     command.args(["-filter_complex", &graph, "-map", "[measured]", "-f", "null", "-"]);

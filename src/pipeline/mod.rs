@@ -16,6 +16,7 @@ pub mod publish;
 
 mod attempts;
 mod convert;
+mod dropped;
 mod pace;
 mod pictures;
 mod prepare;
@@ -34,14 +35,14 @@ use std::{
 };
 
 use attempts::{Attempt, Making};
-use package::{FinishedStream, Room};
+use package::{FileListener, FinishedStream, Room};
 use plan::{EncodePlan, PlanSummary};
 use progress::Reporter;
 use source_length::check_length;
 use stream_folder::StreamFolder;
 pub use stream_folder::remove_interrupted_folder;
-pub use unfinished::{Beginning, reached, remove_interrupted};
-use unfinished::{Begun, SourceIdentity, Unfinished};
+pub use unfinished::{Beginning, Remains, is_under_way, reached, remove_interrupted};
+use unfinished::{Begun, Notes, SourceIdentity, Unfinished};
 use uploads::{Ending, Uploads};
 use work_folder::WorkFolder;
 pub use work_folder::remove_left_behind;
@@ -151,9 +152,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let mut plan =
         prepare::plan(request, (&source, join.as_ref()), observer).map_err(|failure| failure.at(Stage::Probe))?;
 
-    let Begun { folder, mut unfinished, goes_on, lost } =
-        Unfinished::begin(request, &plan).map_err(|failure| failure.at(Stage::Package))?;
-    plan.warnings.extend(lost.map(|reason| format!("The interrupted encode began again: {reason}")));
+    let Begun { folder, mut unfinished, goes_on } = begin_stream((request, observer), &mut plan)?;
     // What goes on keeps the id from which its keys and vectors follow.
     let request = &JobRequest { id: unfinished.job().unwrap_or(request.id), ..request.clone() };
     let finished = if goes_on { unfinished.finished_segments(&plan, request) } else { None };
@@ -161,7 +160,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let summary = PlanSummary { goes_on_at, ..plan.summary(folder.path().to_owned()) };
     observer.notice(Notice::Planned(Box::new(summary)));
     let places = (&folder, goes_on_at);
-    let (room, uploads) = match open_places(request, &plan, places, &mut unfinished) {
+    let (room, uploads) = match open_places((request, observer), &plan, places, &mut unfinished) {
         Err(failure) if goes_on && (request.cancel.is_suspended() || !request.cancel.is_cancelled()) => {
             // What is finished is not lost because there is no room, or the store can't be reached.
             folder.keep();
@@ -174,13 +173,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let listeners = (observer, &room, uploads.as_ref());
     let making = Making { request, folder: &folder, listeners };
     let Attempt { plan, reporter, made } = making.make((&plan, software.as_ref()), &mut unfinished, finished);
-    let made = made.and_then(|(stream, mut warnings)| {
-        warnings.extend(check_length(plan, &stream, request, identity.as_ref())?);
-        verify::all_there(folder.path(), &reporter.finished_files())?;
-        // The final multivariant playlist goes up only after this.
-        verify::verify(request, plan, folder.path(), observer)?;
-        Ok((stream, warnings))
-    });
+    let made = made.and_then(|made| judged((request, observer), (plan, &folder), &reporter, identity.as_ref(), made));
     let (stream, warnings) = match made {
         Ok(made) => made,
         Err(failure) => {
@@ -190,23 +183,59 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
         }
     };
     reporter.finished(Stage::Package);
-    let mut report = report(&folder, plan, stream, reporter.finished_files());
-    report.keys = encryption::key_files(spec.outputs.encryption.as_ref(), request.id).map(KeyFiles::into_path);
+    let mut report = report(request, &folder, plan, stream, reporter.finished_files());
     report.warnings = plan.warnings.iter().cloned().chain(warnings).collect();
     report.speed = reporter.speed();
-    report.wall_time = started.elapsed();
+    report.wall_time = request.pause.worked_since(started);
     let Some(running) = &uploads else {
         unfinished.remove();
         folder.keep();
         return Ok(report);
     };
-    let stream = upload_rest((request, observer), running, (&folder, &mut unfinished), (&reporter, &report))?;
+    let rest = upload_rest((request, observer), running, (&folder, &mut unfinished), (&reporter, &report));
     drop(reporter);
+    let stream = match rest {
+        Ok(stream) => stream,
+        Err(failure) => {
+            leave((request, observer), folder, uploads);
+            return Err(failure);
+        }
+    };
     if let Some(uploads) = uploads {
         report = uploads::end((request, observer), uploads, (folder, unfinished), &stream)?;
     }
-    report.wall_time = started.elapsed();
+    report.wall_time = request.pause.worked_since(started);
     Ok(report)
+}
+
+/// The folder of the stream, with what an earlier run has left there and can be gone on with.
+fn begin_stream((request, observer): (&JobRequest, &dyn Observer), plan: &mut EncodePlan) -> Result<Begun, Failure> {
+    let Begun { folder, mut unfinished, goes_on } =
+        Unfinished::begin(request, plan).map_err(|failure| failure.at(Stage::Package))?;
+    match look_at_dropped((request, observer), &folder, &mut unfinished) {
+        Ok(warning) => plan.warnings.extend(warning),
+        Err(failure) if goes_on => {
+            // What is finished is not lost because that can't be noted.
+            folder.keep();
+            return Err(failure);
+        }
+        Err(failure) => return Err(failure),
+    }
+    Ok(Begun { folder, unfinished, goes_on })
+}
+
+/// A stream that was made, once it is known to be whole and right: the final multivariant playlist goes up only after this.
+fn judged(
+    (request, observer): (&JobRequest, &dyn Observer),
+    (plan, folder): (&EncodePlan, &StreamFolder),
+    reporter: &Reporter<'_>,
+    identity: Option<&SourceIdentity>,
+    (stream, mut warnings): (FinishedStream, Vec<String>),
+) -> Result<(FinishedStream, Vec<String>), Failure> {
+    warnings.extend(check_length(plan, &stream, request, identity)?);
+    verify::all_there(folder.path(), &reporter.finished_files())?;
+    verify::verify(request, plan, folder.path(), observer)?;
+    Ok((stream, warnings))
 }
 
 /// Waits for the end of the uploads of a stream that is finished here.
@@ -219,9 +248,11 @@ fn upload_rest(
     let mut stream = uploads.unpublished(report);
     let keep = |stream: &UnpublishedStream| observer.notice(Notice::StreamMade(Box::new(stream.clone())));
     let ending = Ending { request, folder: folder.path(), tell: &|| reporter.tell(), keep: &keep };
-    uploads.begin_rest(&ending, &mut stream);
-    unfinished.lies_in_buckets(uploads.prefixes())?;
+    let rest = uploads.begin_rest(&ending, &mut stream);
+    let notes = Notes { room: reporter.room(), cancel: &request.cancel, changed: &|| reporter.room_changed() };
+    unfinished.lies_in_buckets(uploads.places(), notes)?;
     keep(&stream);
+    uploads.send_rest(&rest);
     uploads.finish(&ending, &mut stream);
     reporter.finished(Stage::Publish);
     Ok(stream)
@@ -229,17 +260,43 @@ fn upload_rest(
 
 /// The disk and the buckets for what is left to be made.
 fn open_places(
-    request: &JobRequest,
+    (request, observer): (&JobRequest, &dyn Observer),
     plan: &EncodePlan,
     (folder, goes_on_at): (&StreamFolder, Option<Duration>),
     unfinished: &mut Unfinished,
 ) -> Result<(Room, Option<Uploads>), Failure> {
     let there =
         goes_on_at.zip(plan.duration).map_or(0.0, |(at, whole)| at.as_secs_f64() / whole.as_secs_f64().max(1.0));
-    let expected_bytes = package::expected_bytes(plan, &request.spec.outputs);
+    let mut expected_bytes = package::expected_bytes(plan, &request.spec.outputs);
+    if unfinished.dropped().is_some_and(|dropped| dropped.drops()) {
+        let at_once = |bytes| package::expected_at_once(bytes, plan.duration.unwrap_or_default());
+        expected_bytes = expected_bytes.map(at_once);
+    }
     let left_bytes = expected_bytes.map(|bytes| (bytes as f64 * (1.0 - there.min(1.0))) as u64);
     let room = Room::for_stream(request.spec.destination.local_folder(), left_bytes)?;
-    Ok((room, Uploads::start(request, folder, (unfinished, goes_on_at.is_some()))?))
+    let changed = || {
+        let progress = Progress { disk_shortage: room.shortage(), ..Progress::default() };
+        observer.notice(Notice::Progressed(Box::new(progress)));
+    };
+    let notes = Notes { room: &room, cancel: &request.cancel, changed: &changed };
+    let uploads = Uploads::start(request, folder, (unfinished, goes_on_at.is_some()), notes)?;
+    Ok((room, uploads))
+}
+
+/// Tells in the log why segments are not dropped, and gives a warning of those that were and are lost in a bucket.
+fn look_at_dropped(
+    (request, observer): (&JobRequest, &dyn Observer),
+    folder: &StreamFolder,
+    unfinished: &mut Unfinished,
+) -> Result<Option<String>, Failure> {
+    let stay = dropped::why_not(&request.spec, folder.path()).map(stay_until_the_end);
+    stay.into_iter().for_each(|note| observer.notice(Notice::Logged(note)));
+    unfinished.give_up_lost_segments(request)
+}
+
+/// What is said of segments that are not dropped although the user wants it.
+fn stay_until_the_end(why: &str) -> String {
+    format!("Published segments stay on the disk until the end: {why}")
 }
 
 /// What was asked for and can't be done is said before anything is made.
@@ -269,7 +326,14 @@ fn leave((request, observer): (&JobRequest, &dyn Observer), folder: StreamFolder
     }
 }
 
-fn report(folder: &StreamFolder, plan: &EncodePlan, stream: FinishedStream, files: Vec<FileReport>) -> Report {
+fn report(
+    request: &JobRequest,
+    folder: &StreamFolder,
+    plan: &EncodePlan,
+    stream: FinishedStream,
+    files: Vec<FileReport>,
+) -> Report {
+    let encryption = request.spec.outputs.encryption.as_ref();
     Report {
         folder: Some(folder.path().to_owned()),
         file: None,
@@ -282,8 +346,8 @@ fn report(folder: &StreamFolder, plan: &EncodePlan, stream: FinishedStream, file
         duration: stream.duration,
         wall_time: Duration::ZERO,
         warnings: Vec::new(),
-        notes: Vec::new(),
+        notes: dropped::why_not(&request.spec, folder.path()).map(stay_until_the_end).into_iter().collect(),
         speed: None,
-        keys: None,
+        keys: encryption::key_files(encryption, request.id).map(KeyFiles::into_path),
     }
 }

@@ -2,7 +2,6 @@
 //! be sought, the parts around the times that were asked for.
 
 use std::{
-    collections::BTreeMap,
     ops::Range,
     path::Path,
     time::{Duration, Instant},
@@ -10,11 +9,11 @@ use std::{
 
 use super::{
     JobRequest, Notice, Observer, check_wishes,
-    encode::{self, EncodeError, EncodeSession, argv},
+    encode::{self, EncodeError, EncodeSession, argv, following::Following},
     layout::StreamFiles,
     measure,
     package::{FinishedStream, OutputMaker, Room, images::ImageMaker, tile_path},
-    plan::{EncodePlan, Findings, JoinPlan, PlanError},
+    plan::{EncodePlan, Findings, JoinPlan, PicturePlan, PlanError},
     prepare,
     progress::Reporter,
     publish_again,
@@ -49,7 +48,7 @@ pub(super) fn run(request: &JobRequest, work_folder: &Path, observer: &dyn Obser
 
     let lost = take(request, &plan, work_folder, &reporter)?;
     reporter.finished(Stage::Encode);
-    write(request, &plan, (folder.path(), work_folder), &reporter)?;
+    let missing = write(request, &plan, (folder.path(), work_folder), &reporter)?;
     reporter.finished(Stage::Package);
     let files = reporter.finished_files();
     drop(reporter);
@@ -57,7 +56,7 @@ pub(super) fn run(request: &JobRequest, work_folder: &Path, observer: &dyn Obser
         return Err(lost.unwrap_or_else(|| no_picture(spec)).at(Stage::Encode));
     }
     let partly = lost.map(|failure| format!("Not all pictures could be taken: {}", failure.headline));
-    let report = Report {
+    let mut report = Report {
         folder: Some(folder.path().to_owned()),
         file: None,
         multivariant_playlist: None,
@@ -67,12 +66,13 @@ pub(super) fn run(request: &JobRequest, work_folder: &Path, observer: &dyn Obser
         total_bytes: files.iter().map(|file| file.bytes).sum(),
         files,
         duration: plan.duration.unwrap_or_default(),
-        wall_time: started.elapsed(),
+        wall_time: request.pause.worked_since(started),
         keys: None,
-        warnings: plan.warnings.into_iter().chain(partly).collect(),
+        warnings: plan.warnings.into_iter().chain(partly).chain(missing).collect(),
         notes: Vec::new(),
         speed: None,
     };
+    report.speed = report.overall_speed();
     // Pictures that are made are not lost because they could not be sent.
     folder.keep();
     publish(request, report, observer)
@@ -84,8 +84,7 @@ fn publish(request: &JobRequest, report: Report, observer: &dyn Observer) -> Res
         return Ok(report);
     }
     let Some(folder) = report.folder.clone() else { return Ok(report) };
-    let stream =
-        UnpublishedStream { report, prefix: String::new(), more_prefixes: Vec::new(), published: BTreeMap::new() };
+    let stream = UnpublishedStream::of(report);
     observer.notice(Notice::StreamMade(Box::new(stream.clone())));
     publish_again::send(request, &stream, &folder, observer)
 }
@@ -126,15 +125,29 @@ fn take(
     reporter: &Reporter<'_>,
 ) -> Result<Option<Failure>, Failure> {
     let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: reporter };
+    let mut following = Following::default();
     let mut lost = None;
     for part in parts(plan) {
-        let arguments = argv::picture_arguments(&part, work_folder);
-        match encode::run_alone((&request.toolbox, arguments), &session, &|_| {}) {
-            Ok(_) => {}
-            Err(error @ EncodeError::Failed { .. }) => {
-                lost = Some(error.into_failure(&request.spec.source_name()));
+        loop {
+            let followed = following.apply(&part, (&request.toolbox, work_folder), &session);
+            let run = followed.and_then(|(part, _)| {
+                let arguments = argv::picture_arguments(&part, work_folder);
+                encode::run_alone((&request.toolbox, arguments), &session, &|_| {})
+            });
+            let Err(error) = run else { break };
+            if let EncodeError::FormatChanges(change) = &error
+                && let Some(further) = following.with(*change, &part)
+            {
+                following = further;
+                continue;
             }
-            Err(error) => return Err(error.into_failure(&request.spec.source_name()).at(Stage::Encode)),
+            let has_failed = matches!(error, EncodeError::Failed { .. });
+            let failure = error.into_failure(&request.spec.source_name());
+            if !has_failed {
+                return Err(failure.at(Stage::Encode));
+            }
+            lost = Some(failure);
+            break;
         }
     }
     Ok(lost)
@@ -161,13 +174,13 @@ fn parts(plan: &EncodePlan) -> Vec<EncodePlan> {
     ranges.into_iter().map(|range| plan.pictures_of(range)).collect()
 }
 
-/// Writes the files out of what was set aside.
+/// Writes the files out of what was set aside; returns what is to be said of pictures that are missing.
 fn write(
     request: &JobRequest,
     plan: &EncodePlan,
     (folder, work_folder): (&Path, &Path),
     reporter: &Reporter<'_>,
-) -> Result<(), Failure> {
+) -> Result<Option<String>, Failure> {
     let (toolbox, cancel) = (&request.toolbox, &request.cancel);
     let images = ImageMaker {
         work_folder,
@@ -179,12 +192,13 @@ fn write(
         listener: reporter,
     };
     let failed = |error: super::package::PackageError| error.into_failure().at(Stage::Package);
-    images.write(&plan.pictures).map_err(failed)?;
-    let Some(storyboard) = &plan.storyboard else { return Ok(()) };
+    let missing = images.write(&plan.pictures).map_err(failed)?;
+    let missing = PicturePlan::told_missing(&missing, (plan.duration, plan.timing.frame_rate));
+    let Some(storyboard) = &plan.storyboard else { return Ok(missing) };
     // The source may be shorter than it tells.
     let there = (0..).take_while(|index| tile_path(work_folder, *index).is_file()).count() as u64;
     if there == 0 {
-        return Ok(());
+        return Ok(missing);
     }
     let seen = plan.timing.frame_rate.duration_of(there * storyboard.interval_frames);
     let duration = plan.duration.map_or(seen, |duration| duration.min(seen));
@@ -200,7 +214,7 @@ fn write(
         cancel,
         listener: reporter,
     };
-    maker.make(&Outputs::default()).map(|_| ()).map_err(failed)
+    maker.make(&Outputs::default()).map(|_| missing).map_err(failed)
 }
 
 fn no_picture(spec: &JobSpec) -> Failure {

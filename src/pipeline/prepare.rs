@@ -73,18 +73,28 @@ pub(super) fn plan_with<P>(
     let JobRequest { spec, toolbox, cancel, .. } = request;
     let tell = |what: &str| observer.notice(Notice::Logged(what.to_owned()));
     let mut findings = Findings { can_tone_map: toolbox.can_tone_map, join: join.cloned(), ..Findings::default() };
+    let mut tried = Vec::new();
     if spec.preset.video.encoder != EncoderChoice::Software {
         tell("Trying the hardware encoders");
-        findings.hardware_encoders = hardware::working(&hardware::detect(toolbox, &request.hardware_file, cancel));
+        tried = hardware::detect(toolbox, &request.hardware_file, cancel);
+        findings.hardware_encoders = hardware::working(&tried);
     }
     if spec.operations.crop == Some(Crop::BlackBars) {
         tell("Looking for black bars");
         findings.picture_without_bars = measure::picture_without_bars(&spec.source, source, toolbox, cancel)?;
     }
-    let mut resolved = resolve(&findings).map_err(PlanError::into_failure)?;
+    let mut resolved = resolve(&findings).map_err(|error| {
+        let chosen =
+            tried.iter().filter(|encoder| spec.preset.video.encoder == EncoderChoice::Hardware(encoder.family));
+        let busy = chosen.filter(|encoder| encoder.is_busy()).find_map(|encoder| encoder.complaint.clone());
+        busy.map_or_else(|| error.into_failure(), busy_hardware)
+    })?;
     let refusal = encode(&mut resolved).and_then(|plan| trial::check_hardware(plan, toolbox, cancel).err());
     if let Some(log) = refusal {
         if spec.preset.video.encoder != EncoderChoice::Automatic {
+            if hardware::says_busy(&log) {
+                return Err(busy_hardware(log));
+            }
             let hint = "Choose the automatic or the software encoder, or other settings";
             return Err(Failure::new(FailureKind::EncoderFailed, "The hardware encoder refuses this job", hint)
                 .with_detail(log));
@@ -103,6 +113,13 @@ pub(super) fn plan_with<P>(
         measure::loudness(plan, toolbox, cancel)?;
     }
     Ok(resolved)
+}
+
+/// Hardware that was chosen by hand has no place for this job, in whose place software is not wanted.
+fn busy_hardware(log: String) -> Failure {
+    let hint = "Wait until other programs and jobs encode less, or choose the automatic or the software encoder";
+    let headline = "The hardware encoder has no place for this job now";
+    Failure::new(FailureKind::EncoderBusy, headline, hint).with_detail(log)
 }
 
 fn check_image(request: &JobRequest, image: &Path) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::{
     Notice, Observer,
+    dropped::DroppedSegments,
     encode::EncodeListener,
     package::{FileListener, PackageProgress, Room},
     plan::EncodePlan,
@@ -240,6 +241,10 @@ impl FileListener for Reporter<'_> {
 
     fn room_changed(&self) {
         self.tell();
+    }
+
+    fn dropped_segments(&self) -> Option<&DroppedSegments> {
+        self.uploads.and_then(Uploads::dropped).map(|dropped| &**dropped)
     }
 
     fn file_finished(&self, file: FileReport, text: Option<Bytes>) {

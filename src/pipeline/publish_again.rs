@@ -39,12 +39,14 @@ pub(super) fn send(
     let Destination::S3 { keep_local, .. } = &request.spec.destination else {
         return Ok(stream.report.clone());
     };
-    let uploads = Uploads::again(request, stream);
+    let uploads = Uploads::again(request, stream, folder)?;
     let tell = || observer.notice(Notice::Progressed(Box::new(progress(stream, &uploads))));
     let keep = |stream: &UnpublishedStream| observer.notice(Notice::StreamMade(Box::new(stream.clone())));
     let ending = Ending { request, folder, tell: &tell, keep: &keep };
     let mut stream = stream.clone();
-    uploads.begin_rest(&ending, &mut stream);
+    let rest = uploads.begin_rest(&ending, &mut stream);
+    keep(&stream);
+    uploads.send_rest(&rest);
     uploads.finish(&ending, &mut stream);
     let local = request.spec.destination.local_folder();
     if request.cancel.is_cancelled() && !request.cancel.is_suspended() {
@@ -54,10 +56,14 @@ pub(super) fn send(
         return Err(PublishError::Cancelled.into_failure().at(Stage::Publish));
     }
     if let Some(failure) = uploads.failure() {
+        if uploads.dropped().is_some_and(|dropped| dropped.has_lost()) {
+            drop(StreamFolder::at(local, folder));
+            uploads.withdraw(observer);
+        }
         return Err(failure);
     }
     remove_state(folder);
-    let wall_time = stream.report.wall_time + started.elapsed();
+    let wall_time = stream.report.wall_time + request.pause.worked_since(started);
     let mut report = Report { wall_time, ..uploads.report(&stream) };
     if !keep_local {
         drop(StreamFolder::at(local, folder));

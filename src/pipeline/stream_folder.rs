@@ -90,6 +90,22 @@ impl StreamFolder {
         names.map(|name| parent.join(name)).take_while(|path| path.exists()).collect()
     }
 
+    /// The folders that lie where those of other jobs would that ask for the same, where each job has one for itself.
+    pub(super) fn of_alike_jobs(request: &JobRequest) -> Vec<PathBuf> {
+        let names = request.spec.folder_names(request.id).unwrap_or_default();
+        if names.iter().all(Option::is_some) {
+            return Vec::new();
+        }
+        let mut folders = vec![request.spec.destination.local_folder().to_owned()];
+        for name in names {
+            folders = match name {
+                Some(name) => folders.iter().map(|folder| folder.join(&name)).filter(|path| path.is_dir()).collect(),
+                None => folders.iter().flat_map(|folder| folders_in(folder)).collect(),
+            };
+        }
+        folders
+    }
+
     /// A folder that an earlier run has made under `parent`.
     pub fn at(parent: &Path, path: &Path) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -140,6 +156,14 @@ pub fn remove_interrupted_folder((spec, id): (&JobSpec, JobId), folder: &Path) -
         drop(StreamFolder::at(parent, folder));
     }
     is_ours
+}
+
+/// The folders in a folder that are not hidden, in their order.
+fn folders_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = walkdir::WalkDir::new(folder).min_depth(1).max_depth(1).sort_by_file_name().into_iter().flatten();
+    let is_shown =
+        |entry: &walkdir::DirEntry| entry.file_type().is_dir() && !entry.file_name().to_string_lossy().starts_with('.');
+    entries.filter(is_shown).map(walkdir::DirEntry::into_path).collect()
 }
 
 fn numbered(path: &str, number: u32) -> String {

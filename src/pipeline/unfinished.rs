@@ -1,41 +1,44 @@
 //! A stream in the making, as a later run of its job finds it: a hidden folder in the stream's own one says what it is
 //! made of and by, and holds the passing files. What is finished, the segments themselves tell.
 
+mod dropping;
 mod identity;
+mod remains;
+mod state;
 
 use std::{
     fs::File,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
+use dropping::dropped_segments;
 pub(super) use identity::SourceIdentity;
-use identity::hex;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use tokio::runtime::Handle;
+use remains::withdraw;
+pub use remains::{Remains, remove_interrupted};
+use state::{State, plan_hash};
 
 use super::{
     JobRequest,
-    encode::PASS_LOG,
+    dropped::{DroppedSegments, is_record},
+    encode::{PASS_LOG, following::Following},
     encryption::Encryptor,
-    package::{FinishedSegments, write_failure},
+    layout::StreamFiles,
+    package::{FinishedSegments, Room, write_failure},
     plan::EncodePlan,
-    publish::{Leftover, withdraw_earlier},
-    stream_folder::{StreamFolder, remove_interrupted_folder},
+    stream_folder::StreamFolder,
 };
 use crate::{
     failure::Failure,
-    job::{Encryption, JobId, JobSpec, Stage},
-    tools::atomic_file,
+    job::{JobId, PlaceInBucket, Stage},
+    tools::{atomic_file, cancel::CancelToken},
 };
 
 /// Begins like all temporary names, so that nobody takes it for a part of the stream.
 const FOLDER: &str = ".reelpress-unfinished";
 const STATE: &str = "state.json";
 const LOCK: &str = "lock";
-/// Version of the state; another one is not gone on with.
-const FORMAT: u32 = 1;
 
 /// From where a job begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,114 +51,10 @@ pub enum Beginning {
     Fresh,
 }
 
-/// What a stream is made of and by. Only what is the same in all of it can be gone on with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct State {
-    format: u32,
-    program: String,
-    ffmpeg: String,
-    #[serde(with = "crate::job::path_text")]
-    source: PathBuf,
-    destination: String,
-    identity: Option<SourceIdentity>,
-    /// By what the sources that follow the first are known again.
-    #[serde(default)]
-    joined: Vec<Option<SourceIdentity>>,
-    /// SHA-256 of the plan.
-    plan: String,
-    /// How the segments are encrypted.
-    #[serde(default)]
-    encryption: Option<Encryption>,
-    /// The job that has begun it: keys and vectors follow from its id.
-    #[serde(default)]
-    job: Option<JobId>,
-    /// The first of two passes is done, and its notes lie here.
-    #[serde(default)]
-    has_first_pass: bool,
-    /// Belongs to a queue that begins it again by itself.
-    is_queued: bool,
-    /// Where its files are in the first bucket.
-    bucket_prefix: Option<String>,
-    /// Where they are in the further ones; empty where they have no place yet.
-    #[serde(default)]
-    more_bucket_prefixes: Vec<String>,
-    /// All segments are written.
-    is_encoded: bool,
-    segment_duration: Duration,
-    /// Folders of the segments by which its length is counted, in the stream's.
-    segments_folders: Vec<String>,
-}
-
-impl State {
-    fn of(request: &JobRequest, plan: &EncodePlan) -> Self {
-        Self {
-            format: FORMAT,
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            ffmpeg: request.toolbox.version.clone(),
-            source: request.spec.source.clone(),
-            destination: destination(&request.spec),
-            identity: SourceIdentity::of(&request.spec.source),
-            joined: request.spec.joined.iter().map(|source| SourceIdentity::of(source)).collect(),
-            plan: plan_hash(plan),
-            encryption: request.spec.outputs.encryption.clone(),
-            job: Some(request.id),
-            has_first_pass: false,
-            is_queued: request.is_queued,
-            bucket_prefix: None,
-            more_bucket_prefixes: Vec::new(),
-            is_encoded: false,
-            segment_duration: plan.timing.frame_rate.duration_of(plan.timing.segment_frames),
-            segments_folders: leading_renditions(plan).map(|name| plan.files.segments_folder(name)).collect(),
-        }
-    }
-
-    fn read(stream_folder: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(stream_folder.join(FOLDER).join(STATE)).ok()?).ok()
-    }
-
-    fn bucket_prefix(&self, bucket: usize) -> Option<&str> {
-        let prefix = match bucket {
-            0 => self.bucket_prefix.as_ref(),
-            further => self.more_bucket_prefixes.get(further - 1),
-        };
-        prefix.map(String::as_str).filter(|prefix| !prefix.is_empty())
-    }
-
-    /// Why a job of this state can't go on with what `earlier` has begun; `None` when it can.
-    fn differs_from(&self, earlier: &Self) -> Option<&'static str> {
-        let is_known = self.identity.is_some() && self.joined.iter().all(Option::is_some);
-        let is_same = self.identity == earlier.identity && self.joined == earlier.joined;
-        if !is_known || !is_same || self.source != earlier.source {
-            Some("the source has changed")
-        } else if self.program != earlier.program || self.format != earlier.format {
-            Some("it was begun by another version of Reelpress")
-        } else if self.ffmpeg != earlier.ffmpeg {
-            Some("it was begun by another ffmpeg")
-        } else if self.plan != earlier.plan
-            || self.destination != earlier.destination
-            || self.encryption != earlier.encryption
-        {
-            Some("the settings are others")
-        } else {
-            None
-        }
-    }
-}
-
-/// The names of the renditions by which a stream's length is counted: pictures, or sound alone.
-fn leading_renditions(plan: &EncodePlan) -> impl Iterator<Item = &str> {
-    let sound = plan.audio.iter().filter(|_| plan.renditions.is_empty());
-    plan.renditions.iter().map(|video| video.name.as_str()).chain(sound.map(|audio| audio.name.as_str()))
-}
-
-fn destination(spec: &JobSpec) -> String {
-    format!("{:?}", spec.destination)
-}
-
-/// Warnings and what is left to do change nothing of what is made.
-fn plan_hash(plan: &EncodePlan) -> String {
-    let plan = EncodePlan { warnings: Vec::new(), span: None, ..plan.clone() };
-    hex(&Sha256::digest(format!("{plan:?}")))
+/// Whether a stream is being made in the folder, or was when its program was killed.
+#[must_use]
+pub fn is_under_way(stream_folder: &Path) -> bool {
+    stream_folder.join(FOLDER).is_dir()
 }
 
 /// A stream in the making.
@@ -163,8 +62,19 @@ fn plan_hash(plan: &EncodePlan) -> String {
 pub(super) struct Unfinished {
     stream_folder: PathBuf,
     state: State,
+    /// Those of its segments that are dropped once all buckets have them; `None` where all stay.
+    dropped: Option<Arc<DroppedSegments>>,
     /// Held as long as somebody makes it; the system frees it when the program dies.
     _lock: Option<File>,
+}
+
+/// How what is known of a stream in the making is written: a full disk is waited for.
+#[derive(Clone, Copy)]
+pub(super) struct Notes<'a> {
+    pub(super) room: &'a Room,
+    pub(super) cancel: &'a CancelToken,
+    /// Called each time when it is known again how much room there is.
+    pub(super) changed: &'a dyn Fn(),
 }
 
 /// The folder of a job that begins.
@@ -173,22 +83,23 @@ pub(super) struct Begun {
     pub(super) unfinished: Unfinished,
     /// An earlier run has begun it.
     pub(super) goes_on: bool,
-    /// Why what an earlier run has left is of no use.
-    pub(super) lost: Option<&'static str>,
 }
 
 impl Unfinished {
-    /// Finds what an earlier run has left, or makes the stream's folder.
+    /// Finds what an earlier run has left, or makes the stream's folder. The plan gets the places that the files have in
+    /// it, and a warning where what was left is of no use.
     ///
     /// # Errors
     /// When the folder can't be made or written to.
-    pub(super) fn begin(request: &JobRequest, plan: &EncodePlan) -> Result<Begun, Failure> {
+    pub(super) fn begin(request: &JobRequest, plan: &mut EncodePlan) -> Result<Begun, Failure> {
         let local = request.spec.destination.local_folder();
-        let state = State::of(request, plan);
         let mut lost = None;
         let mut useless = Vec::new();
         for stream_folder in candidates(request) {
             let Some(earlier) = State::read(&stream_folder) else { continue };
+            let Some(files) = files_of(request, plan, &earlier) else { continue };
+            let earlier_plan = EncodePlan { files, ..plan.clone() };
+            let state = State::of(request, &earlier_plan);
             if !is_candidate(request, &state, &earlier) {
                 continue;
             }
@@ -199,11 +110,15 @@ impl Unfinished {
             };
             match reason {
                 None => {
-                    let folder = StreamFolder::at(local, &stream_folder);
+                    let dropped = dropped_segments(request, &stream_folder)?;
                     let state = State { is_queued: request.is_queued, ..earlier };
-                    let unfinished = Self { stream_folder, state, _lock: Some(lock) };
-                    unfinished.save()?;
-                    return Ok(Begun { folder, unfinished, goes_on: true, lost: None });
+                    // Before its folder is one that a failure removes: what is finished in it is not lost to a full disk.
+                    let folder_path = stream_folder.clone();
+                    let unfinished = Self { stream_folder, state, dropped, _lock: Some(lock) };
+                    unfinished.save_at_once()?;
+                    let folder = StreamFolder::at(local, &folder_path);
+                    plan.files = earlier_plan.files;
+                    return Ok(Begun { folder, unfinished, goes_on: true });
                 }
                 Some(reason) => {
                     lost = Some(reason);
@@ -217,10 +132,12 @@ impl Unfinished {
         }
         let folder = StreamFolder::of_job(request)?;
         let stream_folder = folder.path().to_owned();
-        let mut unfinished = Self { stream_folder, state, _lock: None };
-        unfinished.save()?;
+        let dropped = dropped_segments(request, &stream_folder)?;
+        let mut unfinished = Self { stream_folder, state: State::of(request, plan), dropped, _lock: None };
+        unfinished.save_at_once()?;
         unfinished._lock = lock(&unfinished.stream_folder);
-        Ok(Begun { folder, unfinished, goes_on: false, lost })
+        plan.warnings.extend(lost.map(|reason| format!("The interrupted encode began again: {reason}")));
+        Ok(Begun { folder, unfinished, goes_on: false })
     }
 
     /// A folder for passing files, which goes with the stream's when that is removed.
@@ -229,8 +146,8 @@ impl Unfinished {
     }
 
     /// Where an earlier run has put a part of it in the bucket at this place in the job's list.
-    pub(super) fn bucket_prefix(&self, bucket: usize) -> Option<&str> {
-        self.state.bucket_prefix(bucket)
+    pub(super) fn place_in(&self, bucket: usize) -> Option<PlaceInBucket> {
+        self.state.place_in(bucket)
     }
 
     /// The job that has begun it, from whose id keys and vectors follow.
@@ -246,8 +163,8 @@ impl Unfinished {
     /// Notes that the first of two passes is done; its own notes are on the disk before that is said.
     ///
     /// # Errors
-    /// When that can't be written.
-    pub(super) fn had_first_pass(&mut self) -> Result<(), Failure> {
+    /// When that can't be written, or the job is cancelled while there is no room.
+    pub(super) fn had_first_pass(&mut self, notes: Notes<'_>) -> Result<(), Failure> {
         let folder = self.work_folder();
         let failed = |error: &std::io::Error| write_failure(&folder.join(PASS_LOG), error).at(Stage::Encode);
         for entry in std::fs::read_dir(&folder).map_err(|error| failed(&error))?.flatten() {
@@ -256,7 +173,21 @@ impl Unfinished {
             }
         }
         self.state.has_first_pass = true;
-        self.save()
+        self.save(notes)
+    }
+
+    /// Where its source changes its format, as far as that is known.
+    pub(super) fn format_changes(&self) -> &Following {
+        &self.state.format_changes
+    }
+
+    /// Notes where its source changes its format. What goes on later follows that from its start.
+    ///
+    /// # Errors
+    /// When that can't be written.
+    pub(super) fn has_format_changes(&mut self, changes: &Following, notes: Notes<'_>) -> Result<(), Failure> {
+        self.state.format_changes.clone_from(changes);
+        self.save(notes)
     }
 
     /// All segments are written.
@@ -264,35 +195,41 @@ impl Unfinished {
         self.state.is_encoded
     }
 
-    /// Notes where it lies in each bucket; empty where it has no place yet.
+    /// Notes where it lies in each bucket, if it has a place there yet.
     ///
     /// # Errors
     /// When that can't be written.
-    pub(super) fn lies_in_buckets(&mut self, prefixes: Vec<String>) -> Result<(), Failure> {
+    pub(super) fn lies_in_buckets(
+        &mut self,
+        places: Vec<Option<PlaceInBucket>>,
+        notes: Notes<'_>,
+    ) -> Result<(), Failure> {
+        let (prefixes, revisions) = PlaceInBucket::as_texts(places);
         let mut prefixes = prefixes.into_iter();
         self.state.bucket_prefix = prefixes.next().filter(|prefix| !prefix.is_empty());
         self.state.more_bucket_prefixes = prefixes.collect();
-        self.save()
+        self.state.revisions = revisions;
+        self.save(notes)
     }
 
     /// Notes that all segments are written.
     ///
     /// # Errors
     /// When that can't be written.
-    pub(super) fn was_encoded(&mut self) -> Result<(), Failure> {
+    pub(super) fn was_encoded(&mut self, notes: Notes<'_>) -> Result<(), Failure> {
         self.state.is_encoded = true;
-        self.save()
+        self.save(notes)
     }
 
     /// Notes that it is made by this plan from now on.
     ///
     /// # Errors
     /// When that can't be written.
-    pub(super) fn is_made_by(&mut self, plan: &EncodePlan) -> Result<(), Failure> {
+    pub(super) fn is_made_by(&mut self, plan: &EncodePlan, notes: Notes<'_>) -> Result<(), Failure> {
         self.state.plan = plan_hash(plan);
         // Another encoder reads other notes.
         self.state.has_first_pass = false;
-        self.save()
+        self.save(notes)
     }
 
     /// What of it is finished and can stay.
@@ -300,7 +237,8 @@ impl Unfinished {
         self.remove_half_written();
         let job = (&request.spec, self.job().unwrap_or(request.id));
         let encryptor = Encryptor::for_reading(job, &self.stream_folder, &plan.timing);
-        FinishedSegments::take_over(plan, &self.stream_folder, self.is_encoded(), encryptor.as_ref())
+        let (is_whole, dropped) = (self.is_encoded(), self.dropped.as_deref());
+        FinishedSegments::take_over(plan, &self.stream_folder, is_whole, encryptor.as_ref(), dropped)
     }
 
     /// Removes files that were being written when the program was killed.
@@ -317,21 +255,16 @@ impl Unfinished {
     }
 
     /// Removes all that was made so far.
-    pub(super) fn start_over(&mut self) -> Result<(), Failure> {
-        let failed = |error: &std::io::Error| write_failure(&self.stream_folder.join(FOLDER), error);
-        for entry in std::fs::read_dir(&self.stream_folder).map_err(|error| failed(&error))?.flatten() {
-            let path = entry.path();
-            let is_state = entry.file_name() == FOLDER;
-            let removed = match entry.file_type() {
-                _ if is_state => remove_passing_files(&path),
-                Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(&path),
-                _ => std::fs::remove_file(&path),
-            };
-            removed.map_err(|error| failed(&error))?;
-        }
+    pub(super) fn start_over(&mut self, notes: Notes<'_>) -> Result<(), Failure> {
+        let remove = || remove_all_made(&self.stream_folder);
+        let removed = match &self.dropped {
+            Some(dropped) => dropped.begin_anew(remove),
+            None => remove(),
+        };
+        removed.map_err(|error| write_failure(&self.stream_folder.join(FOLDER), &error))?;
         self.state.is_encoded = false;
         self.state.has_first_pass = false;
-        self.save()
+        self.save(notes)
     }
 
     /// The stream is finished: nothing is gone on with any more.
@@ -339,10 +272,20 @@ impl Unfinished {
         remove_state(&self.stream_folder);
     }
 
-    fn save(&self) -> Result<(), Failure> {
-        let path = self.work_folder().join(STATE);
-        let text = serde_json::to_vec_pretty(&self.state).unwrap_or_default();
-        atomic_file::write(&path, &text).map_err(|error| write_failure(&path, &error).at(Stage::Package))
+    fn save(&self, notes: Notes<'_>) -> Result<(), Failure> {
+        let (path, text) = self.note();
+        let written = notes.room.write_note(&path, &text, notes.cancel, notes.changed);
+        written.map_err(|error| error.into_failure().at(Stage::Package))
+    }
+
+    /// As [`save`](Self::save), where nobody is at work yet who could wait.
+    fn save_at_once(&self) -> Result<(), Failure> {
+        let (path, text) = self.note();
+        atomic_file::write_durably(&path, &text).map_err(|error| write_failure(&path, &error).at(Stage::Package))
+    }
+
+    fn note(&self) -> (PathBuf, Vec<u8>) {
+        (self.work_folder().join(STATE), serde_json::to_vec_pretty(&self.state).unwrap_or_default())
     }
 }
 
@@ -354,6 +297,19 @@ pub(super) fn remove_state(stream_folder: &Path) {
     {
         tracing::warn!(%error, path = %path.display(), "passing files could not be removed");
     }
+}
+
+/// What was dropped is forgotten after its files are gone.
+fn remove_all_made(stream_folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(stream_folder)?.flatten().filter(|entry| !is_record(&entry.file_name())) {
+        let path = entry.path();
+        match entry.file_type() {
+            _ if entry.file_name() == FOLDER => remove_passing_files(&path)?,
+            Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(&path)?,
+            _ => std::fs::remove_file(&path)?,
+        }
+    }
+    Ok(())
 }
 
 fn remove_passing_files(folder: &Path) -> std::io::Result<()> {
@@ -383,7 +339,23 @@ fn candidates(request: &JobRequest) -> Vec<PathBuf> {
     match &request.beginning {
         Beginning::From(folder) if folder.starts_with(local) => vec![folder.clone()],
         Beginning::From(_) => Vec::new(),
-        Beginning::WhereItWas | Beginning::Fresh => StreamFolder::that_are_there(request),
+        Beginning::WhereItWas | Beginning::Fresh => {
+            let is_of_same_call = |folder: &PathBuf| {
+                let begun_by = State::read(folder).and_then(|earlier| earlier.job);
+                let wanted = begun_by.and_then(|id| request.spec.wanted_folder(id).ok());
+                wanted.is_some_and(|wanted| local.join(wanted.path) == *folder)
+            };
+            let of_alike_jobs = StreamFolder::of_alike_jobs(request).into_iter().filter(is_of_same_call);
+            StreamFolder::that_are_there(request).into_iter().chain(of_alike_jobs).collect()
+        }
+    }
+}
+
+/// Where the files of this plan lie in the folder of the job that has begun it, whose id their names may have.
+fn files_of(request: &JobRequest, plan: &EncodePlan, earlier: &State) -> Option<StreamFiles> {
+    match earlier.job.filter(|id| *id != request.id) {
+        Some(id) => StreamFiles::of(&request.spec, id, plan).ok(),
+        None => Some(plan.files.clone()),
     }
 }
 
@@ -399,28 +371,4 @@ fn is_candidate(request: &JobRequest, state: &State, earlier: &State) -> bool {
 fn lock(stream_folder: &Path) -> Option<File> {
     let file = File::create(stream_folder.join(FOLDER).join(LOCK)).ok()?;
     file.try_lock().is_ok().then_some(file)
-}
-
-/// Takes what can't be gone on with out of the buckets too.
-fn withdraw(request: &JobRequest, earlier: &State) {
-    for (index, location) in request.spec.destination.buckets().enumerate() {
-        let Some(prefix) = earlier.bucket_prefix(index) else { continue };
-        // What stays is in the log: the job begins again beside it.
-        let _ = withdraw_earlier(&request.runtime, location, prefix);
-    }
-}
-
-/// Removes what a run that did not end has made in `folder`, if that is a folder which this job makes, and what it has
-/// put into the job's buckets. Must not be called on a thread of the runtime. Gives what stays in the buckets.
-pub fn remove_interrupted(runtime: &Handle, (spec, id): (&JobSpec, JobId), folder: &Path) -> Vec<Failure> {
-    let earlier = State::read(folder);
-    if !remove_interrupted_folder((spec, id), folder) {
-        return Vec::new();
-    }
-    let prefixes = spec.destination.buckets().enumerate().filter_map(|(index, location)| {
-        let prefix = earlier.as_ref()?.bucket_prefix(index)?;
-        Some((location, prefix))
-    });
-    let left = prefixes.filter_map(|(location, prefix)| withdraw_earlier(runtime, location, prefix).err());
-    left.map(Leftover::into_failure).collect()
 }

@@ -3,32 +3,41 @@
 mod ending;
 mod place;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 pub(super) use ending::{Ending, end};
 use place::begin_each;
 
 use super::{
     JobRequest, Notice, Observer,
+    dropped::DroppedSegments,
+    package::write_failure,
     publish::{FinishedFile, Leftover, PublishError, PublishStatus, Publisher},
     stream_folder::StreamFolder,
-    unfinished::Unfinished,
+    unfinished::{Notes, Unfinished},
 };
 use crate::{
     failure::Failure,
-    job::{PublishedStream, Report, S3Location, Stage, UnpublishedStream, UploadProgress},
+    job::{Destination, PlaceInBucket, PublishedStream, Report, S3Location, Stage, UnpublishedStream, UploadProgress},
 };
 
 /// The uploads of one job.
 #[derive(Debug)]
 pub(super) struct Uploads {
     each: Vec<Upload>,
+    /// Segments that are dropped when all of them are there; `None` where all stay.
+    dropped: Option<Arc<DroppedSegments>>,
 }
 
 /// The upload to one bucket.
 #[derive(Debug)]
 struct Upload {
     location: S3Location,
+    /// Where an earlier run has put a part of the stream.
+    earlier: Option<PlaceInBucket>,
     state: Mutex<State>,
 }
 
@@ -47,27 +56,30 @@ enum State {
 impl Uploads {
     /// Takes the places of a job's stream in its buckets, if it goes to some, all at once. `goes_on` tells that an earlier
     /// run has put a part there. A store that does not answer is asked again when the stream is finished, as long as
-    /// another one answers.
+    /// another one answers or the stream stays in a folder too.
     ///
     /// # Errors
-    /// When no store answers, or one refuses what will be needed.
+    /// When no store answers that the stream goes to alone, or one refuses what will be needed.
     pub(super) fn start(
         request: &JobRequest,
         folder: &StreamFolder,
         (unfinished, goes_on): (&mut Unfinished, bool),
+        notes: Notes<'_>,
     ) -> Result<Option<Self>, Failure> {
         let locations: Vec<&S3Location> = request.spec.destination.buckets().collect();
         if locations.is_empty() {
             return Ok(None);
         }
-        let prefixes: Vec<Option<String>> =
-            (0..locations.len()).map(|index| unfinished.bucket_prefix(index).map(str::to_owned)).collect();
-        let wanted: Vec<(&S3Location, Option<&str>)> =
-            locations.iter().copied().zip(prefixes.iter().map(Option::as_deref)).collect();
-        let begun = begin_each(request, (folder.path(), folder.name()), &wanted)?;
-        let answers = begun.iter().any(Result::is_ok);
+        let earlier: Vec<Option<PlaceInBucket>> =
+            (0..locations.len()).map(|index| unfinished.place_in(index)).collect();
+        let wanted: Vec<(&S3Location, Option<&PlaceInBucket>)> =
+            locations.iter().copied().zip(earlier.iter().map(Option::as_ref)).collect();
+        let dropped = unfinished.dropped().cloned();
+        let begun = begin_each(request, (folder.path(), folder.name()), dropped.as_ref(), &wanted)?;
+        let stays_here = matches!(request.spec.destination, Destination::S3 { keep_local: true, .. });
+        let can_begin = stays_here || begun.iter().any(Result::is_ok);
         let refusal = begun.iter().filter_map(|begun| begun.as_ref().err());
-        let refusal = refusal.filter(|error| !answers || !error.is_passing()).map(PublishError::clone).next();
+        let refusal = refusal.filter(|error| !can_begin || !error.is_passing()).map(PublishError::clone).next();
         if let Some(error) = refusal {
             // What an earlier run has put there stays for the next one.
             let publishers = begun.into_iter().flatten().filter(|_| !goes_on).collect();
@@ -79,20 +91,32 @@ impl Uploads {
             Ok(publisher) => State::Running(Box::new(publisher)),
             Err(error) => State::ToCome(Some(error.into_failure())),
         };
-        let each = locations.into_iter().zip(begun.into_iter().map(state));
-        let uploads = Self { each: each.map(|(location, state)| Upload::new(location, state)).collect() };
-        unfinished.lies_in_buckets(uploads.prefixes())?;
+        let each = locations.into_iter().zip(earlier).zip(begun.into_iter().map(state));
+        let each = each.map(|((location, earlier), state)| Upload::new(location, earlier, state));
+        let uploads = Self { each: each.collect(), dropped };
+        unfinished.lies_in_buckets(uploads.places(), notes)?;
         Ok(Some(uploads))
     }
 
-    /// Those of a stream that an earlier run has finished; what is whole already is left as it is.
-    pub(super) fn again(request: &JobRequest, stream: &UnpublishedStream) -> Self {
+    /// Those of a stream that an earlier run has finished in `folder`; what is whole already is left as it is.
+    ///
+    /// # Errors
+    /// When it can't be known what of it was dropped.
+    pub(super) fn again(request: &JobRequest, stream: &UnpublishedStream, folder: &Path) -> Result<Self, Failure> {
+        let dropped =
+            DroppedSegments::of(folder, false).map_err(|error| write_failure(folder, &error).at(Stage::Publish))?;
         let state = |index: usize| match stream.published.get(&index) {
             Some(published) => State::Published(published.clone(), PublishStatus::default()),
             None => State::ToCome(None),
         };
         let locations = request.spec.destination.buckets().enumerate();
-        Self { each: locations.map(|(index, location)| Upload::new(location, state(index))).collect() }
+        let upload = |(index, location)| Upload::new(location, stream.place_in(index), state(index));
+        Ok(Self { each: locations.map(upload).collect(), dropped })
+    }
+
+    /// Segments that are dropped when all buckets have them; `None` where all stay.
+    pub(super) fn dropped(&self) -> Option<&Arc<DroppedSegments>> {
+        self.dropped.as_ref()
     }
 
     /// Takes a file that will go up in its turn to each bucket. Never waits.
@@ -136,22 +160,18 @@ impl Uploads {
 
     /// A stream that is finished here and that these uploads bring to its buckets.
     pub(super) fn unpublished(&self, report: &Report) -> UnpublishedStream {
-        let mut prefixes = self.prefixes().into_iter();
-        UnpublishedStream {
-            report: report.clone(),
-            prefix: prefixes.next().unwrap_or_default(),
-            more_prefixes: prefixes.collect(),
-            published: std::collections::BTreeMap::new(),
-        }
+        let mut stream = UnpublishedStream::of(report.clone());
+        stream.lies_in(self.places());
+        stream
     }
 
-    /// Keys under which the stream lies, in the order of the buckets; empty where it has no place yet.
-    pub(super) fn prefixes(&self) -> Vec<String> {
-        let prefix = |upload: &Upload| match &*upload.state() {
-            State::Running(publisher) | State::Failed(Some(publisher), _) => publisher.prefix().to_owned(),
-            _ => String::new(),
+    /// Where the stream lies, or a part of it, in the order of the buckets; `None` where it has no place yet.
+    pub(super) fn places(&self) -> Vec<Option<PlaceInBucket>> {
+        let place = |upload: &Upload| match &*upload.state() {
+            State::Running(publisher) | State::Failed(Some(publisher), _) => Some(publisher.place().clone()),
+            _ => upload.earlier.clone(),
         };
-        self.each.iter().map(prefix).collect()
+        self.each.iter().map(place).collect()
     }
 
     /// Deletes what is in the buckets of a stream that will not be whole; where it is, viewers may be at it. What stays is
@@ -168,8 +188,8 @@ impl Uploads {
 }
 
 impl Upload {
-    fn new(location: &S3Location, state: State) -> Self {
-        Self { location: location.clone(), state: Mutex::new(state) }
+    fn new(location: &S3Location, earlier: Option<PlaceInBucket>, state: State) -> Self {
+        Self { location: location.clone(), earlier, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

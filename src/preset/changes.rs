@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Crf, EncoderChoice, EncoderSpeed, HardwareFamily, HdrTreatment, InterlacedOutput, OnDamage, Preset, RateControl,
-    RateControlMode, SurroundCodec, VideoCodec,
+    RateControlMode, StereoCodecs, SurroundCodec, VideoCodec,
 };
 
 /// What is asked for in place of what a preset says; by default nothing.
@@ -27,6 +27,8 @@ pub struct PresetChanges {
     pub x264_parameters: Option<String>,
     /// Further parameters of x265.
     pub x265_parameters: Option<String>,
+    /// The codecs of stereo renditions.
+    pub stereo: Option<StereoCodecs>,
     /// 5.1 renditions.
     pub surround: Option<SurroundChoice>,
     /// What happens when parts of a source can't be decoded.
@@ -133,6 +135,7 @@ impl PresetChanges {
         preset.encoder_speed = self.speed.unwrap_or(preset.encoder_speed);
         preset.on_damage = self.on_damage.unwrap_or(preset.on_damage);
         preset.interlaced = self.interlaced.unwrap_or(preset.interlaced);
+        preset.stereo = self.stereo.unwrap_or(preset.stereo);
         preset.surround = self.surround.map_or(preset.surround, SurroundChoice::codec);
         let video = &mut preset.video;
         if !self.codecs.is_empty() {
@@ -177,6 +180,7 @@ impl PresetChanges {
             hdr: other(&from.hdr, &to.hdr),
             x264_parameters: other(&from.x264_parameters, &to.x264_parameters),
             x265_parameters: other(&from.x265_parameters, &to.x265_parameters),
+            stereo: other(&preset.stereo, &changed.stereo),
             surround: other(&preset.surround, &changed.surround).map(SurroundChoice::of),
             on_damage: other(&preset.on_damage, &changed.on_damage),
             interlaced: other(&preset.interlaced, &changed.interlaced),
@@ -188,6 +192,7 @@ impl PresetChanges {
         Preset {
             encoder_speed: preset.encoder_speed,
             video: preset.video.clone(),
+            stereo: preset.stereo,
             surround: preset.surround,
             on_damage: preset.on_damage,
             interlaced: preset.interlaced,
@@ -211,6 +216,7 @@ impl PresetChanges {
             ("Encoder", self.encoder.map(|encoder| own(encoder.label()))),
             ("HDR", self.hdr.map(|hdr| own(hdr.label()))),
             ("Interlaced", self.interlaced.map(|interlaced| own(interlaced.label()))),
+            ("Stereo sound", self.stereo.map(|stereo| own(stereo.codecs_label()))),
             ("5.1 sound", self.surround.map(|surround| own(surround.label()))),
             ("Damaged source", self.on_damage.map(|choice| own(choice.label()))),
             ("x264", self.x264_parameters.clone()),
@@ -223,7 +229,7 @@ impl PresetChanges {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preset::{KeyframeInterval, StereoCodecs, built_in_presets, find_preset};
+    use crate::preset::{KeyframeInterval, built_in_presets, find_preset};
 
     fn changed(changes: &PresetChanges) -> Result<RateControl, PresetContradiction> {
         changes.apply(&find_preset("web-hls").unwrap()).map(|preset| preset.video.rate_control)
@@ -250,6 +256,7 @@ mod tests {
             encoder: Some(EncoderChoice::Hardware(HardwareFamily::VaApi)),
             hdr: Some(HdrTreatment::Keep),
             x264_parameters: Some("aq-mode=3".to_owned()),
+            stereo: Some(StereoCodecs::Opus),
             x265_parameters: Some("aq-mode=2".to_owned()),
             surround: Some(SurroundChoice::In(SurroundCodec::Eac3)),
             on_damage: Some(OnDamage::Fail),
@@ -259,13 +266,13 @@ mod tests {
         let changed = everything.apply(&preset).unwrap();
         assert_eq!(PresetChanges::between(&preset, &changed), everything);
         assert_eq!(PresetChanges::undone(&preset, &changed), preset);
-        assert_eq!(everything.summary().len(), 10);
+        assert_eq!(everything.summary().len(), 11);
         for preset in built_in_presets() {
             assert!(PresetChanges::between(&preset, &preset).is_empty());
         }
-        let own = Preset { stereo: StereoCodecs::Opus, keyframes: KeyframeInterval::OneSecond, ..changed };
+        let own = Preset { keyframes: KeyframeInterval::OneSecond, ..changed };
         let before = PresetChanges::undone(&preset, &own);
-        assert_eq!(before.stereo, StereoCodecs::Opus, "what no change is for stays");
+        assert_eq!(before.keyframes, KeyframeInterval::OneSecond, "what no change is for stays");
         assert_eq!(PresetChanges::between(&before, &own).apply(&before), Ok(own));
     }
 

@@ -172,6 +172,15 @@ impl StereoCodecs {
         }
     }
 
+    /// The codecs alone.
+    pub fn codecs_label(self) -> &'static str {
+        match self {
+            Self::Aac => "AAC",
+            Self::Opus => "Opus",
+            Self::AacAndOpus => "AAC and Opus",
+        }
+    }
+
     /// Who plays it, in a few words.
     pub fn explanation(self) -> &'static str {
         match self {

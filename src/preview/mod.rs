@@ -7,6 +7,8 @@ mod keys;
 mod routes;
 mod stream;
 
+pub use stream::holds_stream;
+
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, SocketAddr},

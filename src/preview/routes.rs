@@ -20,7 +20,10 @@ use super::{
     stream::{Choice, StreamDescription, chosen},
     unguessable,
 };
-use crate::pipeline::publish::headers::{self, FileKind};
+use crate::{
+    pipeline::publish::headers::{self, FileKind},
+    tools::disk,
+};
 
 /// The player page; `NONCE` stands for a value that is new with each answer.
 const PAGE: &str = include_str!("player.html");
@@ -141,6 +144,9 @@ async fn file(
         return not_found();
     }
     let kind = FileKind::of(&path);
+    if kind == FileKind::Segment && was_given_back(folder.join(path.trim_start_matches('/'))).await {
+        return (StatusCode::GONE, "This segment is published, and was dropped here.\n").into_response();
+    }
     if matches!(kind, FileKind::Playlist | FileKind::Manifest) {
         ask_for_the_whole(request.headers_mut());
     }
@@ -165,6 +171,11 @@ async fn file(
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     }
     response
+}
+
+/// Whether a segment has zeros in place of media that is in buckets alone.
+async fn was_given_back(file: std::path::PathBuf) -> bool {
+    tokio::task::spawn_blocking(move || disk::has_hole(&file)).await.is_ok_and(|looked| looked.unwrap_or(false))
 }
 
 async fn key(State(folders): State<Folders>, UrlPath((token, name)): UrlPath<(String, String)>) -> Response {

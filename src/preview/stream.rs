@@ -178,6 +178,11 @@ fn playable(playlist: &MasterPlaylist) -> impl Iterator<Item = &VariantStream> {
     playlist.variants.iter().filter(|variant| !variant.is_i_frame)
 }
 
+/// Whether a playlist lies in the folder, or in a folder directly in it, that can be played.
+pub fn holds_stream(folder: &Path) -> bool {
+    find_playlist(folder).is_some()
+}
+
 /// A multivariant playlist, else a media playlist; in the folder itself, else in the folders directly in it.
 fn find_playlist(folder: &Path) -> Option<Found> {
     let mut media = None;

@@ -21,6 +21,34 @@ pub fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
     unfinished.finish()
 }
 
+/// The same, with the name on the disk too: after a power cut it is not the old content that is found.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_durably(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    write(path, content)?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Brings the names in a folder to the disk, where the system can be asked for that.
+///
+/// # Errors
+/// What the system says when the disk fails.
+#[cfg(unix)]
+pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    use std::io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Some file systems know no such request, and a folder that may be written need not be readable.
+        Err(error) if matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported) => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(not(unix))]
+pub fn sync_folder(_folder: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
 /// Whether a file of this name may take the place of what is there: a device or a pipe would be lost.
 ///
 /// # Errors
@@ -71,6 +99,14 @@ impl UnfinishedFile {
         self.file.persist(self.path).map_err(|error| error.error)?;
         Ok(())
     }
+}
+
+/// A hidden file in `folder` that is gone when it is dropped.
+///
+/// # Errors
+/// What the system says when it can't be made.
+pub fn temporary_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(folder)
 }
 
 /// A hidden folder in `parent` for files in the making; removed with all it holds when dropped.

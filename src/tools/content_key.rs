@@ -14,7 +14,7 @@ use aws_lc_rs::{
     hmac, rand,
 };
 
-use super::atomic_file::TEMPORARY_PREFIX;
+use super::atomic_file::{TEMPORARY_PREFIX, sync_folder};
 use crate::failure::{Failure, FailureKind};
 
 /// Length of a key in bytes (rfc8216bis 4.4.4.4).
@@ -141,7 +141,8 @@ impl ContentKey {
             file.write_all(&self.0)?;
             file.as_file().sync_all()?;
             file.persist_noclobber(path).map_err(|error| error.error)?;
-            Ok(())
+            // The segments may lie on another disk: they must not come through a power cut without their key.
+            sync_folder(folder)
         };
         write().map_err(|source| KeyError::Unwritable { path: path.to_owned(), source })
     }

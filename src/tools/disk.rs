@@ -1,6 +1,6 @@
-//! How much can be written where.
+//! How much can be written where, and room that is given back.
 
-use std::path::Path;
+use std::{fs::File, io, ops::Range, path::Path};
 
 /// The disk that holds a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,4 +24,80 @@ impl Space {
 /// Bytes that can be written into a folder; `None` when it can't be reached.
 pub fn free_bytes(folder: &Path) -> Option<u64> {
     Space::of(folder).map(|space| space.free_bytes)
+}
+
+/// Gives the room of these bytes of a file back. The file keeps its size; there are zeros in the place of the bytes
+/// (fallocate(2), FALLOC_FL_PUNCH_HOLE).
+///
+/// # Errors
+/// `Unsupported` where the system or the file system does not know that, and what else the system says.
+#[cfg(target_os = "linux")]
+pub fn punch_hole(file: &File, bytes: &Range<u64>) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    let length = bytes.end.saturating_sub(bytes.start);
+    Ok(fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, bytes.start, length)?)
+}
+
+/// Gives the room of these bytes of a file back, which this system does not know.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn punch_hole(_file: &File, _bytes: &Range<u64>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Whether the room of a part of a file in this folder can be given back. Tries it with a small file.
+pub fn can_punch_holes(folder: &Path) -> bool {
+    const TRIED_BYTES: usize = 1 << 16;
+    let tried = super::atomic_file::temporary_file(folder).and_then(|mut file| {
+        io::Write::write_all(&mut file, &[1; TRIED_BYTES])?;
+        punch_hole(file.as_file(), &(0..TRIED_BYTES as u64))
+    });
+    tried.is_ok()
+}
+
+/// Whether the room of a part of this file was given back. What is written whole has no such part.
+///
+/// # Errors
+/// What the system says when the file can't be read.
+#[cfg(target_os = "linux")]
+pub fn has_hole(path: &Path) -> io::Result<bool> {
+    use rustix::fs::{SeekFrom, seek};
+    let file = File::open(path)?;
+    let bytes = file.metadata()?.len();
+    // A file system that knows no holes has one at the end of each file (lseek(2)).
+    Ok(bytes > 0 && seek(&file, SeekFrom::Hole(0))? < bytes)
+}
+
+/// Whether the room of a part of this file was given back; never on this system.
+///
+/// # Errors
+/// None.
+#[cfg(not(target_os = "linux"))]
+pub fn has_hole(_path: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_hole_gives_room_back_and_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, vec![1; 1 << 20]).unwrap();
+        File::open(&path).unwrap().sync_all().unwrap();
+        assert!(can_punch_holes(folder.path()) && !has_hole(&path).unwrap());
+        let file = File::options().write(true).open(&path).unwrap();
+        punch_hole(&file, &(5000..1 << 20)).unwrap();
+        let facts = std::fs::metadata(&path).unwrap();
+        assert!(has_hole(&path).unwrap() && facts.len() == 1 << 20 && facts.blocks() * 512 <= 1 << 16);
+        let content = std::fs::read(&path).unwrap();
+        assert!(content[..5000].iter().all(|byte| *byte == 1) && content[5000..].iter().all(|byte| *byte == 0));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

@@ -59,6 +59,11 @@ impl PauseSwitch {
         state.held + state.held_since.map(|since| since.elapsed()).unwrap_or_default()
     }
 
+    /// How long was worked since `started`, from which on the switch has been there: without the holds.
+    pub fn worked_since(&self, started: Instant) -> Duration {
+        started.elapsed().saturating_sub(self.held())
+    }
+
     /// Puts the child with this process id, which must be the leader of its group, under the switch.
     pub fn guard(&self, process_id: u32) -> PauseGuard {
         let mut state = self.lock();

@@ -1,5 +1,6 @@
 //! `reelpress check` judges a stream by measuring it, and no job is done before its own stream was judged.
 
+mod buckets;
 mod damage;
 mod decoding;
 mod others;
@@ -105,6 +106,7 @@ fn the_table_and_the_exit_code_tell_whether_a_stream_is_correct() {
     let (code, table, said) = call(&user, &[good]);
     assert_eq!(code, Some(0), "{table}{said}");
     assert!(table.lines().count() > 45 && table.contains("starts-with-idr") && !table.contains("BROKEN"), "{table}");
+    assert!(table.lines().last().is_some_and(|line| line.starts_with("Correct")) && said.is_empty(), "{table}{said}");
     let playlist = format!("{good}/master.m3u8");
     assert_eq!(call(&user, &[&playlist]).0, Some(0));
 

@@ -1,6 +1,7 @@
 //! What a user makes of a file without a stream: another container or codec, a smaller file, a part, several joined. What
 //! comes out is measured: packets, decoded pictures, flashes and beeps.
 
+mod changing;
 mod joined;
 mod sizes;
 
@@ -12,6 +13,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::support::{
     clips::{self, Clip},
@@ -123,6 +125,27 @@ on_both_ffmpeg_versions! {
             let duration = finished["duration_seconds"].as_f64().expect("a length");
             assert!((duration - 4.0).abs() < 0.06, "{format} is {duration} s long");
         }
+    }
+
+    fn languages_of_tracks_are_told_in_the_words_of_each_container(version) {
+        let folder = TempDir::new().unwrap();
+        let (words, source) = (folder.path().join("words.srt"), folder.path().join("tracks.mkv"));
+        std::fs::write(&words, "1\n00:00:00,200 --> 00:00:01,000\nHallo\n\n").unwrap();
+        let mut command = Command::new(version.program());
+        command.args(["-v", "error", "-i"]).arg(FLASHES.path()).arg("-i").arg(&words);
+        command.args(["-map", "0:v", "-map", "0:a", "-map", "0:a", "-map", "1", "-c", "copy", "-t", "2"]);
+        command.args(["-metadata:s:a:0", "language=deu", "-metadata:s:a:1", "language=swe"]);
+        output_of({ command.args(["-metadata:s:s:0", "language=nld"]).arg(&source); command });
+        let languages = |flags: &[&str]| -> Vec<String> {
+            let user = User::with(version);
+            let (file, _) = made(&user, &source, flags);
+            let told = |stream: &Value| stream["tags"]["language"].as_str().unwrap_or_default().to_owned();
+            streams(&file).iter().filter(|stream| stream["codec_type"] != "video").map(told).collect()
+        };
+        for flags in [&["--to", "mov"][..], &["--to", "mov", "--reencode"]] {
+            assert_eq!(languages(flags), ["ger", "sve", "dut"], "ffmpeg's names of QuickTime's numbers: {flags:?}");
+        }
+        assert_eq!(languages(&["--to", "mp4", "--reencode"]), ["deu", "swe", "nld"]);
     }
 
     fn every_container_for_sound_gets_it_whole(version) {

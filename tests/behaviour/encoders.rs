@@ -313,6 +313,49 @@ fn hardware_that_fails_in_a_job_is_replaced_by_software_with_a_warning() {
     assert_eq!(decode(&whole), (clips::SMALL.frames, String::new()));
 }
 
+#[test]
+fn hardware_that_was_chosen_and_is_busy_when_it_is_looked_for_is_tried_again() {
+    is_tried_again("framecrc");
+}
+
+#[test]
+fn hardware_that_was_chosen_and_is_busy_when_the_job_begins_is_tried_again() {
+    is_tried_again("null");
+}
+
+/// All sessions of a card are taken the first time that ffmpeg is asked to encode into this format.
+fn is_tried_again(format: &str) {
+    let user = User::new();
+    let asked = user.path("asked");
+    let script = format!(
+        r#"# A FAKE for tests: no hardware is here.
+case "$*" in *_nvenc*-f\ {format}*)
+    if [ ! -e '{asked}' ]; then
+        touch '{asked}'
+        echo "[h264_nvenc @ 0x1] OpenEncodeSessionEx failed: out of memory (10): (no details)" >&2
+        exit 1
+    fi;;
+esac
+case "$*" in
+*pipe:1*h264_nvenc*|*h264_nvenc*pipe:1*) echo "[h264_nvenc] the device was lost" >&2; exit 1;;
+*h264_nvenc*-f\ framecrc*) exec "$REAL" -v error -f lavfi -i testsrc2=size=64x64 -frames:v 10 -c:v libx264 -f framecrc -;;
+*_nvenc*-f\ null*) exit 0;;
+*_nvenc*|*_qsv*|*_vaapi*|*_amf*) exit 1;;
+*-encoders*) "$REAL" "$@"; echo " V....D h264_nvenc  NVIDIA NVENC H.264 encoder";;
+*) exec "$REAL" "$@";; esac"#,
+        asked = asked.display()
+    );
+    let ffmpeg = altered_ffmpeg(&user, &script);
+    let ended = encode_with(&user, &ffmpeg, &["--encoder", "nvenc", "--rate-control", "abr"]);
+    ended.assert_all_done();
+    let retries = ended.events_named("job_retry_planned");
+    let kinds: Vec<&str> = retries.iter().filter_map(|retry| retry["failure"]["kind"].as_str()).collect();
+    assert_eq!(kinds, ["encoder_busy"], "{retries:#?}");
+    // The fake gives up in the job itself: until then, hardware was at work.
+    let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
+    assert!(warnings.contains("NVENC failed"), "{warnings}");
+}
+
 /// A fake of a card: its NVENC is libx264 with this preset, and is lost in every job after so many bytes. `asked` gets the
 /// command lines of all encodes.
 fn fake_nvenc_that_is_lost(user: &User, preset: &str, bytes: u64) -> (PathBuf, PathBuf) {

@@ -279,6 +279,18 @@ fn lists_that_name_other_files_are_refused_whatever_they_are_called() {
 }
 
 #[test]
+fn a_film_under_the_name_of_a_text_is_a_film() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = make(folder.path(), "plain.mp4", TWO_SECONDS);
+    for name in ["film.txt", "film.sdp", "film.avs", "film.ffconcat"] {
+        let path = folder.path().join(name);
+        fs::copy(&film, &path).unwrap();
+        let media = read(&path);
+        assert!(media.container.contains("mp4") && media.video.len() == 1, "{name}: {media:?}");
+    }
+}
+
+#[test]
 fn a_file_that_goes_while_it_is_read_is_said_to_have_vanished() {
     let folder = tempfile::tempdir().unwrap();
     let path = make(folder.path(), "plain.mp4", TWO_SECONDS);

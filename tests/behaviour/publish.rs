@@ -2,10 +2,12 @@
 
 mod cloudfront;
 mod connection;
+mod dropping;
 mod keychain;
 mod object_options;
 mod presigned;
 mod replacing;
+mod replacing_again;
 mod secrets;
 mod several;
 mod stopping;
@@ -14,11 +16,12 @@ mod what_viewers_get;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::Write,
     net::{Ipv4Addr, TcpListener},
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -37,6 +40,7 @@ use tokio::runtime::Runtime;
 
 use crate::support::{
     object_store::{ObjectStore, client, new_bucket, with_credentials},
+    recording_proxy::{RecordingProxy, refusal},
     wait_for,
 };
 
@@ -280,7 +284,7 @@ fn a_second_stream_of_the_same_name_gets_a_number() {
         let start =
             || Publisher::start(runtime.handle(), &location, &folder, new("bunny"), &CancelToken::default()).unwrap();
         let (third, fourth) = (start(), start());
-        assert_eq!((third.prefix(), fourth.prefix()), ("films/bunny-3", "films/bunny-4"));
+        assert_eq!((third.place().prefix.as_str(), fourth.place().prefix.as_str()), ("films/bunny-3", "films/bunny-4"));
     });
 }
 
@@ -322,7 +326,7 @@ fn what_is_wrong_with_a_destination_is_told_apart_before_anything_is_sent() {
             (with_profile("reader"), FailureKind::PermissionDenied, "No permission to write"),
             (down, FailureKind::NetworkLost, "127.0.0.1:9"),
             (silent, FailureKind::NetworkLost, silent_endpoint.as_str()),
-            (not_a_url, FailureKind::InvalidRequest, "localhost"),
+            (not_a_url, FailureKind::InvalidRequest, "Endpoint: an address is"),
         ];
         for (location, kind, words) in cases {
             for result in
@@ -477,8 +481,12 @@ fn a_playlist_that_names_a_missing_file_is_not_published() {
         let failure = publish(&runtime, folder.path(), &location).unwrap_err().into_failure();
         assert_eq!(failure.kind, FailureKind::StreamIncorrect);
         assert_eq!(failure.detail, "720p/segment-2.m4s");
-        let objects = objects(&runtime, &location);
-        assert!(objects.keys().all(|key| !key.ends_with("main.m3u8") && !key.ends_with("720p/media.m3u8")));
+        assert!(failure.headline.contains("720p/media.m3u8 names 720p/segment-2.m4s"), "{failure:?}");
+        assert!(objects(&runtime, &location).is_empty(), "it is known before anything is sent");
+
+        let addresses = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6.0,\nhttps://example.org/1.m4s\n#EXT-X-ENDLIST\n";
+        write(folder.path(), "720p/media.m3u8", addresses.as_bytes());
+        publish(&runtime, folder.path(), &location).unwrap();
     });
 }
 
@@ -495,5 +503,72 @@ fn a_file_that_vanishes_before_it_is_sent_is_named() {
         let failure = publisher.finish().unwrap_err().into_failure();
         assert_eq!(failure.kind, FailureKind::SourceVanished);
         assert!(failure.headline.contains("gone.m4s"), "{failure:?}");
+    });
+}
+
+#[test]
+fn what_was_damaged_on_its_way_is_sent_again_and_not_for_ever() {
+    with_credentials("publish::what_was_damaged_on_its_way_is_sent_again_and_not_for_ever", |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let parent = TempDir::new().unwrap();
+        let folder = parent.path().join("film");
+        write_stream(&folder);
+        write(&folder, "film.mp4", &vec![7; 20 << 20]);
+        // So many times the store says that other bytes have arrived of a segment, of a part and of a playlist.
+        let try_with = |damaged: usize| {
+            let left =
+                ["/720p/segment-2.m4s", "partNumber=2", "/main.m3u8"].map(|name| (name, AtomicUsize::new(damaged)));
+            let proxy = RecordingProxy::answering(endpoint, move |head| {
+                let (_, left) = left.iter().find(|(name, _)| head.starts_with("PUT ") && head.contains(name))?;
+                let is_damaged =
+                    left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)).is_ok();
+                is_damaged.then(|| refusal(400, "BadDigest", "The Content-MD5 you specified did not match"))
+            });
+            let location = S3Location { endpoint: Some(proxy.endpoint.clone()), ..new_bucket(&runtime, endpoint) };
+            (publish(&runtime, &folder, &location), proxy, location)
+        };
+        let (published, _, location) = try_with(2);
+        published.unwrap();
+        assert_eq!(objects(&runtime, &location).len(), 13);
+        let (published, proxy, _) = try_with(3);
+        let failure = published.unwrap_err().into_failure();
+        assert!(failure.headline.ends_with("refuses to write an object"), "{failure:?}");
+        assert!(failure.detail.contains("BadDigest"), "{failure:?}");
+        let most = ["/720p/segment-2.m4s", "partNumber=2"]
+            .map(|name| proxy.heads("PUT").iter().filter(|head| head.contains(name)).count());
+        assert_eq!(most.into_iter().max(), Some(3));
+    });
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_published_is_named() {
+    with_credentials("publish::a_file_that_changes_while_it_is_published_is_named", |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let parent = TempDir::new().unwrap();
+        let (size, large) = (50_000, 20 << 20);
+        // While a request of this kind is under way, the film becomes so large.
+        for (at, before, after) in [
+            ("/film.mp4", size, size + 1),
+            ("/film.mp4", size, size),
+            ("partNumber=2", large, large + 1),
+            ("/main.m3u8", size, size + 1),
+        ] {
+            let folder = parent.path().join("film");
+            write_stream(&folder);
+            write(&folder, "film.mp4", &vec![1; before]);
+            let film = folder.join("film.mp4");
+            let proxy = RecordingProxy::answering(endpoint, move |head| {
+                if head.starts_with("PUT ") && head.contains(at) {
+                    let mut film = std::fs::File::options().write(true).open(&film).unwrap();
+                    film.write_all(&vec![2; after]).unwrap();
+                }
+                None
+            });
+            let location = S3Location { endpoint: Some(proxy.endpoint.clone()), ..new_bucket(&runtime, endpoint) };
+            let failure = publish(&runtime, &folder, &location).unwrap_err().into_failure();
+            assert_eq!(failure.kind, FailureKind::SourceVanished, "{at} {failure:?}");
+            assert!(failure.headline.contains("film.mp4 changed"), "{at} {failure:?}");
+            assert_eq!(failure.hint, "Publish again when it is finished");
+        }
     });
 }

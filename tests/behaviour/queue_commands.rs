@@ -1,6 +1,7 @@
 //! The queue of the window, from the terminal: with and without a window that has it open.
 
 mod end_of_queue;
+mod held;
 mod history;
 
 use std::{
@@ -180,6 +181,8 @@ fn a_killed_owner_is_no_obstacle_for_the_next_command() {
     }
     assert!(user.path("home/data/control/socket").exists(), "what a killed process leaves behind");
     assert_eq!(states(&user), [state("a.mp4", "waiting")]);
+    let list: Value = serde_json::from_str(&done(&user, &["list", "--json"])).unwrap();
+    assert_eq!(list["paused"], true, "a paused queue stays so");
     let ended = Ended::of(queue(&user, &["run", "--json"]));
     ended.assert_all_done();
     assert_eq!(ended.events_named("job_finished").len(), 1);

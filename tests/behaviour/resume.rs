@@ -151,7 +151,7 @@ fn kill_after(
 }
 
 /// Number of finished segments in the rendition of pictures that has the fewest.
-fn fewest_segments(stream: &std::path::Path) -> usize {
+pub fn fewest_segments(stream: &std::path::Path) -> usize {
     let renditions = std::fs::read_dir(stream).into_iter().flatten().flatten();
     let pictures = renditions.filter(|entry| entry.file_name().to_string_lossy().ends_with('p'));
     let segments = |folder: std::fs::DirEntry| {
@@ -161,7 +161,7 @@ fn fewest_segments(stream: &std::path::Path) -> usize {
 }
 
 /// The same ffmpeg, which reads at most five seconds of a source in a second.
-fn slow_ffmpeg(user: &User, version: FfmpegVersion) -> PathBuf {
+pub fn slow_ffmpeg(user: &User, version: FfmpegVersion) -> PathBuf {
     let script = format!(
         "#!/bin/sh\ncase \"$*\" in *pipe:1*) exec '{0}' -readrate 5 \"$@\";; *) exec '{0}' \"$@\";; esac\n",
         version.program().display()

@@ -2,6 +2,7 @@
 
 mod awkward_video;
 mod burned_in;
+mod changing;
 mod damaged;
 mod extremes;
 mod sound;

@@ -121,12 +121,14 @@ fn a_folder_gives_its_videos_and_a_folder_without_any_is_said_so() {
 #[test]
 fn arguments_and_settings_that_make_no_sense_are_refused_with_a_remedy() {
     let user = User::new();
-    let refused: [(&[&str], &str); 8] = [
+    let refused: [(&[&str], &str); 10] = [
         (&["encode", "a.mp4", "--preset", "nope"], "web-hls, web-hls-240, quick, source"),
         (&["encode", "a.mp4", "--thumbnails", "10%,5"], "--thumbnails"),
         (&["encode", "a.mp4", "--out", "x", "--keep", "y"], "--keep"),
         (&["encode", "a.mp4", "--out", "s3://UPPER/x"], "UPPER"),
         (&["encode", "a.mp4", "--out", "x", "--endpoint", "http://localhost"], "s3://"),
+        (&["encode", "a.mp4", "--out", "s3://films/x", "--endpoint", "http://store/?a=b"], "--endpoint: an address is"),
+        (&["queue", "add", "a.mp4", "--out", "s3://films/x?endpoint=http://a%20b"], "endpoint: an address is"),
         (&["encode", "a.mp4", "--jobs", "0"], "--jobs"),
         (&["encode"], "FILE"),
         (&["publish", ".", "not-s3"], "s3://bucket/prefix"),

@@ -101,6 +101,21 @@ fn times_after_the_end_are_told_and_a_job_without_others_is_refused_before_its_s
 }
 
 #[test]
+fn a_time_after_the_picture_of_a_source_that_goes_on_is_told() {
+    let user = User::new();
+    let source = user.path("short picture.ts");
+    let mut command = std::process::Command::new(FfmpegVersion::System.program());
+    command.args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=2", "-f", "lavfi", "-i"]);
+    command.args(["sine=500:duration=6", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"]).arg(&source);
+    crate::support::output_of(command);
+    let ended = thumbnails(&user, &source, &["--times", "1,5"]);
+    ended.assert_all_done();
+    assert_eq!(user.output_files(), ["short picture/images/poster.jpg", "short picture/images/thumbnail_1.jpg"]);
+    let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
+    assert!(warnings.contains("The thumbnail at 00:00:05 is left out"), "{warnings}");
+}
+
+#[test]
 fn what_has_no_picture_leaves_nothing_behind() {
     let user = User::new();
     let source = user.file("text.mp4", b"no film");

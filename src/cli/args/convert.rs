@@ -32,7 +32,7 @@ pub struct ConvertArguments {
     /// Videos or files of sound
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// Container of the result [default: by the name after --output, else as the source's]
+    /// Container of the result [default: by the name after --output, else as the source's where something is changed]
     #[arg(long, value_name = "FORMAT")]
     pub to: Option<FormatName>,
     /// The file to make, or the folder that it goes into [default: beside the source, under a free name]

@@ -17,9 +17,9 @@ use crate::{
     },
 };
 
-/// How an S3 store is reached, and what is done there.
+/// How an S3 store is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct S3Arguments {
+pub struct StoreArguments {
     /// Whose store it is, which sets what that one needs
     #[arg(long, value_name = "STORE", help_heading = "S3", value_parser = store())]
     pub store: Option<Store>,
@@ -42,6 +42,14 @@ pub struct S3Arguments {
     /// Address the bucket as bucket.URL, which is the default without --endpoint
     #[arg(long, help_heading = "S3")]
     pub virtual_host: bool,
+}
+
+/// How an S3 store is reached, and what is done there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct S3Arguments {
+    /// How it is reached.
+    #[command(flatten)]
+    pub reached: StoreArguments,
     /// Cache-Control of all files, or of a kind of file as KIND:VALUE; may be given several times. Kinds: media,
     /// playlists, captions, images, others
     #[arg(long, value_name = "[KIND:]VALUE", help_heading = "S3")]
@@ -83,12 +91,7 @@ pub struct S3Arguments {
     pub max_upload: Option<u64>,
 }
 
-impl S3Arguments {
-    /// True when any of them was given.
-    pub fn any(&self) -> bool {
-        *self != Self::default()
-    }
-
+impl StoreArguments {
     /// What was asked of the style; `None` lets the endpoint decide.
     pub fn path_style(&self) -> Option<bool> {
         match (self.path_style, self.virtual_host) {
@@ -97,6 +100,13 @@ impl S3Arguments {
             _ => None,
         }
     }
+}
+
+impl S3Arguments {
+    /// True when any of them was given.
+    pub fn any(&self) -> bool {
+        *self != Self::default()
+    }
 
     /// This place, reached and written as the flags say.
     ///
@@ -104,13 +114,13 @@ impl S3Arguments {
     /// When a flag's value makes no sense.
     pub fn complete(&self, place: S3Location) -> Result<S3Location, Failure> {
         let wrong = |flag: &str, reason: String| bad_usage(format!("{flag}: {reason}"), "“--help” tells the forms");
-        Ok(S3Location {
-            store: self.store,
-            endpoint: self.endpoint.clone(),
-            region: self.region.clone(),
-            profile: self.profile.clone(),
-            credentials: self.credentials.clone(),
-            path_style: self.path_style(),
+        let place = S3Location {
+            store: self.reached.store,
+            endpoint: self.reached.endpoint.clone(),
+            region: self.reached.region.clone(),
+            profile: self.reached.profile.clone(),
+            credentials: self.reached.credentials.clone(),
+            path_style: self.reached.path_style(),
             objects: ObjectOptions {
                 cache_control: ByKind::typed(&self.cache_control).map_err(|reason| wrong("--cache-control", reason))?,
                 storage_class: ByKind::typed(&self.storage_class).map_err(|reason| wrong("--storage-class", reason))?,
@@ -125,7 +135,9 @@ impl S3Arguments {
             cloudfront: self.cloudfront.clone(),
             most_bytes_per_second: self.max_upload,
             ..place
-        })
+        };
+        place.check_addresses().map_err(|words| bad_usage(format!("--{words}"), "“--help” tells the forms"))?;
+        Ok(place)
     }
 }
 

@@ -14,6 +14,8 @@ Only the parts of a video around the chosen times are decoded, where it can be s
   reelpress thumbnails film.mp4 --times 5,00:01:30 --width 320 --format webp
   reelpress thumbnails *.mov --storyboard --out pictures/
   reelpress thumbnails film.mp4 --out s3://bucket/films     films/film/images/poster.jpg …
+A time after the end is left out with a warning; when there is no other, that is an error.
+
 The poster is the sharpest frame around the chosen times, and always JPEG. The folder of each video is printed on standard
 output. --json
 prints the events of “reelpress encode --json”.";

@@ -78,7 +78,7 @@ fn is_cleared(state: &JobState, failed: bool, all: bool) -> bool {
 
 fn can_be_held(job: &Job) -> Result<(), &'static str> {
     match job.state {
-        JobState::Running { is_paused: true, .. } => Err("is held already"),
+        _ if job.is_held() => Err("is held already"),
         _ if job.can_be_paused() => Ok(()),
         JobState::Running { .. } => Err("has no encoder at work that could be held"),
         _ => Err("is not at work"),
@@ -86,7 +86,7 @@ fn can_be_held(job: &Job) -> Result<(), &'static str> {
 }
 
 fn is_held(job: &Job) -> Result<(), &'static str> {
-    if matches!(job.state, JobState::Running { is_paused: true, .. }) { Ok(()) } else { Err("is not held") }
+    if job.is_held() { Ok(()) } else { Err("is not held") }
 }
 
 fn can_be_cancelled(job: &Job) -> Result<(), &'static str> {
@@ -116,6 +116,9 @@ fn can_be_scheduled(job: &Job) -> Result<(), &'static str> {
 
 fn is_waiting(job: &Job) -> Result<(), &'static str> {
     can_be_scheduled(job)?;
+    if job.is_held() {
+        return Err("is held: resume it");
+    }
     if job.is_waiting() { Ok(()) } else { Err("does not wait: retry it") }
 }
 
@@ -161,7 +164,7 @@ impl Changes<'_> {
 
     /// The jobs that are meant, if what is asked can be done with all of them: nothing is done by halves.
     fn jobs(&self, names: &[String], rule: Rule) -> Result<Vec<Arc<Job>>, Refusal> {
-        let jobs = choose::chosen(self.snapshot, names).map_err(Refusal::usage)?;
+        let jobs = choose::chosen(self.snapshot, names, &|job| rule(job).is_ok()).map_err(Refusal::usage)?;
         for job in &jobs {
             if let Err(words) = rule(job) {
                 let headline = format!("“{}” {words}", job.spec.source_name());
@@ -236,7 +239,7 @@ impl Changes<'_> {
     }
 
     fn move_job(&mut self, name: &str, place: MovePlace) -> Result<(), Refusal> {
-        let job = choose::one(self.snapshot, name).map_err(Refusal::usage)?;
+        let job = choose::one(self.snapshot, name, &Job::is_waiting).map_err(Refusal::usage)?;
         let id = job.id;
         let (command, words) = match place.to {
             Some(line) => {

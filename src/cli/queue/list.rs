@@ -108,10 +108,15 @@ pub(super) fn print_json(context: &Context, jobs: &[Arc<Job>], snapshot: &Snapsh
     context.output.pretty_json(&jobs);
 }
 
-/// Lines with the cells of each column below each other.
+/// Characters of a cell at most: a list is read at a glance, and formatting takes no more than 65,535.
+const MOST_CHARACTERS: usize = 200;
+
+/// Lines with the cells of each column below each other, those that are very long without their middle.
 pub(super) fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
+    let rows = rows.iter().map(|row| row.each_ref().map(|cell| format::shortened(cell, MOST_CHARACTERS)));
+    let rows: Vec<[String; COLUMNS]> = rows.collect();
     let mut widths = [0; COLUMNS];
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
@@ -126,8 +131,8 @@ pub(super) fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<S
 pub(super) fn state(job: &Job) -> &'static str {
     match &job.state {
         JobState::Waiting => "waiting",
+        _ if job.is_held() => "paused",
         JobState::Interrupted { .. } => "interrupted",
-        JobState::Running { is_paused: true, .. } => "paused",
         JobState::Running { .. } => "running",
         JobState::Done { .. } => "done",
         JobState::Failed { .. } => "failed",
@@ -238,5 +243,15 @@ mod tests {
         assert_eq!((&listed["percent"], &listed["state"]), (&42.5.into(), &"running".into()));
         assert_eq!(listed["line"], 1);
         assert!(table(&Snapshot::default(), &now).is_empty());
+    }
+
+    #[test]
+    fn names_of_any_length_are_listed_without_their_middle() {
+        let rows =
+            [["NAME".to_owned(), "PRESET".to_owned()], [format!("{}.mp4", "n".repeat(70_000)), "quick".to_owned()]];
+        let [header, line] = aligned(&rows).try_into().unwrap();
+        assert!(line.ends_with("nn.mp4  quick") && line.contains("n…n"), "{line}");
+        assert_eq!(line.chars().count(), MOST_CHARACTERS + "  quick".len());
+        assert_eq!(header.find("PRESET"), Some(MOST_CHARACTERS + 2));
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, arguments: QueueArguments, interrupt: &Canc
             with_queue(context, |access| setting::when_done(context, access, &arguments))
         }
         QueueCommand::KeepOn => with_queue(context, |access| setting::keep_on(context, access)),
-        QueueCommand::Add(arguments) => add(context, &arguments),
+        QueueCommand::Add(arguments) => add(context, &arguments, interrupt),
         QueueCommand::List { json } => with_queue(context, |access| {
             list::print(context, &access.snapshot()?, json);
             Ok(())
@@ -99,18 +99,26 @@ fn tell_notices(context: &Context, answer: &Answer) {
 
 /// Puts these files into the queue as the settings say.
 #[cfg(feature = "gui")]
-pub(super) fn add_as_set(context: &Context, files: &[std::path::PathBuf]) -> Outcome {
-    add(context, &QueueAddArguments { priority: None, encode: encode::as_set(files) })
+pub(super) fn add_as_set(context: &Context, files: &[std::path::PathBuf], interrupt: &CancelToken) -> Outcome {
+    add(context, &QueueAddArguments { priority: None, encode: encode::as_set(files) }, interrupt)
 }
 
-fn add(context: &Context, arguments: &QueueAddArguments) -> Outcome {
-    let mut call = match encode::plan(context, &arguments.encode) {
+fn add(context: &Context, arguments: &QueueAddArguments, interrupt: &CancelToken) -> Outcome {
+    let mut call = match encode::plan(context, &arguments.encode, interrupt) {
+        _ if interrupt.is_cancelled() => return Outcome::Interrupted,
         Ok(call) => call,
         Err(failure) => {
             context.output.failure(None, &failure);
             return Outcome::BadUsage;
         }
     };
+    // Whoever adds jobs may not be there when they run.
+    for missing in call.jobs.iter().map(|job| &job.spec.source).filter(|source| !source.exists()) {
+        let path = missing.display();
+        context
+            .output
+            .say_always(&format!("reelpress: {path} does not exist; its job fails unless it is there by then"));
+    }
     for job in &mut call.jobs {
         job.schedule.priority = arguments.priority.unwrap_or(job.schedule.priority);
     }

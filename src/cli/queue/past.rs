@@ -48,7 +48,7 @@ pub(super) fn history(context: &Context, access: &mut Access, text: &str, json: 
 pub(super) fn again(context: &Context, access: &mut Access, names: &[String]) -> Result<(), Refusal> {
     let snapshot = access.snapshot()?;
     let past = Snapshot { jobs: Arc::new(ended(context, &snapshot)?), ..Snapshot::default() };
-    let jobs = choose::chosen(&past, names).map_err(Refusal::usage)?;
+    let jobs = choose::chosen(&past, names, &|_| true).map_err(Refusal::usage)?;
     enqueue(context, access, jobs.iter().map(|job| QueueEntry::again(job)).collect(), false)
 }
 
@@ -68,7 +68,7 @@ pub(super) fn report(
     let snapshot = access.snapshot()?;
     let removed = ended(context, &snapshot)?.into_iter().filter(|job| snapshot.job(job.id).is_none());
     let all = Snapshot { jobs: Arc::new(snapshot.jobs.iter().map(Arc::clone).chain(removed).collect()), ..snapshot };
-    let job = choose::one(&all, name).map_err(Refusal::usage)?;
+    let job = choose::one(&all, name, &|_| true).map_err(Refusal::usage)?;
     let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let report = BugReport::of(&all, &job, &context.folders);
     if is_printed {

@@ -15,7 +15,7 @@ use crate::{
     engine::{Command, EngineHandle, Event, Job, PlannedPowerAction, QueueLife, Snapshot, Subscription, ToolStatus},
     failure::Failure,
     format,
-    job::{JobId, JobState},
+    job::{JobId, JobState, schedule},
     settings::PowerAction,
     tools::cancel::CancelToken,
 };
@@ -85,7 +85,13 @@ fn work_off(context: &Context, engine: &EngineHandle, json: bool, interrupt: &Ca
     let mut front = Front::new(context, (*base).clone(), json);
     // What the command comes to, before its events arrive.
     front.state.queue_paused = false;
-    for job in base.jobs.iter().filter(|job| job.is_waiting() && !job.starts_by_itself(&base.settings)) {
+    let held = base.jobs.iter().filter(|job| job.is_held()).count();
+    if held > 0 {
+        let jobs = format::count(held as u64, "job is", "jobs are");
+        context.output.say(&format!("{jobs} held and stay so until “reelpress queue resume”"));
+    }
+    let waits_for_user = |job: &&Arc<Job>| job.is_waiting() && !job.is_held() && !job.starts_by_itself(&base.settings);
+    for job in base.jobs.iter().filter(waits_for_user) {
         front.state.apply(&Event::JobRequeued { id: job.id });
     }
     let mut end = front.listen(&events, interrupt);
@@ -98,8 +104,10 @@ fn work_off(context: &Context, engine: &EngineHandle, json: bool, interrupt: &Ca
     if !engine.wait_for_end(END_LIMIT) {
         tracing::warn!("the engine has not ended in time");
     }
-    if end == End::Interrupted {
-        context.output.say("the queue waits: “reelpress queue run” goes on with it");
+    match end {
+        End::Interrupted => context.output.say("the queue waits: “reelpress queue run” goes on with it"),
+        End::NothingLeft => front.say_what_holds_the_rest(),
+        End::OwnerEnded | End::ToolsUnusable(_) => {}
     }
     front.outcome(&end)
 }
@@ -114,7 +122,8 @@ fn follow(context: &Context, mut client: Client, json: bool, interrupt: &CancelT
     match end {
         End::Interrupted => context.output.say("the jobs go on in the other Reelpress"),
         End::OwnerEnded => context.output.say_always("reelpress: the other Reelpress has ended; the queue waits"),
-        End::NothingLeft | End::ToolsUnusable(_) => {}
+        End::NothingLeft => front.say_what_holds_the_rest(),
+        End::ToolsUnusable(_) => {}
     }
     Ok(front.outcome(&end))
 }
@@ -154,10 +163,7 @@ impl<'a> Front<'a> {
         let running: Vec<JobId> =
             self.state.jobs.iter().filter(|job| job.progress().is_some()).map(|job| job.id).collect();
         running.into_iter().for_each(|id| self.announce(id));
-        let waiting = self.state.jobs.iter().filter(|job| job.starts_by_itself(&self.state.settings)).count();
-        if waiting > 0 {
-            self.context.output.say(&format!("{} waiting", format::count(waiting as u64, "job", "jobs")));
-        }
+        self.say_what_waits();
         loop {
             if let ToolStatus::Unusable { failure } = &self.state.tools {
                 return End::ToolsUnusable(failure.clone());
@@ -196,6 +202,33 @@ impl<'a> Front<'a> {
             }
         }
         self.has_work()
+    }
+
+    /// Says how many jobs wait, and until when if none of them starts now.
+    fn say_what_waits(&self) {
+        let settings = &self.state.settings;
+        let waiting = self.state.jobs.iter().filter(|job| job.starts_by_itself(settings));
+        let count = waiting.clone().count() as u64;
+        if count == 0 {
+            return;
+        }
+        let now = jiff::Zoned::now();
+        // None of these is a job that may start now, which comes before all times.
+        let first = waiting.map(|job| job.waits_until(settings, &now)).min().flatten();
+        let until = first.map(|at| format!("; the first starts at {}", schedule::short_time(at, &now)));
+        let jobs = format::count(count, "job", "jobs");
+        self.context.output.say(&format!("{jobs} waiting{}", until.unwrap_or_default()));
+    }
+
+    /// Says why nothing goes on although jobs wait.
+    fn say_what_holds_the_rest(&self) {
+        let waiting = self.state.jobs.iter().filter(|job| job.starts_by_itself(&self.state.settings)).count() as u64;
+        if self.state.queue_paused && waiting > 0 {
+            let (jobs, verb) = (format::count(waiting, "job", "jobs"), if waiting == 1 { "waits" } else { "wait" });
+            self.context.output.say_always(&format!(
+                "reelpress: the queue was paused and {jobs} {verb}; “reelpress queue run” goes on with them"
+            ));
+        }
     }
 
     /// Whether a job is at work, or starts at some time.

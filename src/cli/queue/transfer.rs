@@ -43,7 +43,7 @@ pub(super) fn export(
         context.output.data(&String::from_utf8_lossy(&text));
         return Ok(());
     }
-    atomic_file::write(&absolute(file), &text).map_err(failed)?;
+    atomic_file::write_durably(&absolute(file), &text).map_err(failed)?;
     let jobs = format::count(queue.jobs.len() as u64, "job", "jobs");
     context.output.say(&format!("{jobs} written to {}", file.display()));
     Ok(())

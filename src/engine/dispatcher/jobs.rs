@@ -25,7 +25,13 @@ impl Dispatcher {
 
     pub(super) fn hold(&mut self, id: JobId, is_held: bool) {
         let can_be_held = self.snapshot.job(id).is_some_and(|job| job.can_be_paused());
-        let Some(running) = self.running.get(&id).filter(|_| !is_held || can_be_held) else { return };
+        let Some(running) = self.running.get(&id).filter(|_| !is_held || can_be_held) else {
+            // One that was held when the program ended has no encoder yet.
+            if !is_held && self.snapshot.job(id).is_some_and(|job| job.is_held()) {
+                self.retry(id);
+            }
+            return;
+        };
         running.pause.set(is_held);
         self.emit(vec![if is_held { Event::JobPaused { id } } else { Event::JobResumed { id } }]);
     }

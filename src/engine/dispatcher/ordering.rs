@@ -35,9 +35,11 @@ impl Dispatcher {
         self.retry_all(&ids);
     }
 
-    /// Lets jobs start again. Interrupted ones that would not start by themselves are meant too: the user is here.
+    /// Lets jobs start again. Interrupted ones that would not start by themselves are meant too: the user is here. Those
+    /// that are held stay so.
     pub(super) fn resume_queue(&mut self) {
-        let waits_for_user = |job: &&Arc<Job>| job.is_waiting() && !job.starts_by_itself(&self.snapshot.settings);
+        let settings = &self.snapshot.settings;
+        let waits_for_user = |job: &&Arc<Job>| job.is_waiting() && !job.is_held() && !job.starts_by_itself(settings);
         let interrupted = self.snapshot.jobs.iter().filter(waits_for_user).map(|job| Event::JobRequeued { id: job.id });
         self.emit(std::iter::once(Event::QueueResumed).chain(interrupted).collect());
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{ALL_EVENTS, Journal};
+use super::{ALL_EVENTS, Journal, entry};
 use crate::engine::Event;
 
 /// Of an SQLite file (<https://sqlite.org/fileformat2.html#the_database_header>).
@@ -20,13 +20,24 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code().is_some_and(|code| matches!(code, DatabaseCorrupt | NotADatabase))
 }
 
+/// An error of a statement that fits the tables of every journal, as damage where the tables are at fault.
+pub(super) fn as_damage(error: rusqlite::Error) -> rusqlite::Error {
+    use rusqlite::ErrorCode::Unknown;
+    let is_about_tables =
+        matches!(error, rusqlite::Error::SqlInputError { .. }) || error.sqlite_error_code() == Some(Unknown);
+    if !is_about_tables {
+        return error;
+    }
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
+}
+
 /// Moves a damaged journal out of the way and gives the events of its readable part, and where it lies now.
 pub(super) fn set_aside(file: &Path) -> std::io::Result<(Vec<Event>, PathBuf)> {
     let as_it_is = readable_events(file).unwrap_or_default();
     let with_new_header = readable_events_behind_header(file).unwrap_or_default();
     let events = if with_new_header.len() > as_it_is.len() { with_new_header } else { as_it_is };
-    let stamp = Timestamp::now().strftime("%Y%m%d-%H%M%S");
-    let aside = file.with_extension(format!("damaged-{stamp}.sqlite"));
+    let aside = place_aside(file);
     for ending in ["", "-wal", "-shm"] {
         let named = |path: &Path| {
             let mut name = path.as_os_str().to_owned();
@@ -39,6 +50,43 @@ pub(super) fn set_aside(file: &Path) -> std::io::Result<(Vec<Event>, PathBuf)> {
         }
     }
     Ok((events, aside))
+}
+
+fn place_aside(file: &Path) -> PathBuf {
+    let stamp = Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    file.with_extension(format!("damaged-{stamp}.sqlite"))
+}
+
+/// Moves entries that can't be read out of a sound journal, byte for byte, and gives where they lie now: in a file of the
+/// same form.
+pub(super) fn set_entries_aside(
+    journal: &mut Connection,
+    file: &Path,
+    sequences: &[i64],
+) -> Result<PathBuf, Box<dyn std::error::Error>> {
+    let aside = place_aside(file);
+    journal.execute("ATTACH DATABASE ?1 AS aside", [aside.to_str().ok_or("its name is no text")?])?;
+    let copied = copy_aside(journal, sequences);
+    journal.execute("DETACH DATABASE aside", [])?;
+    copied?;
+    // They are on the disk there before they go here.
+    let transaction = journal.transaction()?;
+    for sequence in sequences {
+        transaction.execute("DELETE FROM main.events WHERE sequence = ?1", [sequence])?;
+    }
+    transaction.commit()?;
+    Ok(aside)
+}
+
+fn copy_aside(journal: &mut Connection, sequences: &[i64]) -> rusqlite::Result<()> {
+    let transaction = journal.transaction()?;
+    // Without a type, so that nothing is turned into another one.
+    transaction.execute("CREATE TABLE aside.events (sequence INTEGER PRIMARY KEY, event)", [])?;
+    for sequence in sequences {
+        let copy = "INSERT INTO aside.events SELECT sequence, event FROM main.events WHERE sequence = ?1";
+        transaction.execute(copy, [sequence])?;
+    }
+    transaction.commit()
 }
 
 /// What a copy with the header of a new journal holds: SQLite reads nothing of a file whose header is damaged, or tells
@@ -58,10 +106,10 @@ fn readable_events_behind_header(file: &Path) -> Result<Vec<Event>, Box<dyn std:
     Ok(readable_events(&copy)?)
 }
 
-/// All events up to the first place that can't be read.
+/// All events that can be read, up to the first page that can't.
 fn readable_events(file: &Path) -> rusqlite::Result<Vec<Event>> {
     let connection = Connection::open(file)?;
     let mut statement = connection.prepare(ALL_EVENTS)?;
-    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-    Ok(rows.map_while(Result::ok).filter_map(|text| serde_json::from_str(&text).ok()).collect())
+    let rows = statement.query_map([], entry)?;
+    Ok(rows.map_while(Result::ok).filter_map(Result::ok).collect())
 }

@@ -10,6 +10,7 @@ use crate::{
 
 /// Removed jobs that the history has at most; the oldest go.
 const REMEMBERED_JOBS: i64 = 5000;
+pub(super) const ADD_JOB: &str = "INSERT OR REPLACE INTO history (job, events) VALUES (?1, ?2)";
 const DROP_OLD_HISTORY: &str =
     "DELETE FROM history WHERE rowid <= (SELECT rowid FROM history ORDER BY rowid DESC LIMIT 1 OFFSET ?1)";
 
@@ -19,8 +20,7 @@ impl Journal {
         let result = (|| {
             let transaction = self.connection.transaction()?;
             {
-                let mut statement =
-                    transaction.prepare_cached("INSERT OR REPLACE INTO history (job, events) VALUES (?1, ?2)")?;
+                let mut statement = transaction.prepare_cached(ADD_JOB)?;
                 for job in jobs {
                     let mut events = job.as_events();
                     for event in &mut events {

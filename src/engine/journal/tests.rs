@@ -56,6 +56,7 @@ fn a_stream_that_some_of_its_buckets_have_comes_back() {
         report,
         prefix: "film".to_owned(),
         more_prefixes: vec!["films/film".to_owned()],
+        revisions: Vec::new(),
         published: BTreeMap::from([(0, published("first")), (11, published("last"))]),
     };
     Journal::open(&file)
@@ -126,6 +127,74 @@ fn a_journal_with_a_damaged_header_or_a_lost_end_gives_back_its_jobs() {
         std::fs::write(&file, bytes).unwrap();
         let Replay { snapshot, set_aside, .. } = Journal::open(&file).unwrap().replay().unwrap();
         assert!(set_aside.is_some() && snapshot.jobs.len() >= fewest, "{name}: {} jobs", snapshot.jobs.len());
+    }
+}
+
+#[test]
+fn entries_whose_text_is_damaged_are_passed_over_and_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("queue.sqlite");
+    let (ids, events): (Vec<JobId>, Vec<Event>) = (0..5).map(|_| added()).unzip();
+    Journal::open(&file).unwrap().append(&events).unwrap();
+    let damages = [
+        "UPDATE events SET event = CAST(x'80' || substr(CAST(event AS BLOB), 2) AS TEXT) WHERE sequence = 1",
+        "UPDATE events SET event = x'FF00FF' WHERE sequence = 2",
+        "UPDATE events SET event = CAST(replace(CAST(event AS BLOB), 'a.mp4', x'61C32E') AS TEXT) WHERE sequence = 4",
+    ];
+    let connection = Connection::open(&file).unwrap();
+    for damage in damages {
+        assert_eq!(connection.execute(damage, []).unwrap(), 1);
+    }
+    drop(connection);
+    let Replay { snapshot, unreadable, set_aside } = Journal::open(&file).unwrap().replay().unwrap();
+    assert_eq!(unreadable, 3);
+    let kept: Vec<JobId> = snapshot.jobs.iter().map(|job| job.id).collect();
+    assert_eq!(kept, [ids[2], ids[4]]);
+
+    // They lie beside it, byte for byte, and are told of once.
+    let aside = Connection::open(set_aside.unwrap()).unwrap();
+    let bytes = |sequence: i64| -> Vec<u8> {
+        let asked = "SELECT CAST(event AS BLOB) FROM events WHERE sequence = ?1";
+        aside.query_row(asked, [sequence], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(bytes(2), [0xFF, 0, 0xFF]);
+    assert!(bytes(1).starts_with(b"\x80\"event\":"), "{:?}", String::from_utf8_lossy(&bytes(1)));
+    let again = Journal::open(&file).unwrap().replay().unwrap();
+    assert_eq!((again.unreadable, again.set_aside), (0, None));
+    assert_eq!(again.snapshot, snapshot);
+}
+
+#[test]
+fn a_journal_with_both_damaged_text_and_a_damaged_page_gives_back_what_is_behind_the_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("queue.sqlite");
+    let events: Vec<Event> = (0..400).map(|_| added().1).collect();
+    Journal::open(&file).unwrap().append(&events).unwrap();
+    Connection::open(&file).unwrap().execute("UPDATE events SET event = x'FF' WHERE sequence = 2", []).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let end = bytes.len() * 3 / 4;
+    bytes.truncate(end);
+    std::fs::write(&file, bytes).unwrap();
+    let Replay { snapshot, set_aside, .. } = Journal::open(&file).unwrap().replay().unwrap();
+    assert!(set_aside.is_some() && snapshot.jobs.len() >= 100, "{} jobs", snapshot.jobs.len());
+}
+
+#[test]
+fn a_journal_with_tables_of_another_form_is_set_aside() {
+    for change in [
+        "ALTER TABLE events RENAME COLUMN event TO happening",
+        "ALTER TABLE history RENAME COLUMN events TO happenings",
+        "DROP TABLE events; CREATE VIEW events AS SELECT 1 AS sequence, '{}' AS event",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("queue.sqlite");
+        Journal::open(&file).unwrap().append(&[added().1]).unwrap();
+        Connection::open(&file).unwrap().execute_batch(change).unwrap();
+        let mut journal = Journal::open(&file).unwrap();
+        let Replay { set_aside, .. } = journal.replay().unwrap();
+        assert!(set_aside.unwrap().is_file(), "{change}");
+        journal.append(&[added().1]).unwrap();
+        journal.remember(&[]).unwrap();
     }
 }
 

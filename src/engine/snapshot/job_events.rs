@@ -76,10 +76,10 @@ impl Job {
                 self.state = JobState::Waiting;
                 self.retry = Some(Arc::new((**retry).clone()));
             }
-            Event::JobInterrupted { reached, folder, .. } => {
+            Event::JobInterrupted { reached, folder, is_held, .. } => {
                 self.begin_again();
                 self.unfinished.clone_from(folder);
-                self.state = JobState::Interrupted { reached: *reached };
+                self.state = JobState::Interrupted { reached: *reached, is_held: *is_held };
             }
             Event::JobRequeued { .. } => {
                 self.begin_again();
@@ -124,13 +124,15 @@ impl Job {
                     id,
                     reached: Duration::ZERO,
                     folder: Some(folder),
+                    is_held: false,
                 }));
                 events.push(Event::JobRequeued { id });
             }
-            JobState::Interrupted { reached } => {
+            JobState::Interrupted { reached, is_held } => {
                 let folder = self.unfinished.clone();
-                events.push(Event::JobInterrupted { id, reached: *reached, folder });
+                events.push(Event::JobInterrupted { id, reached: *reached, folder, is_held: *is_held });
             }
+            JobState::Running { is_paused: true, .. } => events.push(Event::JobPaused { id }),
             JobState::Waiting | JobState::Running { .. } => {}
             JobState::Done { report } => events.push(Event::JobFinished { id, report: report.clone(), at }),
             JobState::Failed { failure } => {

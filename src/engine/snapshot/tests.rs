@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     failure::FailureKind,
-    job::{Destination, Report},
+    job::{Destination, Report, Trim},
     preset::find_preset,
 };
 
@@ -134,6 +134,7 @@ fn a_finished_stream_is_remembered_until_it_is_published() {
         report: report.clone(),
         prefix: "films/a".to_owned(),
         more_prefixes: Vec::new(),
+        revisions: Vec::new(),
         published: std::collections::BTreeMap::new(),
     });
     let failure = Failure::new(FailureKind::CredentialsRefused, "Refused", "Sign in");
@@ -225,6 +226,19 @@ fn the_time_left_counts_running_and_waiting_jobs() {
 }
 
 #[test]
+fn of_a_source_that_is_cut_only_what_is_kept_takes_time() {
+    let (mut snapshot, ids) = snapshot_of(&["a", "b"]);
+    let source = SourceMedia { duration: Some(Duration::from_secs(3600)), ..SourceMedia::default() };
+    snapshot.apply(&Event::SourceProbed { id: ids[1], source: Box::new(source) });
+    let mut spec = snapshot.job(ids[1]).unwrap().spec.clone();
+    spec.operations.trim = Trim { start: Some(Duration::from_secs(3540)), end: Some(Duration::from_secs(7200)) };
+    snapshot.apply(&Event::JobChanged { id: ids[1], spec: Box::new(spec) });
+    let report = Box::new(Report { speed: Some(4.0), ..*report() });
+    snapshot.apply(&Event::JobFinished { id: ids[0], report, at: at(9) });
+    assert_eq!(snapshot.time_left(), Some(Duration::from_secs(15)));
+}
+
+#[test]
 fn other_settings_undo_what_was_made_with_the_old_ones() {
     let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
     let id = ids[0];
@@ -232,6 +246,7 @@ fn other_settings_undo_what_was_made_with_the_old_ones() {
         report: *report(),
         prefix: "a".to_owned(),
         more_prefixes: Vec::new(),
+        revisions: Vec::new(),
         published: std::collections::BTreeMap::new(),
     };
     snapshot.apply(&Event::JobStarted { id, at: at(2) });
@@ -256,8 +271,8 @@ fn an_interrupted_job_remembers_what_is_finished_until_it_is_planned_again() {
     snapshot.apply(&Event::JobStarted { id, at: at(2) });
     let folder = PathBuf::from("out/a");
     let reached = Duration::from_secs(84);
-    snapshot.apply(&Event::JobInterrupted { id, reached, folder: Some(folder.clone()) });
-    assert_eq!(snapshot.job(id).unwrap().state, JobState::Interrupted { reached });
+    snapshot.apply(&Event::JobInterrupted { id, reached, folder: Some(folder.clone()), is_held: false });
+    assert_eq!(snapshot.job(id).unwrap().state, JobState::Interrupted { reached, is_held: false });
     assert_eq!(snapshot.counts().waiting, 1);
     let replayed = |snapshot: &Snapshot| {
         let mut again = Snapshot::default();
@@ -268,6 +283,25 @@ fn an_interrupted_job_remembers_what_is_finished_until_it_is_planned_again() {
     snapshot.apply(&Event::JobRequeued { id });
     assert_eq!(snapshot.job(id).unwrap().unfinished, Some(folder));
     assert_eq!(replayed(&snapshot), snapshot);
+}
+
+#[test]
+fn a_job_that_is_held_when_the_program_ends_stays_held() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
+    let id = ids[0];
+    snapshot.apply(&Event::JobStarted { id, at: at(2) });
+    assert!(!snapshot.jobs[0].is_held());
+    snapshot.apply(&Event::JobPaused { id });
+    let mut folded = Snapshot::default();
+    folded.apply_all(&snapshot.as_events());
+    assert_eq!(folded.jobs, snapshot.jobs, "the journal says so too");
+    snapshot.apply(&Event::JobInterrupted { id, reached: Duration::ZERO, folder: None, is_held: true });
+    assert!(snapshot.jobs[0].is_held() && !snapshot.jobs[0].starts_by_itself(&snapshot.settings));
+    let mut folded = Snapshot::default();
+    folded.apply_all(&snapshot.as_events());
+    assert_eq!(folded.jobs, snapshot.jobs);
+    snapshot.apply(&Event::JobRequeued { id });
+    assert!(!snapshot.jobs[0].is_held() && snapshot.jobs[0].starts_by_itself(&snapshot.settings));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{
     adjust_form::{AdjustSection, CropChoice},
     button_line,
     conversion_form::conversion_ui,
-    dialog, paragraph,
+    filled_in_dialog, next_step, paragraph,
     quality_form::quality_ui,
     scrolled,
     trim_form::trim_ui,
@@ -33,7 +33,7 @@ pub fn adjust_ui(ui: &Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions
         AdjustTarget::Again { spec } => format!("Encode {} again", spec.source_name()),
     };
     let room = ui.ctx().content_rect().height() - 240.0;
-    dialog(ui, (&title, 640.0), |ui| {
+    filled_in_dialog(ui, (&title, 640.0), |ui| {
         let sections = form.sections();
         segmented(ui, &mut form.section, sections, |section| section.label().to_owned());
         ui.add_space(theme::SPACE[1]);
@@ -76,7 +76,7 @@ fn buttons(ui: &mut Ui, form: &mut AdjustForm, actions: &mut Vec<Action>) -> boo
     }
     let mut is_done = false;
     button_line(ui, |ui| {
-        if Button::primary(verb).enabled(asked.is_ok()).show(ui).clicked()
+        if next_step(ui, verb, asked.is_ok())
             && let Ok(asked) = asked
         {
             actions.extend(asked);

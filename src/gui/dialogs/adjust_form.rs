@@ -7,7 +7,7 @@ use crate::{
     format,
     job::{
         Conversion, Crop, CropArea, Deinterlace, Flip, JobId, JobKind, JobSpec, LoudnessTarget, Operations, Outputs,
-        RgbColour, Strength, SubtitleChoice, Turn, Watermark, WatermarkPosition, typed,
+        RgbColour, Strength, SubtitleChoice, Turn, Watermark, WatermarkPosition, typed, validity::SpecProblem,
     },
     preset::{Preset, PresetChanges, built_in_presets},
     settings::Settings,
@@ -225,11 +225,17 @@ impl AdjustForm {
         }
     }
 
-    /// The operations that the form means.
+    /// The operations that the form means, within the limits of those that can be asked for.
     ///
     /// # Errors
     /// What is wrong, in one sentence for the user, and the part where it is.
     pub fn operations(&self) -> Result<Operations, (AdjustSection, String)> {
+        let operations = self.typed_operations()?;
+        operations.check().map_err(|problem| (section_of(&problem), problem.what))?;
+        Ok(operations)
+    }
+
+    fn typed_operations(&self) -> Result<Operations, (AdjustSection, String)> {
         let trim = self.trim.trim().map_err(|words| (AdjustSection::Time, words))?;
         let loudness = self.has_loudness.then(|| typed::loudness(&self.loudness)).transpose();
         let size = filled(&self.target_size).map(typed::byte_size).transpose();
@@ -298,7 +304,10 @@ impl AdjustForm {
             None if base.kind == JobKind::Pictures => JobKind::Pictures,
             None => JobKind::Stream,
         };
-        Ok(JobSpec { kind, preset, outputs: self.outputs.clone(), operations: self.operations()?, ..base.clone() })
+        let operations = self.operations()?;
+        let spec = JobSpec { kind, preset, outputs: self.outputs.clone(), operations, ..base.clone() };
+        spec.check().map_err(|problem| (section_of(&problem), problem.to_string()))?;
+        Ok(spec)
     }
 
     fn time(&self, field: &str, text: &str) -> Result<Option<Duration>, (AdjustSection, String)> {
@@ -358,6 +367,19 @@ fn place_of(own: &Preset, presets: &mut Vec<Preset>) -> (usize, PresetChanges) {
     }
     presets.insert(0, own.clone());
     (0, PresetChanges::default())
+}
+
+/// The part of the dialog where this can be changed.
+fn section_of(problem: &SpecProblem) -> AdjustSection {
+    match problem.field.split('.').collect::<Vec<_>>().as_slice() {
+        ["operations", "trim" | "fade_in" | "fade_out" | "still_duration", ..] => AdjustSection::Time,
+        ["operations", "watermark", ..] => AdjustSection::Watermark,
+        ["operations", "crop", ..] => AdjustSection::Picture,
+        ["operations", ..] => AdjustSection::SoundAndSize,
+        ["kind", ..] => AdjustSection::File,
+        ["preset", ..] => AdjustSection::Quality,
+        _ => AdjustSection::Preset,
+    }
 }
 
 fn filled(text: &str) -> Option<&str> {

@@ -109,11 +109,11 @@ pub fn encryption_ui(ui: &mut Ui, form: &mut EncryptionForm) {
     match form.choice {
         KeyChoice::None => return,
         KeyChoice::Made => {
-            text_field(ui, "Key URI", &mut form.uri, "https://keys.example.org/{id}/{n}.key");
+            text_field(ui, "Key URI", &mut form.uri, "Such as https://keys.example.org/{id}/{n}.key");
             text_field(ui, "Folder of the keys", &mut form.folder, "Not the output folder");
         }
         KeyChoice::Given => {
-            text_field(ui, "Key URI", &mut form.uri, "https://keys.example.org/film.key");
+            text_field(ui, "Key URI", &mut form.uri, "Such as https://keys.example.org/film.key");
             text_field(ui, "File of the key", &mut form.file, "16 bytes");
         }
         KeyChoice::BesideSegments => {}

@@ -2,7 +2,7 @@
 
 use eframe::egui::{RichText, Ui};
 
-use super::{button_line, dialog, paragraph};
+use super::{button_line, filled_in_dialog, next_step, paragraph};
 use crate::{
     gui::{
         action::Action,
@@ -55,13 +55,17 @@ impl KeysForm {
 
 /// Asks for the keys; true when they were given or the dialog closed.
 pub fn keys_ui(ui: &Ui, form: &mut KeysForm, actions: &mut Vec<Action>) -> bool {
-    dialog(ui, ("Access keys", 440.0), |ui| {
+    filled_in_dialog(ui, ("Access keys", 440.0), |ui| {
         match &form.asked_because {
             Some(why) => {
                 paragraph(ui, &format!("Jobs need the keys “{}”: {why}.", form.name));
             }
             None => {
-                text_field(ui, "Name", &mut form.name, "films");
+                let name = text_field(ui, "Name", &mut form.name, "Such as films");
+                if form.takes_keyboard && form.name.is_empty() {
+                    form.takes_keyboard = false;
+                    name.request_focus();
+                }
             }
         }
         let id = text_field(ui, "Access key id", &mut form.key.id, "");
@@ -86,7 +90,7 @@ pub fn keys_ui(ui: &Ui, form: &mut KeysForm, actions: &mut Vec<Action>) -> bool 
         }
         let mut is_done = false;
         button_line(ui, |ui| {
-            if Button::primary("Use keys").enabled(keys.is_ok()).show(ui).clicked()
+            if next_step(ui, "Use keys", keys.is_ok())
                 && let Ok((name, key)) = keys
             {
                 actions.push(Action::UseKeys { name, key, in_keychain: form.in_keychain });

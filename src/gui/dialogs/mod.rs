@@ -23,10 +23,11 @@ use super::{
     action::Action,
     theme,
     view_state::{Dialog, ViewState},
+    widgets::Button,
 };
 use crate::engine::Snapshot;
 
-/// Lays the open dialog out, if there is one; Esc and a click beside it close it.
+/// Lays the open dialog out, if there is one; Esc closes it.
 pub fn dialogs_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
     let Some(mut dialog) = view.dialog.take() else { return };
     let has_file_dialogs = view.has_file_dialogs;
@@ -47,9 +48,32 @@ pub fn dialogs_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
     }
 }
 
+/// What becomes of a dialog when the user clicks beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ClickBeside {
+    /// It closes: there is nothing in it to lose.
+    Closes,
+    /// It stays: what was typed is not thrown away by a slip of the hand.
+    Stays,
+}
+
 /// A dialog with a title, its contents, and a line of buttons; `contents` says whether it is done. True when it is, or
 /// when it was closed by Esc or by a click beside it.
-fn dialog(ui: &Ui, (title, width): (&str, f32), contents: impl FnOnce(&mut Ui) -> bool) -> bool {
+fn dialog(ui: &Ui, title: (&str, f32), contents: impl FnOnce(&mut Ui) -> bool) -> bool {
+    modal(ui, title, ClickBeside::Closes, contents)
+}
+
+/// A dialog with fields to fill in, which a click beside it does not close.
+fn filled_in_dialog(ui: &Ui, title: (&str, f32), contents: impl FnOnce(&mut Ui) -> bool) -> bool {
+    modal(ui, title, ClickBeside::Stays, contents)
+}
+
+fn modal(
+    ui: &Ui,
+    (title, width): (&str, f32),
+    click_beside: ClickBeside,
+    contents: impl FnOnce(&mut Ui) -> bool,
+) -> bool {
     let palette = theme::palette(ui);
     let frame = Frame::new()
         .fill(palette.panel)
@@ -64,7 +88,8 @@ fn dialog(ui: &Ui, (title, width): (&str, f32), contents: impl FnOnce(&mut Ui) -
         ui.add_space(theme::SPACE[0]);
         contents(ui)
     });
-    let is_closed = modal.should_close();
+    let is_beside = modal.backdrop_response.clicked() && click_beside == ClickBeside::Stays;
+    let is_closed = modal.should_close() && !is_beside;
     modal.inner || is_closed
 }
 
@@ -81,6 +106,15 @@ fn scrolled(ui: &mut Ui, (id, height): (&str, f32), contents: impl FnOnce(&mut U
     });
     let used = area.min_rect();
     ui.allocate_rect(egui::Rect::from_min_size(used.min, vec2(place.width(), used.height())), egui::Sense::hover());
+}
+
+/// The button for the next step of a form; true when it is pressed. Return presses it too, unless another control has the
+/// keyboard: a field of one line gives it away with that key.
+fn next_step(ui: &mut Ui, verb: &str, can_be_taken: bool) -> bool {
+    let is_pressed = Button::primary(verb).enabled(can_be_taken).show(ui).clicked();
+    let is_entered = ui.input(|input| input.modifiers.is_none() && input.key_pressed(egui::Key::Enter))
+        && ui.memory(egui::Memory::focused).is_none();
+    can_be_taken && (is_pressed || is_entered)
 }
 
 /// The line of buttons below a dialog, the one for the next step at the right.

@@ -6,7 +6,7 @@ use super::paragraph;
 use crate::{
     gui::{
         theme,
-        widgets::{check_box, choice_field, field_label, radio, text_field},
+        widgets::{check_box, choice_field, field_label, text_field},
     },
     preset::{
         Crf, EncoderChoice, EncoderSpeed, HdrTreatment, InterlacedOutput, OnDamage, Preset, PresetChanges, RateControl,
@@ -126,19 +126,22 @@ pub fn quality_ui(ui: &mut Ui, form: &mut QualityForm, preset: &Preset) {
 }
 
 fn codecs(ui: &mut Ui, chosen: &mut Vec<VideoCodec>, of_preset: &[VideoCodec]) {
-    field_label(ui, "Codecs, each with a ladder of its own");
     let names: Vec<&str> = of_preset.iter().map(|codec| codec.label()).collect();
+    field_label(ui, &format!("Codecs, each with a ladder of its own; the preset has {}", names.join(" and ")));
+    let made = if chosen.is_empty() { of_preset.to_vec() } else { chosen.clone() };
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = theme::SPACE[3];
-        if radio(ui, chosen.is_empty(), &as_the_preset(&names.join(" and "))).clicked() {
-            chosen.clear();
-        }
         for codec in VideoCodec::ALL {
-            let mut is_made = chosen.contains(&codec);
+            let mut is_made = made.contains(&codec);
             if check_box(ui, &mut is_made, codec.label()).changed() {
                 // Always in the same order, whichever is ticked first.
-                let is_wanted = |other: &VideoCodec| if *other == codec { is_made } else { chosen.contains(other) };
-                *chosen = VideoCodec::ALL.into_iter().filter(is_wanted).collect();
+                let is_wanted = |other: &VideoCodec| if *other == codec { is_made } else { made.contains(other) };
+                let wanted = VideoCodec::ALL.into_iter().filter(is_wanted);
+                // Without any, and with its own, it is as the preset has it.
+                *chosen = wanted.collect();
+                if chosen.len() == of_preset.len() && of_preset.iter().all(|codec| chosen.contains(codec)) {
+                    chosen.clear();
+                }
             }
         }
     });
@@ -157,7 +160,7 @@ fn rate_control(ui: &mut Ui, form: &mut QualityForm, of_preset: RateControl) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preset::{HardwareFamily, SurroundCodec, find_preset};
+    use crate::preset::{HardwareFamily, StereoCodecs, SurroundCodec, find_preset};
 
     fn preset(id: &str) -> Preset {
         find_preset(id).unwrap()
@@ -174,6 +177,7 @@ mod tests {
             hdr: Some(HdrTreatment::Keep),
             x264_parameters: Some("aq-mode=3".to_owned()),
             x265_parameters: None,
+            stereo: Some(StereoCodecs::AacAndOpus),
             surround: Some(SurroundChoice::In(SurroundCodec::Aac)),
             on_damage: Some(OnDamage::Fail),
             interlaced: Some(InterlacedOutput::Fields),

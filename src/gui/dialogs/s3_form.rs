@@ -88,6 +88,8 @@ pub struct S3Form {
     pub acl: String,
     /// Further places, `s3://bucket/prefix` each, with spaces between them.
     pub also_to: String,
+    /// Segments do not stay in the output folder once they are published.
+    pub drops_published: bool,
     /// Most bytes a second of all uploads; empty for no limit.
     pub upload_limit: String,
     /// The place that was tested in this dialog: results for others are not shown.
@@ -164,6 +166,7 @@ impl S3Form {
             encryption: objects.encryption.as_ref().map(Encryption::text).unwrap_or_default(),
             acl: text(&objects.acl),
             upload_limit: s3.most_bytes_per_second.map(|most| most.to_string()).unwrap_or_default(),
+            drops_published: settings.drop_published,
             also_to: settings.also_to.iter().map(S3Location::address).collect::<Vec<_>>().join(" "),
             tested: None,
         }
@@ -227,7 +230,7 @@ impl S3Form {
             return Err("CloudFront needs the public URL, the address of the distribution".to_owned());
         }
         let replace_after = given("Old files stay", &self.replace_after, typed::time_span)?;
-        Ok(S3Location {
+        let place = S3Location {
             bucket,
             prefix,
             endpoint,
@@ -243,7 +246,9 @@ impl S3Form {
             presign: given("Presigned for", &self.presign, typed::presigned_span)?,
             cloudfront,
             most_bytes_per_second: limit.map_err(|_| "The upload limit is of the form 500K or 20M")?,
-        })
+        };
+        place.check_addresses()?;
+        Ok(place)
     }
 
     fn bucket_and_prefix(&self) -> Result<(String, String), String> {

@@ -12,9 +12,9 @@ use crate::{
     gui::{
         action::Action,
         theme::{self, icon},
-        widgets::{Button, check_box, field_label, segmented, text, text_field},
+        widgets::{Button, check_box, field_label, mark, segmented, text, text_field},
     },
-    job::s3::Store,
+    job::s3::{Store, address_problem},
     pipeline::publish::{CONNECTION_WORKS, policy::iam_policy},
 };
 
@@ -45,14 +45,14 @@ pub fn s3_ui(
 /// Where the bucket is.
 fn place(ui: &mut Ui, form: &mut S3Form) {
     ui.columns(2, |columns| {
-        text_field(&mut columns[0], "Bucket", &mut form.bucket, "media-prod");
-        text_field(&mut columns[1], "Prefix", &mut form.prefix, "films");
+        text_field(&mut columns[0], "Bucket", &mut form.bucket, "Such as media-prod");
+        text_field(&mut columns[1], "Prefix", &mut form.prefix, "None, or such as films");
     });
     ui.columns(2, |columns| {
         field_label(&mut columns[0], "Store");
         columns[0].add_space(-theme::SPACE[0]);
         store_picker(&mut columns[0], form);
-        text_field(&mut columns[1], "Endpoint", &mut form.endpoint, "Only for stores other than Amazon S3");
+        address_field(&mut columns[1], "Endpoint", &mut form.endpoint, "Only for stores other than Amazon S3");
     });
     ui.columns(2, |columns| {
         text_field(&mut columns[0], "Region", &mut form.region, "From the AWS settings");
@@ -60,6 +60,15 @@ fn place(ui: &mut Ui, form: &mut S3Form) {
         columns[1].add_space(-theme::SPACE[0]);
         segmented(&mut columns[1], &mut form.path_style, &PathStyle::ALL, |style| style.label().to_owned());
     });
+}
+
+/// An address to edit, marked while it can't be one.
+fn address_field(ui: &mut Ui, label: &str, address: &mut String, hint: &str) {
+    let field = text_field(ui, label, address, hint);
+    if let Some(problem) = address_problem(address) {
+        mark(ui, &field, theme::palette(ui).bad);
+        let _ = field.on_hover_text(problem);
+    }
 }
 
 /// With what keys it is written.
@@ -88,13 +97,14 @@ fn access(ui: &mut Ui, (form, keys): (&mut S3Form, &mut Option<KeysForm>), actio
 /// How viewers reach what is there.
 fn viewers(ui: &mut Ui, form: &mut S3Form) {
     ui.columns(2, |columns| {
-        text_field(&mut columns[0], "Public URL", &mut form.public_url, "Where viewers read the bucket");
-        let distribution = text_field(&mut columns[1], "CloudFront distribution", &mut form.cloudfront, "E2EXAMPLE1");
+        address_field(&mut columns[0], "Public URL", &mut form.public_url, "Where viewers read the bucket");
+        let distribution =
+            text_field(&mut columns[1], "CloudFront distribution", &mut form.cloudfront, "Such as E2EXAMPLE1");
         distribution.on_hover_text(
             "The distribution at the public URL forgets what was replaced, and fetches playlists and first segments \
              before the first viewer comes",
         );
-        let presign = text_field(&mut columns[0], "Presigned for", &mut form.presign, "12h; not presigned when empty");
+        let presign = text_field(&mut columns[0], "Presigned for", &mut form.presign, "Not presigned, or such as 12h");
         presign.on_hover_text(
             "The results have addresses that hold so long, at most 7 days: anyone who has one can watch from a private \
              bucket. DASH can’t be presigned",
@@ -108,23 +118,23 @@ fn viewers(ui: &mut Ui, form: &mut S3Form) {
 
 fn ui_of_old_files(ui: &mut Ui, form: &mut S3Form) {
     ui.add_enabled_ui(form.replaces, |ui| {
-        let stays = text_field(ui, "Old files stay", &mut form.replace_after, "1h");
+        let stays = text_field(ui, "Old files stay", &mut form.replace_after, "1h when empty");
         stays.on_hover_text("How long the files of a replaced stream stay for those who are playing it");
     });
 }
 
 /// What the files are given, and where else they go.
 fn files(ui: &mut Ui, form: &mut S3Form) {
-    let also_to = text_field(ui, "Also to", &mut form.also_to, "s3://backup/films?profile=backup");
+    let also_to = text_field(ui, "Also to", &mut form.also_to, "Such as s3://backup/films?profile=backup");
     also_to.on_hover_text(
         "Further buckets for each stream, with spaces between them; options stand behind a question mark and are named \
          as the S3 flags of the terminal",
     );
     ui.columns(2, |columns| {
         let fields = [
-            ("Cache-Control", &mut form.cache_control, "max-age=60; playlists:no-cache"),
-            ("Storage class", &mut form.storage_class, "media:STANDARD_IA"),
-            ("Tags", &mut form.tags, "project=films; media:tier=cold"),
+            ("Cache-Control", &mut form.cache_control, "Such as max-age=60; playlists:no-cache"),
+            ("Storage class", &mut form.storage_class, "Such as media:STANDARD_IA"),
+            ("Tags", &mut form.tags, "Such as project=films; media:tier=cold"),
         ];
         for ((label, text, example), column) in fields.into_iter().zip([0, 1, 0]) {
             text_field(&mut columns[column], label, text, example).on_hover_text(SEVERAL_VALUES);
@@ -133,6 +143,11 @@ fn files(ui: &mut Ui, form: &mut S3Form) {
         text_field(&mut columns[0], "ACL", &mut form.acl, "None when empty, such as public-read");
         text_field(&mut columns[1], "Upload limit", &mut form.upload_limit, "A second, such as 20M");
     });
+    let drops = check_box(ui, &mut form.drops_published, "Drop segments here once they are published");
+    drops.on_hover_text(
+        "Streams do not stay in the output folder: each segment gives its room on the disk back as soon as all buckets \
+         have it, so that a film may be larger than the disk",
+    );
     paragraph(ui, "What is empty is as the bucket and its store have it.");
 }
 

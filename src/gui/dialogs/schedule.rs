@@ -3,7 +3,7 @@
 use eframe::egui::{self, RichText, Slider, Ui};
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
-use super::{button_line, dialog, paragraph};
+use super::{button_line, filled_in_dialog, next_step, paragraph};
 use crate::{
     engine::{Command, Job},
     gui::{
@@ -65,7 +65,7 @@ fn typed(at: Timestamp, zone: &TimeZone) -> String {
 
 /// Asks for priority and start; true when they were saved or left.
 pub fn schedule_ui(ui: &Ui, form: &mut ScheduleForm, actions: &mut Vec<Action>) -> bool {
-    dialog(ui, ("Priority and start", 420.0), |ui| {
+    filled_in_dialog(ui, ("Priority and start", 420.0), |ui| {
         paragraph(ui, &form.name);
         ui.add_space(theme::SPACE[1]);
         let name = field_label(ui, "Priority");
@@ -74,7 +74,7 @@ pub fn schedule_ui(ui: &Ui, form: &mut ScheduleForm, actions: &mut Vec<Action>) 
         ui.add_space(theme::SPACE[2]);
         check_box(ui, &mut form.starts_later, "Start later");
         if form.starts_later {
-            text_field(ui, "Start at", &mut form.start, "22:00, or 2026-11-21T22:00:00+01:00");
+            text_field(ui, "Start at", &mut form.start, "Such as 22:00 or 2026-11-21T22:00:00+01:00");
         }
         let commands = form.commands(&Zoned::now());
         if let Err(words) = &commands
@@ -85,7 +85,7 @@ pub fn schedule_ui(ui: &Ui, form: &mut ScheduleForm, actions: &mut Vec<Action>) 
         }
         let mut is_done = false;
         button_line(ui, |ui: &mut egui::Ui| {
-            if Button::primary("Save").enabled(commands.is_ok()).show(ui).clicked()
+            if next_step(ui, "Save", commands.is_ok())
                 && let Ok(commands) = commands
             {
                 actions.extend(commands.into_iter().map(Action::Send));

@@ -4,8 +4,8 @@ use eframe::egui::{self, DragValue, RichText, Ui};
 
 pub use super::settings_form::{SettingsForm, SettingsSection};
 use super::{
-    button_line, dialog, encryption_form::encryption_ui, keys::keys_ui, paragraph, s3_settings::s3_ui, scrolled,
-    settings_form::MOST_JOBS,
+    button_line, encryption_form::encryption_ui, filled_in_dialog, keys::keys_ui, next_step, paragraph,
+    s3_settings::s3_ui, scrolled, settings_form::MOST_JOBS,
 };
 use crate::{
     engine::{Command, Snapshot},
@@ -30,7 +30,7 @@ pub fn settings_ui(
     actions: &mut Vec<Action>,
 ) -> bool {
     let room = ui.ctx().content_rect().height() - 220.0;
-    let is_done = dialog(ui, ("Settings", 640.0), |ui| {
+    let is_done = filled_in_dialog(ui, ("Settings", 640.0), |ui| {
         segmented(ui, &mut form.section, &SettingsSection::ALL, |section| section.label().to_owned());
         ui.add_space(theme::SPACE[1]);
         let height = BODY_HEIGHT.min(room);
@@ -48,7 +48,7 @@ pub fn settings_ui(
         }
         let mut is_done = false;
         button_line(ui, |ui| {
-            if Button::primary("Save").enabled(settings.is_ok()).show(ui).clicked()
+            if next_step(ui, "Save", settings.is_ok())
                 && let Ok(settings) = settings
             {
                 actions.push(Action::Send(Command::UpdateSettings { settings: Box::new(settings) }));

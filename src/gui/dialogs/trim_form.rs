@@ -9,7 +9,7 @@ use crate::{
     format,
     gui::{
         theme,
-        widgets::{mark_wrong, text_field},
+        widgets::{mark, text_field},
     },
     job::{Trim, typed},
 };
@@ -102,7 +102,7 @@ pub fn trim_ui(ui: &mut Ui, form: &mut TrimForm) {
 
 /// Marks a field and says below it what is the matter.
 fn tell(ui: &mut Ui, field: &egui::Response, words: &str, colour: egui::Color32) {
-    mark_wrong(ui, field, colour);
+    mark(ui, field, colour);
     ui.add(Label::new(RichText::new(words).font(theme::facts()).color(colour)).wrap());
 }
 

@@ -202,8 +202,10 @@ fn stages(ui: &Ui, left_middle: egui::Pos2, room: f32, (job, progress, palette):
 /// Icon and colour of a state.
 pub fn state_icon(state: &JobState, palette: &Palette) -> (Icon, Color32) {
     match state {
+        JobState::Running { is_paused: true, .. } | JobState::Interrupted { is_held: true, .. } => {
+            (icon::PAUSE, palette.weak)
+        }
         JobState::Waiting | JobState::Interrupted { .. } => (icon::STATE_WAITING, palette.weak),
-        JobState::Running { is_paused: true, .. } => (icon::PAUSE, palette.weak),
         JobState::Running { progress, .. } if progress.stage == Stage::Publish => {
             (icon::STATE_PUBLISHING, palette.accent)
         }

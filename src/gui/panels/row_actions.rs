@@ -66,6 +66,7 @@ fn actions_for(job: &Job) -> Vec<JobAction> {
         JobState::Waiting if job.retry.is_some() => {
             vec![Some(send(icon::RETRY, "Try now", Command::Retry { id })), Some(remove())]
         }
+        JobState::Interrupted { is_held: true, .. } => vec![Some(resume()), Some(cancel()), preview, open_folder],
         JobState::Interrupted { .. } => {
             vec![Some(send(icon::START, "Go on", Command::Retry { id })), Some(cancel()), preview, open_folder]
         }

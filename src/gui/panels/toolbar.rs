@@ -10,7 +10,7 @@ use crate::{
         file_dialog::PathPurpose,
         theme::{self, icon},
         view_state::ViewState,
-        widgets::{Button, icon_button, menu, menu_check, menu_choice, menu_entry},
+        widgets::{Button, icon_button, menu, menu_check, menu_choice, menu_entry, menu_heading},
         wording,
     },
     job::{Conversion, FileFormat, JobKind, JobState, OutputKind},
@@ -144,25 +144,24 @@ fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, 
         JobKind::File(_) => format!("One {label} instead of a stream"),
         JobKind::Pictures if outputs.storyboard => "Thumbnails and a storyboard instead of a stream".to_owned(),
         JobKind::Pictures => "Thumbnails instead of a stream".to_owned(),
-        JobKind::Stream => format!("Outputs: {}. {}", outputs.summary(), settings.stereo.label()),
+        JobKind::Stream => format!("Outputs: {}. {}", outputs.summary(), settings.stereo().label()),
     });
     let popup = Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Outputs");
     // Several can be chosen in one go.
     popup.close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
         let window = ui.ctx().content_rect();
-        ui.set_width(380.0_f32.min(window.width() - 2.0 * theme::SIDE_MARGIN));
+        ui.set_width(440.0_f32.min(window.width() - 2.0 * theme::SIDE_MARGIN));
         ui.spacing_mut().item_spacing.y = 0.0;
         let height = window.height() - MENU_MARGIN;
         ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
             // The bar lies beside the words.
             ui.set_max_width(ui.available_width() - theme::SPACE[2]);
             stream_choices(ui, settings, actions);
-            ui.separator();
-            let explanation = "Poster and pictures, without an encode";
+            menu_heading(ui, "Instead of a stream");
+            let explanation = "Poster and pictures alone";
             if menu_choice(ui, kind == JobKind::Pictures, "Thumbnails only", explanation).clicked() {
                 actions.push(Action::MakePicturesAlone);
             }
-            ui.separator();
             for format in FileFormat::ALL {
                 let is_chosen = one_file == Some(format);
                 if menu_choice(ui, is_chosen, &format.file_words(), format.explanation()).clicked() {
@@ -181,6 +180,7 @@ fn stream_choices(ui: &mut Ui, settings: &Settings, actions: &mut Vec<Action>) {
     if menu_choice(ui, is_stream, "HLS stream", "A ladder of renditions").clicked() {
         actions.push(Action::MakeOneFile(None));
     }
+    menu_heading(ui, "Beside the stream");
     for kind in OutputKind::ALL {
         let is_used = is_stream || (kind_of_new_files == JobKind::Pictures && kind == OutputKind::Storyboard);
         let is_made = is_used && outputs.includes(kind);
@@ -188,9 +188,9 @@ fn stream_choices(ui: &mut Ui, settings: &Settings, actions: &mut Vec<Action>) {
             actions.push(Action::ChooseOutput { kind, is_made: !is_made });
         }
     }
-    ui.separator();
+    menu_heading(ui, "Its sound");
     for stereo in StereoCodecs::ALL {
-        let is_chosen = is_stream && settings.stereo == stereo;
+        let is_chosen = is_stream && settings.stereo() == stereo;
         if menu_choice(ui, is_chosen, stereo.label(), stereo.explanation()).clicked() {
             actions.push(Action::ChooseSound(stereo));
         }

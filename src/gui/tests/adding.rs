@@ -200,10 +200,23 @@ fn the_sample_clip_is_unpacked_and_added() {
 }
 
 #[test]
+fn nothing_is_added_for_a_bucket_that_no_job_can_reach() {
+    let mut snapshot = states::Story::begin().snapshot;
+    let mut settings = (*snapshot.settings).clone();
+    settings.s3.endpoint = Some("https://store.example/?key=SECRET".to_owned());
+    snapshot.apply(&Event::SettingsChanged { settings: Box::new(settings) });
+    let mut window = Window::open(snapshot);
+    drop_files(&mut window, &["/films/a.mp4", "/films/b.mp4"]);
+    assert!(window.asked().is_empty());
+    assert!(window.shows_somewhere("Nothing was added: destination: endpoint"));
+    assert!(!window.shows_somewhere("SECRET"));
+}
+
+#[test]
 fn several_outputs_are_picked_in_one_go() {
     let mut window = Window::open(states::Story::begin().snapshot);
     window.press("Outputs: HLS");
-    for (name, summary) in [("DASH", "HLS, DASH"), ("MP4 files", "HLS, DASH, MP4 files")] {
+    for (name, summary) in [("DASH", "HLS, DASH"), ("MP4 of each rendition", "HLS, DASH, MP4 of each rendition")] {
         window.press(name);
         let asked = window.asked();
         let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?}") };
@@ -213,7 +226,7 @@ fn several_outputs_are_picked_in_one_go() {
     window.key(Modifiers::NONE, Key::Escape);
     assert!(window.shows("Outputs: HLS + 2"));
     drop_files(&mut window, &["/films/a.mp4"]);
-    assert_eq!(added(&window)[0].outputs.summary(), "HLS, DASH, MP4 files");
+    assert_eq!(added(&window)[0].outputs.summary(), "HLS, DASH, MP4 of each rendition");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Access keys of stores, set in the settings and asked for where a job needs them. Unit tests have no keychain, so keys
 //! are held in memory.
 
+use eframe::egui::{Key, Modifiers};
 use jiff::Timestamp;
 
 use super::{Window, states};
@@ -31,6 +32,7 @@ fn failed_without(name: &str) -> (Window, JobId) {
         local_folder: "/home/anna/Videos".into(),
         keep_local: true,
         also_to: Vec::new(),
+        drop_published: false,
     };
     let spec = Box::new(states::spec("film.mp4", destination));
     story.tell(&Event::JobAdded { id, spec, at: Timestamp::UNIX_EPOCH });
@@ -62,10 +64,11 @@ fn keys_that_no_keychain_has_are_asked_for_and_the_job_begins_again_with_them() 
     let failure = Failure::new(FailureKind::CredentialsRefused, "No keys", "Set them");
     window.happens(Event::JobFailed { id, failure, at: Timestamp::UNIX_EPOCH });
     window.type_into("Access key id", "the-id");
-    assert!(window.shows("The id of the access key and its secret are needed"));
+    window.key(Modifiers::NONE, Key::Enter);
+    assert!(window.shows("The id of the access key and its secret are needed"), "Return does not take half of it");
     window.type_secret_into("Secret access key", "the-secret");
     assert!(!window.shows_somewhere("the-secret"), "no letter of it is told to anybody");
-    window.press("Use keys");
+    window.key(Modifiers::NONE, Key::Enter);
     until(&mut window, |window| window.shows("The keys “asked at the start” hold until Reelpress ends"));
     assert_eq!(window.asked(), [Command::Retry { id }]);
     let held = keychain::read("asked at the start").unwrap().unwrap();

@@ -40,7 +40,7 @@ impl Window {
     pub fn sized(snapshot: Snapshot, size: [f32; 2]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let (engine, dispatcher) = EngineHandle::for_test(snapshot);
-        let start = WindowStart { files: Vec::new(), folders: Some(AppFolders::under(home.path())) };
+        let start = WindowStart { files: Vec::new(), folders: Some(AppFolders::under(home.path())), notice: None };
         let harness = Harness::builder()
             .with_size(size)
             .with_max_steps(64)

@@ -37,6 +37,21 @@ fn what_is_typed_is_saved() {
 }
 
 #[test]
+fn streams_for_buckets_need_not_stay_here() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Settings…");
+    window.press("S3 destination");
+    window.press("Files");
+    window.press("Drop segments here once they are published");
+    window.press("Save");
+    let settings = saved(&window);
+    assert!(settings.drop_published);
+    let settings = Settings { publish_to_s3: true, ..settings };
+    assert!(settings.destination().drops_published());
+    assert!(!Settings { drop_published: false, ..settings }.destination().drops_published());
+}
+
+#[test]
 fn wrong_settings_are_not_saved_and_say_why() {
     let mut window = Window::open(states::Story::begin().snapshot);
     window.press("Settings…");

@@ -24,8 +24,8 @@ pub fn secret_field(ui: &mut Ui, label: &str, text: &mut String) -> Response {
     edit(ui, (text, true), "", ui.available_width()).labelled_by(name.id)
 }
 
-/// Puts a line in this colour around a field with which something is the matter.
-pub fn mark_wrong(ui: &Ui, field: &Response, colour: egui::Color32) {
+/// Puts a line in this colour around a field: it has the keyboard, or something is the matter with it.
+pub fn mark(ui: &Ui, field: &Response, colour: egui::Color32) {
     let stroke = Stroke::new(1.0, colour);
     ui.painter().rect_stroke(field.rect, theme::RADIUS, stroke, egui::StrokeKind::Inside);
 }
@@ -53,7 +53,12 @@ fn edit(ui: &mut Ui, (text, is_secret): (&mut String, bool), hint: &str, width: 
         .corner_radius(theme::RADIUS)
         .inner_margin(Margin::symmetric(8, 6));
     let hint = egui::RichText::new(hint).color(palette.faint);
-    ui.add(TextEdit::singleline(text).password(is_secret).hint_text(hint).frame(frame).desired_width(width))
+    let edit = TextEdit::singleline(text).password(is_secret).hint_text(hint).frame(frame).desired_width(width);
+    let response = ui.add(edit);
+    if response.has_focus() {
+        mark(ui, &response, palette.accent);
+    }
+    response
 }
 
 /// A box to tick with its words.

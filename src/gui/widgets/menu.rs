@@ -26,6 +26,15 @@ pub fn menu_entry(ui: &mut Ui, words: &str) -> Response {
     )
 }
 
+/// Weak words above lines that belong together.
+pub fn menu_heading(ui: &mut Ui, words: &str) {
+    ui.add_space(theme::SPACE[1]);
+    ui.horizontal(|ui| {
+        ui.add_space(theme::SPACE[1]);
+        field_label(ui, words);
+    });
+}
+
 /// A line of a menu that is one of several choices, with a weak explanation.
 pub fn menu_choice(ui: &mut Ui, is_chosen: bool, words: &str, explanation: &str) -> Response {
     marked_entry(ui, (is_chosen, Role::MenuItemRadio), words, explanation)

@@ -147,7 +147,8 @@ pub fn stream_folder(job: &Job) -> Option<&Path> {
 /// Whether the job's stream can be played from this machine.
 pub fn can_preview(job: &Job) -> bool {
     match &job.state {
-        JobState::Running { progress, .. } => progress.playable.is_some(),
+        // What is dropped while it is made can't be played from here.
+        JobState::Running { progress, .. } => progress.playable.is_some() && !job.spec.destination.drops_published(),
         JobState::Done { report } => report.multivariant_playlist.is_some(),
         _ => false,
     }

@@ -63,6 +63,20 @@ impl S3Location {
         if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) }
     }
 
+    /// Makes sure that each address is one at which a server can be, with nothing in it that might be a secret: addresses
+    /// are shown, saved and exported.
+    ///
+    /// # Errors
+    /// Which address is wrong, as its flag is called, and why; the address is not repeated.
+    pub fn check_addresses(&self) -> Result<(), String> {
+        let problem = |address: &Option<String>| address_problem(address.as_deref().unwrap_or_default());
+        let named = [("endpoint", problem(&self.endpoint)), ("public-url", problem(&self.public_url))];
+        match named.into_iter().find_map(|(name, problem)| Some((name, problem?))) {
+            Some((name, problem)) => Err(format!("{name}: {problem}")),
+            None => Ok(()),
+        }
+    }
+
     /// Base URL of the store: the one that was given, else that of the store where its region says it all.
     pub fn endpoint_url(&self) -> Option<String> {
         let given = self.endpoint.clone().filter(|endpoint| !endpoint.trim().is_empty());
@@ -97,9 +111,45 @@ impl std::fmt::Display for S3Location {
     }
 }
 
+/// What is wrong with the address of a server; nothing is when there is none. The address is not repeated: what does not
+/// belong into it may be a secret.
+pub fn address_problem(address: &str) -> Option<&'static str> {
+    let address = address.trim();
+    if address.contains('@') {
+        return Some(
+            "an address must not have a name or a password (with “@”) in it; keys go into a profile or the keychain \
+             (“reelpress credentials set”)",
+        );
+    }
+    let host = address.strip_prefix("http://").or_else(|| address.strip_prefix("https://"));
+    let is_of_url = |character: char| character.is_ascii_graphic() && !matches!(character, '?' | '#');
+    let is_right = host.is_some_and(|host| !host.is_empty() && !host.starts_with('/') && host.chars().all(is_of_url));
+    (!is_right && !address.is_empty()).then_some(
+        "an address is http:// or https:// and a host, as in https://store.example:9000, without spaces, “?” and “#”",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_with_a_password_is_refused_without_being_repeated() {
+        let secret = || Some("https://key:SE/CRET@store.example".to_owned());
+        let endpoint = S3Location { endpoint: secret(), ..S3Location::default() };
+        let public_url = S3Location { public_url: secret(), ..S3Location::default() };
+        for (place, name) in [(endpoint, "endpoint"), (public_url, "public-url")] {
+            let words = place.check_addresses().unwrap_err();
+            assert!(words.starts_with(name) && !words.contains("CRET") && !words.contains("key:"), "{words}");
+        }
+        let plain = S3Location { endpoint: Some("http://localhost:8333".to_owned()), ..S3Location::default() };
+        assert_eq!(plain.check_addresses(), Ok(()));
+        for wrong in ["http://host?key=CRET", "http://host#CRET", "http://ho st/CRET", "host:CRET", "https:///CRET"] {
+            let words = S3Location { endpoint: Some(wrong.to_owned()), ..plain.clone() }.check_addresses().unwrap_err();
+            assert!(words.starts_with("endpoint: ") && !words.contains("CRET"), "{words}");
+        }
+        assert_eq!(S3Location { endpoint: Some(" ".to_owned()), ..plain }.check_addresses(), Ok(()));
+    }
 
     #[test]
     fn a_store_fills_what_the_user_left_open() {
@@ -131,10 +181,12 @@ mod tests {
         let destination = r#"{"s3":{"location":{"bucket":"films"},"local_folder":"/out","keep_local":false}}"#;
         let destination: crate::job::Destination = serde_json::from_str(destination).unwrap();
         assert_eq!((destination.buckets().count(), destination.label().as_str()), (1, "s3://films"));
+        assert!(!destination.drops_published());
         let report = r#"{"folder":null,"urls":[],"renditions":[],"files":[],"duration":{"secs":1,"nanos":0},
             "total_bytes":1,"wall_time":{"secs":1,"nanos":0},"warnings":[]}"#;
         let stream = format!(r#"{{"report":{report},"prefix":"films/a"}}"#);
         let stream: crate::job::UnpublishedStream = serde_json::from_str(&stream).unwrap();
-        assert_eq!((stream.prefix_in(0), stream.prefix_in(1)), (Some("films/a"), None));
+        assert_eq!(stream.place_in(0).map(|place| place.prefix).as_deref(), Some("films/a"));
+        assert_eq!(stream.place_in(1), None);
     }
 }

@@ -58,6 +58,7 @@ impl S3Location {
         if place.cloudfront.is_some() && place.public_url.is_none() {
             return Err("cloudfront needs public-url, the address of the distribution".to_owned());
         }
+        place.check_addresses()?;
         Ok(place)
     }
 
@@ -158,9 +159,11 @@ mod tests {
             ("tag=x", "tag"),
             ("max-upload=fast", "max-upload"),
             ("cloudfront=E2EXAMPLE", "public-url"),
+            ("endpoint=http://key:SECRET@host", "endpoint"),
+            ("public-url=http://key:SECRET%40host", "public-url"),
         ] {
             let wrong = place().with_options(query).unwrap_err();
-            assert!(wrong.contains(word), "{query}: {wrong}");
+            assert!(wrong.contains(word) && !wrong.contains("SECRET"), "{query}: {wrong}");
         }
     }
 

@@ -98,7 +98,7 @@ impl Reader<'_> {
             return;
         }
         let before: f64 = rendition.media.entries[..rendition.segments.len()].iter().map(|entry| entry.seconds).sum();
-        let loss = decoded.loss(&segment.spans, decodable.container);
+        let loss = decoded.loss(&segment.spans, decodable.container).or_else(|| lost_on_the_way(segment));
         self.ledger.judge(Rule::Decodes, &segment.address, loss.is_none(), || {
             let (what, at, says) = loss.unwrap_or_default();
             format!("{what} at {:.3} s of {} can't be decoded: {says}", before + at, rendition.address)
@@ -153,6 +153,13 @@ impl Decoded {
             (None, None) => None,
         }
     }
+}
+
+/// What lost packets have held: a decoder often makes something else of the rest, and says nothing.
+fn lost_on_the_way(segment: &Segment) -> Option<(&'static str, f64, String)> {
+    let loss = segment.loss.as_ref()?;
+    let seconds = segment.spans.iter().map(|span| span.end() - span.start()).fold(0.0, f64::max);
+    Some(("what a lost packet held", loss.part * seconds, loss.problem.clone()))
 }
 
 /// When the first frame is missing between these times.

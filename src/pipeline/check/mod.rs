@@ -1,10 +1,11 @@
-//! Judges a finished HLS stream by its rules ([`Rule`]), ours or any other, in a folder or on the web: every playlist is
-//! parsed, every segment is read once and measured.
+//! Judges a finished HLS stream by its rules ([`Rule`]), ours or any other, in a folder, in a bucket or on the web: every
+//! playlist is parsed, every segment is read once and measured.
 //!
 //! Fragmented MP4 is measured by its boxes alone. Transport streams, and facts that only parameter sets tell, take
 //! ffprobe.
 
 mod decode;
+mod entry;
 mod files;
 mod keys;
 mod measure;
@@ -16,23 +17,30 @@ mod stream;
 mod unlock;
 mod verdict;
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 pub use rule::{Level, Rule};
 pub use verdict::{Finding, Judgement, Ruling, Verdict};
 
 use crate::{
     failure::{Failure, FailureKind},
+    job::S3Location,
+    pipeline::publish::{BucketReader, PublishError},
     tools::{cancel::CancelToken, content_key::KeyFiles, ffmpeg::Toolbox},
 };
-use files::{Address, Files, Folder, Web};
+use entry::{find_entry, find_stored_entry};
+use files::{Address, Files, Folder, Stored, Web};
 use keys::KeyRing;
 use measure::facts::Prober;
-use reading::{Reader, find_entry};
+use reading::Reader;
+use tokio::runtime::Handle;
 use verdict::Ledger;
 
 /// Where a stream lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum StreamPlace {
     /// In a folder, in which the multivariant playlist is looked for.
     Folder(PathBuf),
@@ -45,6 +53,21 @@ pub enum StreamPlace {
     },
     /// At an `http` or `https` URL of a playlist.
     Url(String),
+    /// In a bucket, whose owner's credentials are used.
+    Bucket {
+        /// The folder of the stream, or the playlist, as its prefix, and how the bucket is reached.
+        location: Box<S3Location>,
+        /// Where the requests run. The stream is not judged on a thread of it.
+        runtime: Handle,
+    },
+}
+
+/// The parts of an fMP4 segment that a check with [`CheckOptions::boxes_alone`] does not read.
+///
+/// # Errors
+/// Why it can't be measured, in words.
+pub fn unread_parts(init: &Path, segment: &Path) -> Result<Vec<Range<u64>>, String> {
+    measure::unread::parts(init, segment).map_err(|problem| problem.to_string())
 }
 
 /// How a stream is looked at.
@@ -74,6 +97,9 @@ pub enum CheckError {
     /// The folder has no playlist.
     #[error("there is no HLS playlist in {0}")]
     NoPlaylist(String),
+    /// The bucket that it is said to be in can't be read.
+    #[error("{0}")]
+    Store(Box<Failure>),
     /// The user stopped it.
     #[error("cancelled")]
     Cancelled,
@@ -85,6 +111,7 @@ impl CheckError {
         let hint = match &self {
             Self::Unreadable { .. } => "Check the path or the address, and that you may read it",
             Self::NoPlaylist(_) => "Name the folder with the stream's .m3u8 files, or one of these files",
+            Self::Store(failure) => return (**failure).clone(),
             Self::Cancelled => "Start it again",
         };
         let kind = match &self {
@@ -152,5 +179,29 @@ fn open(place: &StreamPlace) -> Result<(Box<dyn Files>, Address, String), CheckE
             let entry = web.entry(url).map_err(|error| unreadable(error.to_string()))?;
             Ok((Box::new(web), entry, url.clone()))
         }
+        StreamPlace::Bucket { location, runtime } => {
+            let reader = BucketReader::open(runtime, location).map_err(of_store)?;
+            let (files, entry) = open_stored(reader, location)?;
+            Ok((Box::new(files), entry, location.to_string()))
+        }
     }
+}
+
+fn of_store(error: PublishError) -> CheckError {
+    CheckError::Store(Box::new(error.into_failure()))
+}
+
+/// A location that is named like a playlist is one.
+fn open_stored(reader: BucketReader, location: &S3Location) -> Result<(Stored, Address), CheckError> {
+    if !location.prefix.ends_with(".m3u8") {
+        let files = Stored::new(reader, &location.prefix);
+        let entry = find_stored_entry(&files).map_err(of_store)?;
+        return entry.map(|entry| (files, entry)).ok_or_else(|| CheckError::NoPlaylist(location.to_string()));
+    }
+    let (folder, playlist) = location.prefix.rsplit_once('/').unwrap_or(("", &location.prefix));
+    let files = Stored::new(reader, folder);
+    if files.has(playlist).map_err(of_store)? {
+        return Ok((files, Address(playlist.to_owned())));
+    }
+    Err(CheckError::Unreadable { place: location.to_string(), detail: "it is not there".to_owned() })
 }

@@ -214,8 +214,7 @@ impl Reader<'_> {
             }
         };
         self.judge_headers(&address, opened.headers.take().as_ref());
-        let mut segment =
-            Segment { address, range: entry.byte_range, bytes: opened.bytes, spans: Vec::new(), captions: None };
+        let mut segment = Segment::unmeasured(address, entry.byte_range, opened.bytes);
         let Some(mut opened) = self.unlock(rendition, &entry, opened) else {
             // Without the key only its size can be measured.
             self.ledger.kept(Rule::SegmentPresent);
@@ -304,6 +303,7 @@ impl Reader<'_> {
         let Measured { spans, formats, transport } = measured;
         if let Some(transport) = &transport {
             playlists::transport(&segment.address, transport, self.ledger);
+            segment.loss = transport.loss.clone();
         }
         segment.spans = spans;
         Ok(formats)
@@ -370,31 +370,4 @@ pub(super) fn temporary(parts: &[&[u8]]) -> Result<tempfile::NamedTempFile, Unme
     }
     file.flush()?;
     Ok(file)
-}
-
-/// The playlist in a folder from which the stream is played: a multivariant playlist, else a media playlist that is not
-/// for trick play, in the folder itself or in the folders directly in it.
-pub(super) fn find_entry(folder: &Path) -> Option<Address> {
-    let mut media = None;
-    for depth in 1..=2 {
-        let walk = walkdir::WalkDir::new(folder).min_depth(depth).max_depth(depth).sort_by_file_name();
-        for entry in walk.into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file()) {
-            let Some(path) = entry.path().strip_prefix(folder).ok().and_then(Path::to_str) else { continue };
-            let is_hidden = path.split(std::path::MAIN_SEPARATOR).any(|name| name.starts_with('.'));
-            let is_small = entry.metadata().is_ok_and(|metadata| metadata.len() <= LARGEST_PLAYLIST_BYTES);
-            if is_hidden || !is_small || !path.ends_with(".m3u8") {
-                continue;
-            }
-            let address = Address(path.replace(std::path::MAIN_SEPARATOR, "/"));
-            let Ok(text) = std::fs::read(entry.path()) else { continue };
-            let has = |tag: &[u8]| text.windows(tag.len()).any(|window| window == tag);
-            if has(b"#EXT-X-STREAM-INF") {
-                return Some(address);
-            }
-            if media.is_none() && !has(b"#EXT-X-I-FRAMES-ONLY") {
-                media = Some(address);
-            }
-        }
-    }
-    media
 }

@@ -4,7 +4,7 @@ use m3u8_rs::{MasterPlaylist, VariantStream};
 
 use super::{
     files::{Address, ByteRange},
-    measure::{Kind, Span, captions::Captions, format::Format, init::Init},
+    measure::{Kind, Span, captions::Captions, format::Format, init::Init, transport_packets::Loss},
     playlist::{Lines, MediaText},
 };
 
@@ -51,9 +51,16 @@ pub(super) struct Segment {
     pub(super) bytes: u64,
     pub(super) spans: Vec<Span>,
     pub(super) captions: Option<Captions>,
+    /// Where packets of a transport stream are lost for the first time.
+    pub(super) loss: Option<Loss>,
 }
 
 impl Segment {
+    /// A segment of which only the size is known.
+    pub(super) fn unmeasured(address: Address, range: Option<ByteRange>, bytes: u64) -> Self {
+        Self { address, range, bytes, spans: Vec::new(), captions: None, loss: None }
+    }
+
     /// The span of a kind of track.
     pub(super) fn span(&self, kind: Kind) -> Option<&Span> {
         self.spans.iter().find(|span| span.kind == kind)

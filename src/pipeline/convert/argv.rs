@@ -11,10 +11,11 @@ use crate::{
     job::{FileAudioCodec, FileFormat, FileVideoCodec},
     pipeline::{
         encode::{
-            argv, cascade,
+            argv, cascade, following,
+            format_change::{self, Opening},
             inputs::{self, MOST_PIXELS, PROGRESS_SECONDS, PROTOCOLS, file_url},
             operation_filters::{self, seconds},
-            video_encoder,
+            span, video_encoder,
         },
         plan::EncodePlan,
     },
@@ -68,7 +69,8 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
         list.push(&["-copypriorss", "0"]);
     }
     if let Some(frames) = plan.frames {
-        list.push(&["-frames:v", &frames.to_string()]);
+        // Not `-frames`, which older versions take for the end of the sound too: in MPEG-TS that comes after its picture.
+        list.push(&["-bsf:v:0", &format!("noise=drop='gte(n,{frames})'")]);
     }
     if let Some((encode, codec)) = plan.encoded_picture() {
         list.0.extend(picture_options(encode, codec).into_iter().map(OsString::from));
@@ -92,11 +94,15 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
     if let Some(encoder) = container::subtitle_encoder(plan.format).filter(|_| !plan.subtitles.is_empty()) {
         list.push(&["-c:s", encoder]);
     }
+    for (track, language) in &plan.languages {
+        list.push(&[&format!("-metadata:s:{track}"), &format!("language={language}")]);
+    }
     list.push(&["-map_metadata", "0", "-map_chapters", if plan.keeps_chapters { "0" } else { "-1" }]);
     muxer_options(&mut list, plan.format);
     list.push(&["-progress"]);
     list.0.push(file_url(places.notes));
     list.0.push(file_url(places.file));
+    list.0.extend(plan.encode.iter().flat_map(following::unused_sound));
     list.0
 }
 
@@ -106,7 +112,8 @@ pub(super) fn first_pass_arguments(plan: &ConvertPlan, places: Places<'_>) -> Op
     let mut list = ArgumentList(inputs(plan));
     let chains = cascade::chains(encode).join(";");
     if codec == FileVideoCodec::Gif {
-        list.push(&["-filter_complex", &format!("{chains};[v0]palettegen=stats_mode=diff[palette]")]);
+        // All pictures count: what changed is told by the picture before the change, so that the last scene would be missed.
+        list.push(&["-filter_complex", &format!("{chains};[v0]palettegen=stats_mode=full[palette]")]);
         list.push(&["-map", "[palette]", "-frames:v", "1", "-update", "1", "-f", "image2"]);
         list.0.push(file_url(&places.work_folder.join(PALETTE)));
     } else {
@@ -119,12 +126,44 @@ pub(super) fn first_pass_arguments(plan: &ConvertPlan, places: Places<'_>) -> Op
     Some(list.0)
 }
 
+/// All arguments that find out whether what is copied changes its format: a picture does that at a keyframe.
+pub(super) fn scan_arguments(plan: &ConvertPlan) -> Vec<OsString> {
+    let mut list = ArgumentList(Vec::new());
+    list.push(&["-skip_frame:v", "nokey"]);
+    list.0.extend(copied_input(plan));
+    let opening = Opening { seek: plan.trim.start.unwrap_or_default(), ..Opening::default() };
+    let picture = match &plan.picture {
+        Some(PlannedPicture::Copied(video)) => {
+            Some((video.index, format_change::watched_picture(0, video.index, opening)))
+        }
+        _ => None,
+    };
+    let sound = plan.sound.iter().filter_map(|track| match track {
+        PlannedSound::Copied(track) => Some((track.index, format_change::watched_sound(0, track.index, opening))),
+        PlannedSound::Encoded { .. } => None,
+    });
+    for (stream, watch) in picture.into_iter().chain(sound) {
+        // A graph for each: where one changes, the others go on.
+        list.push(&["-filter_complex", &format!("[0:{stream}]{watch}[w{stream}]"), "-map", &format!("[w{stream}]")]);
+    }
+    list.push(&["-fps_mode", "passthrough", "-f", "null", "-"]);
+    list.0
+}
+
 /// All arguments that decode a finished file and write nothing but notes of how many pictures there are.
-pub(super) fn decode_arguments(places: Places<'_>) -> Vec<OsString> {
+pub(super) fn decode_arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString> {
     let mut list = ArgumentList(Vec::new());
     list.push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS, "-protocol_whitelist", PROTOCOLS, "-i"]);
     list.0.push(file_url(places.file));
-    list.push(&["-map", "0:v?", "-map", "0:a?", "-fps_mode", "passthrough", "-f", "null", "-progress"]);
+    list.push(&["-map", "0:v?", "-map", "0:a?", "-fps_mode", "passthrough"]);
+    if let Some(PlannedPicture::Copied(_)) = plan.picture {
+        list.push(&["-filter:v:0", &format_change::watched_picture(0, 0, Opening::default())]);
+    }
+    for (place, _) in plan.sound.iter().enumerate().filter(|(_, track)| track.is_copied()) {
+        let watch = format_change::watched_sound(0, place, Opening::default());
+        list.push(&[&format!("-filter:a:{place}"), &watch]);
+    }
+    list.push(&["-f", "null", "-progress"]);
     list.0.push(file_url(places.notes));
     list.push(&["-"]);
     list.0
@@ -139,20 +178,24 @@ impl ArgumentList {
 }
 
 fn inputs(plan: &ConvertPlan) -> Vec<OsString> {
-    if let Some(encode) = &plan.encode {
-        return inputs::inputs(encode);
-    }
+    plan.encode.as_ref().map_or_else(|| copied_input(plan), inputs::inputs)
+}
+
+/// The source as it is opened to be copied.
+fn copied_input(plan: &ConvertPlan) -> Vec<OsString> {
     let mut list = ArgumentList(Vec::new());
     list.push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
-    if let Some(start) = plan.trim.start {
-        // A little before the keyframe, so that no rounding loses it; what comes before that is not copied.
-        list.push(&["-ss", &seconds(start.saturating_sub(SEEK_MARGIN))]);
+    for _ in 0..if plan.is_cut_off { 2 } else { 1 } {
+        if let Some(start) = plan.trim.start {
+            // A little before the keyframe, so that no rounding loses it; what comes before that is not copied.
+            list.push(&["-ss", &seconds(start.saturating_sub(SEEK_MARGIN))]);
+        }
+        if let Some(end) = plan.trim.end {
+            list.push(&["-t", &seconds(end.saturating_sub(plan.trim.start.unwrap_or_default()))]);
+        }
+        list.push(&["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"]);
+        list.0.push(file_url(&plan.source));
     }
-    if let Some(end) = plan.trim.end {
-        list.push(&["-t", &seconds(end.saturating_sub(plan.trim.start.unwrap_or_default()))]);
-    }
-    list.push(&["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"]);
-    list.0.push(file_url(&plan.source));
     list.0
 }
 
@@ -164,7 +207,9 @@ fn graph(plan: &ConvertPlan, is_gif: bool) -> String {
         let palette = inputs::input_count(encode);
         chains.push(format!("[v0][{palette}:v]paletteuse=dither=sierra2_4a:diff_mode=rectangle[gif]"));
     }
-    chains.extend(argv::joined_sound(encode));
+    if plan.sound.iter().any(|track| !track.is_copied()) {
+        chains.extend(argv::joined_sound(encode));
+    }
     for track in &plan.sound {
         if let PlannedSound::Encoded { index, codec, .. } = track {
             // AVI has no place for the delay of an encoder.
@@ -198,7 +243,11 @@ fn map_streams(list: &mut ArgumentList, plan: &ConvertPlan) {
         Some(PlannedPicture::Copied(video)) => {
             // The list of joined sources comes after the sources themselves, from which the sound is made.
             let sources = plan.encode.as_ref().map_or(1, inputs::input_count);
-            let (input, stream) = if plan.copied_parts.is_empty() { (0, video.index) } else { (sources, 0) };
+            let (input, stream) = match &plan.encode {
+                _ if !plan.copied_parts.is_empty() => (sources, 0),
+                Some(encode) => (span::video_input(encode), video.index),
+                None => (0, video.index),
+            };
             list.push(&["-map", &format!("{input}:{stream}")]);
         }
         Some(PlannedPicture::Encoded(FileVideoCodec::Gif)) => list.push(&["-map", "[gif]"]),
@@ -207,7 +256,10 @@ fn map_streams(list: &mut ArgumentList, plan: &ConvertPlan) {
     }
     for track in &plan.sound {
         match track {
-            PlannedSound::Copied(audio) => list.push(&["-map", &format!("0:{}", audio.index)]),
+            PlannedSound::Copied(audio) => {
+                let input = usize::from(plan.is_cut_off && plan.encode.is_none());
+                list.push(&["-map", &format!("{input}:{}", audio.index)]);
+            }
             PlannedSound::Encoded { index, .. } => list.push(&["-map", &format!("[a{index}]")]),
         }
     }
@@ -270,9 +322,6 @@ fn sound_options(list: &mut ArgumentList, plan: &ConvertPlan, (place, track): (u
                 list.push(&[&option("abr"), "1"]);
             }
         }
-    }
-    if planned.language != "und" {
-        list.push(&[&format!("-metadata:s:a:{place}"), &format!("language={}", planned.language)]);
     }
     list.push(&[&format!("-disposition:a:{place}"), if planned.is_default { "default" } else { "0" }]);
 }

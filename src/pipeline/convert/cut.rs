@@ -22,10 +22,10 @@ const SAME: f64 = 0.002;
 /// What is read past the place that is looked for: frames are not stored in the order in which they are shown.
 const READ_PAST: f64 = 1.0;
 
-/// Moves the start of the part to the keyframe at or before it.
+/// Moves the start of the part to the keyframe at or before it; before the first keyframe, to the start of the source.
 ///
 /// # Errors
-/// When the part begins after the end of the source, there is no keyframe before it, or the source can't be read.
+/// When the part begins after the end of the source, the picture has no keyframe, or the source can't be read.
 pub(super) fn begin_at_keyframe(
     plan: &mut ConvertPlan,
     source: &SourceMedia,
@@ -33,10 +33,10 @@ pub(super) fn begin_at_keyframe(
     cancel: &CancelToken,
 ) -> Result<(), Failure> {
     let asked = plan.trim.start.unwrap_or_default();
-    let refused = |headline: String| Failure::new(FailureKind::InvalidRequest, headline, "Start the trim earlier");
     if let Some(duration) = source.duration.filter(|duration| asked >= *duration) {
         let (start, end) = (format::clock(asked), format::clock(duration));
-        return Err(refused(format!("The trim starts at {start}, after the end of the source at {end}")));
+        let headline = format!("The trim starts at {start}, after the end of the source at {end}");
+        return Err(Failure::new(FailureKind::InvalidRequest, headline, "Start the trim earlier"));
     }
     let mut start = asked;
     let mut end = match (plan.trim.end, source.duration) {
@@ -49,14 +49,18 @@ pub(super) fn begin_at_keyframe(
         let asked_end = plan.trim.end.map(seconds);
         let until = asked_end.unwrap_or(seconds(asked)) + READ_PAST;
         let packets = packets((&plan.source, video.index), until, toolbox, cancel)?;
-        let keyframe = keyframe_before(&packets, seconds(asked))
-            .ok_or_else(|| refused(format!("There is no keyframe before {}", format::clock(asked))))?;
         let time = |seconds: f64| Duration::try_from_secs_f64(seconds - origin).unwrap_or_default();
-        start = time(packets[keyframe].time);
-        if let Some(cut) = asked_end.and_then(|end| end_without_gap(&packets[keyframe..], end)) {
-            plan.frames = Some(cut.frames);
-            end = Some(time(cut.end));
-            plan.trim.end = end;
+        let before = keyframe_before(&packets, seconds(asked));
+        // The picture may begin after the sound, and a recording in the middle of a GOP.
+        start = before.map(|keyframe| time(packets[keyframe].time)).unwrap_or_default();
+        if let Some(asked_end) = asked_end {
+            let first = before.or_else(|| packets.iter().position(|packet| packet.is_keyframe));
+            let copied = first.map(|first| &packets[first..]).ok_or_else(no_keyframe)?;
+            if let Some(cut) = end_without_gap(copied, asked_end) {
+                plan.frames = Some(cut.frames);
+                end = Some(time(cut.end));
+                plan.trim.end = end;
+            }
         }
     }
     plan.trim.start = (!start.is_zero()).then_some(start);
@@ -64,11 +68,21 @@ pub(super) fn begin_at_keyframe(
     Ok(())
 }
 
+/// A part in which nothing can be decoded without what comes before it.
+fn no_keyframe() -> Failure {
+    let hint = "Leave --lossless out, so that the part is encoded, or end the trim later";
+    Failure::new(FailureKind::InvalidRequest, "There is no keyframe in the part that is to be copied", hint)
+}
+
 /// What the user should know of a cut: where it is, and where it was to be.
 pub(super) fn said_of(plan: &ConvertPlan, asked: Duration, made: Duration) -> String {
     let start = plan.trim.start.unwrap_or_default();
     let end = start + made;
-    let of = if start == asked { String::new() } else { format!(", the keyframe before {:.3} s", asked.as_secs_f64()) };
+    let of = match asked.as_secs_f64() {
+        _ if start == asked => String::new(),
+        _ if start.is_zero() => ", the start of the source".to_owned(),
+        asked => format!(", the keyframe before {asked:.3} s"),
+    };
     format!("Cut without encoding: from {:.3} s{of}, to {:.3} s", start.as_secs_f64(), end.as_secs_f64())
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::{
-    Job, failure_of, is_full,
+    Job,
     output::OutputFile,
     teller::{Run, Teller},
 };
@@ -11,7 +11,7 @@ use crate::{
     failure::Failure,
     job::Stage,
     pipeline::{
-        encode::{self, Damage, EncodeError, EncodeSession},
+        encode::{self, EncodeError, EncodeSession, Told},
         package::{Room, write_failure},
     },
     tools::disk,
@@ -23,28 +23,27 @@ const LAST_BYTES: u64 = 16_000_000;
 const LEAST_PART: f64 = 0.05;
 
 impl Job<'_> {
-    /// Runs ffmpeg into the file, from the start again each time when there was no room for it.
+    /// Runs ffmpeg into the file, from the start again each time when there was no room for it; gives how the last run ended.
     pub(super) fn run_into(
         &self,
         file: &OutputFile,
         arguments: &[OsString],
         session: &EncodeSession<'_>,
         teller: &Teller<'_>,
-    ) -> Result<Damage, Failure> {
-        let name = self.request.spec.source_name();
+    ) -> Result<Result<Told, EncodeError>, Failure> {
         loop {
             let toolbox = &self.request.toolbox;
             let run = encode::run_alone((toolbox, arguments.to_vec()), session, &|told| teller.progressed(told));
             match run {
                 Err(error) if self.was_full(&error, file) => self.wait_for_room(file, teller)?,
-                run => return run.map_err(|error| failure_of(error, &name, file.unfinished()).at(Stage::Encode)),
+                run => return Ok(run),
             }
             teller.begin(Run::Main);
         }
     }
 
     fn was_full(&self, error: &EncodeError, file: &OutputFile) -> bool {
-        is_full(error) && disk::free_bytes(file.folder()).is_some_and(|free| free < LAST_BYTES)
+        error.met_full_disk() && disk::free_bytes(file.folder()).is_some_and(|free| free < LAST_BYTES)
     }
 
     /// Removes what was written and waits until there is room for all of it, which is more than there was.

@@ -2,10 +2,12 @@
 //! something is to be changed. The order is that of a stream: probe, plan, ffmpeg, verify, and a name at the end.
 
 mod argv;
+mod changes;
 mod container;
 mod cut;
 mod full_disk;
 mod joined;
+mod language;
 mod output;
 mod plan;
 mod request;
@@ -27,7 +29,10 @@ use verify::Measured;
 use super::{
     JobRequest, Notice, Observer,
     attempts::weigh_damage,
-    encode::{self, EncodeError, EncodeSession},
+    encode::{
+        self, EncodeError, EncodeSession, Told,
+        following::{Following, remove_even_sound},
+    },
     package::write_failure,
     plan::{Findings, JoinPlan},
     prepare,
@@ -65,26 +70,15 @@ pub(super) fn run(
     let (source, join) = prepare::read_sources(request).map_err(|failure| failure.at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
     let job = Job { request, observer, source: &source, join: join.as_ref(), work_folder };
-    let made = match job.make(conversion) {
-        Err(Unmade { failure, copied: true })
-            if conversion.streams == StreamTreatment::Automatic && !request.cancel.is_cancelled() =>
-        {
-            observer.notice(Notice::Logged(format!("{}: all is encoded", failure.headline)));
-            let encoded = Conversion { streams: StreamTreatment::Encode, ..conversion.clone() };
-            job.make(&encoded).map(|mut made| {
-                made.warnings.push("The source could not be copied as it is: it was encoded".to_owned());
-                made
-            })
-        }
-        made => made,
-    };
-    let Made { file, plan, measured, mut warnings, notes } = made.map_err(|unmade| unmade.failure)?;
+    let made = job.make_in_some_way(conversion).map_err(|unmade| unmade.failure)?;
+    let Made { file, plan, measured, mut warnings, notes } = made;
     warnings.extend(check_length(request, &plan, &measured, identity.as_ref())?);
     let file = file.finish().map_err(|failure| failure.at(Stage::Package))?;
     let mut report = report(&plan, &measured, file);
     report.warnings = warnings;
     report.notes = notes;
-    report.wall_time = started.elapsed();
+    report.wall_time = request.pause.worked_since(started);
+    report.speed = report.overall_speed();
     Ok(report)
 }
 
@@ -111,21 +105,55 @@ struct Unmade {
     failure: Failure,
     /// Something was copied, which may be the reason.
     copied: bool,
+    /// With what is known of changes of format now, there can be one.
+    following: Option<Following>,
 }
 
 impl From<Failure> for Unmade {
     fn from(failure: Failure) -> Self {
-        Self { failure, copied: false }
+        Self { failure, copied: false, following: None }
     }
 }
 
 impl Job<'_> {
-    fn make(&self, conversion: &Conversion) -> Result<Made, Unmade> {
+    /// Makes it as it was asked for: anew where the source turns out to change its format, and encoded where it can't be
+    /// copied.
+    fn make_in_some_way(&self, conversion: &Conversion) -> Result<Made, Unmade> {
+        let mut conversion = conversion.clone();
+        let mut following = Following::default();
+        let mut warnings = Vec::new();
+        loop {
+            let unmade = match self.make(&conversion, &following) {
+                Err(unmade) if !self.request.cancel.is_cancelled() => unmade,
+                made => {
+                    return made.map(|mut made| {
+                        made.warnings.append(&mut warnings);
+                        made
+                    });
+                }
+            };
+            let log = |what: &str| self.observer.notice(Notice::Logged(format!("{}: {what}", unmade.failure.headline)));
+            if let Some(further) = unmade.following {
+                log("it is made again");
+                following = further;
+            } else if unmade.copied && conversion.streams == StreamTreatment::Automatic {
+                log("all is encoded");
+                conversion.streams = StreamTreatment::Encode;
+                warnings.push("The source could not be copied as it is: it was encoded".to_owned());
+            } else {
+                return Err(unmade);
+            }
+        }
+    }
+
+    fn make(&self, conversion: &Conversion, following: &Following) -> Result<Made, Unmade> {
         let Self { request, observer, source, join, work_folder } = *self;
         let may_copy = conversion.streams != StreamTreatment::Encode;
         let alike_picture = join.filter(|_| may_copy).and_then(|join| joined::alike_picture(request, join));
+        let changing_streams = following.changing_streams();
         let resolve = |findings: &Findings| {
-            let findings = Findings { alike_picture: alike_picture.clone(), ..findings.clone() };
+            let (alike_picture, changing_streams) = (alike_picture.clone(), changing_streams.clone());
+            let findings = Findings { alike_picture, changing_streams, ..findings.clone() };
             ConvertPlan::resolve(&request.spec, conversion, source, &findings)
         };
         let mut plan = prepare::plan_with((request, source, join), observer, &resolve, |plan| plan.encode.as_mut())
@@ -136,15 +164,24 @@ impl Job<'_> {
             cut::begin_at_keyframe(&mut plan, source, &request.toolbox, &request.cancel)
                 .map_err(|failure| failure.at(Stage::Probe))?;
         }
+        if following.is_empty() && join.is_none() && changes::is_possible(&source.container) {
+            let changes = self.changes_of_copied(&plan).map_err(|failure| failure.at(Stage::Probe))?;
+            if let Some(first) = changes.first() {
+                let failure = changes::cannot_be_copied(first, &request.spec.source_name());
+                let encodes = conversion.streams != StreamTreatment::Copy;
+                let following = encodes.then(|| Following::of(changes));
+                return Err(Unmade { failure, copied: false, following });
+            }
+        }
         let file =
             OutputFile::begin(request.id, &request.spec, conversion).map_err(|failure| failure.at(Stage::Package))?;
         note_hidden_folder(work_folder, file.hidden_folder()).map_err(|failure| failure.at(Stage::Package))?;
         observer.notice(Notice::Planned(Box::new(plan.summary(file.folder().to_owned()))));
         let copied = plan.copies();
-        let made = self.encode(&mut plan, &file);
-        let (measured, damage) = made.map_err(|failure| Unmade { failure, copied })?;
+        let made = self.encode(&mut plan, &file, following);
+        let (measured, told) = made.map_err(|unmade| Unmade { copied, ..unmade })?;
         let mut warnings = plan.warnings.clone();
-        warnings.extend(damage);
+        warnings.extend(told);
         let mut notes = Vec::new();
         if is_cut {
             let asked = request.spec.operations.trim.start.unwrap_or_default();
@@ -158,7 +195,12 @@ impl Job<'_> {
     }
 
     /// Writes the file, once more where it missed its size, and measures it.
-    fn encode(&self, plan: &mut ConvertPlan, file: &OutputFile) -> Result<(Measured, Option<String>), Failure> {
+    fn encode(
+        &self,
+        plan: &mut ConvertPlan,
+        file: &OutputFile,
+        following: &Following,
+    ) -> Result<(Measured, Vec<String>), Unmade> {
         let request = self.request;
         let teller = Teller::new(self.observer, plan, &request.pause);
         let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: &teller };
@@ -169,43 +211,53 @@ impl Job<'_> {
             std::fs::write(&path, joined::list(&plan.copied_parts)).map_err(|error| write_failure(&path, &error))?;
         }
         let name = request.spec.source_name();
-        let failed = |error: EncodeError| failure_of(error, &name, file.unfinished()).at(Stage::Encode);
         let progressed = |told: &_| teller.progressed(told);
+        let (mut following, mut all_told) = (following.clone(), self.follow(plan, following, (file, &session))?);
         if let Some(arguments) = argv::first_pass_arguments(plan, places) {
             teller.begin(Run::FirstPass);
-            encode::run_alone((&request.toolbox, arguments), &session, &progressed).map_err(failed)?;
+            encode::run_alone((&request.toolbox, arguments), &session, &progressed)
+                .map_err(|error| self.unmade(error, (plan, &following), file))?;
         }
-        let mut lost = encode::Damage::default();
+        let mut told = Told::default();
         for number in 1..=SIZE_TRIES {
             teller.begin(Run::Main);
             let arguments = argv::arguments(plan, places);
-            lost = self.run_into(file, &arguments, &session, &teller)?;
+            let run = self.run_into(file, &arguments, &session, &teller)?;
+            told = run.map_err(|error| self.unmade(error, (plan, &following), file))?;
             if !self.missed_size(plan, file, number)? {
                 break;
             }
         }
-        let damage = weigh_damage(&lost, &request.spec)?;
+        all_told = told.after(all_told);
+        following.learn(&all_told, plan.encode.as_ref());
+        plan.encode.as_ref().into_iter().for_each(remove_even_sound);
+        let mut warnings = following.warnings();
+        warnings.extend(weigh_damage(&all_told.damage, &request.spec)?);
         let written = std::fs::read_to_string(&notes).ok().and_then(|notes| verify::frames_in(&notes));
         teller.begin(Run::Check);
         let measured = verify::measure(plan, file.unfinished(), &request.toolbox, &request.cancel)?;
-        let decoded = encode::run_alone((&request.toolbox, argv::decode_arguments(places)), &session, &progressed);
+        let decoded =
+            encode::run_alone((&request.toolbox, argv::decode_arguments(plan, places)), &session, &progressed);
         let bad = decoded.map_err(|error| match error {
-            EncodeError::Cancelled => failed(EncodeError::Cancelled),
+            EncodeError::Cancelled => failure_of(error, &name, file.unfinished()).at(Stage::Encode),
+            EncodeError::FormatChanges(change) => changes::cannot_be_copied(&change, &name),
             other => verify::wrong("it can't be decoded", &other.into_failure(&name).detail),
         })?;
+        let bad = bad.damage;
         if let Some(described) = bad.description() {
             if !plan.copies() {
-                return Err(verify::wrong("it can't be decoded", &described));
+                return Err(verify::wrong("it can't be decoded", &described).into());
             }
             let warning = weigh_damage(&bad, &request.spec)?;
-            return Ok((measured, damage.or(warning)));
+            warnings.extend(warning.filter(|_| all_told.damage.description().is_none()));
+            return Ok((measured, warnings));
         }
         let seen = std::fs::read_to_string(&notes).ok().and_then(|notes| verify::frames_in(&notes));
         if plan.encoded_picture().is_some() && plan.format != crate::job::FileFormat::Gif && written != seen {
             let detail = format!("{written:?} pictures were encoded, {seen:?} are decoded");
-            return Err(verify::wrong("not all of its pictures can be decoded", &detail));
+            return Err(verify::wrong("not all of its pictures can be decoded", &detail).into());
         }
-        Ok((measured, damage))
+        Ok((measured, warnings))
     }
 
     /// Whether the file is to be made again with other bit rates, which are set then.
@@ -243,15 +295,10 @@ impl Job<'_> {
     }
 }
 
-fn is_full(error: &EncodeError) -> bool {
-    let is_told = |line: &String| line.contains("No space left on device");
-    matches!(error, EncodeError::Failed { tail, .. } if tail.iter().any(is_told))
-}
-
 /// A full disk has its own words.
 fn failure_of(error: EncodeError, source_name: &str, file: &Path) -> Failure {
     if let EncodeError::Failed { tail, .. } = &error
-        && is_full(&error)
+        && error.met_full_disk()
     {
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
         return write_failure(file, &full).with_detail(tail.join("\n"));

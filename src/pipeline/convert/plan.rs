@@ -5,13 +5,14 @@ use std::{path::PathBuf, time::Duration};
 use super::{
     container,
     joined::{self, CopiedPart},
+    language,
     request::Request,
     sound::PlannedSound,
 };
 use crate::{
     job::{Conversion, FileFormat, FileVideoCodec, JobSpec, Trim},
     media::{FrameRate, PictureSize, SourceMedia, VideoStream},
-    pipeline::plan::{EncodePlan, Findings, PlanError, PlanSummary, RenditionSummary},
+    pipeline::plan::{EncodePlan, Findings, PlanError, PlanSummary, RenditionSummary, cut_off},
     preset::BitRate,
 };
 
@@ -33,6 +34,10 @@ pub(super) struct ConvertPlan {
     pub(super) sound: Vec<PlannedSound>,
     /// Subtitles in text, by the index of their streams.
     pub(super) subtitles: Vec<usize>,
+    /// What is written as the language of a track, by ffmpeg's specifier of the track.
+    pub(super) languages: Vec<(String, String)>,
+    /// Whether the source ends within a fragment: what is copied of the picture and of the sound is read apart.
+    pub(super) is_cut_off: bool,
     /// Whether chapters stay where they are.
     pub(super) keeps_chapters: bool,
     /// How what is encoded is encoded.
@@ -69,7 +74,7 @@ impl ConvertPlan {
         source: &SourceMedia,
         findings: &Findings,
     ) -> Result<Self, PlanError> {
-        let request = Request { spec, conversion, source, joined_alike: findings.alike_picture.is_some() };
+        let request = Request { spec, conversion, source, findings };
         let format = conversion.format;
         let mut warnings = Vec::new();
         request.check_picture_is_held()?;
@@ -95,16 +100,13 @@ impl ConvertPlan {
             warnings.append(&mut plan.warnings);
             encode = Some(plan);
         }
-        let mut sound = Vec::new();
-        for track in tracks {
-            sound.push(request.planned_sound(track, encode.as_mut(), &mut warnings)?);
-        }
+        let mut planned = |track| request.planned_sound(track, encode.as_mut(), &mut warnings);
+        let sound = tracks.into_iter().map(&mut planned).collect::<Result<Vec<PlannedSound>, PlanError>>()?;
         if let Some(bytes) = spec.operations.target_size_bytes
             && let Some(plan) = encode.take()
         {
             encode = Some(fit_into(plan, bytes, encodes_picture)?);
         }
-        let copied_parts = copied_picture.map(|_| joined::parts(findings)).unwrap_or_default();
         let picture = if !has_picture {
             None
         } else if let Some(video) = copied_picture {
@@ -114,21 +116,38 @@ impl ConvertPlan {
         };
         let is_whole = spec.operations.trim == Trim::default() && spec.joined.is_empty();
         let subtitles = request.subtitles(is_whole, &mut warnings);
-        let duration = encode.as_ref().map_or(source.duration, |plan| plan.duration);
-        Ok(Self {
+        let plan = Self {
             source: spec.source.clone(),
             format,
             picture,
             sound,
             subtitles,
+            languages: Vec::new(),
+            is_cut_off: false,
             keeps_chapters: is_whole,
+            duration: encode.as_ref().map_or(source.duration, |plan| plan.duration),
             encode,
-            copied_parts,
+            copied_parts: copied_picture.map(|_| joined::parts(findings)).unwrap_or_default(),
             trim: spec.operations.trim,
             frames: None,
-            duration,
             warnings,
-        })
+        };
+        Ok(plan.completed(source))
+    }
+
+    /// The same, with what is written of the languages of its tracks, and with what is to be said of a file that is cut off.
+    fn completed(mut self, source: &SourceMedia) -> Self {
+        self.is_cut_off = source.missing_bytes > 0;
+        if self.encode.is_none() {
+            self.warnings.extend(cut_off(source));
+        }
+        for (track, told, is_copied) in language::told(&self, source) {
+            match language::word(self.format, &told, is_copied) {
+                Ok(word) => self.languages.extend(word.map(|word| (track, word))),
+                Err(warning) => self.warnings.push(warning),
+            }
+        }
+        self
     }
 
     /// Whether anything is copied.

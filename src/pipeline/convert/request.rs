@@ -29,8 +29,8 @@ pub(super) struct Request<'a> {
     pub(super) spec: &'a JobSpec,
     pub(super) conversion: &'a Conversion,
     pub(super) source: &'a SourceMedia,
-    /// The pictures of joined sources can follow each other as they are.
-    pub(super) joined_alike: bool,
+    /// What was found out apart from the facts of the source.
+    pub(super) findings: &'a Findings,
 }
 
 impl<'a> Request<'a> {
@@ -59,10 +59,14 @@ impl<'a> Request<'a> {
         }
         let over_colour = operations.background.filter(|_| video.has_alpha());
         let over_colour = over_colour.map(|_| "it is to be laid over a colour".to_owned());
-        let joined = (!self.spec.joined.is_empty() && !self.joined_alike)
+        let joined = (!self.spec.joined.is_empty() && self.findings.alike_picture.is_none())
             .then(|| "the joined sources differ, or do not follow each other without a gap".to_owned());
-        let asked =
-            joined.or_else(|| self.why_encode(operations)).or_else(|| changes_picture(operations)).or(over_colour);
+        let changes = self.findings.changing_streams.get(&video.index).cloned();
+        let asked = joined
+            .or(changes)
+            .or_else(|| self.why_encode(operations))
+            .or_else(|| changes_picture(operations))
+            .or(over_colour);
         asked.or_else(|| {
             let is_changed = is_other
                 || self.conversion.video_rate.is_some()

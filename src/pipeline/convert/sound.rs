@@ -105,7 +105,11 @@ impl<'a> Request<'a> {
         if !self.spec.joined.is_empty() {
             return Some("its packets do not end where the pictures of joined sources do".to_owned());
         }
-        self.why_encode(&self.spec.operations)
+        self.findings
+            .changing_streams
+            .get(&track.index)
+            .cloned()
+            .or_else(|| self.why_encode(&self.spec.operations))
             .or_else(|| is_asked.then(|| "a codec, rate or change was asked for".to_owned()))
     }
 

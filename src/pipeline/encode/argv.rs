@@ -3,7 +3,8 @@
 use std::{ffi::OsString, path::Path};
 
 use super::{
-    cascade,
+    cascade, following,
+    format_change::{self, Opening},
     inputs::{inputs, pattern_url},
     joining, operation_filters, span, video_encoder,
 };
@@ -60,6 +61,7 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
     push(&["-movflags", "+empty_moov+default_base_moof+negative_cts_offsets+delay_moov"]);
     push(&["-frag_duration", &FRAGMENT_MICROSECONDS.to_string(), "-flush_packets", "1", "pipe:1"]);
     arguments.extend(picture_outputs(plan, work_folder));
+    arguments.extend(following::unused_sound(plan));
     arguments
 }
 
@@ -147,14 +149,13 @@ fn picture_chains(plan: &EncodePlan) -> Vec<String> {
 /// The waveform of the default track over the whole length, as the one picture. Its envelope is drawn, at a low rate:
 /// the filter keeps all samples in memory.
 fn waveform_chains(plan: &EncodePlan) -> Vec<String> {
-    let Some(audio) = plan.audio.iter().find(|audio| audio.is_default).or(plan.audio.first()) else {
-        return Vec::new();
-    };
+    let index = plan.audio.iter().position(|audio| audio.is_default).unwrap_or_default();
+    let Some(audio) = plan.audio.get(index) else { return Vec::new() };
+    let source = following::even_track(plan, index).unwrap_or_else(|| format!("0:{}", audio.stream));
     let envelope = "aformat=sample_fmts=flt:channel_layouts=mono,aeval=abs(val(0)):c=mono,aresample=1000";
     vec![
         format!(
-            "[0:{}]{envelope},aformat=channel_layouts=mono,showwavespic=s={WAVEFORM_SIZE}:scale=sqrt:colors=0x4C9AFF[w]",
-            audio.stream
+            "[{source}]{envelope},aformat=channel_layouts=mono,showwavespic=s={WAVEFORM_SIZE}:scale=sqrt:colors=0x4C9AFF[w]"
         ),
         format!("color=c=0x15171A:s={WAVEFORM_SIZE}:d=0.04[b]"),
         "[b][w]overlay=eof_action=repeat:format=auto,trim=end_frame=1,format=yuvj420p[pictures]".to_owned(),
@@ -164,7 +165,10 @@ fn waveform_chains(plan: &EncodePlan) -> Vec<String> {
 /// What happens to each picture before it is converted and scaled.
 pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
     let PictureConversion { deinterlace, interlaced, assumed_matrix, .. } = &plan.conversion;
-    let mut filters: Vec<String> = upright(&plan.conversion).into_iter().collect();
+    let watch = |stream| format_change::watched_picture(0, stream, Opening::of(plan));
+    let mut filters: Vec<String> = following::fitted(plan).into_iter().collect();
+    filters.extend(plan.video_stream.filter(|_| plan.join.is_none()).map(watch));
+    filters.extend(upright(&plan.conversion));
     if let Some(matrix) = assumed_matrix {
         filters.push(format!("setparams=colorspace={matrix}"));
     }
@@ -274,9 +278,17 @@ fn pictures_chain(plan: &EncodePlan) -> String {
 pub fn heard_sound(plan: &EncodePlan, audio: &AudioRendition) -> String {
     // Gaps are filled and the start is drawn to 0; a downmix (by the coefficients of ITU-R BS.775) is normalised so that
     // it can't clip.
-    let source = if plan.join.is_some() { joining::SOUND.to_owned() } else { format!("[0:{}]", audio.stream) };
+    let index = plan.audio.iter().position(|planned| planned == audio).unwrap_or_default();
+    let (source, most_off) = if plan.join.is_some() {
+        (joining::SOUND.to_owned(), String::new())
+    } else if let Some(track) = following::even_track(plan, index) {
+        (format!("[{track}]"), format!(":min_hard_comp={}", following::MOST_OFF))
+    } else {
+        let watch = format_change::watched_sound(0, audio.stream, Opening::of(plan));
+        (format!("[0:{}]{watch},", audio.stream), String::new())
+    };
     let mut chain = format!(
-        "{source}aresample=async=1:first_pts=0:rematrix_maxval=1,aformat=sample_rates={}:channel_layouts={}",
+        "{source}aresample=async=1{most_off}:first_pts=0:rematrix_maxval=1,aformat=sample_rates={}:channel_layouts={}",
         audio.sample_rate_hz,
         audio.layout.ffmpeg_name()
     );
@@ -370,11 +382,12 @@ mod tests {
     fn each_rung_is_scaled_from_the_next_larger_one_after_one_decode() {
         let graph = graph_of(&plan("a.mp4", |_| {}));
         assert!(
-            graph.starts_with("[0:2]setparams=colorspace=bt709,fps=30000/1001:start_time=0,scale=1280:720"),
+            graph.starts_with("[0:2]setpts=")
+                && graph.contains(",setparams=colorspace=bt709,fps=30000/1001:start_time=0,scale=1280:720"),
             "{graph}"
         );
         assert!(graph.contains("split=3[v0][s1][p];[s1]scale=640:360"), "{graph}");
-        assert!(graph.contains(";[0:5]aresample=async=1:first_pts=0"), "{graph}");
+        assert!(graph.contains(";[0:5]asetpts=") && graph.contains(",aresample=async=1:first_pts=0"), "{graph}");
         assert!(graph.contains("channel_layouts=stereo,apad=pad_dur=1[a0]"), "{graph}");
         assert!(graph.contains("select='eq(n,0)+eq(n,12)+eq(n,30)+eq(n,48)"), "{graph}");
     }

@@ -37,6 +37,10 @@ pub(in crate::pipeline) fn inputs(plan: &EncodePlan) -> Vec<OsString> {
         arguments.extend(["-protocol_whitelist", PROTOCOLS, "-i"].map(OsString::from));
         arguments.push(file_url(&watermark.image));
     }
+    if let Some(sound) = &plan.format.even_sound {
+        arguments.extend(["-protocol_whitelist", PROTOCOLS, "-i"].map(OsString::from));
+        arguments.push(file_url(sound));
+    }
     if span::has_own_input(plan) {
         let options = span::input_options(plan).into_iter().map(OsString::from).collect();
         arguments.extend(opened(plan, options, plan.first_part().0));
@@ -60,6 +64,9 @@ pub(in crate::pipeline) fn source_inputs(plan: &EncodePlan) -> Vec<OsString> {
 fn opened(plan: &EncodePlan, mut arguments: Vec<OsString>, first_part: usize) -> Vec<OsString> {
     let Some(join) = &plan.join else {
         arguments.extend(decoder_options(plan.video_stream, plan.conversion.alpha));
+        if let Some(stream) = plan.video_stream.filter(|_| plan.format.follows_picture) {
+            arguments.extend([format!("-reinit_filter:{stream}"), "0".to_owned()].map(OsString::from));
+        }
         arguments.extend(source_input(plan.demuxer.as_deref(), &plan.source));
         return arguments;
     };
@@ -91,6 +98,11 @@ pub(super) fn source_count(plan: &EncodePlan) -> usize {
 
 /// How many inputs there are.
 pub(in crate::pipeline) fn input_count(plan: &EncodePlan) -> usize {
+    even_sound_input(plan) + usize::from(plan.format.even_sound.is_some())
+}
+
+/// Number of the input with all sound in one format, if there is one.
+pub(super) fn even_sound_input(plan: &EncodePlan) -> usize {
     source_count(plan) + usize::from(plan.operations.watermark.is_some())
 }
 

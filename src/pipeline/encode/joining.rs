@@ -1,6 +1,10 @@
 //! The part of the filter graph that makes one picture and one sound of several sources. Pure.
 
-use super::{argv, span};
+use super::{
+    argv,
+    format_change::{self, Opening},
+    span,
+};
 use crate::pipeline::plan::{EncodePlan, JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture};
 use crate::preset::InterlacedOutput;
 
@@ -19,7 +23,8 @@ pub(super) fn picture_chains(plan: &EncodePlan) -> Vec<String> {
     let mut chains = Vec::new();
     for (index, part) in join.parts[first..].iter().enumerate() {
         let skipped = if index == 0 { skipped_frames } else { 0 };
-        chains.push(picture_chain(&picture, (index, first_input + index), (part, skipped)));
+        let places = Places { label: index, input: first_input + index, part: first + index };
+        chains.push(picture_chain(&picture, places, (part, skipped)));
     }
     let inputs: String = (0..chains.len()).map(|index| format!("[p{index}]")).collect();
     chains.push(format!("{inputs}concat=n={}:v=1:a=0{PICTURE}", chains.len()));
@@ -33,16 +38,28 @@ pub(super) fn first_frame(plan: &EncodePlan) -> u64 {
     before + skipped
 }
 
+/// Where a part comes from and goes to.
+#[derive(Clone, Copy)]
+struct Places {
+    /// Number of its chain.
+    label: usize,
+    /// Number of ffmpeg's input.
+    input: usize,
+    /// Its number among all parts.
+    part: usize,
+}
+
 /// A part in the shape of all, for exactly as many frames as were planned, but for those that are skipped.
 fn picture_chain(
     picture: &JoinedPicture,
-    (index, input): (usize, usize),
+    Places { label: index, input, part: number }: Places,
     (part, skipped): (&JoinedPart, u64),
 ) -> String {
     let JoinedPicture { size, frame_rate, label } = picture;
     let mut filters = Vec::new();
     let source = match &part.picture {
         Some(own) => {
+            filters.push(format_change::watched_picture(number, own.stream, Opening::default()));
             filters.extend(own_filters(own));
             // A picture that ends early stays, one that starts late is there from the start.
             filters.push(format!("fps={frame_rate}:start_time=0,tpad=stop=-1:stop_mode=clone"));
@@ -100,7 +117,8 @@ pub(in crate::pipeline) fn sound_chains(join: &JoinPlan) -> Vec<String> {
         start = end;
         let source = match part.sound {
             Some(stream) => {
-                format!("[{number}:{stream}]aresample=async=1:first_pts=0:rematrix_maxval=1,{format},apad")
+                let watch = format_change::watched_sound(number, stream, Opening::default());
+                format!("[{number}:{stream}]{watch},aresample=async=1:first_pts=0:rematrix_maxval=1,{format},apad")
             }
             None => format!("anullsrc=r={JOINED_RATE_HZ}:cl=stereo,{format}"),
         };

@@ -2,6 +2,8 @@
 
 pub mod argv;
 mod damage;
+pub(super) mod following;
+pub(super) mod format_change;
 pub(super) mod inputs;
 pub(super) mod joining;
 pub mod operation_filters;
@@ -11,7 +13,7 @@ pub mod trial;
 pub(super) mod cascade;
 mod missed_pictures;
 mod parameters;
-mod span;
+pub(super) mod span;
 pub(super) mod video_encoder;
 
 use std::{
@@ -32,6 +34,8 @@ use ffmpeg_sidecar::{
     command::FfmpegCommand,
     event::{FfmpegEvent, FfmpegProgress, LogLevel},
 };
+pub(super) use format_change::FormatChange;
+use format_change::FormatWatch;
 pub use missed_pictures::take_missed;
 
 use super::{
@@ -95,6 +99,9 @@ pub enum EncodeError {
         /// Its last lines.
         tail: Vec<String>,
     },
+    /// The picture or the sound becomes another one midway, which one filter graph can't follow.
+    #[error("the source changes its format at {:.3} s", .0.at.as_secs_f64())]
+    FormatChanges(FormatChange),
     /// What ffmpeg wrote could not be cut into segments.
     #[error("{source}")]
     Segmenter {
@@ -112,6 +119,12 @@ impl EncodeError {
         stood_still || matches!(self, Self::Failed { status, .. } if status.contains("signal:"))
     }
 
+    /// Whether ffmpeg had no room for a file that it writes itself.
+    pub fn met_full_disk(&self) -> bool {
+        let is_told = |line: &String| line.contains("No space left on device");
+        matches!(self, Self::Failed { tail, .. } if tail.iter().any(is_told))
+    }
+
     /// Whether what came does not fit to what was there, so that it can't be gone on with.
     pub fn is_misfit(&self) -> bool {
         match self {
@@ -120,7 +133,7 @@ impl EncodeError {
             }
             Self::Segmenter { source, .. } => !matches!(source, SegmenterError::Read(_)),
             Self::Failed { .. } => !self.was_ended_by_signal(),
-            Self::Cancelled | Self::NotStarted(_) | Self::StoodStill { .. } => false,
+            Self::Cancelled | Self::NotStarted(_) | Self::StoodStill { .. } | Self::FormatChanges(_) => false,
         }
     }
 
@@ -165,6 +178,7 @@ impl EncodeError {
                 Failure::new(kind, format!("“{source_name}” could not be encoded"), hint)
                     .with_detail(format!("ffmpeg ended with {status}\n{}\n\n{command}", tail.join("\n")))
             }
+            Self::FormatChanges(change) => change.into_failure(source_name),
             Self::Segmenter { source: SegmenterError::Sink(error), .. } => error.into_failure(),
             Self::Segmenter { source, tail } => Failure::new(
                 FailureKind::SourceInvalid,
@@ -176,13 +190,21 @@ impl EncodeError {
     }
 }
 
-/// What came of an encode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Encoded {
-    /// Number of frames of each video rendition.
-    pub frames: u64,
+/// What ffmpeg tells of its source while it reads it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
     /// What could not be decoded.
     pub damage: Damage,
+    /// Where the picture or the sound became another one, and was followed.
+    pub changes: Vec<FormatChange>,
+}
+
+impl Told {
+    /// With the changes that a run before has told. What it could not decode, this one could not either.
+    pub(super) fn after(mut self, mut before: Self) -> Self {
+        self.changes.append(&mut before.changes);
+        self
+    }
 }
 
 /// Encodes `plan` and packages it while it is encoded.
@@ -196,7 +218,7 @@ pub fn encode(
     work_folder: &Path,
     packager: &mut Packager<'_>,
     session: &EncodeSession<'_>,
-) -> Result<Encoded, EncodeError> {
+) -> Result<Told, EncodeError> {
     let mut command = FfmpegCommand::new_with_path(&toolbox.ffmpeg);
     command.args(argv::arguments(plan, work_folder));
     child::isolate(command.as_inner_mut());
@@ -244,8 +266,11 @@ pub fn encode(
     if watch.has_ended_it() {
         return Err(EncodeError::StoodStill { command: command_line, tail: tail.lines.into() });
     }
-    let damage = tail.damage;
-    outcome(cut, status, command_line, tail).map(|frames| Encoded { frames, damage })
+    if let Some(change) = tail.formats.stops {
+        return Err(EncodeError::FormatChanges(change));
+    }
+    let told = tail.told();
+    outcome(cut, status, command_line, tail).map(|_| told)
 }
 
 /// Makes the first of two passes over the source; its notes go into `work_folder`.
@@ -267,15 +292,25 @@ pub fn first_pass(
     run_alone((toolbox, arguments), session, &progressed).map(|_| ())
 }
 
-/// Runs ffmpeg with arguments that make it write files, to its end; gives what it could not decode.
+/// Runs ffmpeg with arguments that make it write files, to its end; gives what it tells of what it reads.
 ///
 /// # Errors
 /// When ffmpeg can't be started or fails, or the job is cancelled. In every case the process is gone when this returns.
 pub(super) fn run_alone(
+    run: (&Toolbox, Vec<OsString>),
+    session: &EncodeSession<'_>,
+    progressed: &dyn Fn(&FfmpegProgress),
+) -> Result<Told, EncodeError> {
+    run_watched(run, session, progressed, FormatWatch::default())
+}
+
+/// The same with another eye on changes of format.
+fn run_watched(
     (toolbox, arguments): (&Toolbox, Vec<OsString>),
     session: &EncodeSession<'_>,
     progressed: &dyn Fn(&FfmpegProgress),
-) -> Result<Damage, EncodeError> {
+    formats: FormatWatch,
+) -> Result<Told, EncodeError> {
     let mut command = FfmpegCommand::new_with_path(&toolbox.ffmpeg);
     command.args(arguments);
     child::isolate(command.as_inner_mut());
@@ -288,7 +323,7 @@ pub(super) fn run_alone(
     }
     let guard = KillOnCancel::guard(process_id, session.cancel);
     let held = session.pause.guard(process_id);
-    let mut tail = Tail::default();
+    let mut tail = Tail { formats, ..Tail::default() };
     let (signs, far) = (LifeSigns::default(), Cell::new(None));
     let watch = StallWatch::guard(process_id, &signs, session.pause);
     let progressed = |told: &FfmpegProgress| {
@@ -312,8 +347,11 @@ pub(super) fn run_alone(
     if watch.has_ended_it() {
         return Err(EncodeError::StoodStill { command: command_line, tail: tail.lines.into() });
     }
+    if let Some(change) = tail.formats.stops {
+        return Err(EncodeError::FormatChanges(change));
+    }
     let status = match status {
-        Ok(status) if status.success() => return Ok(tail.damage),
+        Ok(status) if status.success() => return Ok(tail.told()),
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     };
@@ -390,9 +428,14 @@ fn was_killed(status: &ExitStatus) -> bool {
 struct Tail {
     lines: VecDeque<String>,
     damage: Damage,
+    formats: FormatWatch,
 }
 
 impl Tail {
+    fn told(&self) -> Told {
+        Told { damage: self.damage, changes: self.formats.followed.clone() }
+    }
+
     fn push(&mut self, line: String) {
         if self.lines.len() >= TAIL_LINES {
             self.lines.pop_front();
@@ -410,6 +453,20 @@ fn listen(
     for event in process.iter().map_err(|error| error.to_string())? {
         if let FfmpegEvent::Log(_, line) | FfmpegEvent::Error(line) = &event {
             tail.damage.note(line);
+        }
+        let is_of_each_picture = match &event {
+            FfmpegEvent::Log(_, line) => tail.formats.note(line),
+            FfmpegEvent::Progress(progress) => {
+                tail.formats.note(&progress.raw_log_message);
+                false
+            }
+            _ => false,
+        };
+        if is_of_each_picture {
+            continue;
+        }
+        if tail.formats.stops.is_some() {
+            return Err("the source changes its format".to_owned());
         }
         match event {
             // Its time is that of the track that is farthest, which is the sound: the segmenter knows the picture's.

@@ -6,13 +6,15 @@
 use super::{inputs, operation_filters};
 use crate::pipeline::plan::{EncodePlan, PlannedSpan};
 
-/// The source as the picture of a part is read from it; the sound is read from its start beside it.
+/// The source as the picture of a part is read from it; the sound is read from its start beside it. What is cut off within
+/// a fragment is read twice too: ffmpeg ends at the first packet that is missing, whichever stream's it is, and the sound of
+/// a fragment often lies behind all of its pictures.
 pub(super) fn has_own_input(plan: &EncodePlan) -> bool {
-    plan.span.is_some() && !plan.audio.is_empty()
+    (plan.span.is_some() || plan.is_cut_off) && !plan.audio.is_empty() && plan.format.even_sound.is_none()
 }
 
 /// Number of the input that the picture comes from; of joined sources, the first one's.
-pub(super) fn video_input(plan: &EncodePlan) -> usize {
+pub(in crate::pipeline) fn video_input(plan: &EncodePlan) -> usize {
     if has_own_input(plan) { inputs::input_count(plan) } else { plan.first_part().0 }
 }
 

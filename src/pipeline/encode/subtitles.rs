@@ -1,11 +1,21 @@
-//! Turns subtitles into WebVTT with ffmpeg: those of the source in one run, each file beside it in one of its own.
+//! Turns subtitles into WebVTT: those of the source in one run of ffmpeg, each file beside it by itself, whatever its
+//! encoding.
 
-use std::{path::Path, process::Command, time::Duration};
+mod encoding;
+mod markup;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use encoding::ReadText;
 
 use super::inputs::file_url;
 use crate::{
     pipeline::{
-        package::captions::{self, Cue},
+        package::captions::{Captions, Cue},
         plan::{EncodePlan, SubtitleOrigin, SubtitleRendition},
     },
     tools::{
@@ -24,9 +34,9 @@ const LONGEST_CUE: Duration = Duration::from_secs(24 * 3600);
 /// What came of the subtitles of a plan.
 #[derive(Debug)]
 pub struct ReadSubtitles<'a> {
-    /// Renditions that have text, with their cues.
-    pub read: Vec<(&'a SubtitleRendition, Vec<Cue>)>,
-    /// One for each rendition that has none.
+    /// Renditions that have text.
+    pub read: Vec<(&'a SubtitleRendition, Captions)>,
+    /// What could not be read, and what had to be guessed.
     pub warnings: Vec<String>,
 }
 
@@ -40,25 +50,128 @@ pub fn read_subtitles<'a>(
     work_folder: &Path,
     cancel: &CancelToken,
 ) -> Result<ReadSubtitles<'a>, ChildError> {
-    let file_of = |index: usize| work_folder.join(format!("subtitles_{index}.vtt"));
-    let mut commands = Vec::new();
-    let mut from_source = of_source(plan, toolbox);
-    let mut has_streams = false;
+    let reader = Reader { toolbox, work_folder, cancel };
+    reader.read_source(plan)?;
+    let (mut read, mut warnings) = (Vec::new(), Vec::new());
     for (index, rendition) in plan.subtitles.iter().enumerate() {
-        match &rendition.origin {
-            SubtitleOrigin::Stream(stream) => {
-                has_streams = true;
-                from_source.args(["-map", &format!("0:{stream}"), "-c:s", "webvtt", "-f", "webvtt"]);
-                from_source.arg(file_url(&file_of(index)));
-            }
-            SubtitleOrigin::File(path) => commands.push(of_file(path, &file_of(index), toolbox)),
+        let captions = reader.captions((index, rendition), &mut warnings)?;
+        let cues = within(captions.cues, plan);
+        let has_text = !cues.is_empty();
+        let cues = trimmed(cues, plan);
+        if !has_text {
+            warnings
+                .push(format!("The subtitles “{}” have no text that can be read and are left out", rendition.label));
+        } else {
+            read.push((rendition, Captions { cues, ..captions }));
         }
     }
-    if has_streams {
-        commands.push(from_source);
+    Ok(ReadSubtitles { read, warnings })
+}
+
+/// The formats of text that files have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TextFormat {
+    SubRip,
+    WebVtt,
+    Ass,
+}
+
+impl TextFormat {
+    /// By the extension, so that a list under this name is not followed.
+    fn of(path: &Path) -> Self {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        match extension.to_ascii_lowercase().as_str() {
+            "vtt" => Self::WebVtt,
+            "ass" | "ssa" => Self::Ass,
+            _ => Self::SubRip,
+        }
     }
-    for command in commands {
-        match child::run_to_end(command, LIMIT, cancel) {
+}
+
+/// Reads subtitles with the help of ffmpeg.
+struct Reader<'a> {
+    toolbox: &'a Toolbox,
+    work_folder: &'a Path,
+    cancel: &'a CancelToken,
+}
+
+impl Reader<'_> {
+    /// Where the text of a rendition passes by.
+    fn file_of(&self, index: usize, extension: &str) -> PathBuf {
+        self.work_folder.join(format!("subtitles_{index}.{extension}"))
+    }
+
+    /// Takes all tracks of text out of the source: SubRip as it is, the others as WebVTT.
+    fn read_source(&self, plan: &EncodePlan) -> Result<(), ChildError> {
+        let mut command = ffmpeg(self.toolbox);
+        command.arg("-i").arg(file_url(&plan.source));
+        let mut has_streams = false;
+        for (index, rendition) in plan.subtitles.iter().enumerate() {
+            let (stream, codec, format) = match rendition.origin {
+                SubtitleOrigin::Stream(stream) => (stream, "webvtt", "webvtt"),
+                SubtitleOrigin::SubRip(stream) => (stream, "copy", "srt"),
+                SubtitleOrigin::File(_) => continue,
+            };
+            has_streams = true;
+            let extension = if format == "srt" { "source.srt" } else { "vtt" };
+            command.args(["-map", &format!("0:{stream}"), "-c:s", codec, "-f", format]);
+            command.arg(file_url(&self.file_of(index, extension)));
+        }
+        if has_streams { self.run(command) } else { Ok(()) }
+    }
+
+    /// What a rendition says; nothing where it can't be read.
+    fn captions(
+        &self,
+        (index, rendition): (usize, &SubtitleRendition),
+        warnings: &mut Vec<String>,
+    ) -> Result<Captions, ChildError> {
+        let (file, format) = match &rendition.origin {
+            SubtitleOrigin::Stream(_) => return Ok(self.written_by_ffmpeg(index)),
+            SubtitleOrigin::SubRip(_) => (self.file_of(index, "source.srt"), TextFormat::SubRip),
+            SubtitleOrigin::File(path) => (path.clone(), TextFormat::of(path)),
+        };
+        let content = std::fs::read(&file).unwrap_or_default();
+        let ReadText { text, guessed } = encoding::read(&content, &rendition.language);
+        let captions = match format {
+            TextFormat::WebVtt => {
+                let mut captions = Captions::of_file(&text);
+                captions.cues.iter_mut().for_each(|cue| cue.text = markup::escaped(&cue.text));
+                captions
+            }
+            TextFormat::SubRip => self.turned((index, "srt"), &markup::guarded(&text))?,
+            TextFormat::Ass => self.turned((index, "ass"), &text)?,
+        };
+        if let Some(guessed) = guessed.filter(|_| !captions.cues.is_empty()) {
+            let label = &rendition.label;
+            warnings.push(format!("The subtitles “{label}” are not in UTF-8: they were read as {guessed}"));
+        }
+        Ok(captions)
+    }
+
+    /// Turns a text in a format that ffmpeg knows into WebVTT.
+    fn turned(&self, (index, format): (usize, &str), text: &str) -> Result<Captions, ChildError> {
+        let file = self.file_of(index, format);
+        if let Err(error) = std::fs::write(&file, text) {
+            tracing::warn!(%error, "subtitles");
+            return Ok(Captions::default());
+        }
+        let mut command = ffmpeg(self.toolbox);
+        // The times in the file are those that a viewer sees, also if the first cue comes late.
+        command.args(["-f", format, "-copyts", "-i"]).arg(file_url(&file));
+        command.args(["-map", "0:s:0", "-c:s", "webvtt", "-f", "webvtt"]).arg(file_url(&self.file_of(index, "vtt")));
+        self.run(command)?;
+        Ok(self.written_by_ffmpeg(index))
+    }
+
+    fn written_by_ffmpeg(&self, index: usize) -> Captions {
+        let text = std::fs::read_to_string(self.file_of(index, "vtt")).unwrap_or_default();
+        Captions::of_ffmpeg(&markup::escaped(&text))
+    }
+
+    /// Runs ffmpeg; what it can't read is missing afterwards.
+    fn run(&self, command: Command) -> Result<(), ChildError> {
+        match child::run_to_end(command, LIMIT, self.cancel) {
             Err(ChildError::Cancelled) => return Err(ChildError::Cancelled),
             Err(error) => tracing::warn!(%error, "subtitles"),
             Ok(output) if !output.stderr.is_empty() => {
@@ -66,21 +179,8 @@ pub fn read_subtitles<'a>(
             }
             Ok(_) => {}
         }
+        Ok(())
     }
-    let (mut read, mut warnings) = (Vec::new(), Vec::new());
-    for (index, rendition) in plan.subtitles.iter().enumerate() {
-        let cues = std::fs::read_to_string(file_of(index)).map(|text| captions::cues(&text)).unwrap_or_default();
-        let cues = within(cues, plan);
-        let has_text = !cues.is_empty();
-        let cues = trimmed(cues, plan);
-        if !has_text {
-            warnings
-                .push(format!("The subtitles “{}” have no text that can be read and are left out", rendition.label));
-        } else {
-            read.push((rendition, cues));
-        }
-    }
-    Ok(ReadSubtitles { read, warnings })
 }
 
 /// What is shown while the source lasts. A cue that ends before it begins comes out of ffmpeg with an end that nobody
@@ -112,35 +212,4 @@ fn ffmpeg(toolbox: &Toolbox) -> Command {
     let mut command = Command::new(&toolbox.ffmpeg);
     command.args(["-v", "error", "-nostdin", "-y", "-protocol_whitelist", "file,pipe,crypto,data"]);
     command
-}
-
-fn of_source(plan: &EncodePlan, toolbox: &Toolbox) -> Command {
-    let mut command = ffmpeg(toolbox);
-    command.arg("-i").arg(file_url(&plan.source));
-    command
-}
-
-fn of_file(path: &Path, into: &Path, toolbox: &Toolbox) -> Command {
-    let mut command = ffmpeg(toolbox);
-    // By the extension, so that a list under this name is not followed.
-    let format = match path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase).as_deref()
-    {
-        Some("vtt") => "webvtt",
-        Some("ass" | "ssa") => "ass",
-        _ => "srt",
-    };
-    command.args(["-f", format]);
-    if !is_unicode(path) {
-        command.args(["-sub_charenc", "CP1252"]);
-    }
-    // The times in the file are those that a viewer sees, also if the first cue comes late.
-    command.args(["-copyts", "-i"]).arg(file_url(path)).args(["-map", "0:s:0", "-c:s", "webvtt", "-f", "webvtt"]);
-    command.arg(file_url(into));
-    command
-}
-
-/// UTF-8, or UTF-16 with its mark, both of which ffmpeg tells by itself. All else is taken for Windows' Western text.
-fn is_unicode(path: &Path) -> bool {
-    let Ok(content) = std::fs::read(path) else { return true };
-    content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) || std::str::from_utf8(&content).is_ok()
 }

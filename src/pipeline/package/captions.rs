@@ -14,40 +14,117 @@ pub struct Cue {
     pub start: Duration,
     /// When it is gone.
     pub end: Duration,
+    /// Where it is shown, in WebVTT's words such as `line:0 align:start`; empty where nothing is said.
+    pub settings: String,
     /// The lines, in WebVTT's markup.
     pub text: String,
 }
 
-/// The cues of a WebVTT text as ffmpeg writes it, in order of their start; what is none is left out.
-pub fn cues(webvtt: &str) -> Vec<Cue> {
-    let mut cues = Vec::new();
-    let mut lines = webvtt.lines().peekable();
-    while let Some(line) = lines.next() {
-        let Some((start, end)) = timing(line) else { continue };
-        let mut text = Vec::new();
-        // Text may have empty lines: it goes on until the next cue's times.
-        while let Some(next) = lines.next_if(|next| timing(next).is_none()) {
-            if !next.trim().is_empty() {
-                text.push(next.replace("-->", "→"));
+/// All that a track of subtitles says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Captions {
+    /// Style sheets and regions, each a block of lines, that come before the first cue.
+    pub head: Vec<String>,
+    /// The cues in order of their start.
+    pub cues: Vec<Cue>,
+}
+
+impl Captions {
+    /// The cues of a WebVTT text as ffmpeg writes it; what is none is left out.
+    pub fn of_ffmpeg(webvtt: &str) -> Self {
+        let mut cues = Vec::new();
+        let mut lines = webvtt.lines().peekable();
+        while let Some(line) = lines.next() {
+            let Some(timing) = timing(line) else { continue };
+            let mut text = Vec::new();
+            // Text may have empty lines: it goes on until the next cue's times.
+            while let Some(next) = lines.next_if(|next| self::timing(next).is_none()) {
+                text.push(next);
+            }
+            cues.extend(timing.cue(&text));
+        }
+        Self { head: Vec::new(), cues }.sorted()
+    }
+
+    /// What a WebVTT file of any maker says (WebVTT, 4.1); comments and names of cues are left out.
+    pub fn of_file(webvtt: &str) -> Self {
+        let webvtt = webvtt.replace("\r\n", "\n").replace('\r', "\n");
+        let mut captions = Self::default();
+        let mut lines = webvtt.lines().peekable();
+        while let Some(first) = lines.next() {
+            if first.is_empty() {
+                continue;
+            }
+            let mut block = vec![first];
+            // A block ends with an empty line.
+            block.extend(std::iter::from_fn(|| lines.next_if(|line| !line.is_empty())));
+            captions.take(&block);
+        }
+        captions.sorted()
+    }
+
+    /// Takes the lines between two empty ones.
+    fn take(&mut self, block: &[&str]) {
+        match block.first().map(|line| line.trim_end()) {
+            // They only hold for cues that come behind them.
+            Some("STYLE" | "REGION") if self.cues.is_empty() && !block.iter().any(|line| line.contains("-->")) => {
+                self.head.push(block.join("\n"));
+            }
+            Some(first) if first == "NOTE" || first.starts_with("NOTE ") || first.starts_with("NOTE\t") => {}
+            _ => {
+                let starts: Vec<usize> = (0..block.len()).filter(|at| timing(block[*at]).is_some()).collect();
+                let ends = starts.iter().copied().skip(1).chain([block.len()]);
+                for (start, end) in starts.iter().copied().zip(ends) {
+                    self.cues.extend(timing(block[start]).and_then(|timing| timing.cue(&block[start + 1..end])));
+                }
             }
         }
-        if end > start && !text.is_empty() {
-            cues.push(Cue { start, end, text: text.join("\n") });
-        }
     }
-    cues.sort_by_key(|cue| cue.start);
-    cues
+
+    fn sorted(mut self) -> Self {
+        self.cues.sort_by_key(|cue| cue.start);
+        self
+    }
+
+    /// The style sheets and regions, and then these cues, behind the header of a file.
+    fn written<'a>(&'a self, header: String, cues: impl Iterator<Item = &'a Cue>) -> String {
+        let head = self.head.iter().map(|block| format!("\n{block}\n"));
+        std::iter::once(header).chain(head).chain(cues.map(block)).collect()
+    }
 }
 
 /// The times of a cue: `00:01.500 --> 01:00:02.000`, maybe with settings behind them.
-fn timing(line: &str) -> Option<(Duration, Duration)> {
-    let (start, rest) = line.split_once(" --> ")?;
-    let end = rest.split_whitespace().next()?;
-    Some((time(start)?, time(end)?))
+struct Timing<'a> {
+    start: Duration,
+    end: Duration,
+    settings: Vec<&'a str>,
 }
 
+impl Timing<'_> {
+    /// The cue of these times, if it can be seen.
+    fn cue(&self, lines: &[&str]) -> Option<Cue> {
+        let lines = lines.iter().filter(|line| !line.trim().is_empty());
+        let text: Vec<String> = lines.map(|line| line.replace("-->", "→")).collect();
+        let is_seen = self.end > self.start && !text.is_empty();
+        is_seen.then(|| Cue {
+            start: self.start,
+            end: self.end,
+            settings: self.settings.join(" "),
+            text: text.join("\n"),
+        })
+    }
+}
+
+fn timing(line: &str) -> Option<Timing<'_>> {
+    let (start, rest) = line.split_once("-->")?;
+    let mut words = rest.split_whitespace();
+    let (start, end) = (time(start)?, time(words.next()?)?);
+    Some(Timing { start, end, settings: words.filter(|word| word.contains(':')).collect() })
+}
+
+/// A time; with the comma of SRT too, which some writers take.
 fn time(text: &str) -> Option<Duration> {
-    let (clock, milliseconds) = text.trim().split_once('.')?;
+    let (clock, milliseconds) = text.trim().split_once(['.', ','])?;
     let mut seconds: u64 = 0;
     for part in clock.split(':') {
         seconds = seconds.checked_mul(60)?.checked_add(part.parse().ok()?)?;
@@ -60,19 +137,19 @@ fn time(text: &str) -> Option<Duration> {
 
 /// The WebVTT file of the segment from `start` to `end`, of a stream whose media begins at `media_start_ticks` of a clock
 /// of 90 kHz; the cues begin at 0.
-pub fn segment(cues: &[Cue], start: Duration, end: Duration, media_start_ticks: u64) -> String {
-    let shown = cues.iter().filter(|cue| cue.start < end && cue.end > start);
-    let header = format!("WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:{media_start_ticks}\n");
-    std::iter::once(header).chain(shown.map(block)).collect()
+pub fn segment(captions: &Captions, start: Duration, end: Duration, media_start_ticks: u64) -> String {
+    let shown = captions.cues.iter().filter(|cue| cue.start < end && cue.end > start);
+    captions.written(format!("WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:{media_start_ticks}\n"), shown)
 }
 
 /// All cues as one WebVTT file.
-pub fn whole(cues: &[Cue]) -> String {
-    std::iter::once("WEBVTT\n".to_owned()).chain(cues.iter().map(block)).collect()
+pub fn whole(captions: &Captions) -> String {
+    captions.written("WEBVTT\n".to_owned(), captions.cues.iter())
 }
 
 fn block(cue: &Cue) -> String {
-    format!("\n{} --> {}\n{}\n", clock(cue.start), clock(cue.end), cue.text)
+    let settings = if cue.settings.is_empty() { String::new() } else { format!(" {}", cue.settings) };
+    format!("\n{} --> {}{settings}\n{}\n", clock(cue.start), clock(cue.end), cue.text)
 }
 
 /// The chapters as a WebVTT file for a `<track kind="chapters">`: a cue for each, from 0 on like the stream.
@@ -101,19 +178,36 @@ mod tests {
 
     #[test]
     fn cues_are_read_with_their_lines() {
-        let read = cues(TEXT);
+        let read = Captions::of_ffmpeg(TEXT).cues;
         assert_eq!(read.len(), 2, "{read:?}");
         assert_eq!(read[0].text, "First <i>line</i>\nsecond a → b");
         assert_eq!((read[1].start, read[1].end), (Duration::from_secs(9), Duration::from_millis(10_250)));
     }
 
     #[test]
+    fn styles_regions_and_settings_of_a_file_are_kept_and_comments_are_not() {
+        let text = "WEBVTT - made by hand\r\nKind: captions\r\n\r\nSTYLE\r\n::cue(.loud) { color: red }\r\n\r\n\
+                    NOTE a word\r\nof the maker\r\n\r\nREGION\r\nid:top\r\n\r\nfirst\r\n\
+                    00:01.000 --> 00:00:02,500 line:0 region:top\r\n<c.loud>Hey</c>\r\nyou\r\n\r\n\
+                    STYLE\r\n::cue { color: blue }\r\n\r\n2\r\n00:03.000-->00:04.000\r\nTwo\r\n\
+                    00:05.000 --> 00:06.000\r\nThree\r\n";
+        let captions = Captions::of_file(text);
+        assert_eq!(captions.head, ["STYLE\n::cue(.loud) { color: red }", "REGION\nid:top"]);
+        let words: Vec<&str> = captions.cues.iter().map(|cue| cue.text.as_str()).collect();
+        assert_eq!(words, ["<c.loud>Hey</c>\nyou", "Two", "Three"]);
+        let written = "WEBVTT\n\nSTYLE\n::cue(.loud) { color: red }\n\nREGION\nid:top\n\n\
+                       00:00:01.000 --> 00:00:02.500 line:0 region:top\n<c.loud>Hey</c>\nyou\n\n";
+        assert!(whole(&captions).starts_with(written), "{}", whole(&captions));
+        assert!(Captions::of_file("").cues.is_empty());
+    }
+
+    #[test]
     fn a_cue_over_a_border_is_in_both_segments_with_its_whole_time() {
-        let read = cues(TEXT);
+        let read = Captions::of_ffmpeg(TEXT);
         let part = |from, to| segment(&read, Duration::from_secs(from), Duration::from_secs(to), 900_000);
         let cue = "\n00:00:01.500 --> 00:00:07.000\nFirst";
         assert!(part(0, 6).contains(cue) && part(6, 12).contains(cue));
-        assert!(part(6, 12).contains("00:00:09.000 --> 00:00:10.250\nLast\n"));
+        assert!(part(6, 12).contains("00:00:09.000 --> 00:00:10.250 line:0\nLast\n"));
         assert_eq!(part(12, 18), "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:900000\n");
     }
 }

@@ -12,7 +12,10 @@ use super::{
     hls::SegmentEntry,
     segmenter::{KeyframeRange, TrackFormat, format_in},
 };
-use crate::pipeline::{encryption::Encryptor, plan::EncodePlan};
+use crate::{
+    pipeline::{dropped::DroppedSegments, encryption::Encryptor, plan::EncodePlan},
+    tools::disk,
+};
 
 /// A box of more than this is damage: a `moof` describes the samples of some seconds.
 const LARGEST_MOOF_BYTES: usize = 1 << 26;
@@ -46,14 +49,15 @@ struct ReadSegment {
 }
 
 impl FinishedSegments {
-    /// Reads what lies in a stream's folder, through `encryptor` where it is encrypted, and removes what can't stay:
-    /// segments after a missing one, and last ones that are shorter or longer than all others (unless the encode had come
+    /// Reads what lies in a stream's folder, through `encryptor` where it is encrypted, and removes what can't stay: those
+    /// with holes that nobody has noted as `dropped`, segments after a missing one, and last ones that are shorter or longer than all others (unless the encode had come
     /// to its end). `None` when there is not one segment of all pictures.
     pub fn take_over(
         plan: &EncodePlan,
         folder: &Path,
         is_whole: bool,
         encryptor: Option<&Encryptor<'_>>,
+        dropped: Option<&DroppedSegments>,
     ) -> Option<Self> {
         let timing = &plan.timing;
         let names = plan.renditions.iter().map(|rendition| &rendition.name);
@@ -62,7 +66,12 @@ impl FinishedSegments {
         for (track, name) in names.into_iter().enumerate() {
             let place = folder.join(plan.files.segments_folder(name));
             let read = |number: u64| {
-                let path = folder.join(plan.files.segment(name, number));
+                let in_stream = plan.files.segment(name, number);
+                let path = folder.join(&in_stream);
+                let is_dropped = dropped.is_some_and(|dropped| dropped.get(&in_stream).is_some());
+                if !is_dropped && disk::has_hole(&path).unwrap_or(true) {
+                    return None;
+                }
                 match encryptor {
                     Some(encryptor) => read_encrypted_segment(&path, |data| encryptor.open(name, number, data).ok()?),
                     None => read_segment(&path),

@@ -62,15 +62,18 @@ pub struct ImageMaker<'a> {
 
 impl ImageMaker<'_> {
     /// Writes `poster.jpg` and `thumbnail_N.jpg` (or `.webp`) into the stream's folder for images. Frames that the
-    /// source turned out not to have are left out.
+    /// source turned out not to have are left out; the numbers of those that are no thumbnails for that are returned.
     ///
     /// # Errors
     /// When a file can't be written or WebP not encoded. A picture that can't be read is left out.
-    pub fn write(&self, plan: &PicturePlan) -> Result<(), PackageError> {
-        let mut best: Option<(f64, usize)> = None;
+    pub fn write(&self, plan: &PicturePlan) -> Result<Vec<u64>, PackageError> {
+        let (mut best, mut missing): (Option<(f64, usize)>, _) = (None, Vec::new());
         for (index, planned) in plan.pictures.iter().enumerate() {
             let path = picture_path(self.work_folder, index);
-            let Some(picture) = read(&path) else { continue };
+            let Some(picture) = read(&path) else {
+                missing.extend(planned.thumbnail.map(|_| planned.frame));
+                continue;
+            };
             let score = poster_score(&picture);
             if best.is_none_or(|(highest, _)| score > highest) {
                 best = Some((score, index));
@@ -91,7 +94,7 @@ impl ImageMaker<'_> {
         {
             self.write_file(&self.files.poster(), &poster)?;
         }
-        Ok(())
+        Ok(missing)
     }
 
     /// Lets ffmpeg write a picture as WebP in this size.

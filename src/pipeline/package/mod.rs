@@ -24,7 +24,7 @@ pub use packager::{FileListener, FinishedStream, FinishedTrack, PackageProgress,
 
 pub use finished::FinishedSegments;
 pub use report::ReportedJob;
-pub use room::{Room, expected_bytes};
+pub use room::{Room, expected_at_once, expected_bytes};
 pub use storyboard::{TILE_PATTERN, tile_path};
 
 use crate::{

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     FileListener, FinishedStream, FinishedTrack, PackageError,
-    captions::{self, Cue},
+    captions::{self, Captions},
     dash::{self, DashSubtitles},
     progressive,
     segmenter::TrackFormat,
@@ -31,7 +31,7 @@ pub struct OutputMaker<'a> {
     /// What was made.
     pub stream: &'a FinishedStream,
     /// Its subtitles.
-    pub subtitles: &'a [(&'a SubtitleRendition, Vec<Cue>)],
+    pub subtitles: &'a [(&'a SubtitleRendition, Captions)],
     /// Where it lies.
     pub folder: &'a Path,
     /// Where the encode has set pictures aside.
@@ -92,9 +92,9 @@ impl OutputMaker<'_> {
     fn write_dash(&self) -> Result<(), PackageError> {
         let path_of_manifest = self.plan.files.dash_manifest();
         let mut subtitles = Vec::new();
-        for (rendition, cues) in self.subtitles {
+        for (rendition, captions) in self.subtitles {
             let path = self.plan.files.whole_subtitles(&rendition.name);
-            let text = captions::whole(cues);
+            let text = captions::whole(captions);
             self.write_file(&path, text.as_bytes())?;
             let uri = relative_uri(&path_of_manifest, &path);
             subtitles.push(DashSubtitles { rendition, uri, bytes: text.len() as u64 });

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::{
     PackageError, Room,
-    captions::{self, Cue},
+    captions::{self, Captions},
     hls::{self, AudioGroup, AudioTrack, Growth, MeasuredRates, SegmentEntry, SubtitleTrack, VideoVariant},
     rendition::Rendition,
     segmenter::{AudioTrackLayout, InitSegment, Segment, SegmentSink, TrackFormat, TrackLayout},
@@ -21,6 +21,7 @@ use crate::{
     job::{FileReport, RenditionProgress, RenditionReport},
     media::DynamicRange,
     pipeline::{
+        dropped::DroppedSegments,
         encryption::{self, Encryptor, Sealed, SegmentPlace},
         layout::{relative_folder_uri, relative_uri},
         plan::{AudioCodec, AudioLayout, AudioRendition, ColourLabel, EncodePlan, SubtitleRendition, VideoRendition},
@@ -36,6 +37,11 @@ pub trait FileListener: Send + Sync {
 
     /// There is no room, or there is again.
     fn room_changed(&self);
+
+    /// Segments that are dropped as soon as all buckets have them; `None` where all stay.
+    fn dropped_segments(&self) -> Option<&DroppedSegments> {
+        None
+    }
 
     /// A file is finished under its final name. `text` holds the content of playlists, which change while they grow.
     fn file_finished(&self, file: FileReport, text: Option<Bytes>);
@@ -174,7 +180,7 @@ impl<'a> Packager<'a> {
     ///
     /// # Errors
     /// When a file can't be written.
-    pub fn add_subtitles(&mut self, planned: &'a SubtitleRendition, cues: &[Cue]) -> Result<(), PackageError> {
+    pub fn add_subtitles(&mut self, planned: &'a SubtitleRendition, text: &Captions) -> Result<(), PackageError> {
         let first = &self.renditions[0];
         let time_of = |ticks: u64| Duration::from_secs_f64(hls::seconds(ticks, first.timescale));
         let path = self.plan.files.media_playlist(&planned.name);
@@ -183,7 +189,7 @@ impl<'a> Packager<'a> {
         for (number, segment) in (0..).zip(&first.segments) {
             let start = end;
             end += segment.duration_ticks;
-            let text = captions::segment(cues, time_of(start), time_of(end), captions::MEDIA_START_TICKS);
+            let text = captions::segment(text, time_of(start), time_of(end), captions::MEDIA_START_TICKS);
             let place = SegmentPlace { rendition: &planned.name, playlist: &path, number };
             let Sealed { data, key } = encryption::seal(self.encryptor, place, text.into_bytes())?;
             self.write(&self.plan.files.subtitle_segment(&planned.name, number), &data, None)?;
@@ -258,6 +264,18 @@ impl<'a> Packager<'a> {
         let full = self.folder.join(path);
         self.listener.room().write(&full, content, &self.cancel, &|| self.listener.room_changed())?;
         self.listener.file_finished(FileReport { path: path.to_owned(), bytes: content.len() as u64 }, text);
+        Ok(())
+    }
+
+    /// Writes a segment, also in the place of one that was dropped.
+    fn write_segment(&self, path: &str, content: &[u8]) -> Result<(), PackageError> {
+        let full = self.folder.join(path);
+        let dropped = self.listener.dropped_segments();
+        let unwritable = |source| PackageError::Write { path: full.clone(), source };
+        dropped.map_or(Ok(()), |dropped| dropped.begin_writing(path)).map_err(unwritable)?;
+        self.listener.room().write(&full, content, &self.cancel, &|| self.listener.room_changed())?;
+        dropped.map_or(Ok(()), |dropped| dropped.written(path)).map_err(unwritable)?;
+        self.listener.file_finished(FileReport { path: path.to_owned(), bytes: content.len() as u64 }, None);
         Ok(())
     }
 
@@ -376,7 +394,7 @@ impl SegmentSink for Packager<'_> {
         let playlist = self.plan.files.media_playlist(&rendition.name);
         let place = SegmentPlace { rendition: &rendition.name, playlist: &playlist, number: segment.number };
         let Sealed { data, key } = encryption::seal(self.encryptor, place, segment.data)?;
-        self.write(&self.plan.files.segment(&rendition.name, segment.number), &data, None)?;
+        self.write_segment(&self.plan.files.segment(&rendition.name, segment.number), &data)?;
         let bytes = data.len() as u64;
         self.renditions[segment.track].segments.push(SegmentEntry {
             duration_ticks: segment.duration_ticks,

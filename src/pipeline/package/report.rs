@@ -102,7 +102,10 @@ impl OutputMaker<'_> {
         let mut reported = Vec::with_capacity(files.len());
         for file in files {
             let full = self.folder.join(&file.path);
-            let (bytes, sha256) = self.checksum(&full)?;
+            let (bytes, sha256) = match self.listener.dropped_segments().and_then(|dropped| dropped.get(&file.path)) {
+                Some(dropped) => (dropped.bytes, dropped.sha256),
+                None => self.checksum(&full)?,
+            };
             let facts = media.get(&file.path).copied().unwrap_or_default();
             let duration = facts.seconds;
             reported.push(ReportedFile {

@@ -29,6 +29,10 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const CONSTANT_QUALITY_PART: f64 = 0.5;
 /// What segments, playlists and I-frame playlists add to the media.
 const CONTAINER_PART: f64 = 1.03;
+/// Segments of so long may wait for their upload where published ones are dropped.
+const WAITING_FOR_UPLOAD: Duration = Duration::from_secs(600);
+/// Part of a dropped segment that stays: boxes, and blocks of which not all is given back.
+const DROPPED_PART: f64 = 0.05;
 
 /// The disk that a stream is written to. While it has too little room, whoever writes waits; nothing of the work is lost.
 #[derive(Debug)]
@@ -51,6 +55,13 @@ pub fn expected_bytes(plan: &EncodePlan, outputs: &Outputs) -> Option<u64> {
     let forms = 1 + usize::from(outputs.mp4) + usize::from(outputs.transport_stream);
     let bytes = (video + sound) / 8.0 * plan.duration?.as_secs_f64() * CONTAINER_PART * forms as f64;
     Some(bytes as u64)
+}
+
+/// The part of an expected size that lies on the disk at one time when published segments are dropped at once: that of
+/// ten minutes, for an upload that is slower than the encode, and what is left of dropped segments.
+pub fn expected_at_once(expected_bytes: u64, duration: Duration) -> u64 {
+    let window = WAITING_FOR_UPLOAD.as_secs_f64() / duration.as_secs_f64().max(1.0);
+    (expected_bytes as f64 * (window + DROPPED_PART).min(1.0)) as u64
 }
 
 impl Room {
@@ -100,9 +111,7 @@ impl Room {
                     Err(source) => return Err(PackageError::Write { path: path.to_owned(), source }),
                 }
             }
-            self.set(Some(shortage.unwrap_or_else(|| format!("The disk of {} is full", self.folder.display()))));
-            changed();
-            std::thread::sleep(LOOK_INTERVAL);
+            self.hold(shortage.unwrap_or_else(|| self.full()), changed);
         }
         let written = content.len() as u64;
         let left = |left: u64| Some(left.saturating_sub(written));
@@ -112,6 +121,43 @@ impl Room {
             changed();
         }
         Ok(())
+    }
+
+    /// Writes a small note about the stream, which is on the disk when this returns. It asks for no more room than it takes
+    /// itself; while it has not even that, waits, and `changed` is called as in [`write`](Self::write).
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_note(
+        &self,
+        path: &Path,
+        content: &[u8],
+        cancel: &CancelToken,
+        changed: &dyn Fn(),
+    ) -> Result<(), PackageError> {
+        loop {
+            match atomic_file::write_durably(path, content) {
+                Ok(()) => break,
+                Err(error) if is_full(&error) => {}
+                Err(source) => return Err(PackageError::Write { path: path.to_owned(), source }),
+            }
+            if cancel.is_cancelled() {
+                return Err(PackageError::Cancelled);
+            }
+            self.hold(self.full(), changed);
+        }
+        if self.set(None) {
+            changed();
+        }
+        Ok(())
+    }
+
+    /// Waits until there is room for the rest of the stream; `changed` is called as in [`wait_for`](Self::wait_for).
+    ///
+    /// # Errors
+    /// When the job is cancelled.
+    pub fn wait_for_rest(&self, cancel: &CancelToken, changed: &dyn Fn()) -> Result<(), PackageError> {
+        self.wait_for(self.left_bytes.load(Ordering::Relaxed), cancel, changed)
     }
 
     /// Waits until there is room for so much more than the reserve; `changed` is called each time when it is known again
@@ -125,14 +171,24 @@ impl Room {
             if cancel.is_cancelled() {
                 return Err(PackageError::Cancelled);
             }
-            self.set(Some(shortage));
-            changed();
-            std::thread::sleep(LOOK_INTERVAL);
+            self.hold(shortage, changed);
         }
         if self.set(None) {
             changed();
         }
         Ok(())
+    }
+
+    /// Tells why nothing is written, until it is time to look again.
+    fn hold(&self, shortage: String, changed: &dyn Fn()) {
+        self.set(Some(shortage));
+        changed();
+        std::thread::sleep(LOOK_INTERVAL);
+    }
+
+    /// What is said where the system refuses to write more, whatever it counts as free.
+    fn full(&self) -> String {
+        format!("The disk of {} is full", self.folder.display())
     }
 
     /// What is missing for the next file and the rest of the stream.
@@ -171,6 +227,13 @@ mod tests {
         assert!(failure.headline.contains("TB") && failure.headline.contains("free"), "{}", failure.headline);
         let room = Room::for_stream(&folder.path().join("not/there/yet"), None).unwrap();
         assert_eq!(room.shortage(), None);
+    }
+
+    #[test]
+    fn of_a_stream_that_is_dropped_while_it_is_made_only_a_window_needs_room() {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        assert_eq!(expected_at_once(10_000_000_000, hours(10)), 666_666_666);
+        assert_eq!(expected_at_once(1000, Duration::from_secs(60)), 1000, "a short one may be whole on the disk");
     }
 
     #[test]

@@ -140,6 +140,8 @@ pub struct AudioRendition {
     pub bitrate: BitRate,
     /// Samples a second, which is also the track's time scale.
     pub sample_rate_hz: u32,
+    /// Samples a second of the track, as the file tells it.
+    pub source_rate_hz: Option<u32>,
     /// BCP 47 tag, `und` when the source does not say.
     pub language: String,
     /// Name for people, the same in all layouts of a track and different between tracks.
@@ -236,6 +238,7 @@ fn stereo(track: &AudioStream, main: &AudioStream, preset: &Preset, names: &mut 
         layout: AudioLayout::Stereo,
         bitrate: preset.audio_bitrate,
         // Everything else is resampled to 48 kHz (Apple HLS Authoring Specification 2.9), which Opus has alone.
+        source_rate_hz: track.sample_rate_hz,
         sample_rate_hz: if codec == AudioCodec::Aac && track.sample_rate_hz == Some(44_100) { 44_100 } else { 48_000 },
         label: unique(&label, ' ', &mut names.labels),
         is_default,

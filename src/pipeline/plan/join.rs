@@ -251,6 +251,7 @@ fn as_one(join: &JoinPlan, first: &SourceMedia, sources: &[SourceMedia]) -> Sour
     SourceMedia {
         container: CONTAINER.to_owned(),
         size_bytes: sources.iter().map(|source| source.size_bytes).sum(),
+        missing_bytes: 0,
         duration,
         start_time_seconds: Some(0.0),
         bitrate_bps: None,

@@ -5,6 +5,7 @@ mod burn_in;
 mod colour;
 mod join;
 mod language;
+mod one_format;
 mod operations;
 mod pictures;
 mod renditions;
@@ -26,7 +27,8 @@ pub use audio::{AudioCodec, AudioLayout, AudioRendition};
 pub use burn_in::{DrawnColours, PlannedBurnIn, burn_in};
 pub use colour::{AlphaConversion, ColourCodePoints, ColourLabel, PictureConversion};
 pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
-pub use language::{language_name, language_tag};
+pub use language::{UNDETERMINED, language_name, language_tag};
+pub use one_format::{OneFormat, PictureFormat};
 pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
 pub use pictures::{PicturePlan, PlannedPicture};
 pub use renditions::VideoRendition;
@@ -57,6 +59,8 @@ pub struct EncodePlan {
     pub video_stream: Option<usize>,
     /// Frame rate, GOPs, segments.
     pub timing: Timing,
+    /// How it is kept in one format where the source changes its own.
+    pub format: OneFormat,
     /// What happens to each picture before it is scaled.
     pub conversion: PictureConversion,
     /// How long the last picture stays, for sound that goes on after it.
@@ -97,6 +101,8 @@ pub struct EncodePlan {
     pub most_frames: Option<u64>,
     /// Any place of the source can be found by its time.
     pub can_be_sought: bool,
+    /// The source ends within a fragment.
+    pub is_cut_off: bool,
     /// The part that is left to do; `None` for all.
     pub span: Option<PlannedSpan>,
     /// Its segments are encrypted as they are written.
@@ -127,6 +133,8 @@ pub struct Findings {
     pub join: Option<JoinPlan>,
     /// The id of the stream of pictures in all of them, if these can follow each other as they are.
     pub alike_picture: Option<String>,
+    /// Why streams can't be copied that change their format midway, by index, if that was looked for.
+    pub changing_streams: BTreeMap<usize, String>,
 }
 
 /// Why nothing can be planned.
@@ -188,7 +196,7 @@ impl EncodePlan {
     /// # Errors
     /// When the source has no picture that can be encoded, or what was asked does not fit it.
     pub fn resolve_with(spec: &JobSpec, source: &SourceMedia, findings: &Findings) -> Result<Self, PlanError> {
-        let mut warnings = findings.join.as_ref().map(|join| join.warnings.clone()).unwrap_or_default();
+        let mut warnings = first_warnings(source, findings);
         audio::check_outputs(spec)?;
         let audio = audio::renditions(source, &spec.preset, &mut warnings);
         let subtitles = subtitles::renditions(source, spec.operations.burn_in.as_ref(), &mut warnings);
@@ -198,10 +206,8 @@ impl EncodePlan {
         let conversion = picture_conversion(spec, video, findings)?;
         warn_of_hold(source, &mut warnings);
         let asked = &spec.operations;
-        let timing = Timing::new(
-            timing::output_frame_rate(video, &conversion, timing::highest_frame_rate(&spec.kind)),
-            spec.preset.keyframes,
-        );
+        let highest = timing::highest_frame_rate(&spec.kind);
+        let timing = Timing::new(timing::output_frame_rate(video, &conversion, highest), spec.preset.keyframes);
         let (picture_duration, hold_last_picture) = timing::picture_and_hold(source, asked, timing.frame_rate);
         let source_duration = picture_duration.map(|duration| duration + hold_last_picture.unwrap_or_default());
         let operations::Trimmed { trim, duration } =
@@ -222,6 +228,7 @@ impl EncodePlan {
             demuxer: source.demuxer().map(str::to_owned),
             join: findings.join.clone(),
             video_stream: Some(video.index),
+            format: OneFormat::of(source, video),
             pictures,
             storyboard: StoryboardPlan::asked_for(spec, renditions[0].size, (timing.frame_rate, duration)),
             timing,
@@ -243,6 +250,7 @@ impl EncodePlan {
             duration,
             // What is on the screen in the middle was told of before it.
             can_be_sought: span::can_be_sought(&source.container) && asked.burn_in.is_none(),
+            is_cut_off: source.missing_bytes > 0,
             span: None,
             is_encrypted: spec.outputs.encryption.is_some(),
         };
@@ -349,6 +357,18 @@ fn most_frames(
     Some(trim.map_or(frames, |trim| {
         frames.saturating_sub(trim.first_frame(frame_rate)).min(trim.frames.unwrap_or(u64::MAX))
     }))
+}
+
+/// What is to be said before anything is planned.
+fn first_warnings(source: &SourceMedia, findings: &Findings) -> Vec<String> {
+    let of_join = findings.join.as_ref().map(|join| join.warnings.clone()).unwrap_or_default();
+    of_join.into_iter().chain(cut_off(source)).collect()
+}
+
+/// What is to be said of a file that ends within a fragment.
+pub fn cut_off(source: &SourceMedia) -> Option<String> {
+    let missing = crate::format::bytes(Some(source.missing_bytes).filter(|missing| *missing > 0)?);
+    Some(format!("The file is cut off: {missing} of its last part are missing, and all that came behind it"))
 }
 
 fn warn_of_hold(source: &SourceMedia, warnings: &mut Vec<String>) {

@@ -43,6 +43,20 @@ impl PicturePlan {
         self.pictures.partition_point(|picture| picture.frame < frame)
     }
 
+    /// What is to be said of thumbnails at these frames, which the source turned out not to have although it tells a length.
+    pub fn told_missing(frames: &[u64], (duration, frame_rate): (Option<Duration>, FrameRate)) -> Option<String> {
+        if frames.is_empty() || duration.is_none() {
+            return None;
+        }
+        let clock = |frame: &u64| {
+            let time = frame_rate.duration_of(*frame);
+            precise_clock(Duration::from_millis(time.as_millis() as u64))
+        };
+        let list = frames.iter().map(clock).collect::<Vec<_>>().join(", ");
+        let (noun, verb) = if frames.len() == 1 { ("thumbnail", "is") } else { ("thumbnails", "are") };
+        Some(format!("The {noun} at {list} {verb} left out: there is no picture then"))
+    }
+
     /// The pictures at these times of what has this length. Times after its end are left out, with a warning.
     ///
     /// # Errors

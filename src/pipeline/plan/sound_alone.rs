@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AudioRendition, EncodePlan, Findings, PictureConversion, PicturePlan, PlanError, PlannedOperations,
+    AudioRendition, EncodePlan, Findings, OneFormat, PictureConversion, PicturePlan, PlanError, PlannedOperations,
     SubtitleRendition, Timing,
     operations::{self, Trimmed},
     timing,
@@ -41,6 +41,7 @@ impl EncodePlan {
             demuxer: None,
             join: findings.join.clone(),
             video_stream: None,
+            format: OneFormat::default(),
             timing: Timing::for_rate(rate),
             conversion: PictureConversion::none(),
             hold_last_picture: None,
@@ -62,6 +63,7 @@ impl EncodePlan {
             duration,
             most_frames: None,
             can_be_sought: false,
+            is_cut_off: source.missing_bytes > 0,
             span: None,
             is_encrypted: spec.outputs.encryption.is_some(),
             warnings,

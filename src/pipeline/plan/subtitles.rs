@@ -44,6 +44,8 @@ pub struct SubtitleRendition {
 pub enum SubtitleOrigin {
     /// The stream of this index in the source.
     Stream(usize),
+    /// The stream of this index in the source, which is SubRip.
+    SubRip(usize),
     /// A file beside the source.
     File(PathBuf),
 }
@@ -119,7 +121,10 @@ fn tracks(source: &SourceMedia, burned_in: Option<&SubtitleChoice>, warnings: &m
             continue;
         }
         tracks.push(Track {
-            origin: SubtitleOrigin::Stream(stream.index),
+            origin: match stream.codec.as_str() {
+                "subrip" | "srt" => SubtitleOrigin::SubRip(stream.index),
+                _ => SubtitleOrigin::Stream(stream.index),
+            },
             language: stream.language.clone(),
             title: stream.title.clone(),
             is_default: stream.is_default,

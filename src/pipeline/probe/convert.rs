@@ -12,7 +12,7 @@ use crate::media::{
 };
 
 /// Demuxers that open other files, with what they are for people.
-const REFERRING_FORMATS: [(&str, &str); 7] = [
+const REFERRING_FORMATS: [(&str, &str); 8] = [
     ("hls", "playlist"),
     ("concat", "list of files to join"),
     ("concatf", "list of files to join"),
@@ -20,6 +20,7 @@ const REFERRING_FORMATS: [(&str, &str); 7] = [
     ("imf", "manifest"),
     ("sdp", "network session description"),
     ("avisynth", "script"),
+    ("vapoursynth", "script"),
 ];
 
 /// Demuxers of still pictures that are shown for a while.
@@ -55,6 +56,7 @@ pub(super) fn source_media(found: &Output, size_bytes: u64) -> SourceMedia {
     SourceMedia {
         container: found.format.format_name.clone(),
         size_bytes,
+        missing_bytes: 0,
         duration: found.format.duration.as_deref().and_then(positive_duration).or_else(longest),
         start_time_seconds: number(found.format.start_time.as_ref()),
         bitrate_bps: number(found.format.bit_rate.as_ref()),
@@ -184,7 +186,14 @@ fn known(word: Option<&String>) -> Option<String> {
 }
 
 fn language(stream: &Stream) -> Option<String> {
-    stream.tags.get("language").map(str::to_owned)
+    let told = stream.tags.get("language")?;
+    // ffmpeg's words for two of MOV's numbers for languages, which mean others in ISO 639-3.
+    let meant = match told {
+        "sve" => "swe",
+        "iri" => "gle",
+        told => told,
+    };
+    Some(meant.to_owned())
 }
 
 fn tag_number(stream: &Stream, name: &str) -> Option<u64> {
@@ -201,7 +210,18 @@ fn positive_duration(text: &str) -> Option<Duration> {
 
 fn stream_duration(stream: &Stream) -> Option<Duration> {
     let stated = stream.duration.as_deref().and_then(positive_duration);
-    stated.or_else(|| stream.tags.get("DURATION").and_then(positive_duration))
+    stated.or_else(|| tagged_duration(stream))
+}
+
+/// What Matroska's tag tells: ffmpeg writes the time at which a track ends into it, mkvmerge, which marks its statistics,
+/// how long the track is.
+fn tagged_duration(stream: &Stream) -> Option<Duration> {
+    let told = stream.tags.get("DURATION").and_then(positive_duration)?;
+    if stream.tags.get("_STATISTICS_TAGS").is_some() {
+        return Some(told);
+    }
+    let start = Duration::try_from_secs_f64(number(stream.start_time.as_ref()).unwrap_or(0.0)).unwrap_or_default();
+    Some(told.saturating_sub(start)).filter(|length| !length.is_zero())
 }
 
 fn frame_rate(text: Option<&String>) -> Option<FrameRate> {

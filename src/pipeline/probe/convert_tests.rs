@@ -58,6 +58,15 @@ fn durations_of_matroska_are_in_a_tag() {
 }
 
 #[test]
+fn the_duration_tag_of_ffmpeg_is_an_end_and_that_of_mkvmerge_a_length() {
+    let late = |tags: &str| video(&format!(r#", "start_time": "1.677000", "tags": {{{tags}}}"#)).duration;
+    assert_eq!(late(r#""DURATION": "00:00:05.020000000""#), Some(Duration::from_millis(3343)));
+    let marked = r#""DURATION-eng": "00:00:05.020000000", "_STATISTICS_TAGS-eng": "BPS DURATION NUMBER_OF_FRAMES""#;
+    assert_eq!(late(marked), Some(Duration::from_millis(5020)));
+    assert_eq!(late(r#""DURATION": "00:00:01.000000000""#), None, "it can't end before it begins");
+}
+
+#[test]
 fn uneven_frames_are_told_by_the_two_rates() {
     let rates =
         |average: &str, real: &str| video(&format!(r#", "avg_frame_rate": "{average}", "r_frame_rate": "{real}""#));

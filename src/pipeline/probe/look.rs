@@ -2,21 +2,24 @@
 
 use std::{
     fs::File,
-    io::{BufReader, ErrorKind, Read},
+    io::{BufReader, ErrorKind, Read, Seek},
     path::Path,
 };
 
-use mp4_atom::{Atom, Header, Moov, ReadFrom};
+use mp4_atom::{Atom, Header, Moof, Moov, ReadFrom};
 
 use super::ProbeError;
 
 /// Bytes of the beginning that are looked at.
 const BEGINNING: u64 = 4096;
 
+/// A box's name and its length, which may be a long one.
+const BOX_HEADER_BYTES: usize = 16;
+
 /// The header of a film of ten hours has some 50 MB.
 const LARGEST_MOVIE_HEADER: u64 = 256 << 20;
 
-/// Names that make ffmpeg take a file as a script or a list, whatever is in it.
+/// Names that make ffmpeg take a file as a script or a list where nothing in it says that it is something else.
 const SCRIPT_EXTENSIONS: [(&str, &str); 5] = [
     ("avs", "script"),
     ("vpy", "script"),
@@ -27,6 +30,21 @@ const SCRIPT_EXTENSIONS: [(&str, &str); 5] = [
 
 /// Boxes that an MP4 or MOV can begin with.
 const ISO_MEDIA_BOXES: [&[u8]; 6] = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"];
+
+/// What other containers of pictures and sound begin with, whatever their name: Matroska, Ogg, FLAC, FLV, ASF, MPEG-PS, GIF
+/// and PNG. None of it is text.
+const SIGNATURES: [&[u8]; 8] = [
+    b"\x1a\x45\xdf\xa3",
+    b"OggS\0",
+    b"fLaC\0",
+    b"FLV\x01",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+    b"\0\0\x01\xba",
+    b"GIF89a",
+    b"\x89PNG\r\n\x1a\n",
+];
+/// Length of a packet of a transport stream, and what it begins with.
+const TRANSPORT_PACKET: (usize, u8) = (188, 0x47);
 
 /// What the beginning of a file tells.
 #[derive(Debug)]
@@ -39,6 +57,8 @@ pub(super) struct FirstLook {
     pub(super) is_animated_webp: bool,
     /// It begins as MP4 and MOV files do.
     pub(super) is_iso_media: bool,
+    /// Bytes that the last fragment of an MP4 should have and has not.
+    pub(super) missing_bytes: u64,
 }
 
 /// Looks whether `source` is a file with something in it that may be handed to ffprobe.
@@ -63,7 +83,7 @@ pub(super) fn look_at(source: &Path) -> Result<FirstLook, ProbeError> {
     if is_heic(&beginning) {
         return Err(ProbeError::HeicPicture { source_file });
     }
-    let is_iso_media = beginning.get(4..8).is_some_and(|name| ISO_MEDIA_BOXES.contains(&name));
+    let is_iso_media = is_iso_media(&beginning);
     if is_iso_media && has_encrypted_track(source).unwrap_or(false) {
         return Err(ProbeError::Encrypted { source_file });
     }
@@ -72,6 +92,7 @@ pub(super) fn look_at(source: &Path) -> Result<FirstLook, ProbeError> {
         still_demuxer: still_demuxer(&beginning),
         is_animated_webp: is_animated_webp(&beginning),
         is_iso_media,
+        missing_bytes: if is_iso_media { missing_bytes(source, metadata.len()).unwrap_or(0) } else { 0 },
     })
 }
 
@@ -129,6 +150,22 @@ fn has_encrypted_track(source: &Path) -> Result<bool, mp4_atom::Error> {
     Ok(false)
 }
 
+/// How many bytes the last box of an MP4 in fragments is longer than the file; 0 for one that is whole, or has no fragments.
+fn missing_bytes(source: &Path, file_bytes: u64) -> Result<u64, mp4_atom::Error> {
+    let mut reader = BufReader::with_capacity(BOX_HEADER_BYTES, File::open(source)?);
+    let mut has_fragments = false;
+    while let Some(header) = <Option<Header> as ReadFrom>::read_from(&mut reader)? {
+        let Some(size) = header.size.and_then(|size| u64::try_from(size).ok()) else { break };
+        has_fragments |= header.kind == Moof::KIND;
+        let end = reader.stream_position()?.saturating_add(size);
+        if end > file_bytes {
+            return Ok(if has_fragments { end - file_bytes } else { 0 });
+        }
+        reader.seek_relative(i64::try_from(size).unwrap_or(i64::MAX))?;
+    }
+    Ok(0)
+}
+
 fn unreadable(source: &Path, error: std::io::Error) -> ProbeError {
     let source_file = source.to_owned();
     match error.kind() {
@@ -136,6 +173,21 @@ fn unreadable(source: &Path, error: std::io::Error) -> ProbeError {
         ErrorKind::PermissionDenied => ProbeError::NotPermitted { source_file },
         _ => ProbeError::Unreadable { source_file, source: error },
     }
+}
+
+fn is_iso_media(beginning: &[u8]) -> bool {
+    beginning.get(4..8).is_some_and(|name| ISO_MEDIA_BOXES.contains(&name))
+}
+
+/// Whether it begins as a container of pictures or sound does, which ffmpeg believes more than a name.
+fn is_media(beginning: &[u8]) -> bool {
+    let (packet, sync) = TRANSPORT_PACKET;
+    let is_riff = beginning.starts_with(b"RIFF") && matches!(beginning.get(8..12), Some(b"AVI " | b"WAVE"));
+    let is_transport_stream = (0..4).all(|number| beginning.get(number * packet) == Some(&sync));
+    let has_signature = SIGNATURES.iter().any(|signature| beginning.starts_with(signature));
+    // The length of a first box is no text either.
+    let is_iso_media = is_iso_media(beginning) && beginning[0] < b' ';
+    is_iso_media || is_riff || is_transport_stream || has_signature
 }
 
 /// What kind of list or script it is; `None` for all else.
@@ -153,7 +205,7 @@ fn refers_to_others(source: &Path, beginning: &[u8]) -> Option<&'static str> {
     } else if text.starts_with(b"[playlist]") || text.starts_with(b"[Reference]") {
         Some("playlist")
     } else {
-        by_name.map(|(_, kind)| kind)
+        by_name.filter(|_| !is_media(beginning)).map(|(_, kind)| kind)
     }
 }
 
@@ -170,6 +222,11 @@ mod tests {
         assert_eq!(kind("a.mp4", b"<?xml version=\"1.0\"?>\n<MPD xmlns=\"x\">"), Some("manifest"));
         assert_eq!(kind("a.AVS", b"Import(\"b\")"), Some("script"));
         assert_eq!(kind("a.mp4", b"\0\0\0\x20ftypisom"), None);
+        assert_eq!(kind("a.TXT", b"What ftyp may be"), Some("text file"));
+        assert_eq!(kind("a.txt", b"Textftyp"), Some("text file"));
+        for media in [&b"\0\0\0\x20ftypisom"[..], b"\x1a\x45\xdf\xa3", b"RIFF\0\0\0\0AVI ", &[0x47; 600]] {
+            assert_eq!((kind("a.txt", media), kind("a.avs", media), kind("a.sdp", media)), (None, None, None));
+        }
         assert_eq!(kind("#EXTM3U.mp4", b"\x1a\x45\xdf\xa3 <MPD"), None);
     }
 

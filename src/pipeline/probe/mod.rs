@@ -54,6 +54,7 @@ pub fn probe(source: &Path, toolbox: &Toolbox, cancel: &CancelToken) -> Result<S
     };
     convert::check_container(source, &found)?;
     let mut media = convert::source_media(&found, first_look.size_bytes);
+    media.missing_bytes = first_look.missing_bytes;
     if first_look.is_animated_webp && (media.video.is_empty() || media.is_still()) {
         return Err(ProbeError::MovingWebp { source_file: source.to_owned() });
     }
@@ -71,9 +72,31 @@ pub fn probe(source: &Path, toolbox: &Toolbox, cancel: &CancelToken) -> Result<S
         });
     }
     transport_length::correct(&mut media, source, toolbox, cancel);
+    leave_out_lost_sound(&mut media, source, toolbox, cancel)?;
     add_metadata_of_frames(&mut media, source, toolbox, cancel)?;
     media.subtitle_files = sidecar::subtitle_files(source);
     Ok(media)
+}
+
+/// In a fragment that was cut off, the sound may lie behind all that is left.
+fn leave_out_lost_sound(
+    media: &mut SourceMedia,
+    source: &Path,
+    toolbox: &Toolbox,
+    cancel: &CancelToken,
+) -> Result<(), ProbeError> {
+    if media.missing_bytes == 0 || media.video.is_empty() {
+        return Ok(());
+    }
+    for audio in std::mem::take(&mut media.audio) {
+        let mut command = ffprobe(toolbox);
+        command.args(["-show_entries", "packet=size", "-of", "csv=p=0", "-read_intervals", "%+#1", "-select_streams"]);
+        command.arg(audio.index.to_string()).arg("-i").arg(input_url(source));
+        if !run(command, source, cancel)?.stdout.trim_ascii().is_empty() {
+            media.audio.push(audio);
+        }
+    }
+    Ok(())
 }
 
 /// HDR10 metadata is often only in the first frames, not in the container.

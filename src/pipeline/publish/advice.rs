@@ -8,8 +8,8 @@ impl PublishError {
     pub(super) fn kind(&self) -> FailureKind {
         match self {
             Self::InvalidLocation(_)
-            | Self::InvalidEndpoint { .. }
-            | Self::InvalidPublicUrl { .. }
+            | Self::InvalidEndpoint
+            | Self::InvalidPublicUrl
             | Self::InvalidName { .. }
             | Self::InUse { .. }
             | Self::PlaceTaken { .. }
@@ -17,7 +17,9 @@ impl PublishError {
             | Self::WrongRegion { .. }
             | Self::ClockSkew { .. }
             | Self::Refused { .. }
+            | Self::Damaged { .. }
             | Self::NoFolder { .. }
+            | Self::NotWhole { .. }
             | Self::NothingToPublish { .. }
             | Self::Cancelled => FailureKind::InvalidRequest,
             Self::BucketMissing { .. } => FailureKind::BucketMissing,
@@ -26,10 +28,11 @@ impl PublishError {
             }
             Self::PermissionDenied { .. } | Self::PermissionsMissing { .. } => FailureKind::PermissionDenied,
             Self::NetworkLost { .. } | Self::StoreUnavailable { .. } => FailureKind::NetworkLost,
-            Self::LocalFile { .. } => FailureKind::SourceVanished,
-            Self::PlaylistIncomplete { .. } | Self::ContentDiffers { .. } | Self::NotStored { .. } => {
-                FailureKind::StreamIncorrect
-            }
+            Self::LocalFile { .. } | Self::FileChanged { .. } => FailureKind::SourceVanished,
+            Self::PlaylistIncomplete { .. }
+            | Self::ContentDiffers { .. }
+            | Self::NotStored { .. }
+            | Self::SegmentLost { .. } => FailureKind::StreamIncorrect,
             Self::Internal { .. } => FailureKind::Internal,
         }
     }
@@ -38,8 +41,8 @@ impl PublishError {
     pub(super) fn hint(&self) -> String {
         match self {
             Self::InvalidLocation(error) => location_hint(error).to_owned(),
-            Self::InvalidPublicUrl { .. } => "Write the public URL as https://cdn.example.org".to_owned(),
-            Self::InvalidEndpoint { .. } => "Write the endpoint as http://host:port or https://host".to_owned(),
+            Self::InvalidPublicUrl => "Write the public URL as https://cdn.example.org".to_owned(),
+            Self::InvalidEndpoint => "Write the endpoint as http://host:port or https://host, without spaces, “?” and “#”".to_owned(),
             Self::InvalidName { .. } => "Rename the file or folder and publish again".to_owned(),
             Self::InUse { .. } => "Wait until that job has ended, then retry this one".to_owned(),
             Self::Taken { .. } => {
@@ -54,7 +57,9 @@ impl PublishError {
                 format!("Add the profile “{profile}” to ~/.aws/credentials or ~/.aws/config, or choose another profile")
             }
             Self::CredentialsMissing { profile: None, .. } => {
-                "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile of ~/.aws/credentials".to_owned()
+                "Name keys (in the window with Set keys…, in the terminal with --credentials), choose a profile of \
+                 ~/.aws/credentials, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                    .to_owned()
             }
             Self::KeysMissing { name, has_keychain, .. } => keys_hint(name, *has_keychain),
             Self::CredentialsRefused { .. } => {
@@ -74,19 +79,18 @@ impl PublishError {
             }
             Self::ClockSkew { .. } => "Set this computer's clock and try again".to_owned(),
             Self::WrongRegion { .. } => "Set the bucket's own region in the destination".to_owned(),
-            Self::NetworkLost { .. } => {
-                "Check the network and the address of the store, then try again".to_owned()
-            }
+            Self::NetworkLost { .. } => "Check the network and the address of the store, then try again".to_owned(),
             Self::StoreUnavailable { .. } => "Wait a while, then try again".to_owned(),
-            Self::Refused { .. } => "See the details for what the store says; for one that knows no checksums, choose \
+            Self::Refused { .. } | Self::Damaged { .. } => "See the details for what the store says; for one that knows no checksums, choose \
                 its store (--store) or set AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
                 .to_owned(),
             Self::ContentDiffers { .. } => {
                 "Try again; if it stays so, the store or a proxy before it is faulty".to_owned()
             }
-            Self::LocalFile { .. } => {
-                "Leave the stream's folder alone while it is published, then try again".to_owned()
-            }
+            Self::LocalFile { .. } => "Leave the stream's folder alone while it is published, then try again".to_owned(),
+            Self::SegmentLost { .. } => "Retry the job, which encodes the source again".to_owned(),
+            Self::NotWhole { .. } => "Retry the job that has made it, which sends the rest to its own place".to_owned(),
+            Self::FileChanged { .. } => "Publish again when it is finished".to_owned(),
             Self::NoFolder { .. } => "Check the path of the stream's folder".to_owned(),
             Self::NothingToPublish { .. } => "Choose the folder that holds the stream's playlists".to_owned(),
             Self::PlaylistIncomplete { .. } => "Encode the source again, or restore the missing files".to_owned(),
@@ -104,6 +108,7 @@ fn location_hint(error: &S3LocationError) -> &'static str {
         S3LocationError::Options { .. } => {
             "Name options as the S3 flags of “reelpress encode --help”, such as ?profile=NAME&region=NAME"
         }
+        S3LocationError::Address(_) => "Write the address as http://host:port or https://host",
         _ => "Write the destination as s3://bucket/prefix",
     }
 }

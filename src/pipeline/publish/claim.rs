@@ -20,11 +20,11 @@ use super::{
     headers::FileKind,
     object_headers::Headers,
     presign::SIGNED_END,
-    replace::{CLAIM_END, NOTES_FOLDER, Replacement},
+    replace::{CLAIM_END, NOTES_FOLDER, Replacement, claim_of_revision},
     s3::Bucket,
     unchanged,
 };
-use crate::job::{LayoutKind, S3Location};
+use crate::job::{LayoutKind, PlaceInBucket, S3Location};
 
 /// Of so many files the content is looked at to know a stream again, and of each so much.
 const SAMPLED_FILES: usize = 8;
@@ -59,11 +59,8 @@ pub enum Place<'a> {
         /// Whether what lies there can only be from an earlier try of the same job.
         is_of_same_job: bool,
     },
-    /// Under this key, where an earlier run of the same job has put a part of it.
-    GoOn {
-        /// The key, without a slash at its end.
-        prefix: &'a str,
-    },
+    /// Where an earlier run of the same job has put a part of it.
+    GoOn(&'a PlaceInBucket),
 }
 
 impl Place<'_> {
@@ -86,17 +83,16 @@ pub(super) struct Begun {
 /// Opens the bucket, takes the place in it and makes sure that it can be written.
 pub(super) async fn begin(location: &S3Location, place: Place<'_>) -> Result<Begun, PublishError> {
     let bucket = Bucket::open(location).await?;
-    let (claim, present, replacement) = match (location.replace_after, place) {
+    let (mut claim, present, replacement) = match (location.replace_after, place) {
         (Some(stays), place) => {
-            let prefix = match place {
-                Place::Exactly { path, .. } => bucket.key(path)?,
-                Place::New { stream_name } | Place::SameOrNew { stream_name, .. } => bucket.key(stream_name)?,
-                Place::GoOn { prefix } => prefix.to_owned(),
+            let (prefix, revision) = match place {
+                Place::Exactly { path, .. } => (bucket.key(path)?, None),
+                Place::New { stream_name } | Place::SameOrNew { stream_name, .. } => (bucket.key(stream_name)?, None),
+                Place::GoOn(earlier) => (earlier.prefix.clone(), earlier.revision.as_deref()),
             };
             let claim = Claim::of(&bucket, &prefix).ok_or_else(|| PublishError::InUse { key: prefix.clone() })?;
-            let before = bucket.listed_under(&prefix).await?;
-            let before = before.into_iter().map(|(path, stored)| (path, stored.entity_tag)).collect();
-            (claim, Present::new(), Some(Replacement::beside(before, stays)))
+            let (replacement, present) = Replacement::begin(&bucket, &prefix, revision, stays).await?;
+            (claim, present, Some(replacement))
         }
         (None, Place::New { stream_name }) => {
             let owner = uuid::Uuid::now_v7().to_string();
@@ -113,15 +109,18 @@ pub(super) async fn begin(location: &S3Location, place: Place<'_>) -> Result<Beg
             let (claim, present) = exact_claim(&bucket, path, is_of_same_job).await?;
             (claim, present, None)
         }
-        (None, Place::GoOn { prefix }) => {
+        (None, Place::GoOn(PlaceInBucket { prefix, .. })) => {
             let present = present_under(&bucket, prefix).await?;
-            let mut claim = Claim::of(&bucket, prefix).ok_or_else(|| PublishError::InUse { key: prefix.to_owned() })?;
+            let mut claim = Claim::of(&bucket, prefix).ok_or_else(|| PublishError::InUse { key: prefix.clone() })?;
             // A run that was cut off has left its note.
             claim.is_noted = true;
             (claim, present, None)
         }
     };
     bucket.check_writable(&format!("{}/reelpress-test", claim.prefix)).await?;
+    if let Some(replacement) = &replacement {
+        claim.note_revision(&bucket, &replacement.revision).await?;
+    }
     if present.is_empty() {
         // Those of a run that is gone on with are its parts. That old ones stay is no reason to fail.
         let dropped = bucket.abort_abandoned(&claim.prefix, ABANDONED_AFTER).await;
@@ -249,19 +248,21 @@ static CLAIMED: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
 pub(super) struct Claim {
     place: String,
     pub(super) prefix: String,
+    /// The folder in it that it is for, beside a stream that viewers watch: each replacement has one of its own.
+    revision: Option<String>,
     /// Whether other programs see it by an object in the bucket.
     is_noted: bool,
 }
 
 /// The program that has noted a claim.
-struct Writer {
+pub(super) struct Writer {
     /// What its machine is known by; `-` where the system has no id.
     machine: String,
     process: i32,
 }
 
 impl Writer {
-    fn this() -> Self {
+    pub(super) fn this() -> Self {
         // The id itself is nobody's business (machine-id(5)), and the bucket may be open to all.
         let machine = std::fs::read_to_string("/etc/machine-id")
             .map_or_else(|_| "-".to_owned(), |id| in_digits(&Sha256::digest(format!("Reelpress {}", id.trim()))));
@@ -269,11 +270,16 @@ impl Writer {
     }
 
     /// Reads the end of a note; `None` when it was written by nobody known, such as half of one.
-    fn of_note(note: &[u8]) -> Option<Self> {
+    pub(super) fn of_note(note: &[u8]) -> Option<Self> {
         let note = String::from_utf8_lossy(note);
         let mut words = note.split_whitespace().rev();
         let process = words.next()?.parse().ok()?;
         Some(Self { process, machine: words.next()?.to_owned() })
+    }
+
+    /// True when it is known to run still, or again.
+    pub(super) fn runs_here(&self, this: &Self) -> bool {
+        self.machine == this.machine && self.machine != "-" && is_running(self.process)
     }
 
     /// True when it is known to run no more. Within one program the list of claims says who has a place.
@@ -281,6 +287,12 @@ impl Writer {
         self.machine == this.machine
             && this.machine != "-"
             && (self.process == this.process || !is_running(self.process))
+    }
+}
+
+impl std::fmt::Display for Writer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}", self.machine, self.process)
     }
 }
 
@@ -314,7 +326,7 @@ impl Claim {
             if !taken.contains(&name) && !is_claimed(&claimed, &claim) {
                 claimed.insert(claim.clone());
                 let (place, prefix) = claim;
-                return Ok(Self { place, prefix, is_noted: false });
+                return Ok(Self { place, prefix, revision: None, is_noted: false });
             }
             number += 1;
             name = format!("{stream_name}-{number}");
@@ -322,21 +334,38 @@ impl Claim {
     }
 
     /// Exactly this key; `None` while another stream of this program has it, one above or one below it.
-    fn of(bucket: &Bucket, prefix: &str) -> Option<Self> {
+    pub(super) fn of(bucket: &Bucket, prefix: &str) -> Option<Self> {
         let claim = (bucket.place.clone(), prefix.to_owned());
         let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
         if is_claimed(&claimed, &claim) {
             return None;
         }
         claimed.insert(claim.clone());
-        Some(Self { place: claim.0, prefix: claim.1, is_noted: false })
+        Some(Self { place: claim.0, prefix: claim.1, revision: None, is_noted: false })
+    }
+
+    /// Lets other programs see that a new version is put into this folder beside the stream, and that it has not taken its
+    /// place yet. Several may be at it.
+    async fn note_revision(&mut self, bucket: &Bucket, revision: &str) -> Result<(), PublishError> {
+        self.revision = Some(revision.to_owned());
+        let text = Bytes::from(format!("A Reelpress puts a new version here: {}\n", Writer::this()));
+        bucket.put_text(&self.note_key(), text, Headers::of_note(&bucket.location.objects)).await?;
+        self.is_noted = true;
+        Ok(())
+    }
+
+    /// Ends it with its run. The note of a folder that viewers are not led to stays: by it what lies there is found.
+    pub(super) async fn end(&mut self, bucket: &Bucket, is_published: bool) {
+        if is_published || self.revision.is_none() {
+            self.release(bucket).await;
+        }
     }
 
     /// Lets other programs see it. False when another owner has the place; one whose program has ended on this machine
     /// has it no more.
     async fn note(&mut self, bucket: &Bucket, owner: &str) -> Result<bool, PublishError> {
         let writer = Writer::this();
-        let text = Bytes::from(format!("A Reelpress publishes here: {owner} {} {}\n", writer.machine, writer.process));
+        let text = Bytes::from(format!("A Reelpress publishes here: {owner} {writer}\n"));
         let key = self.note_key();
         let headers = || Headers::of_note(&bucket.location.objects);
         match bucket.put_text_if(&key, &text, headers(), &Condition::Absent).await {
@@ -356,7 +385,10 @@ impl Claim {
 
     /// The key of the object by which other programs see it.
     pub(super) fn note_key(&self) -> String {
-        format!("{}{CLAIM_END}", self.prefix)
+        match &self.revision {
+            Some(revision) => claim_of_revision(&self.prefix, revision),
+            None => format!("{}{CLAIM_END}", self.prefix),
+        }
     }
 
     /// Removes the object by which other programs see it.

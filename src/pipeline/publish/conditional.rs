@@ -43,14 +43,16 @@ impl Bucket {
             Ok(written) => return Ok(written.e_tag),
             Err(error) => error,
         };
+        let meaning = PublishError::of_store(&error, Action::Write, &self.place);
         match error.raw_response().map(|answer| answer.status().as_u16()) {
+            _ if meaning.is_damaged() => Err(meaning),
             Some(400 | 501) => self.put_text(key, text.clone(), headers).await,
             // A request whose answer was lost may have been carried out, and fails at its second try.
             Some(412) if self.text(key).await?.as_ref() == Some(text) => {
                 Ok(self.head(key).await?.and_then(|found| found.entity_tag))
             }
             Some(412) => Err(PublishError::PlaceTaken { place: format!("s3://{}/{key}", self.name) }),
-            _ => Err(PublishError::of_store(&error, Action::Write, &self.place)),
+            _ => Err(meaning),
         }
     }
 

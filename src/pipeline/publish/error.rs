@@ -13,17 +13,11 @@ pub enum PublishError {
     #[error(transparent)]
     InvalidLocation(#[from] S3LocationError),
     /// The endpoint is no URL.
-    #[error("“{endpoint}” is not the URL of an S3 endpoint")]
-    InvalidEndpoint {
-        /// What was given.
-        endpoint: String,
-    },
+    #[error("the endpoint is no address of an S3 store")]
+    InvalidEndpoint,
     /// The public URL is no URL.
-    #[error("“{url}” is not a URL at which viewers could read a bucket")]
-    InvalidPublicUrl {
-        /// What was given.
-        url: String,
-    },
+    #[error("the public URL is no address at which viewers could read a bucket")]
+    InvalidPublicUrl,
     /// Another job of this program publishes to this key.
     #[error("another job is publishing to {key}")]
     InUse {
@@ -156,19 +150,51 @@ pub enum PublishError {
         /// What the store said.
         detail: String,
     },
+    /// What arrived at the store is not what was sent.
+    #[error("the store of {place} refuses to {} an object", action.verb())]
+    Damaged {
+        /// What was tried.
+        action: Action,
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// What the store said.
+        detail: String,
+    },
     /// What was read back is not what was written.
     #[error("the store of {place} gave back other bytes than were written")]
     ContentDiffers {
         /// The bucket, and its store when that is not AWS.
         place: String,
     },
-    /// A file of the stream can't be read from the disk, or has changed while it was sent.
+    /// A file of the stream was written to while it was published.
+    #[error("the file {} changed while it was published", file.display())]
+    FileChanged {
+        /// The file.
+        file: PathBuf,
+        /// What is other about it.
+        detail: String,
+    },
+    /// A file of the stream can't be read from the disk.
     #[error("the file {} can't be read", file.display())]
     LocalFile {
         /// The file.
         file: PathBuf,
         /// What the system says.
         detail: String,
+    },
+    /// A segment that was dropped here when all buckets had it is not in the bucket any more.
+    #[error("{} was dropped here when it was published, and {place} has lost or changed it", file.display())]
+    SegmentLost {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Segments of the stream in this folder were dropped when all buckets had them.
+    #[error("segments of the stream in {} were dropped here when they were published", folder.display())]
+    NotWhole {
+        /// The folder.
+        folder: PathBuf,
     },
     /// There is no such folder.
     #[error("there is no folder {}", folder.display())]
@@ -217,6 +243,11 @@ impl PublishError {
         matches!(self, Self::NetworkLost { .. } | Self::StoreUnavailable { .. })
     }
 
+    /// True for what a fault on the way may have spoilt, so that sending it again may mend it.
+    pub(super) fn is_damaged(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+
     /// The same in words for the user, with what to do next.
     pub fn into_failure(self) -> Failure {
         let headline = capitalised(&self.to_string());
@@ -236,18 +267,22 @@ impl PublishError {
             | Self::NetworkLost { detail, .. }
             | Self::StoreUnavailable { detail, .. }
             | Self::Refused { detail, .. }
+            | Self::Damaged { detail, .. }
             | Self::LocalFile { detail, .. }
+            | Self::FileChanged { detail, .. }
             | Self::Internal { detail } => detail.clone(),
             Self::PlaylistIncomplete { names, .. } | Self::NotStored { keys: names, .. } => names.join("\n"),
             Self::InvalidLocation(_)
-            | Self::InvalidEndpoint { .. }
-            | Self::InvalidPublicUrl { .. }
+            | Self::InvalidEndpoint
+            | Self::InvalidPublicUrl
             | Self::InvalidName { .. }
             | Self::InUse { .. }
             | Self::PlaceTaken { .. }
             | Self::Taken { .. }
             | Self::ContentDiffers { .. }
             | Self::NoFolder { .. }
+            | Self::SegmentLost { .. }
+            | Self::NotWhole { .. }
             | Self::NothingToPublish { .. }
             | Self::Cancelled => String::new(),
         }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::PublishError;
-use crate::job::S3Location;
+use crate::job::{S3Location, s3::address_problem};
 
 /// What stays as it is in the path of a URL: the unreserved characters of RFC 3986, and the slash between names.
 /// A plus sign is escaped, because S3 reads it as a space.
@@ -20,6 +20,9 @@ pub enum S3LocationError {
     /// The part after `s3://` is not the name of a bucket.
     #[error("“{0}” is not the name of a bucket: 3 to 63 small letters, digits, dots and hyphens")]
     BucketName(String),
+    /// An address has a name or a password in it.
+    #[error("{0}")]
+    Address(String),
     /// A part of the prefix is empty, `.` or `..`.
     #[error("the prefix “{0}” has a part that is empty, “.” or “..”")]
     Prefix(String),
@@ -66,7 +69,7 @@ impl FromStr for S3Location {
     }
 }
 
-/// Checks the bucket's name and the prefix, also of a location that was put together by hand.
+/// Checks the bucket's name, the prefix and the addresses, also of a location that was put together by hand.
 pub(super) fn check(location: &S3Location) -> Result<(), S3LocationError> {
     let bucket = &location.bucket;
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_');
@@ -76,7 +79,7 @@ pub(super) fn check(location: &S3Location) -> Result<(), S3LocationError> {
     if !location.prefix.is_empty() && !is_inside(&location.prefix) {
         return Err(S3LocationError::Prefix(location.prefix.clone()));
     }
-    Ok(())
+    location.check_addresses().map_err(S3LocationError::Address)
 }
 
 /// Makes sure that the store can be found without an endpoint.
@@ -115,8 +118,7 @@ impl BaseUrl {
 
     /// Where viewers read the root of the bucket, when that is not the store's own place.
     pub(super) fn public(url: &str) -> Result<Self, PublishError> {
-        let invalid = |_| PublishError::InvalidPublicUrl { url: url.to_owned() };
-        checked_endpoint(url).map(Self).map_err(invalid)
+        checked(url).map(Self).ok_or(PublishError::InvalidPublicUrl)
     }
 
     /// The URL of one object.
@@ -128,16 +130,14 @@ impl BaseUrl {
 /// The endpoint without a slash at its end.
 ///
 /// # Errors
-/// When it is not an `http://` or `https://` URL with a host.
+/// When it is not an `http://` or `https://` URL with a host. It is not repeated.
 pub(super) fn checked_endpoint(endpoint: &str) -> Result<String, PublishError> {
-    let invalid = || PublishError::InvalidEndpoint { endpoint: endpoint.to_owned() };
-    let trimmed = endpoint.trim().trim_end_matches('/');
-    let host = trimmed.strip_prefix("http://").or_else(|| trimmed.strip_prefix("https://")).ok_or_else(invalid)?;
-    let is_url_character = |character: char| character.is_ascii_graphic() && !matches!(character, '?' | '#' | '@');
-    if host.is_empty() || host.starts_with('/') || !host.chars().all(is_url_character) {
-        return Err(invalid());
-    }
-    Ok(trimmed.to_owned())
+    checked(endpoint).ok_or(PublishError::InvalidEndpoint)
+}
+
+fn checked(address: &str) -> Option<String> {
+    let trimmed = address.trim().trim_end_matches('/');
+    (!trimmed.is_empty() && address_problem(trimmed).is_none()).then(|| trimmed.to_owned())
 }
 
 #[cfg(test)]
@@ -178,7 +178,8 @@ mod tests {
     fn an_endpoint_is_a_url_with_a_host() {
         assert_eq!(checked_endpoint("http://localhost:8333/").unwrap(), "http://localhost:8333");
         for wrong in ["localhost:8333", "ftp://host", "http://", "https:///x", "http://a b", "http://key:secret@host"] {
-            assert!(checked_endpoint(wrong).is_err(), "{wrong}");
+            let words = checked_endpoint(wrong).unwrap_err().to_string();
+            assert!(!words.contains("secret"), "{words}");
         }
     }
 }

@@ -11,8 +11,10 @@ mod claim;
 mod cloudfront;
 mod conditional;
 mod connection;
+mod dropped;
 mod error;
 pub mod headers;
+mod intact;
 mod lanes;
 mod location;
 mod multipart;
@@ -23,11 +25,13 @@ mod playlist;
 pub mod policy;
 mod presign;
 mod reach;
+mod reading;
 pub mod replace;
 mod s3;
 mod status;
 mod store_answer;
 mod stored;
+mod taken;
 mod target;
 mod throttle;
 mod unchanged;
@@ -50,12 +54,20 @@ use tokio::{
 };
 
 pub use claim::{ABANDONED_AFTER, Place};
+pub use dropped::LocalStream;
+pub(in crate::pipeline) use dropped::lost_segments;
 pub use error::{Action, PublishError};
 pub use location::S3LocationError;
+pub use reach::{PublicView, public_view};
+pub use reading::{BucketReader, Listing};
 pub use status::PublishStatus;
 pub use withdrawal::{Leftover, withdraw_earlier};
 
-use crate::{job::S3Location, tools::cancel::CancelToken};
+use crate::{
+    job::{PlaceInBucket, S3Location},
+    pipeline::dropped::DroppedSegments,
+    tools::{atomic_file::TEMPORARY_PREFIX, cancel::CancelToken},
+};
 use claim::{Begun, Claim, begin};
 use headers::FileKind;
 use replace::ReplacedFiles;
@@ -117,7 +129,7 @@ pub struct Publisher {
     board: Arc<StatusBoard>,
     stop: Arc<watch::Sender<bool>>,
     task: Option<JoinHandle<Result<PublishedLocation, PublishError>>>,
-    prefix: String,
+    place: PlaceInBucket,
     location: S3Location,
     /// For the withdrawal: asks once and quickly.
     bucket: Bucket,
@@ -125,20 +137,21 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Starts uploading from `folder` into `location`, at `place`. Asks the store first whether it can be written,
+    /// Starts uploading from `local` into `location`, at `place`. Asks the store first whether it can be written,
     /// which takes 15 seconds at most, so that a missing bucket, a wrong key or a dead endpoint is known before the
     /// encode begins. Must not be called on a thread of the runtime.
     ///
     /// # Errors
     /// When the location makes no sense, no credentials are found, the store does not answer or refuses, or `cancel`
     /// was used.
-    pub fn start(
+    pub fn start<'a>(
         runtime: &Handle,
         location: &S3Location,
-        folder: &Path,
+        local: impl Into<LocalStream<'a>>,
         place: Place<'_>,
         cancel: &CancelToken,
     ) -> Result<Self, PublishError> {
+        let goes_on = place.may_go_on();
         let (stop, stop_receiver) = watch::channel(false);
         let stop = Arc::new(stop);
         let stop_on_cancel = Arc::clone(&stop);
@@ -154,24 +167,27 @@ impl Publisher {
             }
         })?;
         let board = Arc::new(StatusBoard::default());
-        present.keys().for_each(|path| board.sending(&format!("{}/{path}", claim.prefix)));
+        let revision = replacement.as_ref().map(|replacement| replacement.revision.clone());
+        let place = PlaceInBucket { prefix: claim.prefix.clone(), revision };
         let (messages, receiver) = mpsc::unbounded_channel();
+        let LocalStream { folder, dropped } = local.into();
         let target = Target {
             bucket: bucket.clone().into_patient(),
             folder: folder.to_owned(),
+            dropped,
             prefix: claim.prefix.clone(),
             present: Arc::new(present),
-            goes_on: place.may_go_on(),
+            goes_on,
             replacement: replacement.map(Arc::new),
             board: Arc::clone(&board),
             ledger: Arc::default(),
             lanes: Arc::default(),
             stop: stop_receiver,
         };
+        target.present.keys().for_each(|path| target.board.sending(&target.key(path, false)));
         let task = runtime.spawn(Uploader::new(target, Arc::clone(&stop), receiver).run());
-        let prefix = claim.prefix.clone();
         let (runtime, location) = (runtime.clone(), location.clone());
-        Ok(Self { runtime, messages, board, stop, task: Some(task), prefix, location, bucket, claim })
+        Ok(Self { runtime, messages, board, stop, task: Some(task), place, location, bucket, claim })
     }
 
     /// Takes a file that will go up in its turn. Never waits. Hidden and temporary files are left out.
@@ -185,9 +201,9 @@ impl Publisher {
         self.board.read()
     }
 
-    /// Key under which the files of this stream lie, without a slash at its end.
-    pub fn prefix(&self) -> &str {
-        &self.prefix
+    /// Where the files of this stream lie.
+    pub fn place(&self) -> &PlaceInBucket {
+        &self.place
     }
 
     /// Waits until all is up and compared with what was sent, looks at it as a player would, and gives the URLs. Must not be called on a thread of the runtime.
@@ -199,7 +215,7 @@ impl Publisher {
         let ended = self.task.take().map(|task| self.runtime.block_on(task));
         let is_cancelled = matches!(ended, Some(Ok(Err(PublishError::Cancelled))));
         let limit = if is_cancelled { NOTE_LIMIT } else { Duration::MAX };
-        let release = self.claim.release(&self.bucket);
+        let release = self.claim.end(&self.bucket, matches!(ended, Some(Ok(Ok(_)))));
         // A note that stays is no obstacle: its program has ended.
         let _ = self.runtime.block_on(async { tokio::time::timeout(limit, release).await });
         match ended {
@@ -286,7 +302,8 @@ impl Drop for Publisher {
 /// second on the caller's thread, which must not be one of the runtime.
 ///
 /// # Errors
-/// As [`Publisher::start`] and [`Publisher::finish`], and when the folder can't be read or has nothing to publish.
+/// As [`Publisher::start`] and [`Publisher::finish`], and when the folder can't be read, has nothing to publish, has a
+/// playlist that names what is not there, which is known before anything is sent, or changes meanwhile.
 pub fn publish_folder(
     runtime: &Handle,
     folder: &Path,
@@ -301,9 +318,17 @@ pub fn publish_folder(
     })?;
     let name = folder.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| PublishError::InvalidName { name: folder.display().to_string() })?;
+    let dropped = DroppedSegments::of(&folder, false).map_err(|error| unreadable(error.to_string()))?;
+    if dropped.is_some_and(|segments| !segments.all().is_empty()) {
+        return Err(PublishError::NotWhole { folder });
+    }
     let files = published_files(&folder)?;
+    let must_stay = intact::look_at(&folder, &files)?;
+    intact::check_playlists(&folder, &files)?;
     let place = Place::SameOrNew { stream_name: name, folder: &folder, files: &files };
     let mut publisher = Publisher::start(runtime, location, &folder, place, cancel)?;
+    // When the task has ended, its failure comes from `finish`.
+    let _ = publisher.messages.send(Message::MustStay(must_stay));
     publisher.send_all(files.into_keys().map(|(_, path)| path), progress)
 }
 
@@ -324,11 +349,18 @@ pub fn test_destination(runtime: &Handle, location: &S3Location) -> Result<(), P
 /// Files of a folder with their sizes in bytes, in the order in which they are to go up: by kind, then by path.
 pub type FolderFiles = BTreeMap<(FileKind, String), u64>;
 
-/// What is in a folder and is not published: links, which may lead anywhere, pipes and devices. Relative paths.
+/// What is in a folder and is not published: links, which may lead anywhere, pipes and devices; files that are hidden, in
+/// hidden folders or half downloaded, but for temporary ones of this program. Relative paths.
 pub fn not_published(folder: &Path) -> Vec<PathBuf> {
     let entries = walkdir::WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter().flatten();
-    let others = entries.filter(|entry| !entry.file_type().is_file() && !entry.file_type().is_dir());
-    others.map(|entry| entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_owned()).collect()
+    let relative = |entry: &walkdir::DirEntry| entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_owned();
+    let is_left_out = |entry: &walkdir::DirEntry| {
+        let names: Vec<_> = relative(entry).iter().map(|name| name.to_string_lossy().into_owned()).collect();
+        let is_temporary = names.iter().any(|name| name.starts_with(TEMPORARY_PREFIX));
+        !entry.file_type().is_file() || (!uploader::is_published(&names.join("/")) && !is_temporary)
+    };
+    let others = entries.filter(|entry| !entry.file_type().is_dir() && is_left_out(entry));
+    others.map(|entry| relative(&entry)).collect()
 }
 
 /// Files of a folder that belong to a stream.
@@ -371,3 +403,20 @@ fn relative_path(folder: &Path, file: &Path) -> Result<String, PublishError> {
 
 /// What lies under a stream's prefix already: sizes in bytes by path.
 pub(super) type Present = HashMap<String, u64>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_and_half_downloaded_files_are_told_as_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["master.m3u8", "1080p/init.mp4", ".hidden", ".hd/y", ".hd/z", "film.mp4.part", ".reelpress-x7"] {
+            let file = folder.path().join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, path).unwrap();
+        }
+        let left_out = not_published(folder.path());
+        assert_eq!(left_out, [".hd/y", ".hd/z", ".hidden", "film.mp4.part"].map(PathBuf::from));
+    }
+}

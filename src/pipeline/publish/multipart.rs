@@ -207,13 +207,28 @@ impl MultipartFile<'_> {
 impl Bucket {
     /// Drops the uploads in parts under `prefix/` that were begun at least `age` ago. Gives their number.
     pub(super) async fn abort_abandoned(&self, prefix: &str, age: Duration) -> Result<usize, PublishError> {
+        let latest = DateTime::from(SystemTime::now() - age);
+        self.abort_begun(prefix, |begun| begun.is_some_and(|begun| begun.as_nanos() <= latest.as_nanos())).await
+    }
+
+    /// Drops all uploads in parts under `prefix/`. A failure is logged only: what is left costs space, but no viewer can
+    /// see it.
+    pub(super) async fn abort_all(&self, prefix: &str) {
+        if let Err(error) = self.abort_begun(prefix, |_| true).await {
+            tracing::warn!(prefix, "unfinished uploads stay: {error}");
+        }
+    }
+
+    async fn abort_begun(
+        &self,
+        prefix: &str,
+        is_meant: impl Fn(Option<&DateTime>) -> bool,
+    ) -> Result<usize, PublishError> {
         let below = format!("{prefix}/");
         let listed = self.client.list_multipart_uploads().bucket(&self.name).prefix(&below).send().await;
         let listed = listed.map_err(|error| PublishError::of_store(&error, Action::ListUploads, &self.place))?;
-        let latest = DateTime::from(SystemTime::now() - age);
-        let is_old = |begun: Option<&DateTime>| begun.is_some_and(|begun| begun.as_nanos() <= latest.as_nanos());
         let mut dropped = 0;
-        for upload in listed.uploads().iter().filter(|upload| is_old(upload.initiated())) {
+        for upload in listed.uploads().iter().filter(|upload| is_meant(upload.initiated())) {
             if let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) {
                 self.abort_multipart(key, id).await;
                 dropped += 1;

@@ -7,6 +7,9 @@ use bytes::Bytes;
 
 use super::{headers::FileKind, playlist::PlaylistFacts};
 
+/// How the index of a storyboard is called.
+const STORYBOARD_INDEX: &str = "storyboard.vtt";
+
 /// One upload that may begin now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Upload {
@@ -83,12 +86,21 @@ pub(super) struct Order {
     multivariants: BTreeMap<String, Multivariant>,
     multivariant_paths: BTreeSet<String>,
     finishing: bool,
-    /// Entry points go up at the end alone: until then viewers see what lay there before.
+    /// Entry points and pictures go up after [`switch`](Self::switch) alone: until then viewers see what lay there before.
     holds_entries: bool,
+    /// Pictures that are held back.
+    held: VecDeque<Upload>,
+}
+
+/// True for what is asked for by its own address and has no other file by which it is found: pictures, and the index of
+/// those of a storyboard.
+pub(super) fn is_picture(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    FileKind::of(path) == FileKind::Image || name == STORYBOARD_INDEX
 }
 
 impl Order {
-    /// An order in which multivariant playlists and manifests go up at the end alone.
+    /// An order in which multivariant playlists, manifests and pictures go up at the end alone, when all else was compared.
     pub(super) fn holding_entries() -> Self {
         Self { holds_entries: true, ..Self::default() }
     }
@@ -96,13 +108,18 @@ impl Order {
     /// Takes a file that is no playlist.
     pub(super) fn file_finished(&mut self, upload: Upload) {
         self.finished.insert(upload.path.clone());
-        self.files.push_back(upload);
+        if self.holds_entries && is_picture(&upload.path) {
+            self.held.push_back(upload);
+        } else {
+            self.files.push_back(upload);
+        }
     }
 
     /// Takes a version of a playlist.
     pub(super) fn playlist_finished(&mut self, path: String, text: Bytes, facts: PlaylistFacts) {
         self.finished.insert(path.clone());
-        if self.holds_entries && (FileKind::of(&path) == FileKind::Manifest || facts.is_multivariant()) {
+        let is_entry = FileKind::of(&path) == FileKind::Manifest || facts.is_multivariant() || is_picture(&path);
+        if self.holds_entries && is_entry {
             let names = if let PlaylistFacts::Multivariant { names } = facts { names } else { Vec::new() };
             self.multivariant_paths.insert(path.clone());
             self.multivariants.insert(path, Multivariant { text, names });
@@ -157,13 +174,25 @@ impl Order {
         }
     }
 
+    /// True when all is up but the entry points that are held back.
+    pub(super) fn is_before_switch(&self) -> bool {
+        let holds_some = !self.multivariants.is_empty() || !self.held.is_empty();
+        self.holds_entries && self.has_only_multivariants() && holds_some
+    }
+
+    /// The entry points that were held back may go up.
+    pub(super) fn switch(&mut self) {
+        self.holds_entries = false;
+        self.files.append(&mut self.held);
+    }
+
+    fn has_only_multivariants(&self) -> bool {
+        self.finishing && self.in_flight.is_empty() && self.files.is_empty() && self.playlists.is_empty()
+    }
+
     /// True when nothing is left to go up.
     pub(super) fn is_done(&self) -> bool {
-        self.finishing
-            && self.files.is_empty()
-            && self.playlists.is_empty()
-            && self.in_flight.is_empty()
-            && self.multivariants.is_empty()
+        self.has_only_multivariants() && self.multivariants.is_empty() && self.held.is_empty()
     }
 
     /// The playlists that wait for files that will not come; only meaningful when nothing is in flight or ready.
@@ -195,9 +224,10 @@ impl Order {
         self.up.iter().map(String::as_str)
     }
 
-    /// Paths of the multivariant playlists, and of manifests where these are held back too.
+    /// Paths of the multivariant playlists, and of manifests and pictures where these are held back too.
     pub(super) fn entries(&self) -> Vec<String> {
-        self.multivariant_paths.iter().cloned().collect()
+        let pictures = self.up.iter().filter(|path| is_picture(path));
+        self.multivariant_paths.iter().chain(pictures).cloned().collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// True for the path of a multivariant playlist, or of a manifest that is held back like one.
@@ -205,9 +235,11 @@ impl Order {
         self.multivariant_paths.contains(path)
     }
 
-    /// What was finished and is not up; but for multivariant playlists, which go up last of all.
+    /// What was finished and is not up; but for multivariant playlists, which go up last of all, and what is held back.
     fn not_up(&self) -> Vec<String> {
-        let is_missing = |path: &&String| !self.up.contains(*path) && !self.multivariant_paths.contains(*path);
+        let is_held = |path: &String| self.held.iter().any(|upload| upload.path == *path);
+        let is_missing =
+            |path: &&String| !self.up.contains(*path) && !self.multivariant_paths.contains(*path) && !is_held(path);
         self.finished.iter().filter(is_missing).cloned().collect()
     }
 
@@ -237,7 +269,7 @@ impl Order {
     }
 
     fn next_multivariant(&mut self) -> Option<Upload> {
-        if !self.finishing || !self.in_flight.is_empty() || !self.files.is_empty() || !self.playlists.is_empty() {
+        if self.holds_entries || !self.has_only_multivariants() {
             return None;
         }
         let is_ready = |multivariant: &Multivariant| multivariant.names.iter().all(|name| self.up.contains(name));

@@ -11,8 +11,12 @@ const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// A network that is back is noticed within this.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// What arrived damaged is sent again so often: a fault that stays is one of the store or of what lies before it.
+const MOST_DAMAGED: u32 = 2;
+const DAMAGED_WAIT: Duration = Duration::from_millis(500);
+
 /// Makes a request until it gets an answer other than "not now". Each wait is told on `board`. Only the caller can end
-/// it, by dropping it.
+/// it, by dropping it. What the store says has arrived damaged is sent twice more.
 ///
 /// # Errors
 /// Whatever waiting does not mend.
@@ -25,11 +29,22 @@ pub(super) async fn until_answered<T, F: Future<Output = Result<T, PublishError>
         .with_max_delay(LONGEST_WAIT)
         .with_jitter()
         .without_max_times();
+    let mut damaged = 0;
     let result = request
         .retry(waits)
         .sleep(TokioSleeper)
-        .when(PublishError::is_passing)
-        .notify(|error, _| board.interrupted(error.clone().into_failure()))
+        .when(|error| error.is_passing() || error.is_damaged())
+        .adjust(|error, wait| {
+            damaged += u32::from(error.is_damaged());
+            if error.is_damaged() { (damaged <= MOST_DAMAGED).then_some(DAMAGED_WAIT) } else { wait }
+        })
+        .notify(|error, _| {
+            if error.is_damaged() {
+                tracing::warn!("sent once more: {}", error.clone().into_failure().detail);
+            } else {
+                board.interrupted(error.clone().into_failure());
+            }
+        })
         .await;
     board.goes_on();
     result

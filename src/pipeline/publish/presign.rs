@@ -30,15 +30,27 @@ pub(super) struct Presigned {
     pub(super) warnings: Vec<String>,
 }
 
-struct Signer<'a> {
+/// Signs addresses for reading the objects of a bucket.
+#[derive(Debug)]
+pub(super) struct Signer {
     client: Client,
-    bucket: &'a Bucket,
+    bucket: String,
     configuration: PresigningConfig,
 }
 
-impl Signer<'_> {
-    async fn url(&self, key: &str) -> Result<String, PublishError> {
-        let request = self.client.get_object().bucket(&self.bucket.name).key(key);
+impl Signer {
+    /// Signs addresses that hold so long.
+    pub(super) fn new(bucket: &Bucket, holds: Duration) -> Result<Self, PublishError> {
+        let internal = |error: &dyn std::error::Error| PublishError::Internal { detail: error.to_string() };
+        let configuration = PresigningConfig::expires_in(holds).map_err(|error| internal(&error))?;
+        // A player knows no header that would ask for checksums, and could not send what was signed with it.
+        let client = bucket.client.config().to_builder();
+        let client = client.response_checksum_validation(ResponseChecksumValidation::WhenRequired).build();
+        Ok(Self { client: Client::from_conf(client), bucket: bucket.name.clone(), configuration })
+    }
+
+    pub(super) async fn url(&self, key: &str) -> Result<String, PublishError> {
+        let request = self.client.get_object().bucket(&self.bucket).key(key);
         let signed = request.presigned(self.configuration.clone()).await;
         let signed = signed.map_err(|error| PublishError::Internal { detail: causes(&error) })?;
         Ok(signed.uri().to_owned())
@@ -51,12 +63,7 @@ impl Target {
     /// # Errors
     /// When nothing can be signed, a playlist can't be read here, or not be written there.
     pub(super) async fn presign(&self, files: &[(String, bool)], holds: Duration) -> Result<Presigned, PublishError> {
-        let internal = |error: &dyn std::error::Error| PublishError::Internal { detail: error.to_string() };
-        let configuration = PresigningConfig::expires_in(holds).map_err(|error| internal(&error))?;
-        // A player knows no header that would ask for checksums, and could not send what was signed with it.
-        let client = self.bucket.client.config().to_builder();
-        let client = client.response_checksum_validation(ResponseChecksumValidation::WhenRequired).build();
-        let signer = Signer { client: Client::from_conf(client), bucket: &self.bucket, configuration };
+        let signer = Signer::new(&self.bucket, holds)?;
         let mut presigned = Presigned { warnings: vec![self.end_of(holds)], ..Presigned::default() };
         for (path, is_entry) in files {
             match FileKind::of(path) {

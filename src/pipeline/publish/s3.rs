@@ -1,7 +1,7 @@
 //! One bucket of an S3 store, by the SDK of AWS.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -16,7 +16,7 @@ use aws_sdk_s3::{
     },
     operation::head_object::HeadObjectError,
     primitives::ByteStream,
-    types::{ChecksumAlgorithm, Delete, ObjectIdentifier},
+    types::{ChecksumAlgorithm, Delete, Object, ObjectIdentifier},
 };
 use bytes::Bytes;
 use tokio::task::JoinSet;
@@ -142,22 +142,6 @@ impl Bucket {
         self.base_url.object(key)
     }
 
-    /// Names directly under the prefix that begin with `start` and have objects below them.
-    pub(super) async fn taken_names(&self, start: &str) -> Result<BTreeSet<String>, PublishError> {
-        let key = self.key(start)?;
-        let mut pages =
-            self.client.list_objects_v2().bucket(&self.name).prefix(&key).delimiter("/").into_paginator().send();
-        let mut names = BTreeSet::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| PublishError::of_store(&error, Action::List, &self.place))?;
-            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
-            names.extend(
-                folders.filter_map(|folder| folder.trim_end_matches('/').rsplit('/').next().map(str::to_owned)),
-            );
-        }
-        Ok(names)
-    }
-
     /// Sizes in bytes of all objects below `prefix/`, by the rest of their keys.
     pub(super) async fn objects_under(&self, prefix: &str) -> Result<HashMap<String, u64>, PublishError> {
         Ok(self.listed_under(prefix).await?.into_iter().map(|(path, stored)| (path, stored.size)).collect())
@@ -178,6 +162,18 @@ impl Bucket {
             }
         }
         Ok(objects)
+    }
+
+    /// When the objects whose keys begin so were written, in nanoseconds since 1970, by their keys.
+    pub(super) async fn times_under(&self, below: &str) -> Result<HashMap<String, i128>, PublishError> {
+        let mut pages = self.client.list_objects_v2().bucket(&self.name).prefix(below).into_paginator().send();
+        let mut times = HashMap::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| PublishError::of_store(&error, Action::List, &self.place))?;
+            let time = |object: &Object| Some((object.key()?.to_owned(), object.last_modified()?.as_nanos()));
+            times.extend(page.contents().iter().filter_map(time));
+        }
+        Ok(times)
     }
 
     /// Keys of all objects under the location's prefix.

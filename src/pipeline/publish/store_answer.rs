@@ -51,6 +51,10 @@ impl PublishError {
             | (_, 301 | 307) => Self::WrongRegion { place, detail },
             // Two conditional writes of one key at the same moment; either may be tried again.
             ("ConditionalRequestConflict", _) => Self::StoreUnavailable { place, detail },
+            // The checksum that was sent with it is another one than that of what has arrived.
+            ("BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch", _) => {
+                Self::Damaged { action, place, detail }
+            }
             (_, 401) => Self::CredentialsRefused { place, detail },
             (_, 403) => Self::PermissionDenied { action, place, detail },
             ("NotImplemented", _) | (_, 501) => Self::Refused { action, place, detail },

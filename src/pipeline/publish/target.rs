@@ -11,7 +11,9 @@ use tokio::sync::watch;
 use super::{
     Present,
     conditional::Condition,
-    error::{PublishError, causes},
+    dropped::DroppedHere,
+    error::PublishError,
+    intact::Look,
     lanes::Lanes,
     multipart::{MULTIPART_THRESHOLD_BYTES, MultipartFile},
     object_headers::Headers,
@@ -23,6 +25,7 @@ use super::{
     stored::Ledger,
     unchanged,
 };
+use crate::tools::disk;
 
 /// Where the uploads of one stream go, and who is told of them.
 #[derive(Clone)]
@@ -30,6 +33,8 @@ pub(super) struct Target {
     pub(super) bucket: Bucket,
     /// The stream's folder on this machine.
     pub(super) folder: PathBuf,
+    /// Of which files only the boxes are left there.
+    pub(super) dropped: Option<DroppedHere>,
     /// Key of the stream's folder in the bucket.
     pub(super) prefix: String,
     /// What an earlier run has put there.
@@ -108,6 +113,15 @@ impl Target {
             }
             Body::File { size, .. } => {
                 let file = self.folder.join(&upload.path);
+                if let Some(dropped) = &self.dropped
+                    && let Some(segment) = dropped.get(&upload.path)
+                {
+                    let ask = || self.has_dropped((key.as_str(), upload.path.as_str()), (dropped, &segment));
+                    let entity_tag = self.unless_stopped(until_answered(&self.board, ask)).await?;
+                    self.ledger.note(&key, size, entity_tag);
+                    self.board.arrived(0, size);
+                    return Ok(());
+                }
                 if self.present.get(&upload.path) == Some(&size)
                     && let Some(entity_tag) = unchanged::holds(&self.bucket, &key, &file, size).await
                 {
@@ -115,9 +129,14 @@ impl Target {
                     self.board.arrived(0, size);
                     return Ok(());
                 }
-                let result = self.send_file(&key, &file, size, headers).await;
-                if matches!(result, Err(ref error) if !error.is_cancelled()) {
-                    check_unchanged(&file, size).await?;
+                if self.dropped.is_some() && has_hole(&file).await {
+                    let detail = "a part of it was given back to the disk".to_owned();
+                    return Err(PublishError::LocalFile { file, detail });
+                }
+                let look = Look::at(&file).await?.with_size(size);
+                let result = self.send_file(&key, &file, look, headers).await;
+                if !matches!(result, Err(ref error) if error.is_cancelled()) {
+                    look.check(&file).await?;
                 }
                 self.ledger.note(&key, size, result?);
                 Ok(())
@@ -129,13 +148,14 @@ impl Target {
         &mut self,
         key: &str,
         file: &Path,
-        size: u64,
+        look: Look,
         headers: Headers,
     ) -> Result<Option<String>, PublishError> {
+        let size = look.size;
         if size <= MULTIPART_THRESHOLD_BYTES {
             // A file that has changed or gone meanwhile would be asked for in vain for ever.
             let put = || async {
-                check_unchanged(file, size).await?;
+                look.check(file).await?;
                 let lane = self.lanes.take().await;
                 let put = self.bucket.put_file(key, file, size, headers.clone()).await;
                 lane.ended(size, &put);
@@ -171,21 +191,8 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Size in bytes of a file that is to be sent.
-pub(super) async fn size_of(file: &Path) -> Result<u64, PublishError> {
-    match tokio::fs::metadata(file).await {
-        Ok(metadata) if metadata.is_file() => Ok(metadata.len()),
-        Ok(_) => Err(PublishError::LocalFile { file: file.to_owned(), detail: "it is not a file".to_owned() }),
-        Err(error) => Err(PublishError::LocalFile { file: file.to_owned(), detail: causes(&error) }),
-    }
-}
-
-/// Tells a file that has vanished or changed under the upload from a fault of the network.
-async fn check_unchanged(file: &Path, size: u64) -> Result<(), PublishError> {
-    let now = size_of(file).await?;
-    if now == size {
-        return Ok(());
-    }
-    let detail = format!("its size changed from {size} to {now} bytes while it was sent");
-    Err(PublishError::LocalFile { file: file.to_owned(), detail })
+/// Whether there are zeros in place of what was written.
+async fn has_hole(file: &Path) -> bool {
+    let file = file.to_owned();
+    tokio::task::spawn_blocking(move || disk::has_hole(&file)).await.is_ok_and(|looked| looked.unwrap_or(false))
 }

@@ -16,13 +16,14 @@ use super::{
     FileContent, FinishedFile, PublishedLocation,
     error::{PublishError, causes},
     headers::{FileKind, holds_only_sound},
+    intact::Look,
     location,
-    order::{Body, Order, Upload},
+    order::{Body, Order, Upload, is_picture},
     patience::until_answered,
     playlist::PlaylistFacts,
     presign::Presigned,
     replace::ReplacedFiles,
-    target::{Target, size_of, stopped},
+    target::{Target, stopped},
 };
 use crate::tools::atomic_file::TEMPORARY_PREFIX;
 
@@ -30,6 +31,8 @@ use crate::tools::atomic_file::TEMPORARY_PREFIX;
 pub(super) enum Message {
     /// A file is finished.
     Finished(FinishedFile),
+    /// These files have to be at the end as they were when they were looked at.
+    MustStay(Vec<(PathBuf, Look)>),
     /// Nothing more will come.
     Finish,
 }
@@ -42,8 +45,11 @@ pub(super) struct Uploader {
     messages: UnboundedReceiver<Message>,
     order: Order,
     uploads: JoinSet<(String, Result<(), PublishError>)>,
+    /// Compare what is up, so that it can be dropped here. Nothing waits for them.
+    confirmations: JoinSet<()>,
     /// Folders in the stream of which an MP4 was seen, and whether all of these hold sound alone.
     sound_folders: HashMap<String, bool>,
+    must_stay: Vec<(PathBuf, Look)>,
     finishing: bool,
 }
 
@@ -60,7 +66,9 @@ impl Uploader {
             messages,
             order,
             uploads: JoinSet::new(),
+            confirmations: JoinSet::new(),
             sound_folders: HashMap::new(),
+            must_stay: Vec::new(),
             finishing: false,
         }
     }
@@ -93,7 +101,7 @@ impl Uploader {
                 Some(holds) => Some(target.presign(&files, holds).await?),
                 None => None,
             };
-            target.ledger.compare(&target.bucket, &target.prefix).await?;
+            self.is_as_sent().await?;
             let replaced = match &target.replacement {
                 Some(replacement) => replacement.note_old_files(&target.bucket, &target.prefix, &entries).await?,
                 None => None,
@@ -107,6 +115,13 @@ impl Uploader {
         let mut stop = self.target.stop.clone();
         loop {
             self.start_uploads();
+            if self.order.is_before_switch() {
+                // A failure leaves viewers with the old stream as it is.
+                let compare = || self.is_as_sent();
+                self.target.unless_stopped(until_answered(&self.target.board, compare)).await?;
+                self.order.switch();
+                continue;
+            }
             self.target.board.set_files(self.order.up_count(), self.order.finished_count());
             if self.order.is_done() {
                 return Ok(());
@@ -121,9 +136,11 @@ impl Uploader {
                     let (path, result) = ended.map_err(|error| PublishError::Internal { detail: error.to_string() })?;
                     result?;
                     self.order.went_up(&path);
+                    self.confirm(path);
                 }
                 message = self.messages.recv(), if !self.finishing => match message {
                     Some(Message::Finished(file)) => self.accept(file).await?,
+                    Some(Message::MustStay(files)) => self.must_stay = files,
                     Some(Message::Finish) => {
                         self.finishing = true;
                         self.order.finish();
@@ -131,6 +148,23 @@ impl Uploader {
                     None => return Err(PublishError::Cancelled),
                 },
             }
+        }
+    }
+
+    /// Whether all that is up is there as it was sent, and was sent as it lies here.
+    async fn is_as_sent(&self) -> Result<(), PublishError> {
+        let target = &self.target;
+        target.ledger.compare(&target.bucket, &target.prefix).await?;
+        for (file, look) in &self.must_stay {
+            look.check(file).await?;
+        }
+        Ok(())
+    }
+
+    fn confirm(&mut self, path: String) {
+        while self.confirmations.try_join_next().is_some() {}
+        if self.target.dropped.is_some() {
+            self.confirmations.spawn(self.target.clone().confirm(path));
         }
     }
 
@@ -166,7 +200,7 @@ impl Uploader {
                 return Ok(());
             }
             FileContent::OnDisk => {
-                let size = size_of(&on_disk).await?;
+                let size = Look::at(&on_disk).await?.size;
                 Body::File { size, sound_only: self.is_sound_only(&file.path, kind, on_disk).await }
             }
         };
@@ -187,9 +221,11 @@ impl Uploader {
         sound_only
     }
 
-    /// True for the path of a multivariant playlist or a manifest.
+    /// True for what is asked for by its own address, which stays when a stream is replaced: a multivariant playlist, a
+    /// manifest, and then pictures too.
     fn is_entry(&self, path: &str) -> bool {
-        self.order.is_multivariant(path) || FileKind::of(path) == FileKind::Manifest
+        let is_picture = self.target.replacement.is_some() && is_picture(path);
+        self.order.is_multivariant(path) || FileKind::of(path) == FileKind::Manifest || is_picture
     }
 
     fn start_uploads(&mut self) {

@@ -1,17 +1,23 @@
 //! Taking back what a stream that will not be whole has in its bucket, as far as the store answers.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use super::{Bucket, Place, Publisher, claim::Claim, error::PublishError, s3, status::StatusBoard};
+use tokio::runtime::Handle;
+
+use super::{
+    Bucket, Place, Publisher, claim::Claim, error::PublishError, replace::claim_of_revision, s3, status::StatusBoard,
+};
 use crate::{
     failure::{Failure, FailureKind},
-    job::S3Location,
+    job::{PlaceInBucket, S3Location},
+    tools::cancel::CancelToken,
 };
 
 /// A store that gives no answer within this has gone: whoever cancels waits two seconds at most.
 const ANSWER_LIMIT: Duration = Duration::from_millis(1200);
 /// How long a store that answers may take.
 const WITHDRAWAL_LIMIT: Duration = Duration::from_secs(15);
+/// A store may finish a request whose sender has gone, if it had all of it; that shows within this or never.
 const LATE_ARRIVALS: Duration = Duration::from_secs(1);
 
 /// What stays of a stream in its bucket although it was to be taken back.
@@ -23,8 +29,9 @@ pub struct Leftover {
 }
 
 impl Leftover {
-    fn of(location: &S3Location, prefix: &str, reason: impl std::fmt::Display) -> Self {
-        Self { place: format!("s3://{}/{prefix}", location.bucket), reason: reason.to_string() }
+    fn of(location: &S3Location, place: &PlaceInBucket, reason: impl std::fmt::Display) -> Self {
+        let revision = place.revision.as_ref().map(|revision| format!("/{revision}")).unwrap_or_default();
+        Self { place: format!("s3://{}/{}{revision}", location.bucket, place.prefix), reason: reason.to_string() }
     }
 
     /// The same in words for the user, with what to do next.
@@ -58,20 +65,44 @@ impl Publisher {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "the store is too slow".to_owned(),
         };
-        tracing::warn!(prefix = self.prefix, reason, "an unfinished stream stays in the bucket");
-        Err(Leftover::of(&self.location, &self.prefix, reason))
+        tracing::warn!(prefix = self.place.prefix, reason, "an unfinished stream stays in the bucket");
+        Err(Leftover::of(&self.location, &self.place, reason))
     }
 }
 
-/// Deletes what an earlier run of a job has put under `prefix`. Must not be called on a thread of the runtime.
+/// Deletes what an earlier run of a job has put there; of a stream that was to replace another, nothing that viewers are
+/// led to. Must not be called on a thread of the runtime.
 ///
 /// # Errors
 /// What stays, and why.
-pub fn withdraw_earlier(runtime: &tokio::runtime::Handle, location: &S3Location, prefix: &str) -> Result<(), Leftover> {
-    let place = Place::GoOn { prefix };
-    let cancel = crate::tools::cancel::CancelToken::default();
-    let begun = Publisher::start(runtime, location, std::path::Path::new(""), place, &cancel);
-    begun.map_err(|error| Leftover::of(location, prefix, error))?.withdraw()
+pub fn withdraw_earlier(runtime: &Handle, location: &S3Location, place: &PlaceInBucket) -> Result<(), Leftover> {
+    let left = |error: PublishError| Leftover::of(location, place, error);
+    if let Some(revision) = &place.revision {
+        let removed = remove_revision(location, &place.prefix, revision);
+        let removed = runtime.block_on(async { tokio::time::timeout(WITHDRAWAL_LIMIT, removed).await });
+        return removed.map_err(|_| Leftover::of(location, place, "the store is too slow"))?.map_err(left);
+    }
+    let cancel = CancelToken::default();
+    let begun = Publisher::start(runtime, location, Path::new(""), Place::GoOn(place), &cancel).map_err(left)?;
+    let bucket = begun.bucket.clone();
+    begun.withdraw()?;
+    if location.replace_after.is_none() {
+        let dropped = bucket.abort_all(&place.prefix);
+        // One that is not dropped in time is no part of what viewers could find.
+        let _ = runtime.block_on(async { tokio::time::timeout(WITHDRAWAL_LIMIT, dropped).await });
+    }
+    Ok(())
+}
+
+async fn remove_revision(location: &S3Location, prefix: &str, revision: &str) -> Result<(), PublishError> {
+    let bucket = Bucket::open(location).await?;
+    let claim = Claim::of(&bucket, prefix).ok_or_else(|| PublishError::InUse { key: prefix.to_owned() })?;
+    // The last request of the killed run may have been the one that leads viewers there.
+    tokio::time::sleep(LATE_ARRIVALS).await;
+    bucket.remove_revision(prefix, revision).await?;
+    bucket.delete_all(&[claim_of_revision(prefix, revision)]).await?;
+    drop(claim);
+    Ok(())
 }
 
 /// Any answer will do.
@@ -89,7 +120,6 @@ async fn take_back(bucket: &Bucket, claim: &mut Claim, board: &StatusBoard) -> R
         return Ok(());
     }
     bucket.delete_all(&board.sent()).await?;
-    // A store may finish a request whose sender has gone, if it had all of it; that shows soon or never.
     tokio::time::sleep(LATE_ARRIVALS).await;
     bucket.delete_all(&board.sent()).await
 }

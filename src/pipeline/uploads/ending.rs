@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use super::{State, Upload, Uploads, place::begin_each};
 use crate::{
     failure::{Failure, FailureKind},
-    job::{Destination, PublishedStream, Report, S3Location, Stage, UnpublishedStream},
+    job::{Destination, PlaceInBucket, PublishedStream, Report, S3Location, Stage, UnpublishedStream},
     pipeline::{
         JobRequest, Observer,
         publish::{self, FileContent, FinishedFile, PublishError, published_files},
@@ -28,38 +28,58 @@ pub(in crate::pipeline) struct Ending<'a> {
     pub(in crate::pipeline) keep: &'a dyn Fn(&UnpublishedStream),
 }
 
+/// Uploads that were begun when the stream was finished.
+#[derive(Debug, Default)]
+pub(in crate::pipeline) struct Rest {
+    /// Their places in the list of buckets.
+    buckets: Vec<usize>,
+    /// Paths of all files of the stream, in the order in which they are to go up.
+    files: Vec<String>,
+}
+
 impl Uploads {
-    /// Begins what could not be begun before, with all files of the finished stream.
-    pub(in crate::pipeline) fn begin_rest(&self, ending: &Ending<'_>, stream: &mut UnpublishedStream) {
+    /// Begins what could not be begun before, and notes in `stream` where that goes. Nothing of it is sent yet.
+    pub(in crate::pipeline) fn begin_rest(&self, ending: &Ending<'_>, stream: &mut UnpublishedStream) -> Rest {
         let is_to_come = |(_, upload): &(usize, &Upload)| matches!(&*upload.state(), State::ToCome(_));
         let rest: Vec<(usize, &Upload)> = self.each.iter().enumerate().filter(is_to_come).collect();
         if rest.is_empty() {
-            return;
+            return Rest::default();
         }
-        let places: Vec<(&S3Location, Option<&str>)> =
-            rest.iter().map(|(index, upload)| (&upload.location, stream.prefix_in(*index))).collect();
+        let places: Vec<(&S3Location, Option<&PlaceInBucket>)> =
+            rest.iter().map(|(_, upload)| (&upload.location, upload.earlier.as_ref())).collect();
         let name = ending.folder.file_name().unwrap_or_default().to_string_lossy();
         let files = published_files(ending.folder).map_err(PublishError::into_failure);
-        let begun = files.and_then(|files| Ok((files, begin_each(ending.request, (ending.folder, &name), &places)?)));
-        match begun {
+        let begun = files.and_then(|files| {
+            let begun = begin_each(ending.request, (ending.folder, &name), self.dropped.as_ref(), &places)?;
+            Ok((files, begun))
+        });
+        let files = match begun {
             Ok((files, begun)) => {
                 for ((_, upload), begun) in rest.iter().zip(begun) {
                     *upload.state() = match begun {
-                        Ok(publisher) => {
-                            for (_, path) in files.keys() {
-                                let file = FinishedFile { path: path.clone(), content: FileContent::OnDisk };
-                                publisher.file_finished(file);
-                            }
-                            State::Running(Box::new(publisher))
-                        }
+                        Ok(publisher) => State::Running(Box::new(publisher)),
                         Err(error) => State::Failed(None, error.into_failure()),
                     };
                 }
+                files.into_keys().map(|(_, path)| path).collect()
             }
-            Err(failure) => rest.iter().for_each(|(_, upload)| *upload.state() = State::Failed(None, failure.clone())),
-        }
-        for (index, prefix) in self.prefixes().into_iter().enumerate().filter(|(_, prefix)| !prefix.is_empty()) {
-            stream.set_prefix_in(index, prefix);
+            Err(failure) => {
+                rest.iter().for_each(|(_, upload)| *upload.state() = State::Failed(None, failure.clone()));
+                Vec::new()
+            }
+        };
+        stream.lies_in(self.places());
+        Rest { buckets: rest.iter().map(|(index, _)| *index).collect(), files }
+    }
+
+    /// Sends all files of the finished stream to where these uploads have begun.
+    pub(in crate::pipeline) fn send_rest(&self, rest: &Rest) {
+        for upload in rest.buckets.iter().filter_map(|index| self.each.get(*index)) {
+            if let State::Running(publisher) = &*upload.state() {
+                for path in &rest.files {
+                    publisher.file_finished(FinishedFile { path: path.clone(), content: FileContent::OnDisk });
+                }
+            }
         }
     }
 
@@ -153,10 +173,19 @@ pub(in crate::pipeline) fn end(
     stream: &UnpublishedStream,
 ) -> Result<Report, Failure> {
     if let Some(mut failure) = uploads.failure() {
+        if uploads.dropped().is_some_and(|dropped| dropped.has_lost()) {
+            // From here it can't be completed any more: the folder goes too.
+            uploads.withdraw(observer);
+            return Err(failure);
+        }
         let kept = folder.path().display();
-        failure.hint.push_str(&format!(
-            "; the finished stream is kept in {kept}: retry the job or use “reelpress publish” to send the rest"
-        ));
+        let is_whole_here = uploads.dropped().is_none_or(|dropped| dropped.all().is_empty());
+        let way_out = if is_whole_here {
+            format!("the finished stream is kept in {kept}: retry the job or use “reelpress publish” to send the rest")
+        } else {
+            format!("what is not in all buckets is kept in {kept}: retry the job to send it")
+        };
+        failure.hint.push_str(&format!("; {way_out}"));
         if request.cancel.is_suspended() {
             folder.keep();
         } else if request.cancel.is_cancelled() {

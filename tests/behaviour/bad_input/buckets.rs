@@ -51,9 +51,25 @@ fn a_secret_key_that_is_wrong() {
 #[test]
 fn an_endpoint_where_nobody_listens() {
     let user = User::new();
-    let closed =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a port");
+    let closed = closed_address();
     let ended = publish(&user, "films", &format!("http://{closed}"), |_| {});
-    assert_failed_alone(&ended, "network_lost", &closed.to_string());
+    assert_failed_alone(&ended, "network_lost", &closed);
     assert_nothing_left(&user, &[]);
+}
+
+#[test]
+fn a_folder_gets_its_stream_also_when_the_store_beside_it_does_not_answer() {
+    let user = User::new();
+    let closed = closed_address();
+    let options = ["--endpoint".into(), format!("http://{closed}").into(), "--out".into(), user.output().into()];
+    let destination = OsString::from("s3://films/new");
+    let ended = Ended::of(user.encode_command_to(&destination, &options, &[&clips::sample()], "quick"));
+    assert_failed_alone(&ended, "network_lost", &closed);
+    assert!(user.stream_of(&clips::sample()).media_playlist("360p", "playlist.m3u8").end_list);
+}
+
+/// An address at which nobody listens.
+fn closed_address() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    listener.local_addr().expect("an address").to_string()
 }

@@ -25,13 +25,19 @@ struct Running {
 impl Running {
     /// Starts an encode and returns as soon as the first segments can be played.
     fn until_playable(user: &User, files: &[&Path]) -> Self {
+        let running = Self::until(user, files, |event| event["playable_seconds"].is_number());
+        assert!(user.processes().len() >= 2, "ffmpeg is not at work: {:?}", user.processes());
+        running
+    }
+
+    /// Starts an encode and returns with the first event for which this is true.
+    fn until(user: &User, files: &[&Path], is_reached: impl Fn(&Value) -> bool) -> Self {
         let mut command = user.encode_command(files, "quick");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("reelpress starts");
         let lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
         let mut running = Self { child, lines, events: Vec::new() };
         while let Some(event) = running.next_event() {
-            if event["playable_seconds"].is_number() {
-                assert!(user.processes().len() >= 2, "ffmpeg is not at work: {:?}", user.processes());
+            if is_reached(&event) {
                 return running;
             }
         }
@@ -70,13 +76,25 @@ fn ctrl_c_ends_the_program_and_ffmpeg_and_leaves_nothing() {
     assert_nothing_left(&user, &[]);
 }
 
+/// The machine goes down, or the terminal is closed: nobody has given the work up.
 #[test]
-fn a_request_to_terminate_ends_like_ctrl_c() {
-    let user = User::new();
-    let running = Running::until_playable(&user, &[&clips::MINUTE.path()]);
-    running.signal(Signal::TERM);
-    assert!(running.end().events_named("job_finished").is_empty());
-    assert_nothing_left(&user, &[]);
+fn what_the_system_ends_goes_on_when_the_same_command_is_typed_again() {
+    for signal in [Signal::TERM, Signal::HUP] {
+        let user = User::new();
+        let running = Running::until_playable(&user, &[&clips::MINUTE.path()]);
+        running.signal(signal);
+        let ended = running.end();
+        assert_eq!(ended.exit_code, Some(130), "{}", ended.stderr);
+        assert!(ended.events_named("job_finished").is_empty());
+        assert!(ended.stderr.contains("the same command goes on where it was"), "{}", ended.stderr);
+        assert_eq!(user.processes(), Vec::<String>::new());
+        let again = Running::until(&user, &[&clips::MINUTE.path()], |event| event["event"] == "job_planned");
+        let goes_on_at = again.events.last().and_then(|planned| planned["goes_on_at_seconds"].as_f64());
+        assert!(goes_on_at.is_some_and(|seconds| seconds >= 6.0), "{goes_on_at:?}");
+        again.signal(Signal::INT);
+        assert_eq!(again.end().exit_code, Some(130));
+        assert_nothing_left(&user, &[]);
+    }
 }
 
 #[test]

@@ -58,31 +58,76 @@ fn a_disk_on_which_the_stream_can_not_fit() {
     assert_nothing_left(&user, &[]);
 }
 
-/// Another program fills the disk when the first segment is there, and makes room when the job waits.
-#[test]
-fn a_disk_that_is_full_for_a_while_holds_the_job_and_loses_nothing() {
-    let user = User::new();
-    let source = clips::MINUTE.path();
-    let speed = ["--speed".into(), "ultrafast".into()];
-    let encode = user.encode_command_to(user.output().as_os_str(), &speed, &[&source], "quick");
+/// Encodes a minute while another program fills the disk when the first segment is there, and makes room after
+/// `until_room`. Gives what it came to and the files on that disk.
+fn encode_onto_disk_full_for_a_while(user: &User, flags: &[&str], until_room: &str) -> (Ended, String) {
+    let flags: Vec<_> = flags.iter().map(Into::into).collect();
+    let encode = user.encode_command_to(user.output().as_os_str(), &flags, &[&clips::MINUTE.path()], "quick");
     let run = r#"{
         "${@:4}" >"$3.events" & encode=$!
         is_there() { kill -0 $encode 2>/dev/null && ! compgen -G "$1" >/dev/null; }
         while is_there "$2/*/360p/segment_00000.m4s"; do sleep 0.05; done
         head -c 1G /dev/zero >"$2/ballast" 2>/dev/null
         while kill -0 $encode 2>/dev/null && ! grep -q '"disk_shortage":"' "$3.events"; do sleep 0.05; done
+        UNTIL_ROOM
         rm "$2/ballast"
         wait $encode; code=$?
         cat "$3.events"
         (exit $code); }"#;
-    let (ended, left) = on_disk(&user, "size=300m", &encode, run);
+    on_disk(user, "size=300m", &encode, &run.replace("UNTIL_ROOM", until_room))
+}
+
+#[test]
+fn a_disk_that_is_full_for_a_while_holds_the_job_and_loses_nothing() {
+    let user = User::new();
+    let (ended, left) = encode_onto_disk_full_for_a_while(&user, &["--speed", "ultrafast"], "");
     assert_eq!(ended.exit_code, Some(0), "{}", ended.stderr);
     let shortages = ended.events_named("job_progressed");
     let shortages: Vec<&str> = shortages.iter().filter_map(|event| event["disk_shortage"].as_str()).collect();
     assert!(shortages.iter().any(|words| words.contains("output")), "the job never waited for room");
-    let segments = left.lines().filter(|file| file.contains("/720p/") && file.ends_with(".m4s")).count();
-    assert_eq!(segments, 10, "{left}");
+    assert_is_whole(&left);
+}
+
+/// With so few bits ffmpeg runs ahead of what is written and meets the full disk itself, at its next picture.
+#[test]
+fn an_encoder_that_meets_a_full_disk_itself_goes_on_when_there_is_room() {
+    let user = User::new();
+    let flags = ["--speed", "ultrafast", "--crf", "48"];
+    let until_ffmpeg_is_gone = r#"for _ in {1..100}; do pgrep -P $encode ffmpeg >/dev/null || break; sleep 0.1; done"#;
+    let (ended, left) = encode_onto_disk_full_for_a_while(&user, &flags, until_ffmpeg_is_gone);
+    assert_eq!(ended.exit_code, Some(0), "{}", ended.stderr);
+    assert_is_whole(&left);
+}
+
+/// The disk has bytes enough, but no file can be made on it any more when the job notes that its first pass is done.
+#[test]
+fn a_note_of_the_job_that_finds_no_room_is_written_when_there_is_some() {
+    let user = User::new();
+    let flags = ["--speed", "ultrafast", "--rate-control", "two-pass", "--duration", "12"].map(Into::into);
+    let encode = user.encode_command_to(user.output().as_os_str(), &flags, &[&clips::MINUTE.path()], "quick");
+    let run = r#"{
+        "${@:4}" >"$3.events" & encode=$!
+        while kill -0 $encode 2>/dev/null && ! compgen -G "$2/*/.reelpress-unfinished/pass-1.log.temp" >/dev/null; do :; done
+        number=0; while : 2>/dev/null >"$2/ballast-$number"; do number=$((number + 1)); done
+        while kill -0 $encode 2>/dev/null && ! grep -q '"disk_shortage":"' "$3.events"; do sleep 0.05; done
+        rm "$2"/ballast-*
+        wait $encode; code=$?
+        cat "$3.events"
+        (exit $code); }"#;
+    let (ended, left) = on_disk(&user, "size=300m,nr_inodes=400", &encode, run);
+    assert_eq!(ended.exit_code, Some(0), "{}", ended.stderr);
+    let shortages = ended.events_named("job_progressed");
+    assert!(
+        shortages.iter().any(|event| event["disk_shortage"].as_str().is_some_and(|words| words.contains("is full")))
+    );
     assert!(left.contains("master.m3u8") && !left.contains(".reelpress-"), "{left}");
+}
+
+/// All segments of the minute are in this listing, and nothing half.
+fn assert_is_whole(listing: &str) {
+    let segments = listing.lines().filter(|file| file.contains("/720p/") && file.ends_with(".m4s")).count();
+    assert_eq!(segments, 10, "{listing}");
+    assert!(listing.contains("master.m3u8") && !listing.contains(".reelpress-"), "{listing}");
 }
 
 /// A disk that another program has filled but for a little; it makes room when the job waits.

@@ -66,6 +66,17 @@ on_both_ffmpeg_versions! {
         assert!((sound.between(7.2, 8.3).frequency(0) - 600.0).abs() < 5.0);
     }
 
+    fn films_with_sound_become_one_gif(version) {
+        let user = User::with(version);
+        let output = user.path("both.gif");
+        let flags = ["-o", &output.to_string_lossy(), "--join", "--end", "5"];
+        convert(&user, &[&FLASHES.path(), &TONE.path()], &flags).assert_all_done();
+        assert_eq!(streams(&output).len(), 1);
+        let (count, errors) = decode(&output);
+        assert!(errors.is_empty() && (62..=63).contains(&count), "{count} pictures at 12.5 a second, {errors}");
+        assert!(colour_at(&output, 58, 0.5, 0.5)[2] > 200, "the second source is blue");
+    }
+
     fn the_sound_of_a_later_source_is_heard_when_the_first_has_none(version) {
         let user = User::with(version);
         let output = user.path("both.mkv");

@@ -1,6 +1,6 @@
 //! A stream can be watched before its encode has ended.
 
-use std::process::Stdio;
+use std::{process::Stdio, time::Duration};
 
 use m3u8_rs::MediaPlaylistType;
 
@@ -37,6 +37,8 @@ on_both_ffmpeg_versions! {
                 }
                 *shown = uris;
             }
+            // The encoder needs the processor more than this look at what it has written.
+            std::thread::sleep(Duration::from_millis(100));
         }
         assert!(growing_reads > renditions.len(), "the stream appeared only at the end of the encode");
         for name in &renditions {

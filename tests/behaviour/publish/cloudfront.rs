@@ -90,8 +90,10 @@ fn what_was_replaced_is_forgotten_and_the_beginning_is_there_before_the_first_vi
     let authorization = header(head, "authorization").unwrap();
     let scope = "/us-east-1/cloudfront/aws4_request";
     assert!(authorization.contains(&format!("Credential={ACCESS_KEY}/")) && authorization.contains(scope), "{head}");
-    let items = format!("<Quantity>1</Quantity><Items><Path>/{bucket}/films/bunny/main.m3u8</Path></Items>");
-    assert!(body.contains(&items) && !body.contains(SECRET_KEY) && !head.contains(SECRET_KEY), "{body}");
+    // The picture has kept its address as well.
+    let paths = ["main.m3u8", "poster.jpg"].map(|path| format!("<Path>/{bucket}/films/bunny/{path}</Path>"));
+    let has_all = paths.iter().all(|path| body.contains(path)) && body.contains("<Quantity>2</Quantity>");
+    assert!(has_all && !body.contains(SECRET_KEY) && !head.contains(SECRET_KEY), "{body}");
 }
 
 #[test]

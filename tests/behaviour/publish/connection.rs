@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use super::objects;
 use crate::support::{
     object_store::{credentialed, new_bucket, shared_endpoint, with_credentials},
-    recording_proxy::{RecordingProxy, refusal},
+    recording_proxy::{RecordingProxy, header, refusal},
     run,
 };
 
@@ -55,6 +55,35 @@ fn doctor_prints_the_policy_that_is_missing() {
     let told = doctor("reader");
     assert!(told.contains("FAILED   destination: No permission to write"), "{told}");
     assert!(told.contains(&iam_policy(&location)), "{told}");
+}
+
+#[test]
+fn doctor_tells_whether_viewers_can_read_the_bucket() {
+    let runtime = Runtime::new().unwrap();
+    let location = S3Location { prefix: "films".to_owned(), ..new_bucket(&runtime, &shared_endpoint()) };
+    let home = TempDir::new().unwrap();
+    let doctor = |endpoint: &str, more: &[&str]| {
+        let mut command = credentialed(Command::new(env!("CARGO_BIN_EXE_reelpress")), home.path());
+        command.env("REELPRESS_HOME", home.path().join("reelpress")).args(["doctor", "--destination"]);
+        command.arg(location.to_string()).args(["--endpoint", endpoint]).args(more);
+        command.env("REELPRESS_FFMPEG", Path::new("/nonexistent"));
+        String::from_utf8(run(command).stdout).unwrap()
+    };
+    let told = doctor(&shared_endpoint(), &[]);
+    assert!(told.contains("ok       viewers: http://") && told.contains("can be read without keys"), "{told}");
+    assert!(told.contains("other sites: "), "{told}");
+    // In a private bucket only signed requests are answered.
+    let private = RecordingProxy::answering(&shared_endpoint(), |head| {
+        let is_signed = header(head, "authorization").is_some() || head.contains("X-Amz-Signature");
+        (!is_signed).then(|| refusal(403, "AccessDenied", "Access Denied"))
+    });
+    let told = doctor(&private.endpoint, &[]);
+    assert!(told.contains("note     viewers: Viewers may not read") && told.contains("--presign"), "{told}");
+    assert!(told.contains("other sites: "), "{told}");
+    let told = doctor(&private.endpoint, &["--presign", "12h"]);
+    assert!(told.contains("ok       viewers: the bucket is private"), "{told}");
+    assert!(!doctor(&private.endpoint, &["--no-public-check"]).contains("viewers"));
+    assert!(objects(&runtime, &location).is_empty(), "nothing stays behind");
 }
 
 #[test]

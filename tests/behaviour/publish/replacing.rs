@@ -22,14 +22,14 @@ use tokio::runtime::Runtime;
 use super::{MULTIVARIANT, new, objects, read_url, unfinished_uploads, write, write_stream};
 use crate::support::{
     object_store::{client, credentialed, new_bucket, shared_endpoint, with_credentials},
-    recording_proxy::{RecordingProxy, header, refusal},
+    recording_proxy::{RecordingProxy, answer, header, refusal},
     wait_for,
 };
 
 const A_DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A stream all of whose segments hold this number.
-fn write_version(folder: &Path, version: u8) {
+pub fn write_version(folder: &Path, version: u8) {
     write_stream(folder);
     for rendition in ["720p", "audio"] {
         for segment in 1..=3 {
@@ -38,7 +38,7 @@ fn write_version(folder: &Path, version: u8) {
     }
 }
 
-fn publish_version(runtime: &Runtime, version: u8, location: &S3Location) -> PublishedLocation {
+pub fn publish_version(runtime: &Runtime, version: u8, location: &S3Location) -> PublishedLocation {
     let parent = TempDir::new().unwrap();
     let folder = parent.path().join("bunny");
     write_version(&folder, version);
@@ -46,7 +46,7 @@ fn publish_version(runtime: &Runtime, version: u8, location: &S3Location) -> Pub
 }
 
 /// Playlists that the multivariant playlist at `url` names.
-fn media_playlists(url: &str) -> Vec<String> {
+pub fn media_playlists(url: &str) -> Vec<String> {
     let text = String::from_utf8(read_url(url)).unwrap();
     let audio = text.split("URI=\"").nth(1).unwrap().split('"').next().unwrap();
     let video = text.lines().last().unwrap();
@@ -58,7 +58,7 @@ fn beside(url: &str, path: &str) -> String {
 }
 
 /// Reads all that media playlists name; gives the version, which is the same in every segment.
-fn play(playlists: &[String]) -> u8 {
+pub fn play(playlists: &[String]) -> u8 {
     let mut versions = Vec::new();
     for playlist in playlists {
         let text = String::from_utf8(read_url(playlist)).unwrap();
@@ -78,7 +78,10 @@ fn viewers_notice_nothing_of_a_replacement() {
         let runtime = Runtime::new().unwrap();
         let bucket = S3Location { prefix: "films".to_owned(), ..new_bucket(&runtime, endpoint) };
         let in_an_hour = S3Location { replace_after: Some(Duration::from_secs(3600)), ..bucket.clone() };
-        let url = publish_version(&runtime, 1, &bucket).urls[0].clone();
+        let first = publish_version(&runtime, 1, &bucket);
+        let url = first.urls[0].clone();
+        let pictures: Vec<&String> = first.urls.iter().filter(|url| url.ends_with(".jpg")).collect();
+        assert!(!pictures.is_empty());
         let old = media_playlists(&url);
         let (ended, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
         std::thread::scope(|scope| {
@@ -94,7 +97,7 @@ fn viewers_notice_nothing_of_a_replacement() {
             });
             wait_for("a viewer", || (rounds.load(Ordering::Acquire) > 0).then_some(()));
             let published = publish_version(&runtime, 2, &in_an_hour);
-            assert_eq!(published.urls[0], url, "the address stays");
+            assert_eq!(published.urls, first.urls, "the addresses stay");
             let after = rounds.load(Ordering::Acquire);
             wait_for("a later viewer", || {
                 (rounds.load(Ordering::Acquire) > after + 1 || viewers.is_finished()).then_some(())
@@ -109,9 +112,12 @@ fn viewers_notice_nothing_of_a_replacement() {
         assert_eq!(clean(), Cleaned::default(), "the hour is not over");
         assert_eq!(play(&old), 1);
         publish_version(&runtime, 3, &S3Location { replace_after: Some(Duration::ZERO), ..bucket.clone() });
-        // Ten files of the first stream beside its multivariant playlist, eleven with the picture, and those of the second.
-        assert_eq!(clean(), Cleaned { objects: 22, uploads: 0 });
+        // Ten files of the first stream beside its multivariant playlist and its picture, and those of the second.
+        assert_eq!(clean(), Cleaned { objects: 20, uploads: 0 });
         assert_eq!(play(&media_playlists(&url)), 3);
+        for picture in pictures {
+            assert!(!read_url(picture).is_empty(), "{picture} stays too");
+        }
         let left = objects(&runtime, &bucket);
         let files = left.keys().filter(|key| !key.contains("/.reelpress/")).count();
         assert_eq!(files, 12, "{:?}", left.keys());
@@ -133,11 +139,41 @@ fn what_is_due_is_removed_by_a_later_start() {
         let mut command = credentialed(Command::new(env!("CARGO_BIN_EXE_reelpress")), home.path());
         let output = command.env("REELPRESS_HOME", home.path()).args(["publish", "--clean"]).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
-        assert!(told.contains("Removed 11 objects"), "{told}");
+        assert!(told.contains("Removed 10 objects"), "{told}");
         assert!(!objects(&runtime, &bucket).contains_key("bunny/720p/segment-1.m4s"));
         assert_eq!(std::fs::read_dir(&records).unwrap().count(), 0);
         assert_eq!(play(&media_playlists(&replaced.urls[0])), 2);
     });
+}
+
+#[test]
+fn what_the_store_has_lost_is_noticed_before_viewers_are_led_to_it() {
+    with_credentials(
+        "publish::replacing::what_the_store_has_lost_is_noticed_before_viewers_are_led_to_it",
+        |endpoint| {
+            let runtime = Runtime::new().unwrap();
+            let bucket = new_bucket(&runtime, endpoint);
+            let url = publish_version(&runtime, 1, &bucket).urls[0].clone();
+            // It says that it has the segment, and has not.
+            let proxy = RecordingProxy::answering(endpoint, |head| {
+                (head.starts_with("PUT ") && head.contains("/720p/segment-2.m4s")).then(|| answer(200, ""))
+            });
+            let location = S3Location {
+                endpoint: Some(proxy.endpoint.clone()),
+                replace_after: Some(Duration::ZERO),
+                ..bucket.clone()
+            };
+            let parent = TempDir::new().unwrap();
+            let folder = parent.path().join("bunny");
+            write_version(&folder, 2);
+            let replaced = publish_folder(runtime.handle(), &folder, &location, &|_| {}, &CancelToken::default());
+            let failure = replaced.unwrap_err().into_failure();
+            assert_eq!(failure.kind, FailureKind::StreamIncorrect, "{failure:?}");
+            assert!(failure.headline.contains("720p/segment-2.m4s"), "{failure:?}");
+            assert_eq!(play(&media_playlists(&url)), 1, "the old stream is still played");
+            assert!(proxy.heads("PUT").iter().all(|head| !head.contains("/main.m3u8")));
+        },
+    );
 }
 
 #[test]

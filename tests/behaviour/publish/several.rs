@@ -116,6 +116,7 @@ fn run(
         local_folder: home.join("out"),
         keep_local: true,
         also_to: also_to.to_vec(),
+        drop_published: false,
     };
     let spec = JobSpec::stream(clips::SMALL.path(), find_preset("quick").unwrap(), destination);
     let settings =

@@ -182,3 +182,23 @@ fn a_job_that_was_killed_and_is_then_cancelled_leaves_nothing_in_its_bucket() {
     crate::support::output_of(queue(&["cancel", "minute"]));
     assert_eq!(count(&runtime, &endpoint, &bucket, ""), 0, "nothing is left of it");
 }
+
+#[test]
+fn the_name_of_a_cancelled_stream_is_free_again() {
+    let endpoint = shared_endpoint();
+    let runtime = Runtime::new().unwrap();
+    let bucket = new_bucket(&runtime, &endpoint).bucket;
+    let user = User::new();
+    let place = OsString::from(format!("s3://{bucket}/films"));
+    let encode = user.encode_command_to(&place, &flags(&endpoint), &[&clips::MINUTE.path()], "quick");
+    let stopped = AtWork::start(encode).until_published(2).interrupt();
+    assert_eq!(stopped.exit_code, Some(130), "{}", stopped.told);
+    assert_eq!(count(&runtime, &endpoint, &bucket, ""), 0);
+    let encode = user.encode_command_to(&place, &flags(&endpoint), &[&clips::MINUTE.path()], "quick");
+    let encode = AtWork::start(encode).until_published(1);
+    let (plain, numbered) =
+        ["films/minute/", "films/minute-"].map(|prefix| count(&runtime, &endpoint, &bucket, prefix)).into();
+    let stopped = encode.interrupt();
+    assert!(plain > 0 && numbered == 0, "{plain} and {numbered} objects");
+    assert_eq!(stopped.exit_code, Some(130), "{}", stopped.told);
+}

@@ -16,9 +16,14 @@ fn ended_jobs_are_found_again_and_reported_without_secrets() {
     let user = User::new();
     video(&user, "holiday.mp4");
     add(&user, &["--duration", "1", "holiday.mp4"]);
-    let endpoint = format!("http://anna:{}@127.0.0.1:9", PLANTED[0]);
-    let failing = ["add", "--preset", "quick", "--out", "s3://films/x", "--endpoint", &endpoint, "missing.mp4"];
-    done(&user, &failing);
+    fn to(endpoint: &str) -> [&str; 8] {
+        ["add", "--preset", "quick", "--out", "s3://films/x", "--endpoint", endpoint, "missing.mp4"]
+    }
+    let with_secret = format!("http://anna:{}@127.0.0.1:9", PLANTED[0]);
+    let refused = call(&user, &to(&with_secret));
+    assert_eq!(refused.status.code(), Some(2), "no secret gets into the journal");
+    assert!(!String::from_utf8_lossy(&refused.stderr).contains(PLANTED[0]), "{refused:?}");
+    done(&user, &to("http://127.0.0.1:9"));
     let mut run = queue(&user, &["run", "--json"]);
     run.env("AWS_SECRET_ACCESS_KEY", PLANTED[1]);
     Ended::of(run);

@@ -140,3 +140,45 @@ fn goes_on_after(signal: Signal, is_time: impl Fn(&Path) -> bool) {
     assert!(child.wait().expect("the child is ours").success());
     assert_same_stream(&user, &stream_in(&user, "whole", &clips::NUMBERED), &made);
 }
+
+/// Each call has an id of its own, and goes on all the same in the folder of the first one.
+#[test]
+fn a_folder_named_after_the_job_is_found_again_when_the_call_is_typed_again() {
+    let user = User::new();
+    for (flags, parent) in
+        [(["--template", "videos/{id}/{rung}-{id}"], "videos"), (["--layout", "rung-folders"], "hls")]
+    {
+        let call = || command(&user, "output", &clips::NUMBERED, &flags);
+        let mut slow = call();
+        slow.env("REELPRESS_FFMPEG", slow_ffmpeg(&user, SYSTEM)).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = slow.spawn().expect("reelpress starts");
+        let segments = |number: u32| {
+            let name = format!("segment_{number:05}.m4s");
+            user.output_files().into_iter().filter(|file| file.starts_with(parent) && file.ends_with(&name)).count()
+        };
+        wait_for("a second segment", || (segments(1) > 0).then_some(()));
+        for process in ["reelpress", "ffmpeg"].iter().flat_map(|name| user.process_ids_running(name)) {
+            // One may have ended with the other.
+            let _ = kill_process(process, Signal::KILL);
+        }
+        child.wait().expect("the child is ours");
+        let jobs = || -> Vec<_> {
+            let entries = std::fs::read_dir(user.output().join(parent)).expect("a folder").flatten();
+            entries.map(|entry| entry.file_name()).collect()
+        };
+        let before = jobs();
+        assert_eq!(before.len(), 1);
+
+        let ended = Ended::of(call());
+        ended.assert_all_done();
+        assert!(ended.events_named("job_planned")[0]["goes_on_at_seconds"].as_f64() >= Some(6.0));
+        assert_eq!(ended.events_named("job_finished")[0]["warnings"].as_array().map(Vec::len), Some(0));
+        assert_eq!(jobs(), before, "it went on where it was");
+        // A finished stream is left alone by the next call.
+        Ended::of(call()).assert_all_done();
+        assert_eq!(jobs().len(), 2);
+        let mut check = user.reelpress();
+        check.arg("check").arg(user.output().join(parent).join(&before[0]));
+        crate::support::output_of(check);
+    }
+}

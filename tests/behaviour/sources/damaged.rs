@@ -50,6 +50,23 @@ on_both_ffmpeg_versions! {
         assert!((9.0..15.0).contains(&seconds_of(&stream, "audio")));
     }
 
+    fn all_pictures_of_a_fragment_that_was_cut_off_are_there(version) {
+        let user = User::with(version);
+        // The sound of a fragment lies behind its pictures.
+        let fragments = "-t 6 -g 50 -movflags +frag_keyframe+empty_moov+default_base_moof";
+        let whole = std::fs::read(make(&user, "whole.mp4", &format!("{CLIP} {fragments}"))).expect("a file");
+        let index = whole.windows(4).rposition(|name| name == b"mfra").expect("an index at the end") - 4;
+        let source = user.file("cut off.mp4", &whole[..index - 4000]);
+        let ended = encode(&user, &source, &[]);
+        let told = warnings(&ended);
+        assert!(told.iter().any(|warning| warning.contains("cut off: 4.0 kB of its last part are missing")), "{told:?}");
+        let stream = user.stream_of(&source);
+        let seconds = seconds_of(&stream, &stream.video_renditions()[0]);
+        // The sound begins before the picture by its delay, which is one frame of picture.
+        assert!((5.999..6.041).contains(&seconds), "{seconds} s of picture");
+        assert!((seconds_of(&stream, "audio") - seconds).abs() < 0.045);
+    }
+
     fn a_header_that_promises_hours_does_not_make_hours(version) {
         let user = User::with(version);
         let mut content = std::fs::read(make(&user, "honest.mkv", &format!("{CLIP} -t 4"))).expect("a file");

@@ -2,7 +2,7 @@
 
 use m3u8_rs::AlternativeMediaType;
 
-use super::{Made, make};
+use super::{Made, encode, make};
 use crate::support::{
     browser::{self, ShownTrack},
     ffmpeg::on_both_ffmpeg_versions,
@@ -81,6 +81,36 @@ on_both_ffmpeg_versions! {
         assert_eq!(shown.tracks.len(), 1);
         assert_cues(&shown.tracks[0], &[(1.0, 2.5, "Hello"), (5.0, 7.0, "Over the border")]);
     }
+
+    fn words_that_look_like_markup_stay_in_files_of_any_encoding(version) {
+        let user = User::with(version);
+        let words = "1\n00:00:00,500 --> 00:00:01,500\nI <3 you, <i>a</i> < b\n<- {look}\n\n";
+        let english = user.file("words.srt", words.as_bytes()).display().to_string();
+        let output = "-map 0 -map 1 -t 3 -c:v libx264 -preset ultrafast -c:s copy -metadata:s:s:0 language=eng";
+        let source = make(&user, "film.mkv", &format!("{VIDEO} -i {english} {output}"));
+        user.file("film.de.srt", &words.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>());
+        // “Привет, мир!” in Windows' Cyrillic letters.
+        user.file("film.ru.srt", b"1\n00:00:01,000 --> 00:00:02,000\n\xcf\xf0\xe8\xe2\xe5\xf2, \xec\xe8\xf0!\n\n");
+        let styled = "WEBVTT\n\nNOTE by hand\n\nSTYLE\n::cue(.loud) { color: red }\n\nREGION\nid:top\n\nfirst\n\
+                      00:01.000 --> 00:02.000 line:0\n<c.loud>Déjà</c> < vu\n";
+        user.file("film.fr.vtt", styled.as_bytes());
+        let ended = encode(&user, &source, &[]);
+        ended.assert_all_done();
+        let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
+        assert!(warnings.contains("“Russian” are not in UTF-8: they were read as windows-1251"), "{warnings}");
+        let stream = user.stream_of(&source);
+        let shown = browser::read_subtitles(&stream.folder);
+        assert!(shown.errors.is_empty() && shown.tracks.len() == 4, "{shown:#?}");
+        let track = |name: &str| shown.tracks.iter().find(|track| track.name == name).unwrap_or_else(|| panic!("{name}"));
+        for name in ["English", "German"] {
+            assert_cues(track(name), &[(0.5, 1.5, "I &lt;3 you, <i>a</i> &lt; b\n&lt;- {look}")]);
+        }
+        assert_cues(track("Russian"), &[(1.0, 2.0, "Привет, мир!")]);
+        assert_cues(track("French"), &[(1.0, 2.0, "<c.loud>Déjà</c> &lt; vu")]);
+        let segment = stream.text("subtitles-fr/segment_00000.vtt");
+        let head = "\n\nSTYLE\n::cue(.loud) { color: red }\n\nREGION\nid:top\n\n00:00:01.000 --> 00:00:02.000 line:0\n";
+        assert!(segment.contains(head) && !segment.contains("NOTE"), "{segment}");
+    }
 }
 
 #[test]
@@ -93,7 +123,7 @@ fn files_beside_the_source_are_found_by_their_names() {
     user.file("my film.srt", b"1\n00:00:02,000 --> 00:00:02,900\nCaf\xe9 cr\xe8me\n\n");
     user.file("my film.2.srt", ENGLISH.as_bytes());
     user.file("my film.fr.srt", b"\x00\x01\x02 no subtitles at all");
-    let ended = super::encode(&user, &source, &[]);
+    let ended = encode(&user, &source, &[]);
     ended.assert_all_done();
     let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
     assert!(warnings.contains("“French” have no text"), "{warnings}");
@@ -118,7 +148,7 @@ fn subtitles_that_are_pictures_are_left_out_with_a_warning() {
     let mut pictures = content.clone();
     pictures[place..place + mark.len()].copy_from_slice(b"S_HDMV/PGS\0");
     let source = user.file("pictures.mkv", &pictures);
-    let ended = super::encode(&user, &source, &[]);
+    let ended = encode(&user, &source, &[]);
     ended.assert_all_done();
     let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
     assert!(warnings.contains("are pictures and are left out; --burn-in 1 draws them into the picture"), "{warnings}");

@@ -38,7 +38,7 @@ fn measured(made: &Made) -> (Vec<f64>, Vec<f64>) {
 }
 
 #[track_caller]
-fn assert_together(name: &str, made: &Made, expected: &[f64]) {
+pub(super) fn assert_together(name: &str, made: &Made, expected: &[f64]) {
     let (flashes, beeps) = measured(made);
     assert_eq!((flashes.len(), beeps.len()), (expected.len(), expected.len()), "{name}: {flashes:?} {beeps:?}");
     for ((flash, beep), expected) in flashes.iter().zip(&beeps).zip(expected) {
@@ -73,8 +73,13 @@ on_both_ffmpeg_versions! {
         // The sound is moved by 0.7 s against the picture on purpose, and has to be found there.
         let both = flashes("50", 10).replacen("-f lavfi -i aevalsrc", &format!("{late} -f lavfi -i aevalsrc"), 1);
         let source = make(&user, "late.mkv", &format!("{both} -t 14 {X264}"));
-        let (flashes, beeps) = measured(&made_of(user, &source));
+        let made = made_of(user, &source);
+        let (flashes, beeps) = measured(&made);
         assert!((flashes[0] - 2.0).abs() < TOGETHER && (beeps[0] - 2.7).abs() < TOGETHER, "{flashes:?} {beeps:?}");
+        // Both were made until 14 s; nothing is held for longer because of a late start.
+        let largest = made.stream.video_renditions().remove(0);
+        let ends = ["audio", largest.as_str()].map(|name| made.segments(name).last().expect("a segment").end());
+        assert!(ends.iter().all(|end| (end - 14.0).abs() < 0.05), "{ends:?}");
     }
 
     fn a_cut_without_encoding_keeps_sound_and_picture_together(version) {

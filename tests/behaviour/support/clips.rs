@@ -175,18 +175,25 @@ impl Clip {
         let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         if !path.exists() {
             std::fs::create_dir_all(&folder).expect("the build folder can be written");
-            let unfinished = folder.join(format!("unfinished {}", self.name));
+            // Some tests run in a process of their own, which may make the same clip now.
+            let process = std::process::id();
+            let unfinished = folder.join(format!("unfinished {process} {}", self.name));
             let turned = self.recipe.strip_prefix("TURNED ").and_then(|rest| rest.split_once(' '));
             make(turned.map_or(self.recipe, |(_, recipe)| recipe), &unfinished);
             if let Some((degrees, _)) = turned {
                 // Written while it is copied: an encode would turn the picture itself.
-                let upright = folder.join(format!("upright {}", self.name));
+                let upright = folder.join(format!("upright {process} {}", self.name));
                 std::fs::rename(&unfinished, &upright).expect("a clip in the making can be renamed");
                 let mut command = ffmpeg();
                 command.args(["-display_rotation", degrees, "-i"]).arg(&upright).args(["-c", "copy"]).arg(&unfinished);
                 output_of(command);
             }
-            std::fs::rename(&unfinished, &path).expect("a finished clip gets its name");
+            // A clip that is there stays as it is: jobs notice when their source changes.
+            if std::fs::hard_link(&unfinished, &path).is_ok() || path.exists() {
+                std::fs::remove_file(&unfinished).expect("a passing file can be removed");
+            } else {
+                std::fs::rename(&unfinished, &path).expect("a finished clip gets its name");
+            }
         }
         path
     }

@@ -1,5 +1,6 @@
 //! The real parts that the tests drive, and what they measure with.
 
+pub mod broadcast;
 pub mod browser;
 pub mod clips;
 pub mod ffmpeg;

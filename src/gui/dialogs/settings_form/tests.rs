@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     job::{Conversion, FileFormat, S3Location, s3::Store},
-    preset::{EncoderSpeed, PresetChanges, StereoCodecs},
+    preset::{EncoderSpeed, PresetChanges},
 };
 
 fn settings() -> Settings {
@@ -26,13 +26,13 @@ fn settings() -> Settings {
             profile: Some("backup".to_owned()),
             ..S3Location::default()
         }],
+        drop_published: true,
         publish_to_s3: true,
         preset: "quick".to_owned(),
         preset_changes: PresetChanges { speed: Some(EncoderSpeed::Slow), ..PresetChanges::default() },
         outputs: Outputs { dash: true, ..Outputs::default() },
         one_file: Some(Conversion::to(FileFormat::Mkv)),
         pictures_alone: true,
-        stereo: StereoCodecs::Opus,
         layout: StreamLayout {
             kind: LayoutKind::Processed,
             template: Some("videos/{id}".parse().expect("a template")),

@@ -8,7 +8,7 @@ use std::{
 
 use percent_encoding::percent_decode_str;
 
-use super::{Address, ByteRange, Files, OpenError, Opened, is_absolute};
+use super::{Address, ByteRange, Files, OpenError, Opened, is_absolute, path_inside};
 use crate::{job::KEYS_FOLDER, tools::content_key::KEY_BYTES};
 
 /// A folder with a stream in it.
@@ -37,28 +37,7 @@ impl Folder {
 
 impl Files for Folder {
     fn resolve(&self, base: &Address, uri: &str) -> Result<Address, String> {
-        if is_absolute(uri) {
-            return Err(format!("“{uri}” is not a path inside the stream's folder"));
-        }
-        let path = uri.split(['?', '#']).next().unwrap_or_default();
-        if path.is_empty() {
-            return Err("a URI is empty".to_owned());
-        }
-        let Ok(path) = percent_decode_str(path).decode_utf8() else {
-            return Err(format!("“{uri}” is not UTF-8"));
-        };
-        let folder = base.0.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let mut names: Vec<&str> = Vec::new();
-        for name in folder.split('/').chain(path.split('/')) {
-            match name {
-                "" | "." => {}
-                ".." if names.pop().is_none() => return Err(format!("“{uri}” leaves the stream's folder")),
-                ".." => {}
-                name if name.contains(['\0', '\\']) => return Err(format!("“{uri}” is no name of a file")),
-                name => names.push(name),
-            }
-        }
-        Ok(Address(names.join("/")))
+        path_inside(base, uri)
     }
 
     /// A playlist that is named alone can lie below the folder of the keys. Of what is above it, nothing but a file of 16

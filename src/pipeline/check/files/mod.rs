@@ -1,5 +1,6 @@
 //! The files of a stream, wherever they lie. What playlists name is hostile until it was looked at.
 
+mod bucket;
 mod folder;
 mod web;
 
@@ -9,6 +10,9 @@ use std::{
     path::PathBuf,
 };
 
+use percent_encoding::percent_decode_str;
+
+pub(super) use bucket::Stored;
 pub(super) use folder::Folder;
 pub(super) use web::Web;
 
@@ -122,6 +126,32 @@ impl Opened {
         self.content.read_to_end(&mut bytes).map_err(|error| OpenError::Unreadable(error.to_string()))?;
         Ok(bytes)
     }
+}
+
+/// The path in the stream's folder that a URI in the file `base` means.
+fn path_inside(base: &Address, uri: &str) -> Result<Address, String> {
+    if is_absolute(uri) {
+        return Err(format!("“{uri}” is not a path inside the stream's folder"));
+    }
+    let path = uri.split(['?', '#']).next().unwrap_or_default();
+    if path.is_empty() {
+        return Err("a URI is empty".to_owned());
+    }
+    let Ok(path) = percent_decode_str(path).decode_utf8() else {
+        return Err(format!("“{uri}” is not UTF-8"));
+    };
+    let folder = base.0.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut names: Vec<&str> = Vec::new();
+    for name in folder.split('/').chain(path.split('/')) {
+        match name {
+            "" | "." => {}
+            ".." if names.pop().is_none() => return Err(format!("“{uri}” leaves the stream's folder")),
+            ".." => {}
+            name if name.contains(['\0', '\\']) => return Err(format!("“{uri}” is no name of a file")),
+            name => names.push(name),
+        }
+    }
+    Ok(Address(names.join("/")))
 }
 
 /// True for a URI that needs no base: one with a scheme or a host.

@@ -147,6 +147,22 @@ fn sound_frames(unit: &Unit) -> Option<Vec<Frame>> {
     Some(frames)
 }
 
+/// The frames of packed AAC that begins at this time, behind its ID3 tags; `None` when there is something else.
+pub(super) fn packed_sound_frames(content: &[u8], start: i64) -> Option<Vec<Frame>> {
+    let content = behind_tags(content).to_vec();
+    sound_frames(&Unit { presentation: start, decode: start, content, is_idr: false })
+}
+
+/// What comes behind ID3 tags (ID3v2.4, 3.1: the length is in seven bits of each byte, and a footer may follow).
+fn behind_tags(mut content: &[u8]) -> &[u8] {
+    while let Some([b'I', b'D', b'3', _, _, flags, a, b, c, d]) = content.first_chunk::<10>() {
+        let length = [a, b, c, d].into_iter().fold(0, |length, byte| length << 7 | usize::from(byte & 0x7f));
+        let footer = if flags & 0x10 != 0 { 10 } else { 0 };
+        content = content.get(10 + length + footer..).unwrap_or_default();
+    }
+    content
+}
+
 /// Presentation time, decode time and length of the header of a PES packet (ISO/IEC 13818-1, 2.4.3.6).
 fn pes_header(payload: &[u8]) -> Option<(i64, i64, usize)> {
     if payload.get(..3)? != [0, 0, 1] {
@@ -195,5 +211,8 @@ mod tests {
         assert_eq!(times, [(900, 1920), (2820, 1920)]);
         assert!(sound_frames(&unit(frame[..7].to_vec())).is_none());
         assert!(sound_frames(&unit(b"something else".to_vec())).is_none());
+        let tagged = [b"ID3\x04\0\0\0\0\0\x03tag".as_slice(), &frame].concat();
+        let frames = packed_sound_frames(&tagged, 90).unwrap();
+        assert_eq!(frames.iter().map(|frame| (frame.presentation, frame.duration)).collect::<Vec<_>>(), [(90, 1920)]);
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{FirstPicture, format::Bitstream};
 
-/// Bytes of a frame that are looked at: parameter sets and messages come before the first slice.
-pub(super) const BEGINNING_BYTES: usize = 64 << 10;
+/// Bytes of a frame that are looked at: parameter sets and messages come before the first slice. More of them only where
+/// the first ones do not show a picture at which decoding can start.
+pub(super) const BEGINNINGS_BYTES: [u64; 2] = [4 << 10, 64 << 10];
 
 /// The kind of a frame of fMP4, by its first bytes.
 pub(super) fn of_sample(bitstream: Bitstream, beginning: &[u8]) -> FirstPicture {

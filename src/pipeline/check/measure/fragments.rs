@@ -10,7 +10,7 @@ use mp4_atom::{Atom, Header, Moof, ReadAtom, ReadFrom, Traf};
 
 use super::{
     FirstPicture, Frame, Keyframe, Kind, Span, Unmeasurable,
-    first_picture::{self, BEGINNING_BYTES},
+    first_picture::{self, BEGINNINGS_BYTES},
     init::{Init, Track, skip},
     span_of,
 };
@@ -131,11 +131,19 @@ fn look_at(
     sample: &Placed,
     track: &Track,
 ) -> Result<FirstPicture, Unmeasurable> {
-    let length = sample.end.saturating_sub(sample.start).min(BEGINNING_BYTES as u64);
+    let length = sample.end.saturating_sub(sample.start);
     let mut beginning = Vec::new();
+    let mut picture = FirstPicture::Other;
     content.seek(SeekFrom::Start(sample.start))?;
-    content.take(length).read_to_end(&mut beginning)?;
-    Ok(first_picture::of_sample(track.format.bitstream, &beginning))
+    for most in BEGINNINGS_BYTES {
+        let more = length.min(most).saturating_sub(beginning.len() as u64);
+        (&mut *content).take(more).read_to_end(&mut beginning)?;
+        picture = first_picture::of_sample(track.format.bitstream, &beginning);
+        if picture != FirstPicture::Other {
+            break;
+        }
+    }
+    Ok(picture)
 }
 
 /// The samples of a track fragment. All their bytes must be in the segment.

@@ -9,6 +9,7 @@ pub(super) mod fragments;
 pub(super) mod init;
 pub(super) mod transport_packets;
 pub(super) mod transport_stream;
+pub(super) mod unread;
 
 use std::fmt;
 

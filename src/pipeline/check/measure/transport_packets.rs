@@ -12,20 +12,30 @@ use super::{
 pub(super) const PACKET_BYTES: usize = 188;
 pub(super) const SYNC: u8 = 0x47;
 const CLOCK_HZ: f64 = 27_000_000.0;
-const TIMESCALE: u32 = 90_000;
+pub(super) const TIMESCALE: u32 = 90_000;
 /// Packets without content, and those of the programme's description.
 const NULL_PID: u16 = 0x1fff;
 const DESCRIPTION_PID: u16 = 0x11;
+
+/// A place where packets are missing or broken.
+#[derive(Debug, Clone, PartialEq)]
+pub(in super::super) struct Loss {
+    /// Which part of all packets lies before it.
+    pub(in super::super) part: f64,
+    /// What is wrong, in words.
+    pub(in super::super) problem: String,
+}
 
 /// What the packets of a transport stream say of themselves.
 #[derive(Debug, Default)]
 pub(in super::super) struct Transport {
     /// What is wrong with PAT and PMT, in words.
     pub(in super::super) tables_problem: Option<String>,
-    /// Where packets are missing.
-    pub(in super::super) continuity_problem: Option<String>,
+    /// Where packets are missing or broken for the first time.
+    pub(in super::super) loss: Option<Loss>,
     /// The longest time between two clock references in seconds.
     pub(in super::super) longest_clock_gap: f64,
+    packets: usize,
     programmes: usize,
     table_pid: Option<u16>,
     has_map: bool,
@@ -39,13 +49,13 @@ pub(in super::super) struct Transport {
 impl Transport {
     /// Goes through all packets (2.4.3).
     pub(super) fn of(content: &[u8]) -> Self {
-        let mut transport = Self::default();
+        let mut transport = Self { packets: content.len().div_ceil(PACKET_BYTES), ..Self::default() };
         for (number, packet) in content.chunks(PACKET_BYTES).enumerate() {
             if packet.len() < PACKET_BYTES || packet[0] != SYNC {
-                transport.continuity_problem.get_or_insert(format!("packet {number} is cut off or no TS packet"));
-                break;
+                transport.lost(number, format!("packet {number} is cut off or no TS packet"));
+            } else {
+                transport.packet(number, packet);
             }
-            transport.packet(number, packet);
         }
         if transport.programmes != 1 {
             transport.tables_problem = Some(format!("the PAT has {} programmes", transport.programmes));
@@ -107,9 +117,14 @@ impl Transport {
         let before = self.counters.insert(pid, counter);
         let follows = before.is_none_or(|before| counter == (before + 1) & 0xf || counter == before);
         if !follows && !is_discontinuous {
-            let problem = format!("packet {number} of PID {pid} does not follow the one before");
-            self.continuity_problem.get_or_insert(problem);
+            self.lost(number, format!("packet {number} of PID {pid} does not follow the one before"));
         }
+    }
+
+    /// Notes a place where something is missing.
+    fn lost(&mut self, number: usize, problem: String) {
+        let part = number as f64 / self.packets.max(1) as f64;
+        self.loss.get_or_insert(Loss { part, problem });
     }
 
     /// The programme clock reference, if the packet has one (2.4.3.5).
@@ -188,6 +203,22 @@ mod tests {
             }
             let _ = Transport::of(&noise).spans();
         }
-        assert!(Transport::of(&[SYNC; 100]).continuity_problem.is_some());
+        assert!(Transport::of(&[SYNC; 100]).loss.is_some());
+    }
+
+    #[test]
+    fn what_follows_a_broken_packet_is_read_too() {
+        let packet = |counter: u8| {
+            let mut packet = [0xff; PACKET_BYTES];
+            packet[..4].copy_from_slice(&[SYNC, 1, 0, 0x10 | counter]);
+            packet
+        };
+        let mut packets: Vec<[u8; PACKET_BYTES]> = (0..8).map(packet).collect();
+        assert_eq!(Transport::of(&packets.concat()).loss, None);
+        packets[2][0] = 0;
+        let transport = Transport::of(&packets.concat());
+        let loss = transport.loss.unwrap();
+        assert!(loss.part == 0.25 && loss.problem.starts_with("packet 2 "), "{loss:?}");
+        assert_eq!(transport.counters[&256], 7);
     }
 }

@@ -1,17 +1,17 @@
 //! Segments in MPEG-TS and packed AAC.
 //!
-//! Times of H.264, HEVC and AAC in a transport stream are read from its own packets, as a long film has thousands of
-//! segments; formats, other codecs and packed audio take ffprobe.
+//! Times of H.264, HEVC and AAC are read here, as a long film has thousands of segments; formats and other codecs take
+//! ffprobe.
 
 use std::path::Path;
 
 use super::{
-    Frame, Kind, Span, Unmeasurable,
+    Frame, Kind, Span, Unmeasurable, elementary,
     facts::{Container, Probed, Prober},
     first_picture,
     format::Format,
     span_of,
-    transport_packets::{SYNC, Transport},
+    transport_packets::{SYNC, TIMESCALE, Transport},
 };
 
 const PACKET_BYTES: usize = super::transport_packets::PACKET_BYTES;
@@ -47,7 +47,10 @@ pub(in super::super) struct Measured {
 pub(in super::super) fn measure(source: Source<'_>, prober: Prober<'_>) -> Result<Measured, Unmeasurable> {
     let is_transport = source.container == Container::TransportStream;
     let transport = is_transport.then(|| Transport::of(source.content));
-    let own = transport.as_ref().and_then(Transport::spans);
+    let own = match &transport {
+        Some(transport) => transport.spans(),
+        None => packed_spans(source.content),
+    };
     let mut formats = Vec::new();
     let probed = match (&own, source.has_formats) {
         (Some(_), true) => Probed::default(),
@@ -73,6 +76,13 @@ pub(in super::super) fn measure(source: Source<'_>, prober: Prober<'_>) -> Resul
     } else {
         Ok(Measured { spans, formats, transport })
     }
+}
+
+/// The sound of packed AAC; `None` when it is something else.
+fn packed_spans(content: &[u8]) -> Option<Vec<Span>> {
+    let start = i64::try_from(packed_audio_start(content)).ok()?;
+    let frames = elementary::packed_sound_frames(content, start)?;
+    span_of(Kind::Sound, TIMESCALE, &frames).map(|span| vec![span])
 }
 
 /// Spans by the packets that ffprobe has found.

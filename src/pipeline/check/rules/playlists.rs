@@ -111,8 +111,8 @@ pub(in super::super) fn transport(address: &Address, transport: &Transport, ledg
     let problem = |problem: &Option<String>| problem.clone().unwrap_or_default();
     let tables = &transport.tables_problem;
     ledger.judge(Rule::TransportTables, address, tables.is_none(), || problem(tables));
-    let continuity = &transport.continuity_problem;
-    ledger.judge(Rule::TransportContinuity, address, continuity.is_none(), || problem(continuity));
+    let lost = transport.loss.as_ref().map(|loss| loss.problem.clone());
+    ledger.judge(Rule::TransportContinuity, address, lost.is_none(), || problem(&lost));
     let gap = transport.longest_clock_gap;
     ledger.judge(Rule::TransportClock, address, gap <= LONGEST_CLOCK_GAP, || format!("{gap:.3} s between two PCR"));
 }

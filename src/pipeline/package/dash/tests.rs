@@ -18,6 +18,7 @@ fn track(name: &str, format: TrackFormat, timescale: u32, durations: &[u64]) -> 
         },
         layout: if is_surround { AudioLayout::Surround } else { AudioLayout::Stereo },
         bitrate: BitRate::from_kilobits(128),
+        source_rate_hz: None,
         sample_rate_hz: timescale,
         language: "de".to_owned(),
         label: "Deutsch & mehr".to_owned(),

@@ -22,7 +22,7 @@ impl OutputMaker<'_> {
         let target = self.plan.timing.target_duration_seconds();
         let time_of = |ticks: u64| Duration::from_secs_f64(hls::seconds(ticks, timescale));
         let mut tracks = Vec::new();
-        for (planned, cues) in self.subtitles {
+        for (planned, captions) in self.subtitles {
             let path = files.transport_media_playlist(&planned.name);
             let folder = files.transport_segments_folder(&planned.name);
             let rendition = format!("{}/{}", files.transport_stream_folder(), planned.name);
@@ -31,7 +31,7 @@ impl OutputMaker<'_> {
             for (number, segment) in (0..).zip(&pictures.segments) {
                 let start = end;
                 end += segment.duration_ticks;
-                let text = captions::segment(cues, time_of(start), time_of(end), MEDIA_START_TICKS);
+                let text = captions::segment(captions, time_of(start), time_of(end), MEDIA_START_TICKS);
                 let place = SegmentPlace { rendition: &rendition, playlist: &path, number };
                 let Sealed { data, key } = encryption::seal(self.encryptor, place, text.into_bytes())?;
                 self.write_file(&format!("{folder}/{}", subtitle_file_name(number)), &data)?;

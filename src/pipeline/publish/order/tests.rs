@@ -129,9 +129,44 @@ fn entry_points_of_a_replacement_go_up_last_of_all() {
     for expected in ["1.m4s", "main.m3u8", "main.mpd"] {
         assert_eq!(next_path(&mut order).as_deref(), Some(expected));
         assert_eq!(next_path(&mut order), None);
+        assert!(!order.is_before_switch());
         order.went_up(expected);
+        if expected == "1.m4s" {
+            assert!(order.is_before_switch() && next_path(&mut order).is_none(), "all else is compared first");
+            order.switch();
+        }
     }
     assert!(order.is_done());
+}
+
+#[test]
+fn pictures_of_a_replacement_go_up_with_its_entry_points_under_their_old_names() {
+    let mut order = Order::holding_entries();
+    let other = || PlaylistFacts::Other { growing: false };
+    file(&mut order, "1.m4s");
+    file(&mut order, "images/poster.jpg");
+    file(&mut order, "storyboard/sheet.jpg");
+    order.playlist_finished("storyboard/storyboard.vtt".to_owned(), Bytes::from_static(b"WEBVTT"), other());
+    order.playlist_finished("report.json".to_owned(), Bytes::from_static(b"{}"), other());
+    order.finish();
+    for expected in ["1.m4s", "report.json"] {
+        assert!(!order.is_before_switch());
+        assert_eq!(next_path(&mut order).as_deref(), Some(expected));
+        order.went_up(expected);
+    }
+    assert!(order.is_before_switch() && next_path(&mut order).is_none());
+    order.switch();
+    for expected in ["images/poster.jpg", "storyboard/sheet.jpg"] {
+        assert_eq!(next_path(&mut order).as_deref(), Some(expected));
+    }
+    assert_eq!(next_path(&mut order), None, "the index comes after what it names");
+    for path in ["images/poster.jpg", "storyboard/sheet.jpg"] {
+        order.went_up(path);
+    }
+    assert_eq!(next_path(&mut order).as_deref(), Some("storyboard/storyboard.vtt"));
+    order.went_up("storyboard/storyboard.vtt");
+    assert!(order.is_done());
+    assert_eq!(order.entries(), ["images/poster.jpg", "storyboard/sheet.jpg", "storyboard/storyboard.vtt"]);
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! What looks like markup in subtitles and is none: "I <3 you", "a < b", "{laughs}".
+
+/// Tags of SubRip that ffmpeg knows; one with more words than its name is none, but for `font`.
+const SUBRIP_TAGS: [&str; 5] = ["b", "i", "u", "s", "br"];
+const SUBRIP_FONT: &str = "font";
+/// Tags of WebVTT (4.2.2).
+const WEBVTT_TAGS: [&str; 8] = ["b", "i", "u", "c", "v", "ruby", "rt", "lang"];
+/// What stands for a `<` and a `{` on their way through ffmpeg, which would lose what is behind them: letters of a plane
+/// that is for private use, which nobody has typed.
+const STAND_INS: [(char, char); 2] = [('<', '\u{f_f3c0}'), ('{', '\u{f_f7b0}')];
+
+/// SubRip in which only that is markup which ffmpeg takes for it rightly.
+pub(super) fn guarded(subrip: &str) -> String {
+    let is_tag = |tag: &str| {
+        let (name, rest) = name_of(tag);
+        SUBRIP_TAGS.contains(&name.as_str()) && rest.trim_matches([' ', '/']).is_empty() || name == SUBRIP_FONT
+    };
+    let [(_, less), (_, brace)] = STAND_INS;
+    let text = replaced(subrip, ('<', '>'), &less.to_string(), is_tag);
+    // Places and styles: {\an8}, {y:i}.
+    let is_code = |code: &str| code.starts_with('\\') || code.as_bytes().get(1) == Some(&b':');
+    replaced(&text, ('{', '}'), &brace.to_string(), is_code)
+}
+
+/// WebVTT out of ffmpeg, in which every `<` is escaped that begins no tag.
+pub(super) fn escaped(webvtt: &str) -> String {
+    let is_tag = |tag: &str| {
+        let (name, rest) = name_of(tag);
+        let is_time = tag.contains(':') && tag.starts_with(|first: char| first.is_ascii_digit());
+        is_time || WEBVTT_TAGS.contains(&name.as_str()) && (rest.is_empty() || rest.starts_with([' ', '.', '\t']))
+    };
+    let [(_, less), (_, brace)] = STAND_INS;
+    replaced(webvtt, ('<', '>'), "&lt;", is_tag).replace(less, "&lt;").replace(brace, "{")
+}
+
+/// The name of a tag in small letters, and what is behind it.
+fn name_of(tag: &str) -> (String, &str) {
+    let tag = tag.strip_prefix('/').unwrap_or(tag);
+    let end = tag.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(tag.len());
+    (tag[..end].to_ascii_lowercase(), &tag[end..])
+}
+
+/// Text with something in place of each opening sign that begins nothing which is markup. No markup goes over a line.
+fn replaced(text: &str, (open, close): (char, char), with: &str, is_markup: impl Fn(&str) -> bool) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once(open) {
+        result.push_str(before);
+        let end = behind.find([open, close, '\n']).filter(|end| behind[*end..].starts_with(close));
+        if end.is_some_and(|end| is_markup(&behind[..end])) {
+            result.push(open);
+        } else {
+            result.push_str(with);
+        }
+        rest = behind;
+    }
+    result + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_tag_goes_through_ffmpeg_as_text() {
+        for text in ["I <3 you", "a < b", "<- look", "x <", "if a<b and c>d", "<Laughs>", "{laughs}", "<i love it>"] {
+            let guarded = guarded(text);
+            assert!(!guarded.contains(['<', '{']), "{guarded}");
+            assert_eq!(escaped(&guarded), text.replace('<', "&lt;"));
+        }
+        for markup in ["<i>a</i>", "<B>b</B>", "<font color=\"#ff0000\">c</font>", "{\\an8}d", "a<br/>b", "{y:i}e"] {
+            assert_eq!(guarded(markup), markup);
+        }
+    }
+
+    #[test]
+    fn tags_of_webvtt_stay() {
+        for text in ["<v Ann>Hi</v>", "<c.loud>Hey</c>", "<00:01.000>now", "<ruby>a<rt>b</rt></ruby>", "<i>x</i>"] {
+            assert_eq!(escaped(text), text);
+        }
+        assert_eq!(escaped("1 < 2 <i>so</i> <vegan>"), "1 &lt; 2 <i>so</i> &lt;vegan>");
+    }
+}
