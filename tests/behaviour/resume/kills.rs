@@ -67,7 +67,7 @@ fn kill_and_compare(seed: u64, plan: &[(At, By)]) {
     let mut random = Moments(seed);
     let mut most_again = 0;
     for (number, (at, by)) in plan.iter().enumerate() {
-        let job = Job::new(&bucket, &format!("kill-{number}"));
+        let mut job = Job::new(&bucket, &format!("kill-{number}"));
         let within = match at {
             At::Encode => durations.encode.mul_f64(0.9),
             At::Package => PACKAGE_TIME,
@@ -167,8 +167,8 @@ impl Job {
     }
 
     /// Kills the job so long after it has come to a stage; gives the moment and the stage that it told last. A job that
-    /// was done before is tried again, and killed earlier.
-    fn kill(&self, at: At, by: By, mut moment: Duration) -> (Duration, String) {
+    /// was done before is tried again in a place of its own, and killed earlier.
+    fn kill(&mut self, at: At, by: By, mut moment: Duration) -> (Duration, String) {
         loop {
             let (mut child, events) = self.start(by);
             let reached = wait_for_stage(&events, at);
@@ -187,6 +187,7 @@ impl Job {
             moment /= 2;
             let _ = std::fs::remove_dir_all(self.user.output());
             let _ = std::fs::remove_dir_all(self.user.path("home/data"));
+            self.prefix.push_str("-again");
         }
     }
 
