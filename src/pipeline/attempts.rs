@@ -211,6 +211,11 @@ impl<'a> Making<'a> {
         let goes_on = course.finished.is_some();
         let stop = |error: EncodeError| Stop::of(error, (&name, work_folder), goes_on);
         let places = (&request.toolbox, work_folder);
+        if let Some(bytes) = course.following.passing_bytes(plan) {
+            let changed = || reporter.room_changed();
+            let room = self.listeners.1.wait_for_beside(bytes, &request.cancel, &changed);
+            room.map_err(|error| Stop::Failed(error.into_failure().at(Stage::Encode)))?;
+        }
         let (followed, of_sound) = course.following.apply(plan, places, &session).map_err(stop)?;
         let plan = &self.with_loudness(followed).map_err(Stop::Failed)?;
         if plan.has_first_pass() && !unfinished.has_first_pass() {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Job, Unmade, failure_of, output::OutputFile, plan::ConvertPlan};
+use super::{Job, Unmade, failure_of, output::OutputFile, plan::ConvertPlan, teller::Teller};
 use crate::{
     failure::{Failure, FailureKind},
     format::precise_clock,
@@ -74,10 +74,13 @@ impl Job<'_> {
         &self,
         plan: &mut ConvertPlan,
         following: &Following,
-        (file, session): (&OutputFile, &EncodeSession<'_>),
+        (file, session, teller): (&OutputFile, &EncodeSession<'_>, &Teller<'_>),
     ) -> Result<Told, Unmade> {
         let Some(encode) = &plan.encode else { return Ok(Told::default()) };
         let places = (&self.request.toolbox, self.work_folder);
+        if let Some(bytes) = following.passing_bytes(encode) {
+            self.wait_for_bytes(bytes, self.work_folder, teller)?;
+        }
         let (mut encode, told) =
             following.apply(encode, places, session).map_err(|error| self.unmade(error, (plan, following), file))?;
         if encode.format.even_sound.is_some() {

@@ -1,6 +1,6 @@
 //! A disk that runs full under ffmpeg, which can't wait: what it has written goes, and it begins again when there is room.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::Path};
 
 use super::{
     Job,
@@ -53,9 +53,13 @@ impl Job<'_> {
             .map_err(|error| write_failure(file.unfinished(), &error).at(Stage::Encode))?;
         let expected = (written as f64 / teller.part_of_run().max(LEAST_PART)) as u64;
         let had = disk::free_bytes(file.folder()).unwrap_or(0);
-        let room = Room::for_stream(file.folder(), None)?;
+        self.wait_for_bytes(expected.max(had), file.folder(), teller)
+    }
+
+    /// Waits until there is room for so many bytes in a folder.
+    pub(super) fn wait_for_bytes(&self, bytes: u64, folder: &Path, teller: &Teller<'_>) -> Result<(), Failure> {
+        let room = Room::for_stream(folder, None)?;
         let changed = || teller.short_of_room(room.shortage());
-        room.wait_for(expected.max(had), &self.request.cancel, &changed)
-            .map_err(|error| error.into_failure().at(Stage::Encode))
+        room.wait_for(bytes, &self.request.cancel, &changed).map_err(|error| error.into_failure().at(Stage::Encode))
     }
 }

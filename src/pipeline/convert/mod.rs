@@ -212,7 +212,8 @@ impl Job<'_> {
         }
         let name = request.spec.source_name();
         let progressed = |told: &_| teller.progressed(told);
-        let (mut following, mut all_told) = (following.clone(), self.follow(plan, following, (file, &session))?);
+        let (mut following, mut all_told) =
+            (following.clone(), self.follow(plan, following, (file, &session, &teller))?);
         if let Some(arguments) = argv::first_pass_arguments(plan, places) {
             teller.begin(Run::FirstPass);
             encode::run_alone((&request.toolbox, arguments), &session, &progressed)

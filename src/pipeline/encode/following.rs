@@ -21,6 +21,8 @@ use crate::{
 const SOUND_FILE: &str = "sound.mka";
 /// Samples as decoders give them: nothing is lost, and an encoder with packets would lose the last one at each change.
 const SOUND_CODEC: &str = "pcm_f32le";
+/// Size of one of them.
+const SAMPLE_BYTES: u64 = 4;
 /// Silence from the very start, so that the file begins there whenever its sound does.
 const START: &str = "anullsrc=r=8000:cl=mono,atrim=end_sample=800[start]";
 /// A recording has a second of sound of one transmission twice, or not at all, where it goes over into another: what is
@@ -60,6 +62,18 @@ impl Following {
     /// Where the sound changes, the picture often does too, and following it costs nothing.
     fn follows_picture(&self, plan: &EncodePlan) -> bool {
         !self.is_empty() && plan.format.opening.is_some()
+    }
+
+    /// Expected size of the passing file with all sound in one format; `None` when there is none, or the source does not
+    /// tell its length.
+    pub(in crate::pipeline) fn passing_bytes(&self, plan: &EncodePlan) -> Option<u64> {
+        let duration = plan.duration.filter(|_| self.follows_sound())?;
+        let bytes_per_second: u64 = plan
+            .audio
+            .iter()
+            .map(|audio| u64::from(audio.sample_rate_hz * audio.layout.channels()) * SAMPLE_BYTES)
+            .sum();
+        Some((bytes_per_second as f64 * duration.as_secs_f64()) as u64)
     }
 
     fn follows_sound(&self) -> bool {

@@ -157,17 +157,16 @@ impl Room {
     /// # Errors
     /// When the job is cancelled.
     pub fn wait_for_rest(&self, cancel: &CancelToken, changed: &dyn Fn()) -> Result<(), PackageError> {
-        self.wait_for(self.left_bytes.load(Ordering::Relaxed), cancel, changed)
+        self.wait_for_beside(0, cancel, changed)
     }
 
-    /// Waits until there is room for so much more than the reserve; `changed` is called each time when it is known again
-    /// how much there is.
+    /// Waits until there is room for so many bytes of passing files beside the rest of the stream; `changed` is called as
+    /// in [`wait_for`](Self::wait_for).
     ///
     /// # Errors
     /// When the job is cancelled.
-    pub fn wait_for(&self, bytes: u64, cancel: &CancelToken, changed: &dyn Fn()) -> Result<(), PackageError> {
-        self.left_bytes.store(bytes, Ordering::Relaxed);
-        while let Some(shortage) = self.shortage_now(0) {
+    pub fn wait_for_beside(&self, bytes: u64, cancel: &CancelToken, changed: &dyn Fn()) -> Result<(), PackageError> {
+        while let Some(shortage) = self.shortage_now(self.left_bytes.load(Ordering::Relaxed).saturating_add(bytes)) {
             if cancel.is_cancelled() {
                 return Err(PackageError::Cancelled);
             }
@@ -177,6 +176,16 @@ impl Room {
             changed();
         }
         Ok(())
+    }
+
+    /// Waits until there is room for so much more than the reserve; `changed` is called each time when it is known again
+    /// how much there is.
+    ///
+    /// # Errors
+    /// When the job is cancelled.
+    pub fn wait_for(&self, bytes: u64, cancel: &CancelToken, changed: &dyn Fn()) -> Result<(), PackageError> {
+        self.left_bytes.store(bytes, Ordering::Relaxed);
+        self.wait_for_beside(0, cancel, changed)
     }
 
     /// Tells why nothing is written, until it is time to look again.
