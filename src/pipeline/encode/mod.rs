@@ -2,6 +2,7 @@
 
 pub mod argv;
 mod damage;
+mod error;
 pub(super) mod following;
 pub(super) mod format_change;
 pub(super) mod inputs;
@@ -13,53 +14,34 @@ pub mod trial;
 pub(super) mod cascade;
 mod missed_pictures;
 mod parameters;
+mod process;
 pub(super) mod span;
 pub(super) mod video_encoder;
 
 use std::{
-    cell::{Cell, RefCell},
-    collections::VecDeque,
-    ffi::OsString,
-    io::BufReader,
-    path::Path,
-    process::ExitStatus,
-    thread::ScopedJoinHandle,
+    cell::RefCell, ffi::OsString, io::BufReader, path::Path, process::ExitStatus, thread::ScopedJoinHandle,
     time::Instant,
 };
 
 pub(super) use argv::PASS_LOG;
 pub use damage::Damage;
-use ffmpeg_sidecar::{
-    child::FfmpegChild,
-    command::FfmpegCommand,
-    event::{FfmpegEvent, FfmpegProgress, LogLevel},
-};
+pub use error::EncodeError;
+use ffmpeg_sidecar::event::FfmpegProgress;
 pub(super) use format_change::FormatChange;
 use format_change::FormatWatch;
 pub use missed_pictures::take_missed;
+use process::{Ended, Process};
 
 use super::{
     pace::Pace,
     package::{
-        PackageError, Packager,
+        Packager,
         segmenter::{self, SegmenterError},
     },
     plan::EncodePlan,
 };
-use crate::{
-    failure::{Failure, FailureKind},
-    tools::{
-        cancel::CancelToken,
-        child::{self, KillOnCancel},
-        ffmpeg::Toolbox,
-        memory,
-        pause::PauseSwitch,
-        stall::{LifeSigns, StallWatch},
-    },
-};
+use crate::tools::{cancel::CancelToken, child, ffmpeg::Toolbox, pause::PauseSwitch};
 
-/// Lines of ffmpeg's output that a failure shows.
-const TAIL_LINES: usize = 30;
 const PIPE_BUFFER_BYTES: usize = 1 << 18;
 
 /// Who is told what ffmpeg says. Called on the job's thread; must not wait, as ffmpeg waits meanwhile.
@@ -70,124 +52,6 @@ pub trait EncodeListener {
     fn first_pass_progressed(&self, frames: u64, frames_per_second: f64);
     /// The command line, a warning or an error of ffmpeg.
     fn logged(&self, line: String);
-}
-
-/// Why an encode did not come to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum EncodeError {
-    /// The user stopped it.
-    #[error("cancelled")]
-    Cancelled,
-    /// ffmpeg could not be started.
-    #[error("ffmpeg could not be started: {0}")]
-    NotStarted(String),
-    /// ffmpeg ended with an error.
-    #[error("ffmpeg ended with {status}")]
-    Failed {
-        /// How it ended.
-        status: String,
-        /// Its command line.
-        command: String,
-        /// Its last lines.
-        tail: Vec<String>,
-    },
-    /// ffmpeg stood still for so long that it was ended.
-    #[error("ffmpeg stood still and was ended")]
-    StoodStill {
-        /// Its command line.
-        command: String,
-        /// Its last lines.
-        tail: Vec<String>,
-    },
-    /// The picture or the sound becomes another one midway, which one filter graph can't follow.
-    #[error("the source changes its format at {:.3} s", .0.at.as_secs_f64())]
-    FormatChanges(FormatChange),
-    /// What ffmpeg wrote could not be cut into segments.
-    #[error("{source}")]
-    Segmenter {
-        /// Why.
-        source: SegmenterError,
-        /// ffmpeg's last lines.
-        tail: Vec<String>,
-    },
-}
-
-impl EncodeError {
-    /// Whether ffmpeg was killed or has crashed.
-    pub fn was_ended_by_signal(&self) -> bool {
-        let stood_still = matches!(self, Self::StoodStill { .. });
-        stood_still || matches!(self, Self::Failed { status, .. } if status.contains("signal:"))
-    }
-
-    /// Whether ffmpeg had no room for a file that it writes itself.
-    pub fn met_full_disk(&self) -> bool {
-        let is_told = |line: &String| line.contains("No space left on device");
-        matches!(self, Self::Failed { tail, .. } if tail.iter().any(is_told))
-    }
-
-    /// Whether what came does not fit to what was there, so that it can't be gone on with.
-    pub fn is_misfit(&self) -> bool {
-        match self {
-            Self::Segmenter { source: SegmenterError::Sink(error), .. } => {
-                matches!(error, PackageError::InitDiffers { .. })
-            }
-            Self::Segmenter { source, .. } => !matches!(source, SegmenterError::Read(_)),
-            Self::Failed { .. } => !self.was_ended_by_signal(),
-            Self::Cancelled | Self::NotStarted(_) | Self::StoodStill { .. } | Self::FormatChanges(_) => false,
-        }
-    }
-
-    /// The failure as the user sees it.
-    pub fn into_failure(self, source_name: &str) -> Failure {
-        match self {
-            Self::Cancelled => PackageError::Cancelled.into_failure(),
-            Self::NotStarted(detail) => Failure::new(
-                FailureKind::ToolMissing,
-                "ffmpeg could not be started",
-                "Check the path of ffmpeg in the settings, or run “reelpress doctor”",
-            )
-            .with_detail(detail),
-            Self::StoodStill { command, tail } => Failure::new(
-                FailureKind::EncoderFailed,
-                format!("ffmpeg stood still at “{source_name}” and was ended"),
-                "Check that the disk or share of the file answers, or copy the file here; then retry the job",
-            )
-            .with_detail(format!("{}\n\n{command}", tail.join("\n"))),
-            Self::Failed { status, command, tail } => {
-                let is_memory = tail.iter().any(|line| line.contains("Cannot allocate memory"));
-                let is_killed = status.contains("signal: 9");
-                let is_damage = tail.iter().any(|line| line.contains("Invalid data found"));
-                let (kind, hint) = if is_killed {
-                    (
-                        FailureKind::EncoderFailed,
-                        "ffmpeg was killed, maybe because memory ran out: close other programs, then retry the job",
-                    )
-                } else if is_memory {
-                    (
-                        FailureKind::EncoderFailed,
-                        "Close other programs or run fewer jobs side by side, then retry the job",
-                    )
-                } else if is_damage {
-                    (FailureKind::SourceInvalid, "The file is damaged; copy it again from where it came from")
-                } else {
-                    (
-                        FailureKind::EncoderFailed,
-                        "See the log for what ffmpeg says; retry the job or try another preset",
-                    )
-                };
-                Failure::new(kind, format!("“{source_name}” could not be encoded"), hint)
-                    .with_detail(format!("ffmpeg ended with {status}\n{}\n\n{command}", tail.join("\n")))
-            }
-            Self::FormatChanges(change) => change.into_failure(source_name),
-            Self::Segmenter { source: SegmenterError::Sink(error), .. } => error.into_failure(),
-            Self::Segmenter { source, tail } => Failure::new(
-                FailureKind::SourceInvalid,
-                format!("No stream could be made of “{source_name}”"),
-                "The file may be damaged or not finished; copy it again from where it came from",
-            )
-            .with_detail(format!("{source}\n{}", tail.join("\n"))),
-        }
-    }
 }
 
 /// What ffmpeg tells of its source while it reads it.
@@ -219,29 +83,13 @@ pub fn encode(
     packager: &mut Packager<'_>,
     session: &EncodeSession<'_>,
 ) -> Result<Told, EncodeError> {
-    let mut command = FfmpegCommand::new_with_path(&toolbox.ffmpeg);
-    command.args(argv::arguments(plan, work_folder));
-    child::isolate(command.as_inner_mut());
-    let command_line = printable(&command);
-    tracing::debug!(command = command_line, "encode");
-    session.listener.logged(command_line.clone());
-    let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
-    let process_id = process.as_inner().id();
-    if let Some(bytes) = memory::whole_machine_bytes() {
-        memory::limit(process_id, bytes);
-    }
-    let guard = KillOnCancel::guard(process_id, session.cancel);
-    let held = session.pause.guard(process_id);
+    let run = (toolbox, argv::arguments(plan, work_folder));
+    let mut process = Process::start(run, session, FormatWatch::default())?;
+    session.listener.logged(process.command().to_owned());
     let layout = packager.layout();
-    let Some(pipe) = process.take_stdout() else {
-        child::kill_group(process_id);
-        return Err(EncodeError::NotStarted("its output can't be read".to_owned()));
-    };
-    let mut tail = Tail::default();
-    let signs = LifeSigns::default();
-    let pipe = signs.of_output(pipe);
-    let watch = StallWatch::guard(process_id, &signs, session.pause);
-    let (cut, status) = std::thread::scope(|scope| {
+    let pipe = process.take_output()?;
+    let process_id = process.id();
+    let (cut, ended) = std::thread::scope(|scope| {
         let cutting = std::thread::Builder::new().name("job-segmenter".to_owned()).spawn_scoped(scope, move || {
             let result = segmenter::cut(BufReader::with_capacity(PIPE_BUFFER_BYTES, pipe), &layout, packager);
             if result.is_err() {
@@ -250,27 +98,16 @@ pub fn encode(
             }
             result
         });
-        let pace = RefCell::default();
-        let progressed = |told: &FfmpegProgress| session.listener.progressed(session.frames_per_second(&pace, told));
-        let listened = listen(&mut process, &progressed, session.listener, &mut tail);
-        if cutting.is_err() || listened.is_err() {
+        if cutting.is_err() {
             child::kill_group(process_id);
         }
-        let status = process.wait();
-        (cutting.map(join), status)
+        let pace = RefCell::default();
+        let progressed = |told: &FfmpegProgress| session.listener.progressed(session.frames_per_second(&pace, told));
+        process.listen(&progressed, session.listener);
+        let ended = process.wait(session.cancel);
+        (cutting.map(join), ended)
     });
-    drop((guard, held));
-    if session.cancel.is_cancelled() {
-        return Err(EncodeError::Cancelled);
-    }
-    if watch.has_ended_it() {
-        return Err(EncodeError::StoodStill { command: command_line, tail: tail.lines.into() });
-    }
-    if let Some(change) = tail.formats.stops {
-        return Err(EncodeError::FormatChanges(change));
-    }
-    let told = tail.told();
-    outcome(cut, status, command_line, tail).map(|_| told)
+    outcome(cut, ended?)
 }
 
 /// Makes the first of two passes over the source; its notes go into `work_folder`.
@@ -306,56 +143,20 @@ pub(super) fn run_alone(
 
 /// The same with another eye on changes of format.
 fn run_watched(
-    (toolbox, arguments): (&Toolbox, Vec<OsString>),
+    run: (&Toolbox, Vec<OsString>),
     session: &EncodeSession<'_>,
     progressed: &dyn Fn(&FfmpegProgress),
     formats: FormatWatch,
 ) -> Result<Told, EncodeError> {
-    let mut command = FfmpegCommand::new_with_path(&toolbox.ffmpeg);
-    command.args(arguments);
-    child::isolate(command.as_inner_mut());
-    let command_line = printable(&command);
-    tracing::debug!(command = command_line, "ffmpeg alone");
-    let mut process = command.spawn().map_err(|error| EncodeError::NotStarted(error.to_string()))?;
-    let process_id = process.as_inner().id();
-    if let Some(bytes) = memory::whole_machine_bytes() {
-        memory::limit(process_id, bytes);
-    }
-    let guard = KillOnCancel::guard(process_id, session.cancel);
-    let held = session.pause.guard(process_id);
-    let mut tail = Tail { formats, ..Tail::default() };
-    let (signs, far) = (LifeSigns::default(), Cell::new(None));
-    let watch = StallWatch::guard(process_id, &signs, session.pause);
-    let progressed = |told: &FfmpegProgress| {
-        // One that hangs goes on to tell where.
-        if far.replace(Some((told.frame, told.size_kb, told.time.clone())))
-            != Some((told.frame, told.size_kb, told.time.clone()))
-        {
-            signs.seen();
-        }
-        progressed(told);
-    };
-    if listen(&mut process, &progressed, session.listener, &mut tail).is_err() {
-        child::kill_group(process_id);
-    }
-    let status = process.wait();
-    drop(held);
-    drop(guard);
-    if session.cancel.is_cancelled() {
-        return Err(EncodeError::Cancelled);
-    }
-    if watch.has_ended_it() {
-        return Err(EncodeError::StoodStill { command: command_line, tail: tail.lines.into() });
-    }
-    if let Some(change) = tail.formats.stops {
-        return Err(EncodeError::FormatChanges(change));
-    }
+    let mut process = Process::start(run, session, formats)?;
+    process.listen(progressed, session.listener);
+    let Ended { status, command, lines: tail, told } = process.wait(session.cancel)?;
     let status = match status {
-        Ok(status) if status.success() => return Ok(tail.told()),
+        Ok(status) if status.success() => return Ok(told),
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     };
-    Err(EncodeError::Failed { status, command: command_line, tail: tail.lines.into() })
+    Err(EncodeError::Failed { status, command, tail })
 }
 
 /// What an encode has to do with the world around it.
@@ -384,12 +185,9 @@ fn join(cutting: ScopedJoinHandle<'_, Result<u64, SegmenterError>>) -> Result<u6
 
 fn outcome(
     cut: std::io::Result<Result<u64, SegmenterError>>,
-    status: std::io::Result<ExitStatus>,
-    command: String,
-    tail: Tail,
-) -> Result<u64, EncodeError> {
+    Ended { status, command, lines: tail, told }: Ended,
+) -> Result<Told, EncodeError> {
     let cut = cut.map_err(|error| EncodeError::NotStarted(error.to_string()))?;
-    let tail: Vec<String> = tail.lines.into();
     let cut = match cut {
         // What the segmenter refuses is the cause of ffmpeg's end, not its consequence. A broken or empty pipe is.
         Err(
@@ -403,10 +201,11 @@ fn outcome(
         Err(source @ SegmenterError::Sink(_)) => return Err(EncodeError::Segmenter { source, tail }),
         cut => cut,
     };
-    match status {
-        Ok(status) if status.success() => cut.map_err(|source| EncodeError::Segmenter { source, tail }),
-        Ok(status) => Err(EncodeError::Failed { status: status.to_string(), command, tail }),
-        Err(error) => Err(EncodeError::Failed { status: error.to_string(), command, tail }),
+    match (status, cut) {
+        (Ok(status), Ok(_)) if status.success() => Ok(told),
+        (Ok(status), Err(source)) if status.success() => Err(EncodeError::Segmenter { source, tail }),
+        (Ok(status), _) => Err(EncodeError::Failed { status: status.to_string(), command, tail }),
+        (Err(error), _) => Err(EncodeError::Failed { status: error.to_string(), command, tail }),
     }
 }
 
@@ -421,76 +220,4 @@ fn was_killed(status: &ExitStatus) -> bool {
     {
         !status.success()
     }
-}
-
-/// The last lines that ffmpeg wrote.
-#[derive(Default)]
-struct Tail {
-    lines: VecDeque<String>,
-    damage: Damage,
-    formats: FormatWatch,
-}
-
-impl Tail {
-    fn told(&self) -> Told {
-        Told { damage: self.damage, changes: self.formats.followed.clone() }
-    }
-
-    fn push(&mut self, line: String) {
-        if self.lines.len() >= TAIL_LINES {
-            self.lines.pop_front();
-        }
-        self.lines.push_back(line);
-    }
-}
-
-fn listen(
-    process: &mut FfmpegChild,
-    progressed: &dyn Fn(&FfmpegProgress),
-    listener: &dyn EncodeListener,
-    tail: &mut Tail,
-) -> Result<(), String> {
-    for event in process.iter().map_err(|error| error.to_string())? {
-        if let FfmpegEvent::Log(_, line) | FfmpegEvent::Error(line) = &event {
-            tail.damage.note(line);
-        }
-        let is_of_each_picture = match &event {
-            FfmpegEvent::Log(_, line) => tail.formats.note(line),
-            FfmpegEvent::Progress(progress) => {
-                tail.formats.note(&progress.raw_log_message);
-                false
-            }
-            _ => false,
-        };
-        if is_of_each_picture {
-            continue;
-        }
-        if tail.formats.stops.is_some() {
-            return Err("the source changes its format".to_owned());
-        }
-        match event {
-            // Its time is that of the track that is farthest, which is the sound: the segmenter knows the picture's.
-            FfmpegEvent::Progress(progress) => progressed(&progress),
-            FfmpegEvent::Log(LogLevel::Error | LogLevel::Fatal | LogLevel::Warning, line) => {
-                tail.push(line.clone());
-                listener.logged(line);
-            }
-            FfmpegEvent::Log(LogLevel::Unknown, line) | FfmpegEvent::Error(line) => tail.push(line),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn printable(command: &FfmpegCommand) -> String {
-    let program = "ffmpeg".to_owned();
-    let arguments = command.get_args().map(|argument| {
-        let text = argument.to_string_lossy();
-        if text.contains([' ', '\'', '[', ';', '(']) {
-            format!("'{}'", text.replace('\'', r"'\''"))
-        } else {
-            text.into_owned()
-        }
-    });
-    std::iter::once(program).chain(arguments).collect::<Vec<_>>().join(" ")
 }
