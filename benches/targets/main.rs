@@ -1,11 +1,12 @@
 //! What Reelpress has to reach, measured in one run on one machine, mostly as ratios. `make bench` runs it; nothing else
-//! should be at work meanwhile. Arguments name the parts to measure: `encode`, `publish`, `window`, `queue`. Ends with
+//! should be at work meanwhile. Arguments name the parts to measure: `encode`, `publish`, `window`, `queue`, `quality`. Ends with
 //! exit code 1 when a target is missed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that can't go on has no result")]
 
 mod encode;
 mod publish;
+mod quality;
 mod queue;
 #[allow(dead_code, unused_macros, unused_imports, reason = "the tests use more of it")]
 #[path = "../../tests/behaviour/support/mod.rs"]
@@ -37,11 +38,12 @@ impl Row {
 type Part = (&'static str, fn() -> Vec<Row>);
 
 fn main() {
-    let parts: [Part; 4] = [
+    let parts: [Part; 5] = [
         ("encode", encode::measure),
         ("publish", publish::measure),
         ("window", window::measure),
         ("queue", queue::measure),
+        ("quality", quality::measure),
     ];
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
