@@ -11,6 +11,7 @@ mod replacing_again;
 mod secrets;
 mod several;
 mod stopping;
+mod troubled_store;
 mod typed_keys;
 mod what_viewers_get;
 
