@@ -2,6 +2,7 @@
 
 pub mod argv;
 mod damage;
+mod error;
 pub(super) mod following;
 pub(super) mod format_change;
 pub(super) mod inputs;
@@ -29,6 +30,7 @@ use std::{
 
 pub(super) use argv::PASS_LOG;
 pub use damage::Damage;
+pub use error::EncodeError;
 use ffmpeg_sidecar::{
     child::FfmpegChild,
     command::FfmpegCommand,
@@ -41,21 +43,18 @@ pub use missed_pictures::take_missed;
 use super::{
     pace::Pace,
     package::{
-        PackageError, Packager,
+        Packager,
         segmenter::{self, SegmenterError},
     },
     plan::EncodePlan,
 };
-use crate::{
-    failure::{Failure, FailureKind},
-    tools::{
-        cancel::CancelToken,
-        child::{self, KillOnCancel},
-        ffmpeg::Toolbox,
-        memory,
-        pause::PauseSwitch,
-        stall::{LifeSigns, StallWatch},
-    },
+use crate::tools::{
+    cancel::CancelToken,
+    child::{self, KillOnCancel},
+    ffmpeg::Toolbox,
+    memory,
+    pause::PauseSwitch,
+    stall::{LifeSigns, StallWatch},
 };
 
 /// Lines of ffmpeg's output that a failure shows.
@@ -70,124 +69,6 @@ pub trait EncodeListener {
     fn first_pass_progressed(&self, frames: u64, frames_per_second: f64);
     /// The command line, a warning or an error of ffmpeg.
     fn logged(&self, line: String);
-}
-
-/// Why an encode did not come to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum EncodeError {
-    /// The user stopped it.
-    #[error("cancelled")]
-    Cancelled,
-    /// ffmpeg could not be started.
-    #[error("ffmpeg could not be started: {0}")]
-    NotStarted(String),
-    /// ffmpeg ended with an error.
-    #[error("ffmpeg ended with {status}")]
-    Failed {
-        /// How it ended.
-        status: String,
-        /// Its command line.
-        command: String,
-        /// Its last lines.
-        tail: Vec<String>,
-    },
-    /// ffmpeg stood still for so long that it was ended.
-    #[error("ffmpeg stood still and was ended")]
-    StoodStill {
-        /// Its command line.
-        command: String,
-        /// Its last lines.
-        tail: Vec<String>,
-    },
-    /// The picture or the sound becomes another one midway, which one filter graph can't follow.
-    #[error("the source changes its format at {:.3} s", .0.at.as_secs_f64())]
-    FormatChanges(FormatChange),
-    /// What ffmpeg wrote could not be cut into segments.
-    #[error("{source}")]
-    Segmenter {
-        /// Why.
-        source: SegmenterError,
-        /// ffmpeg's last lines.
-        tail: Vec<String>,
-    },
-}
-
-impl EncodeError {
-    /// Whether ffmpeg was killed or has crashed.
-    pub fn was_ended_by_signal(&self) -> bool {
-        let stood_still = matches!(self, Self::StoodStill { .. });
-        stood_still || matches!(self, Self::Failed { status, .. } if status.contains("signal:"))
-    }
-
-    /// Whether ffmpeg had no room for a file that it writes itself.
-    pub fn met_full_disk(&self) -> bool {
-        let is_told = |line: &String| line.contains("No space left on device");
-        matches!(self, Self::Failed { tail, .. } if tail.iter().any(is_told))
-    }
-
-    /// Whether what came does not fit to what was there, so that it can't be gone on with.
-    pub fn is_misfit(&self) -> bool {
-        match self {
-            Self::Segmenter { source: SegmenterError::Sink(error), .. } => {
-                matches!(error, PackageError::InitDiffers { .. })
-            }
-            Self::Segmenter { source, .. } => !matches!(source, SegmenterError::Read(_)),
-            Self::Failed { .. } => !self.was_ended_by_signal(),
-            Self::Cancelled | Self::NotStarted(_) | Self::StoodStill { .. } | Self::FormatChanges(_) => false,
-        }
-    }
-
-    /// The failure as the user sees it.
-    pub fn into_failure(self, source_name: &str) -> Failure {
-        match self {
-            Self::Cancelled => PackageError::Cancelled.into_failure(),
-            Self::NotStarted(detail) => Failure::new(
-                FailureKind::ToolMissing,
-                "ffmpeg could not be started",
-                "Check the path of ffmpeg in the settings, or run “reelpress doctor”",
-            )
-            .with_detail(detail),
-            Self::StoodStill { command, tail } => Failure::new(
-                FailureKind::EncoderFailed,
-                format!("ffmpeg stood still at “{source_name}” and was ended"),
-                "Check that the disk or share of the file answers, or copy the file here; then retry the job",
-            )
-            .with_detail(format!("{}\n\n{command}", tail.join("\n"))),
-            Self::Failed { status, command, tail } => {
-                let is_memory = tail.iter().any(|line| line.contains("Cannot allocate memory"));
-                let is_killed = status.contains("signal: 9");
-                let is_damage = tail.iter().any(|line| line.contains("Invalid data found"));
-                let (kind, hint) = if is_killed {
-                    (
-                        FailureKind::EncoderFailed,
-                        "ffmpeg was killed, maybe because memory ran out: close other programs, then retry the job",
-                    )
-                } else if is_memory {
-                    (
-                        FailureKind::EncoderFailed,
-                        "Close other programs or run fewer jobs side by side, then retry the job",
-                    )
-                } else if is_damage {
-                    (FailureKind::SourceInvalid, "The file is damaged; copy it again from where it came from")
-                } else {
-                    (
-                        FailureKind::EncoderFailed,
-                        "See the log for what ffmpeg says; retry the job or try another preset",
-                    )
-                };
-                Failure::new(kind, format!("“{source_name}” could not be encoded"), hint)
-                    .with_detail(format!("ffmpeg ended with {status}\n{}\n\n{command}", tail.join("\n")))
-            }
-            Self::FormatChanges(change) => change.into_failure(source_name),
-            Self::Segmenter { source: SegmenterError::Sink(error), .. } => error.into_failure(),
-            Self::Segmenter { source, tail } => Failure::new(
-                FailureKind::SourceInvalid,
-                format!("No stream could be made of “{source_name}”"),
-                "The file may be damaged or not finished; copy it again from where it came from",
-            )
-            .with_detail(format!("{source}\n{}", tail.join("\n"))),
-        }
-    }
 }
 
 /// What ffmpeg tells of its source while it reads it.
@@ -351,6 +232,9 @@ fn run_watched(
         return Err(EncodeError::FormatChanges(change));
     }
     let status = match status {
+        Ok(status) if status.success() && tail.is_silent => {
+            return Err(EncodeError::WroteNothing { command: command_line, tail: Vec::new() });
+        }
         Ok(status) if status.success() => return Ok(tail.told()),
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
@@ -389,6 +273,7 @@ fn outcome(
     tail: Tail,
 ) -> Result<u64, EncodeError> {
     let cut = cut.map_err(|error| EncodeError::NotStarted(error.to_string()))?;
+    let blames_source = tail.blames_source();
     let tail: Vec<String> = tail.lines.into();
     let cut = match cut {
         // What the segmenter refuses is the cause of ffmpeg's end, not its consequence. A broken or empty pipe is.
@@ -404,6 +289,9 @@ fn outcome(
         cut => cut,
     };
     match status {
+        Ok(status) if status.success() && !blames_source && matches!(cut, Err(SegmenterError::Nothing)) => {
+            Err(EncodeError::WroteNothing { command, tail })
+        }
         Ok(status) if status.success() => cut.map_err(|source| EncodeError::Segmenter { source, tail }),
         Ok(status) => Err(EncodeError::Failed { status: status.to_string(), command, tail }),
         Err(error) => Err(EncodeError::Failed { status: error.to_string(), command, tail }),
@@ -424,16 +312,29 @@ fn was_killed(status: &ExitStatus) -> bool {
 }
 
 /// The last lines that ffmpeg wrote.
-#[derive(Default)]
 struct Tail {
     lines: VecDeque<String>,
     damage: Damage,
     formats: FormatWatch,
+    /// It has said nothing at all, not even what it reads.
+    is_silent: bool,
+}
+
+impl Default for Tail {
+    fn default() -> Self {
+        Self { lines: VecDeque::new(), damage: Damage::default(), formats: FormatWatch::default(), is_silent: true }
+    }
 }
 
 impl Tail {
     fn told(&self) -> Told {
         Told { damage: self.damage, changes: self.formats.followed.clone() }
+    }
+
+    /// Whether it has told that nothing could be had of the source.
+    fn blames_source(&self) -> bool {
+        let is_told = |line: &String| line.contains("nothing was encoded") || line.contains("Invalid data found");
+        self.damage != Damage::default() || self.lines.iter().any(is_told)
     }
 
     fn push(&mut self, line: String) {
@@ -451,6 +352,7 @@ fn listen(
     tail: &mut Tail,
 ) -> Result<(), String> {
     for event in process.iter().map_err(|error| error.to_string())? {
+        tail.is_silent &= matches!(event, FfmpegEvent::LogEOF | FfmpegEvent::Done);
         if let FfmpegEvent::Log(_, line) | FfmpegEvent::Error(line) = &event {
             tail.damage.note(line);
         }
