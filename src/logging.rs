@@ -10,11 +10,12 @@ use tracing_appender::{
 };
 use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::settings::AppFolders;
+use crate::{settings::AppFolders, tools::regular_file};
 
 /// Environment variable with what is logged: a level (`debug`), or levels of parts (`reelpress::engine=trace`).
 pub const LOG_VARIABLE: &str = "REELPRESS_LOG";
 
+const LOG_EXTENSION: &str = "log";
 /// Files that are kept, one a day.
 const KEPT_FILES: usize = 7;
 
@@ -85,11 +86,16 @@ fn open_file(
 ) -> Result<(tracing_appender::non_blocking::NonBlocking, WorkerGuard), Box<dyn std::error::Error>> {
     // The library would write its own words to standard error for a folder that is not there or can't be read.
     std::fs::create_dir_all(folders.logs())?;
-    std::fs::read_dir(folders.logs())?;
+    for entry in std::fs::read_dir(folders.logs())? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|extension| extension == LOG_EXTENSION) {
+            regular_file::check(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        }
+    }
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("reelpress")
-        .filename_suffix("log")
+        .filename_suffix(LOG_EXTENSION)
         .max_log_files(KEPT_FILES)
         .build(folders.logs())?;
     Ok(tracing_appender::non_blocking(appender))

@@ -132,7 +132,7 @@ impl Settings {
     /// # Errors
     /// When the file is there but can't be read or understood; it is then left untouched.
     pub fn load(file: &Path) -> Result<Self, SettingsError> {
-        match std::fs::read(file) {
+        match crate::tools::regular_file::read(file) {
             Ok(text) => Self::read(&text).map_err(|source| SettingsError::Malformed { file: file.to_owned(), source }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(source) => Err(SettingsError::Unreadable { file: file.to_owned(), source }),

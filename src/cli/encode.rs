@@ -226,7 +226,10 @@ impl Call {
         front.run(&engine, self.jobs, interrupt);
         if interrupt.is_suspended() && !front.all_at_rest() {
             let next = if front.goes_on_when_repeated() { "goes on where it was" } else { "begins again" };
+            front.interrupted(&format!("the same command {next}"));
             context.output.say_always(&format!("reelpress: interrupted; the same command {next}"));
+        } else if front.is_interrupted {
+            front.interrupted("what was not finished is cancelled; the same command begins it again");
         }
         front.outcome
     }
@@ -247,6 +250,8 @@ struct Front<'a> {
 struct FollowedJob {
     spec: JobSpec,
     is_at_rest: bool,
+    /// It was told that the program ended first.
+    is_interrupted: bool,
 }
 
 impl Front<'_> {
@@ -277,7 +282,16 @@ impl Front<'_> {
             self.outcome = self.outcome.max(Outcome::SomeFailed);
         }
         let _ = engine.send(Command::Stop);
-        wait_for_stop(&events);
+        wait_for_stop(&events, &mut |_| {});
+    }
+
+    /// Tells how each job that is not at rest has ended, and how to go on.
+    fn interrupted(&mut self, hint: &str) {
+        for (id, job) in self.jobs.iter().filter(|(_, job)| !job.is_at_rest && !job.is_interrupted) {
+            let interrupted = Event::JobInterrupted { id: *id, reached: Duration::ZERO, folder: None, is_held: false };
+            self.reporter.event(&interrupted, Some(&job.spec));
+        }
+        self.reporter.interrupted(hint);
     }
 
     /// Whether the work that was begun stays: of a stream its finished segments do, of one file nothing can be used.
@@ -305,12 +319,17 @@ impl Front<'_> {
     fn event(&mut self, event: &Event, engine: &EngineHandle) {
         match event {
             Event::JobAdded { id, spec, .. } => {
-                self.jobs.insert(*id, FollowedJob { spec: (**spec).clone(), is_at_rest: false });
+                self.jobs.insert(*id, FollowedJob { spec: (**spec).clone(), is_at_rest: false, is_interrupted: false });
                 if self.is_interrupted {
                     let _ = engine.send(Command::Cancel { id: *id });
                 }
             }
             Event::JobFinished { id, .. } | Event::JobCancelled { id, .. } => self.rest(*id),
+            Event::JobInterrupted { id, .. } => {
+                if let Some(job) = self.jobs.get_mut(id) {
+                    job.is_interrupted = true;
+                }
+            }
             Event::JobFailed { id, failure, .. } => {
                 self.outcome = self.outcome.max(Outcome::of(failure));
                 self.rest(*id);
@@ -348,13 +367,13 @@ impl Front<'_> {
     }
 }
 
-/// Children end and temporary files go before the program does.
-pub(super) fn wait_for_stop(events: &Receiver<Event>) {
+/// Children end and temporary files go before the program does. What comes meanwhile is told.
+pub(super) fn wait_for_stop(events: &Receiver<Event>, told: &mut dyn FnMut(&Event)) {
     let deadline = std::time::Instant::now() + STOP_LIMIT;
     loop {
         match events.recv_deadline(deadline) {
             Ok(Event::Stopped) | Err(RecvTimeoutError::Disconnected) => return,
-            Ok(_) => {}
+            Ok(event) => told(&event),
             Err(RecvTimeoutError::Timeout) => {
                 tracing::warn!("the engine did not end in time");
                 return;

@@ -23,6 +23,10 @@ const BAR_TEMPLATE: &str = "{prefix:20} {bar:12} {percent:>3} %  {wide_msg}";
 pub(super) trait Reporter {
     /// Takes an event.
     fn event(&mut self, event: &Event, spec: Option<&JobSpec>);
+
+    /// Takes the end of a program that was told to end, with how to go on. For programs alone: people are told by who
+    /// knows what they see.
+    fn interrupted(&mut self, _hint: &str) {}
 }
 
 /// The reporter that fits the call; `offers_fresh` where the call has the flag `--fresh`.
@@ -31,9 +35,15 @@ pub(super) fn reporter(output: &Output, json: bool, offers_fresh: bool) -> Box<d
     if json {
         Box::new(JsonReporter { output })
     } else if output.shows_bars() {
-        Box::new(BarReporter { output, teller, bars: HashMap::new() })
+        Box::new(BarReporter { output, teller, bars: HashMap::new(), troubles: Troubles::default() })
     } else {
-        Box::new(LineReporter { output, teller, stages: HashMap::new(), waits: Waits::default() })
+        Box::new(LineReporter {
+            output,
+            teller,
+            stages: HashMap::new(),
+            waits: Waits::default(),
+            troubles: Troubles::default(),
+        })
     }
 }
 
@@ -48,6 +58,10 @@ impl Reporter for JsonReporter<'_> {
             self.output.json(&line);
         }
     }
+
+    fn interrupted(&mut self, hint: &str) {
+        self.output.json(&WireEvent::Interrupted { hint: hint.to_owned() });
+    }
 }
 
 /// A bar a job, for terminals.
@@ -55,6 +69,7 @@ struct BarReporter<'a> {
     output: &'a Output,
     teller: Teller<'a>,
     bars: HashMap<JobId, ProgressBar>,
+    troubles: Troubles,
 }
 
 impl Reporter for BarReporter<'_> {
@@ -67,9 +82,12 @@ impl Reporter for BarReporter<'_> {
         }
         let bar = event.job().and_then(|id| self.bars.get(&id));
         match (event, bar) {
-            (Event::JobProgressed { progress, .. }, Some(bar)) => {
+            (Event::JobProgressed { id, progress }, Some(bar)) => {
                 bar.set_position((progress.fraction.clamp(0.0, 1.0) * BAR_STEPS as f64) as u64);
                 bar.set_message(progress_line(progress));
+                let name = spec.map(JobSpec::source_name).unwrap_or_default();
+                let news = self.troubles.news(*id, progress);
+                news.iter().for_each(|line| self.output.say(&format!("{name}: {line}")));
             }
             (Event::JobFinished { report, .. }, Some(bar)) => {
                 bar.set_position(BAR_STEPS);
@@ -91,6 +109,28 @@ struct LineReporter<'a> {
     teller: Teller<'a>,
     stages: HashMap<JobId, Stage>,
     waits: Waits,
+    troubles: Troubles,
+}
+
+/// Places that do not get a stream although others do, each told once.
+#[derive(Default)]
+struct Troubles(HashSet<(JobId, String)>);
+
+impl Troubles {
+    fn news(&mut self, id: JobId, progress: &Progress) -> Vec<String> {
+        let mut news = Vec::new();
+        for upload in &progress.uploads {
+            // What mends itself is no trouble.
+            let trouble =
+                upload.trouble.as_ref().filter(|trouble| Some(*trouble) != progress.upload_interruption.as_ref());
+            if let Some(trouble) = trouble
+                && self.0.insert((id, upload.destination.clone()))
+            {
+                news.push(format!("{}: {trouble}; the rest goes on", upload.destination));
+            }
+        }
+        news
+    }
 }
 
 /// What jobs wait for, each told once.
@@ -128,8 +168,8 @@ impl Reporter for LineReporter<'_> {
                 if self.stages.insert(*id, progress.stage) != Some(progress.stage) {
                     self.output.say(&format!("{name}: {}", stage_line(progress)));
                 }
-                let news = self.waits.news(*id, progress);
-                news.iter().for_each(|line| self.output.say(&format!("{name}: {line}")));
+                let news = self.waits.news(*id, progress).into_iter().chain(self.troubles.news(*id, progress));
+                news.for_each(|line| self.output.say(&format!("{name}: {line}")));
             }
             Event::JobScheduled { schedule, .. } if schedule.start_at.is_some() => {
                 self.output.say(&format!("{name}: {}", schedule_line(schedule)));

@@ -30,7 +30,8 @@ Events of --json, one object a line on standard output. `event` tells which; eve
                   time_left_seconds, bytes_written, playable_seconds, renditions (how many), published_files,
                   finished_files, upload_interruption (why the upload waits at this moment, null while it does not),
                   disk_shortage (why nothing is written at this moment, null while there is room), uploads (of a job
-                  with several buckets) [{destination, published_files, trouble, is_whole}]; at most ten a second
+                  with several buckets, or one that refuses the stream) [{destination, published_files, trouble,
+                  is_whole}]; at most ten a second
   files_finished  files [{path, bytes}]
   job_finished    folder, file (of “convert”), multivariant_playlist, urls (in the first bucket), published (for each
                   bucket) [{destination, urls}], renditions [{name, codecs, width, height, target_bps, average_bps,
@@ -41,10 +42,13 @@ Events of --json, one object a line on standard output. `event` tells which; eve
                   hint, detail}: the cause may pass, the job begins again by itself
   job_failed      source, failure {kind, stage, headline, hint, detail}
   job_cancelled
+  job_interrupted  reached_seconds (what stays of the stream; 0 where it begins again): the program ended first
+  interrupted     hint (how to go on): the program was told to end; always the last event then
   noticed         failure {kind, stage, headline, hint, detail}: something that belongs to no job, such as a folder
                   without video
-The last event of each job is job_finished, job_failed or job_cancelled. Sizes are in pixels or bytes, rates in bits a
-second. What is not known, or does not apply, is null. New fields and new events may come: ignore what you don't know."#;
+The last event of each job is job_finished, job_failed, job_cancelled or job_interrupted. Sizes are in pixels or bytes,
+rates in bits a second. What is not known, or does not apply, is null. New fields and new events may come: ignore what
+you don't know."#;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -93,6 +97,10 @@ pub(super) enum WireEvent {
     JobFailed { job: JobId, source: String, failure: WireFailure },
     /// The user stopped the job.
     JobCancelled { job: JobId },
+    /// The program ended before the job did.
+    JobInterrupted { job: JobId, reached_seconds: f64 },
+    /// The program was told to end.
+    Interrupted { hint: String },
     /// Something that belongs to no job.
     Noticed { failure: WireFailure },
 }
@@ -219,6 +227,9 @@ impl WireEvent {
                 failure: WireFailure::of(failure),
             },
             Event::JobCancelled { id, .. } => Self::JobCancelled { job: *id },
+            Event::JobInterrupted { id, reached, .. } => {
+                Self::JobInterrupted { job: *id, reached_seconds: reached.as_secs_f64() }
+            }
             Event::Noticed { failure } => Self::Noticed { failure: WireFailure::of(failure) },
             _ => return None,
         })
@@ -406,10 +417,11 @@ mod tests {
             },
             Event::JobFailed { id, failure: failure.clone(), at },
             Event::JobCancelled { id, at },
+            Event::JobInterrupted { id, reached: Duration::ZERO, folder: None, is_held: false },
             Event::Noticed { failure },
         ];
-        for event in events {
-            let line = line(&event);
+        let interrupted = serde_json::to_value(WireEvent::Interrupted { hint: String::new() }).unwrap();
+        for line in events.iter().map(line).chain([interrupted]) {
             let name = line["event"].as_str().unwrap();
             let documented = DOCUMENTATION.split_once(&format!("\n  {name} ")).map(|(_, rest)| rest);
             let documented =

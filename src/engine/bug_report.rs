@@ -14,7 +14,7 @@ use crate::{
     job::{JobId, JobState},
     pipeline::plan::PlanSummary,
     settings::{AppFolders, Settings},
-    tools::{atomic_file, ffmpeg::Toolbox},
+    tools::{atomic_file, ffmpeg::Toolbox, regular_file},
 };
 
 /// Version of the form of the file.
@@ -127,7 +127,7 @@ fn without_secrets(value: &mut Value, known: &[String]) {
 /// The last lines of the newest file; their names have the date.
 fn program_log(folder: &Path) -> Vec<String> {
     let newest = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).max();
-    let text = newest.and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
+    let text = newest.and_then(|file| regular_file::read(&file).ok()).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     lines.iter().skip(lines.len().saturating_sub(PROGRAM_LOG_LINES)).map(|line| (*line).to_owned()).collect()

@@ -3,15 +3,18 @@
 mod ending;
 mod jobs;
 mod ordering;
+mod short_disks;
 
 use std::{
     collections::{HashMap, HashSet},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, select_biased};
 use jiff::{Timestamp, Zoned};
+pub(super) use short_disks::KnownDisks;
 
 use super::{
     Command, Event, PlannedRetry, QueueEntry, Showcase, Snapshot, ToolStatus,
@@ -29,7 +32,7 @@ use crate::{
     job::{JobId, JobSpec, JobState, Schedule},
     pipeline::{JobEnd, JobRequest, Notice, encryption},
     settings::Settings,
-    tools::{cancel::CancelToken, ffmpeg::Toolbox, pause::PauseSwitch},
+    tools::{cancel::CancelToken, disk::Disk, ffmpeg::Toolbox, pause::PauseSwitch},
 };
 
 /// Progress goes out ten times a second at most.
@@ -53,6 +56,8 @@ pub(super) enum WorkerReport {
     Inspected { id: JobId, inspection: Inspection },
     /// ffmpeg was looked for.
     Tools(Result<Toolbox, Failure>),
+    /// The disks of folders; `None` for one that can't be reached.
+    DisksFound(Vec<(PathBuf, Option<Disk>)>),
     /// An event that a service made.
     Event(Box<Event>),
 }
@@ -65,6 +70,8 @@ pub(super) struct Dispatcher {
     pub(super) running: HashMap<JobId, RunningJob>,
     pub(super) toolbox: Option<Toolbox>,
     pub(super) reports: Sender<WorkerReport>,
+    /// On which disks folders are, while a job waits for room.
+    pub(super) disks: KnownDisks,
     /// Towards the end of the queue.
     pub(super) ended: EndedJobs,
     /// When a planned power action is due: a clock that is set meanwhile neither hastens nor delays it.
@@ -207,6 +214,7 @@ impl Dispatcher {
             WorkerReport::Expanded { specs, failures } => self.add_jobs(specs, failures),
             WorkerReport::Inspected { id, inspection } => self.inspected(id, inspection),
             WorkerReport::Tools(found) => self.tools_checked(found),
+            WorkerReport::DisksFound(found) => self.disks.found(found),
             WorkerReport::Event(event) => self.emit(vec![*event]),
         }
     }
@@ -277,8 +285,13 @@ impl Dispatcher {
     fn start_jobs(&mut self) {
         let Some(toolbox) = &self.toolbox else { return };
         let toolbox = toolbox.clone();
+        self.look_at_disks();
         while !self.snapshot.queue_paused && self.busy_jobs() < self.snapshot.settings.running_jobs.max(1) {
-            let Some(job) = scheduler::next_job(&self.snapshot, &Zoned::now()).map(Arc::clone) else { return };
+            let Some(job) =
+                scheduler::next_job(&self.snapshot, &Zoned::now(), &|job| self.has_room(job)).map(Arc::clone)
+            else {
+                return;
+            };
             let request = JobRequest {
                 id: job.id,
                 spec: job.spec.clone(),

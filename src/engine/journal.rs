@@ -15,6 +15,7 @@ use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 
 use super::{Event, Snapshot};
+use crate::tools::regular_file;
 
 /// Version of the tables; a file with a newer one is left alone.
 const SCHEMA_VERSION: i64 = 1;
@@ -98,7 +99,16 @@ impl Journal {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        let lock = File::create(file.with_extension("lock")).map_err(failed)?;
+        let beside = ["-wal", "-shm", "-journal"].map(|end| {
+            let mut name = file.as_os_str().to_owned();
+            name.push(end);
+            PathBuf::from(name)
+        });
+        let lock_file = file.with_extension("lock");
+        for path in beside.iter().map(PathBuf::as_path).chain([file, &lock_file]) {
+            regular_file::check(path).map_err(|source| JournalError::Folder { file: path.to_owned(), source })?;
+        }
+        let lock = File::create(lock_file).map_err(failed)?;
         let waits = ConstantBuilder::new().with_delay(LOCK_INTERVAL).with_max_times(LOCK_ATTEMPTS);
         let is_held = |error: &TryLockError| matches!(error, TryLockError::WouldBlock);
         match (|| lock.try_lock()).retry(waits).when(is_held).call() {

@@ -126,6 +126,7 @@ impl Engine {
             running: HashMap::new(),
             toolbox: None,
             reports,
+            disks: dispatcher::KnownDisks::default(),
             ended: end_of_queue::EndedJobs::default(),
             power_due: None,
             is_stopping: false,

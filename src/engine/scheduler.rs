@@ -42,9 +42,13 @@ impl Job {
 }
 
 /// The job that starts next when there is a place for one: the most urgent of those whose time has come, and of several
-/// the first in the list.
-pub(super) fn next_job<'a>(snapshot: &'a Snapshot, now: &Zoned) -> Option<&'a Arc<Job>> {
-    let due = snapshot.jobs.iter().filter(|job| job.is_due(&snapshot.settings, now));
+/// the first in the list. Those that `can_start` refuses let others pass.
+pub(super) fn next_job<'a>(
+    snapshot: &'a Snapshot,
+    now: &Zoned,
+    can_start: &dyn Fn(&Job) -> bool,
+) -> Option<&'a Arc<Job>> {
+    let due = snapshot.jobs.iter().filter(|job| job.is_due(&snapshot.settings, now) && can_start(job));
     // Of equal ones `max_by_key` gives the last, `min_by_key` the first.
     due.min_by_key(|job| std::cmp::Reverse(job.schedule.priority))
 }
@@ -93,7 +97,7 @@ mod tests {
     /// The order in which the jobs start.
     fn order(mut snapshot: Snapshot, ids: &[JobId]) -> Vec<usize> {
         let mut order = Vec::new();
-        while let Some(id) = next_job(&snapshot, &now()).map(|job| job.id) {
+        while let Some(id) = next_job(&snapshot, &now(), &|_| true).map(|job| job.id) {
             order.push(ids.iter().position(|known| *known == id).unwrap());
             snapshot.apply(&Event::JobStarted { id, at: Timestamp::UNIX_EPOCH });
         }
@@ -113,7 +117,7 @@ mod tests {
         let (snapshot, ids) = queue(&[later, urgent(50)]);
         assert!(a_job_waits_for_its_time(&snapshot));
         let then = at.to_zoned(jiff::tz::TimeZone::UTC);
-        assert_eq!(next_job(&snapshot, &then).unwrap().id, ids[0]);
+        assert_eq!(next_job(&snapshot, &then, &|_| true).unwrap().id, ids[0]);
         assert_eq!(order(snapshot, &ids), [1]);
     }
 
@@ -138,7 +142,7 @@ mod tests {
         });
         let starts = |text: &str| {
             let at = text.parse::<Timestamp>().unwrap().to_zoned(berlin.clone());
-            next_job(&snapshot, &at).map(|job| job.id) == Some(ids[0])
+            next_job(&snapshot, &at, &|_| true).map(|job| job.id) == Some(ids[0])
         };
         // On 29 March 2026 there is no 02:30: the hours begin with 03:00.
         assert!(!starts("2026-03-29T00:59:59Z") && starts("2026-03-29T01:00:00Z") && !starts("2026-03-29T02:00:00Z"));
@@ -151,14 +155,14 @@ mod tests {
     fn a_job_that_has_begun_does_not_begin_again_when_the_clock_is_set_back() {
         let start_at = Some(now().timestamp());
         let (mut snapshot, ids) = queue(&[Schedule { start_at, ..urgent(50) }]);
-        let id = next_job(&snapshot, &now()).unwrap().id;
+        let id = next_job(&snapshot, &now(), &|_| true).unwrap().id;
         snapshot.apply(&Event::JobStarted { id, at: now().timestamp() });
         let back = now().checked_sub(jiff::SignedDuration::from_hours(3)).unwrap();
         for at in [&back, &now()] {
-            assert_eq!(next_job(&snapshot, at), None);
+            assert_eq!(next_job(&snapshot, at, &|_| true), None);
         }
         snapshot.apply(&Event::JobCancelled { id: ids[0], at: back.timestamp() });
-        assert_eq!(next_job(&snapshot, &now()), None);
+        assert_eq!(next_job(&snapshot, &now(), &|_| true), None);
     }
 
     #[test]

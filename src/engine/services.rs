@@ -26,7 +26,7 @@ use crate::{
     tools::{
         cancel::CancelToken,
         content_key::KeyFiles,
-        disk,
+        disk::{self, Disk},
         ffmpeg::{DownloadProgress, ToolError, Toolbox},
         power,
     },
@@ -256,6 +256,15 @@ impl Services {
         self.in_background(move |report| {
             let free_bytes = disk::free_bytes(&folder);
             report(WorkerReport::Event(Box::new(Event::DiskMeasured { free_bytes })));
+        });
+    }
+
+    /// Finds out on which disks these folders are.
+    pub(super) fn find_disks(&self, folders: Vec<PathBuf>) {
+        self.in_background(move |report| {
+            let disks =
+                folders.into_iter().map(|folder| (Disk::of(&folder), folder)).map(|(disk, folder)| (folder, disk));
+            report(WorkerReport::DisksFound(disks.collect()));
         });
     }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     preset::{HardwareFamily, VideoCodec},
-    tools::{atomic_file, cancel::CancelToken, child, ffmpeg::Toolbox},
+    tools::{atomic_file, cancel::CancelToken, child, ffmpeg::Toolbox, regular_file},
 };
 
 /// Where VA-API finds the graphics card.
@@ -74,7 +74,7 @@ struct Cache(BTreeMap<String, Vec<TriedEncoder>>);
 pub fn detect(toolbox: &Toolbox, cache_file: &Path, cancel: &CancelToken) -> Vec<TriedEncoder> {
     let key = format!("{} {} {}", toolbox.ffmpeg.display(), toolbox.version, drivers());
     let mut cache: Cache =
-        std::fs::read(cache_file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+        regular_file::read(cache_file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
     if let Some(tried) = cache.0.remove(&key) {
         return tried;
     }

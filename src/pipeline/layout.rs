@@ -1,7 +1,10 @@
 //! Where each file of a stream lies in the stream's folder, and how one of them names another.
 
+mod names;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use names::is_name_of_stream;
 use url::Url;
 
 use super::plan::{EncodePlan, PlanError};

@@ -268,12 +268,15 @@ fn open_places(
     let there =
         goes_on_at.zip(plan.duration).map_or(0.0, |(at, whole)| at.as_secs_f64() / whole.as_secs_f64().max(1.0));
     let mut expected_bytes = package::expected_bytes(plan, &request.spec.outputs);
-    if unfinished.dropped().is_some_and(|dropped| dropped.drops()) {
+    let gives_back = unfinished.dropped().is_some_and(|dropped| dropped.drops());
+    if gives_back {
         let at_once = |bytes| package::expected_at_once(bytes, plan.duration.unwrap_or_default());
         expected_bytes = expected_bytes.map(at_once);
     }
     let left_bytes = expected_bytes.map(|bytes| (bytes as f64 * (1.0 - there.min(1.0))) as u64);
     let room = Room::for_stream(request.spec.destination.local_folder(), left_bytes)?;
+    // Published segments that are dropped give their room back.
+    let room = if gives_back { room } else { room.held_by(folder.path()) };
     let changed = || {
         let progress = Progress { disk_shortage: room.shortage(), ..Progress::default() };
         observer.notice(Notice::Progressed(Box::new(progress)));

@@ -1,11 +1,16 @@
 //! The folder of a stream: its own, never one that is there already, unless an earlier try of the same job has made it.
 
+mod own_files;
+
 use std::{
     collections::BTreeSet,
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
+
+pub(super) use own_files::empty_of_own_files;
+use own_files::remove_own_files;
 
 use super::{
     JobRequest,
@@ -18,7 +23,8 @@ use crate::{
 
 const MOST_SUFFIXES: u32 = 10_000;
 
-/// A folder that is removed with all it holds, unless the stream was finished.
+/// A folder that is removed with all that its job has made in it, unless the stream was finished. Where it holds something
+/// of others, that stays in it.
 #[derive(Debug)]
 pub struct StreamFolder {
     path: PathBuf,
@@ -69,7 +75,7 @@ impl StreamFolder {
             }
             let is_ours = wanted.when_taken == WhenTaken::Replace || earlier == Some(path.as_path());
             if is_ours && made.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
-                made = std::fs::remove_dir_all(&path).and_then(|()| std::fs::create_dir(&path));
+                made = remove_own_files(&path).and_then(|()| std::fs::create_dir_all(&path));
             }
             match made {
                 Ok(()) => return Ok(Self { path, name, is_kept: false, _above: above, _claim: Some(claim) }),
@@ -132,7 +138,7 @@ impl StreamFolder {
 impl Drop for StreamFolder {
     fn drop(&mut self) {
         if !self.is_kept
-            && let Err(error) = std::fs::remove_dir_all(&self.path)
+            && let Err(error) = remove_own_files(&self.path)
         {
             tracing::warn!(%error, path = %self.path.display(), "an unfinished stream could not be removed");
         }

@@ -27,7 +27,7 @@ use super::{
     layout::StreamFiles,
     package::{FinishedSegments, Room, write_failure},
     plan::EncodePlan,
-    stream_folder::StreamFolder,
+    stream_folder::{StreamFolder, empty_of_own_files},
 };
 use crate::{
     failure::Failure,
@@ -301,15 +301,8 @@ pub(super) fn remove_state(stream_folder: &Path) {
 
 /// What was dropped is forgotten after its files are gone.
 fn remove_all_made(stream_folder: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(stream_folder)?.flatten().filter(|entry| !is_record(&entry.file_name())) {
-        let path = entry.path();
-        match entry.file_type() {
-            _ if entry.file_name() == FOLDER => remove_passing_files(&path)?,
-            Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(&path)?,
-            _ => std::fs::remove_file(&path)?,
-        }
-    }
-    Ok(())
+    empty_of_own_files(stream_folder, &|name| name == FOLDER || is_record(name))?;
+    remove_passing_files(&stream_folder.join(FOLDER))
 }
 
 fn remove_passing_files(folder: &Path) -> std::io::Result<()> {

@@ -9,6 +9,8 @@ pub struct Space {
     pub free_bytes: u64,
     /// Size of the disk.
     pub total_bytes: u64,
+    /// What of it this user could write if the disk were empty.
+    pub usable_bytes: u64,
 }
 
 impl Space {
@@ -17,13 +19,70 @@ impl Space {
     pub fn of(folder: &Path) -> Option<Self> {
         let folder = folder.ancestors().find(|folder| folder.is_dir())?;
         let stats = fs4::statvfs(folder).ok()?;
-        Some(Self { free_bytes: stats.available_space(), total_bytes: stats.total_space() })
+        let (free_bytes, total_bytes) = (stats.available_space(), stats.total_space());
+        // What is free and not for this user is kept for the system.
+        let usable_bytes = total_bytes.saturating_sub(stats.free_space().saturating_sub(free_bytes));
+        Some(Self { free_bytes, total_bytes, usable_bytes })
     }
+}
+
+/// By what a disk is known again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// The system's number of it, where it has one.
+    device: Option<u64>,
+    space: Space,
+}
+
+impl Disk {
+    /// The disk of a folder, as [`Space::of`].
+    pub fn of(folder: &Path) -> Option<Self> {
+        let space = Space::of(folder)?;
+        let folder = folder.ancestors().find(|folder| folder.is_dir())?;
+        Some(Self { device: device(folder), space })
+    }
+
+    /// Whether room on one of them may be room on the other too. Volumes that share a disk have numbers of their own, and
+    /// the same room.
+    pub fn shares_room_with(&self, other: &Self) -> bool {
+        let is_same_device = self.device.is_some() && self.device == other.device;
+        // What is written while both are asked makes a small difference.
+        let difference = self.space.free_bytes.abs_diff(other.space.free_bytes);
+        let is_same_room = difference <= self.space.total_bytes / 100;
+        is_same_device || (self.space.total_bytes == other.space.total_bytes && is_same_room)
+    }
+}
+
+#[cfg(unix)]
+fn device(folder: &Path) -> Option<u64> {
+    std::fs::metadata(folder).ok().map(|facts| std::os::unix::fs::MetadataExt::dev(&facts))
+}
+
+#[cfg(not(unix))]
+fn device(_folder: &Path) -> Option<u64> {
+    None
 }
 
 /// Bytes that can be written into a folder; `None` when it can't be reached.
 pub fn free_bytes(folder: &Path) -> Option<u64> {
     Space::of(folder).map(|space| space.free_bytes)
+}
+
+/// What the files in a folder take of their disk, as far as the system tells.
+pub fn used_bytes(folder: &Path) -> u64 {
+    let facts = walkdir::WalkDir::new(folder).into_iter().flatten().filter_map(|entry| entry.metadata().ok());
+    facts.map(|facts| on_disk(&facts)).sum()
+}
+
+#[cfg(unix)]
+fn on_disk(facts: &std::fs::Metadata) -> u64 {
+    // Of 512 bytes, whatever the file system's blocks are (stat(2)).
+    std::os::unix::fs::MetadataExt::blocks(facts).saturating_mul(512)
+}
+
+#[cfg(not(unix))]
+fn on_disk(facts: &std::fs::Metadata) -> u64 {
+    facts.len()
 }
 
 /// Gives the room of these bytes of a file back. The file keeps its size; there are zeros in the place of the bytes
@@ -84,6 +143,18 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
+
+    #[test]
+    fn folders_of_one_disk_share_its_room_and_those_of_others_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::of(folder.path()).unwrap();
+        assert!(disk.shares_room_with(&Disk::of(&folder.path().join("not/there/yet")).unwrap()));
+        let volume = Disk { device: disk.device.map(|device| device + 1), ..disk };
+        assert!(disk.shares_room_with(&volume), "a volume of the same disk");
+        let total_bytes = disk.space.total_bytes * 2;
+        let other = Disk { space: Space { total_bytes, ..disk.space }, ..volume };
+        assert!(!disk.shares_room_with(&other));
+    }
 
     #[test]
     fn a_hole_gives_room_back_and_is_seen() {

@@ -11,5 +11,6 @@ pub mod keychain;
 pub mod memory;
 pub mod pause;
 pub mod power;
+pub mod regular_file;
 pub mod sound;
 pub mod stall;

@@ -37,6 +37,28 @@ fn assert_refused(output: &Output, exit_code: i32, words: &str) {
     assert_eq!(text(&output.stdout), "", "standard output is for data");
 }
 
+/// Whoever opens a pipe waits until somebody writes to it, which nobody does.
+#[test]
+fn a_pipe_in_the_place_of_settings_or_queue_is_refused_by_its_name() {
+    let make_pipe = |path: &Path| {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    };
+    let user = User::new();
+    for name in ["queue.sqlite", "queue.lock"] {
+        let path = user.path("home").join("data").join(name);
+        make_pipe(&path);
+        assert_refused(
+            &call(&user, &["queue", "list"]),
+            1,
+            &format!("{name} can't be opened: it is not a regular file"),
+        );
+        std::fs::remove_file(path).unwrap();
+    }
+    make_pipe(&user.path("home/config/settings.json"));
+    assert_refused(&call(&user, &["presets"]), 2, "settings.json can't be read: it is not a regular file");
+}
+
 #[test]
 fn events_of_good_and_bad_files_end_with_one_result_each() {
     let user = User::new();

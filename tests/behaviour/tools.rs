@@ -19,6 +19,11 @@ use reelpress::{
     },
 };
 
+use crate::support::{
+    clips,
+    user::{Ended, User},
+};
+
 /// The ffmpeg or ffprobe of this machine.
 pub fn system_program(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap();
@@ -113,6 +118,28 @@ fn an_ffmpeg_without_x264_is_refused_by_name_of_the_encoder() {
     let places = SearchPlaces { folders: vec![folder.path().to_owned()], ..SearchPlaces::default() };
     let reason = places.find().unwrap_err();
     assert!(matches!(reason, ToolError::LacksEncoder { encoder: "libx264", .. }), "{reason}");
+}
+
+/// One that answers for its version and encoders and does nothing else, as a wrapper with a mistake in it.
+#[test]
+fn an_ffmpeg_that_writes_nothing_is_named_and_not_the_source() {
+    let user = User::new();
+    let ffmpeg = system_program("ffmpeg");
+    let text = format!("case \"$*\" in *pipe:1*|*made.mp4*|*.mp4) exit 0;; *) exec {} \"$@\";; esac", ffmpeg.display());
+    let broken = script(&user.path(""), "ffmpeg", &text);
+    let encode: &[&str] = &["encode", "--json", "--preset", "quick"];
+    let convert: &[&str] = &["convert", "--json", "--reencode"];
+    for (arguments, flag, place) in [(encode, "--out", "output"), (convert, "--output", "made.mp4")] {
+        let mut command = user.reelpress();
+        command.env("REELPRESS_FFMPEG", &broken).args(arguments).arg(flag).arg(user.path(place)).arg(clips::sample());
+        let ended = Ended::of(command);
+        let failed = ended.events_named("job_failed");
+        let [failed] = failed.as_slice() else { panic!("{ended:?}") };
+        let failure = &failed["failure"];
+        assert_eq!(failure["kind"], "encoder_failed", "{failure}");
+        assert!(failure["headline"].as_str().is_some_and(|words| words.contains("ffmpeg ended without")), "{failure}");
+        assert!(failure["hint"].as_str().is_some_and(|words| words.contains("reelpress doctor")), "{failure}");
+    }
 }
 
 #[test]

@@ -115,7 +115,9 @@ fn failure(error: &EngineError) -> Failure {
     let hint = match error {
         EngineError::Journal(JournalError::InUse(_)) => "Use the Reelpress that is open, or close it first",
         EngineError::Journal(JournalError::TooNew { .. }) => "Install the newest version of Reelpress",
-        EngineError::Journal(_) => "Check that the folder is on a working disk and may be written to",
+        EngineError::Journal(_) => {
+            "Check that the folder is on a working disk, may be written to, and holds files under these names"
+        }
         EngineError::Threads(_) => "Close other programs, then try again",
     };
     Failure::new(FailureKind::Internal, error.to_string(), hint)

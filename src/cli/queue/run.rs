@@ -99,13 +99,18 @@ fn work_off(context: &Context, engine: &EngineHandle, json: bool, interrupt: &Ca
         end = front.listen(&events, interrupt);
     }
     let _ = engine.send(Command::Stop);
-    wait_for_stop(&events);
+    wait_for_stop(&events, &mut |event| {
+        // Of a job that was at work when the program was told to end.
+        if end == End::Interrupted && matches!(event, Event::JobInterrupted { .. } | Event::JobFinished { .. }) {
+            front.event(event);
+        }
+    });
     // What is done at the end of the queue is begun, and a sound is heard to its end.
     if !engine.wait_for_end(END_LIMIT) {
         tracing::warn!("the engine has not ended in time");
     }
     match end {
-        End::Interrupted => context.output.say("the queue waits: “reelpress queue run” goes on with it"),
+        End::Interrupted => front.interrupted("the queue waits: “reelpress queue run” goes on with it"),
         End::NothingLeft => front.say_what_holds_the_rest(),
         End::OwnerEnded | End::ToolsUnusable(_) => {}
     }
@@ -120,8 +125,11 @@ fn follow(context: &Context, mut client: Client, json: bool, interrupt: &CancelT
     let mut front = Front::new(context, base, json);
     let end = front.listen(&events, interrupt);
     match end {
-        End::Interrupted => context.output.say("the jobs go on in the other Reelpress"),
-        End::OwnerEnded => context.output.say_always("reelpress: the other Reelpress has ended; the queue waits"),
+        End::Interrupted => front.interrupted("the jobs go on in the other Reelpress"),
+        End::OwnerEnded => {
+            context.output.say_always("reelpress: the other Reelpress has ended; the queue waits");
+            front.reporter.interrupted("the other Reelpress has ended; “reelpress queue run” goes on with the queue");
+        }
         End::NothingLeft => front.say_what_holds_the_rest(),
         End::ToolsUnusable(_) => {}
     }
@@ -252,6 +260,12 @@ impl<'a> Front<'a> {
         }
         let spec = event.job().and_then(|id| self.state.job(id)).map(|job| job.spec.clone());
         self.reporter.event(event, spec.as_ref());
+    }
+
+    /// Says how to go on to whoever has ended the program, person or program.
+    fn interrupted(&mut self, hint: &str) {
+        self.context.output.say(hint);
+        self.reporter.interrupted(hint);
     }
 
     /// Lets the reporter know a job.

@@ -8,7 +8,7 @@ use crate::{
     engine::QueueFile,
     failure::{Failure, FailureKind},
     format,
-    tools::atomic_file,
+    tools::{atomic_file, regular_file},
 };
 
 /// Stands for standard output.
@@ -72,11 +72,8 @@ pub(super) fn import(context: &Context, access: &mut Access, file: &Path) -> Res
 
 /// What a file holds that may be an exported queue.
 fn read(file: &Path) -> std::io::Result<Vec<u8>> {
-    let metadata = std::fs::metadata(file)?;
-    if !metadata.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
-    }
-    if metadata.len() > LARGEST_QUEUE_BYTES {
+    regular_file::check(file)?;
+    if std::fs::metadata(file)?.len() > LARGEST_QUEUE_BYTES {
         return Err(std::io::Error::other("it is too large for a queue"));
     }
     std::fs::read(file)

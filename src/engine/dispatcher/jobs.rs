@@ -36,9 +36,9 @@ impl Dispatcher {
         self.emit(vec![if is_held { Event::JobPaused { id } } else { Event::JobResumed { id } }]);
     }
 
-    /// Jobs at work, without those that are held.
+    /// Jobs at work, without those that are held or wait for room on a disk.
     pub(super) fn busy_jobs(&self) -> usize {
-        self.running.values().filter(|job| !job.pause.is_set()).count()
+        self.running.iter().filter(|(id, job)| !job.pause.is_set() && !self.waits_for_room(**id)).count()
     }
 
     pub(super) fn retry(&mut self, id: JobId) {

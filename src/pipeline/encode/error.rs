@@ -1,4 +1,4 @@
-//! Why an encode did not come to its end, and what the user is told.
+//! Why an encode did not come to its end, told apart by what the user can do about it.
 
 use super::FormatChange;
 use crate::{
@@ -28,6 +28,14 @@ pub enum EncodeError {
     /// ffmpeg stood still for so long that it was ended.
     #[error("ffmpeg stood still and was ended")]
     StoodStill {
+        /// Its command line.
+        command: String,
+        /// Its last lines.
+        tail: Vec<String>,
+    },
+    /// ffmpeg ended well and has neither written anything nor told why.
+    #[error("ffmpeg ended without having written anything")]
+    WroteNothing {
         /// Its command line.
         command: String,
         /// Its last lines.
@@ -67,7 +75,11 @@ impl EncodeError {
             }
             Self::Segmenter { source, .. } => !matches!(source, SegmenterError::Read(_)),
             Self::Failed { .. } => !self.was_ended_by_signal(),
-            Self::Cancelled | Self::NotStarted(_) | Self::StoodStill { .. } | Self::FormatChanges(_) => false,
+            Self::Cancelled
+            | Self::NotStarted(_)
+            | Self::StoodStill { .. }
+            | Self::WroteNothing { .. }
+            | Self::FormatChanges(_) => false,
         }
     }
 
@@ -85,6 +97,12 @@ impl EncodeError {
                 FailureKind::EncoderFailed,
                 format!("ffmpeg stood still at “{source_name}” and was ended"),
                 "Check that the disk or share of the file answers, or copy the file here; then retry the job",
+            )
+            .with_detail(format!("{}\n\n{command}", tail.join("\n"))),
+            Self::WroteNothing { command, tail } => Failure::new(
+                FailureKind::EncoderFailed,
+                format!("ffmpeg ended without having written anything of “{source_name}”"),
+                "Look at ffmpeg with “reelpress doctor”; get one that works with “reelpress setup” or choose it in the settings, then retry the job",
             )
             .with_detail(format!("{}\n\n{command}", tail.join("\n"))),
             Self::Failed { status, command, tail } => {

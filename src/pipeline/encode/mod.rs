@@ -150,8 +150,9 @@ fn run_watched(
 ) -> Result<Told, EncodeError> {
     let mut process = Process::start(run, session, formats)?;
     process.listen(progressed, session.listener);
-    let Ended { status, command, lines: tail, told } = process.wait(session.cancel)?;
+    let Ended { status, command, lines: tail, is_silent, told, .. } = process.wait(session.cancel)?;
     let status = match status {
+        Ok(status) if status.success() && is_silent => return Err(EncodeError::WroteNothing { command, tail }),
         Ok(status) if status.success() => return Ok(told),
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
@@ -185,7 +186,7 @@ fn join(cutting: ScopedJoinHandle<'_, Result<u64, SegmenterError>>) -> Result<u6
 
 fn outcome(
     cut: std::io::Result<Result<u64, SegmenterError>>,
-    Ended { status, command, lines: tail, told }: Ended,
+    Ended { status, command, lines: tail, blames_source, told, .. }: Ended,
 ) -> Result<Told, EncodeError> {
     let cut = cut.map_err(|error| EncodeError::NotStarted(error.to_string()))?;
     let cut = match cut {
@@ -203,6 +204,9 @@ fn outcome(
     };
     match (status, cut) {
         (Ok(status), Ok(_)) if status.success() => Ok(told),
+        (Ok(status), Err(SegmenterError::Nothing)) if status.success() && !blames_source => {
+            Err(EncodeError::WroteNothing { command, tail })
+        }
         (Ok(status), Err(source)) if status.success() => Err(EncodeError::Segmenter { source, tail }),
         (Ok(status), _) => Err(EncodeError::Failed { status: status.to_string(), command, tail }),
         (Err(error), _) => Err(EncodeError::Failed { status: error.to_string(), command, tail }),

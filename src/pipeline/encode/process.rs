@@ -45,6 +45,10 @@ pub(super) struct Ended {
     pub(super) command: String,
     /// Its last lines.
     pub(super) lines: Vec<String>,
+    /// It has said nothing at all, not even what it reads.
+    pub(super) is_silent: bool,
+    /// It has told that nothing could be had of the source.
+    pub(super) blames_source: bool,
     pub(super) told: Told,
 }
 
@@ -73,7 +77,7 @@ impl Process {
             watch: StallWatch::guard(id, &signs, session.pause),
             _ended_with_job: KillOnCancel::guard(id, session.cancel),
             _held_with_job: session.pause.guard(id),
-            tail: Tail { formats, ..Tail::default() },
+            tail: Tail::with(formats),
             command: command_line,
             child,
             id,
@@ -131,30 +135,39 @@ impl Process {
         if cancel.is_cancelled() {
             return Err(EncodeError::Cancelled);
         }
-        let told = self.tail.told();
+        let (told, blames_source) = (self.tail.told(), self.tail.blames_source());
         let Self { command, tail, watch, .. } = self;
-        let lines = tail.lines.into();
+        let (lines, is_silent) = (tail.lines.into(), tail.is_silent);
         if watch.has_ended_it() {
             return Err(EncodeError::StoodStill { command, tail: lines });
         }
         match tail.formats.stops {
             Some(change) => Err(EncodeError::FormatChanges(change)),
-            None => Ok(Ended { status, command, lines, told }),
+            None => Ok(Ended { status, command, lines, is_silent, blames_source, told }),
         }
     }
 }
 
 /// The last lines that ffmpeg wrote.
-#[derive(Default)]
 struct Tail {
     lines: VecDeque<String>,
     damage: Damage,
     formats: FormatWatch,
+    is_silent: bool,
 }
 
 impl Tail {
+    fn with(formats: FormatWatch) -> Self {
+        Self { lines: VecDeque::new(), damage: Damage::default(), formats, is_silent: true }
+    }
+
     fn told(&self) -> Told {
         Told { damage: self.damage, changes: self.formats.followed.clone() }
+    }
+
+    fn blames_source(&self) -> bool {
+        let is_told = |line: &String| line.contains("nothing was encoded") || line.contains("Invalid data found");
+        self.damage != Damage::default() || self.lines.iter().any(is_told)
     }
 
     fn push(&mut self, line: String) {
@@ -172,6 +185,7 @@ fn listen(
     tail: &mut Tail,
 ) -> Result<(), String> {
     for event in process.iter().map_err(|error| error.to_string())? {
+        tail.is_silent &= matches!(event, FfmpegEvent::LogEOF | FfmpegEvent::Done);
         if let FfmpegEvent::Log(_, line) | FfmpegEvent::Error(line) = &event {
             tail.damage.note(line);
         }

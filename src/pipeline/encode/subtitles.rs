@@ -22,6 +22,7 @@ use crate::{
         cancel::CancelToken,
         child::{self, ChildError},
         ffmpeg::Toolbox,
+        regular_file,
     },
 };
 
@@ -131,7 +132,7 @@ impl Reader<'_> {
             SubtitleOrigin::SubRip(_) => (self.file_of(index, "source.srt"), TextFormat::SubRip),
             SubtitleOrigin::File(path) => (path.clone(), TextFormat::of(path)),
         };
-        let content = std::fs::read(&file).unwrap_or_default();
+        let content = regular_file::read(&file).unwrap_or_default();
         let ReadText { text, guessed } = encoding::read(&content, &rendition.language);
         let captions = match format {
             TextFormat::WebVtt => {

@@ -29,6 +29,7 @@ pub use storyboard::{TILE_PATTERN, tile_path};
 
 use crate::{
     failure::{Failure, FailureKind, is_busy},
+    format,
     tools::content_key::KeyError,
 };
 
@@ -42,6 +43,16 @@ pub enum PackageError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// The disk has no room for the stream, also if nothing else were on it.
+    #[error("{} has {disk_bytes} bytes, {needed_bytes} are needed", folder.display())]
+    DiskTooSmall {
+        /// The folder.
+        folder: PathBuf,
+        /// Size of the stream, with what stays free.
+        needed_bytes: u64,
+        /// Size of the disk.
+        disk_bytes: u64,
     },
     /// A file that was just written can't be read again, or is not what was written.
     #[error("{} can't be read again: {detail}", path.display())]
@@ -82,6 +93,13 @@ impl PackageError {
     pub fn into_failure(self) -> Failure {
         match self {
             Self::Write { path, source } => write_failure(&path, &source),
+            Self::DiskTooSmall { folder, needed_bytes, disk_bytes } => {
+                let (needed, size) = (format::bytes(needed_bytes), format::bytes(disk_bytes));
+                let headline =
+                    format!("The stream needs about {needed}, and the disk of {} has only {size}", folder.display());
+                let hint = "Choose an output folder on a larger disk, then retry the job";
+                Failure::new(FailureKind::DiskFull, headline, hint)
+            }
             Self::Unreadable { path, detail } => {
                 let folder = path.parent().unwrap_or(&path).display();
                 let hint = "Check the disk of the output folder, then retry the job";

@@ -6,7 +6,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::PackageError;
@@ -23,8 +23,12 @@ use crate::{
 const RESERVE_BYTES: u64 = 500_000_000;
 /// On a small disk the reserve is this part of it.
 const RESERVE_PART: f64 = 0.05;
+/// Part of a disk that files can have besides their blocks and what the system keeps of them.
+const FILES_PART: f64 = 0.99;
 /// How soon the work goes on when there is room again.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How soon it is looked again what the stream takes.
+const HELD_INTERVAL: Duration = Duration::from_secs(10);
 /// Part of the highest bit rate that constant quality takes of ordinary pictures.
 const CONSTANT_QUALITY_PART: f64 = 0.5;
 /// What segments, playlists and I-frame playlists add to the media.
@@ -40,6 +44,8 @@ pub struct Room {
     folder: PathBuf,
     /// Expected size of what is not written yet.
     left_bytes: AtomicU64,
+    /// The folder whose files keep their room until the stream is made, and what they take.
+    held: Option<(PathBuf, Mutex<Option<(Instant, u64)>>)>,
     /// Why nothing is written at this moment.
     shortage: Mutex<Option<String>>,
 }
@@ -79,7 +85,20 @@ impl Room {
                 .with_detail(format!("estimated from bit rates and length: {needed}; free: {free}"))
                 .at(Stage::Package));
         }
-        Ok(Self { folder: folder.to_owned(), left_bytes: AtomicU64::new(needed), shortage: Mutex::default() })
+        let room = Self {
+            folder: folder.to_owned(),
+            left_bytes: AtomicU64::new(needed),
+            held: None,
+            shortage: Mutex::default(),
+        };
+        room.shortage_now(0).map_err(|error| error.into_failure().at(Stage::Package))?;
+        Ok(room)
+    }
+
+    /// The same for a stream that is made in this folder and whose files keep their room until it is whole.
+    #[must_use]
+    pub fn held_by(self, stream_folder: &Path) -> Self {
+        Self { held: Some((stream_folder.to_owned(), Mutex::default())), ..self }
     }
 
     /// Why nothing is written at this moment, in one line; the work goes on by itself.
@@ -91,7 +110,7 @@ impl Room {
     /// each time when it is known again how much there is.
     ///
     /// # Errors
-    /// When it can't be written for another cause, or the job is cancelled.
+    /// When it can't be written for another cause, there will never be room for it, or the job is cancelled.
     pub fn write(
         &self,
         path: &Path,
@@ -103,7 +122,7 @@ impl Room {
             if cancel.is_cancelled() {
                 return Err(PackageError::Cancelled);
             }
-            let shortage = self.shortage_now(content.len() as u64);
+            let shortage = self.shortage_now(content.len() as u64)?;
             if shortage.is_none() {
                 match atomic_file::write(path, content) {
                     Ok(()) => break,
@@ -127,7 +146,7 @@ impl Room {
     /// itself; while it has not even that, waits, and `changed` is called as in [`write`](Self::write).
     ///
     /// # Errors
-    /// As [`write`](Self::write).
+    /// When it can't be written for another cause, or the job is cancelled.
     pub fn write_note(
         &self,
         path: &Path,
@@ -155,7 +174,7 @@ impl Room {
     /// Waits until there is room for the rest of the stream; `changed` is called as in [`wait_for`](Self::wait_for).
     ///
     /// # Errors
-    /// When the job is cancelled.
+    /// When there will never be so much, or the job is cancelled.
     pub fn wait_for_rest(&self, cancel: &CancelToken, changed: &dyn Fn()) -> Result<(), PackageError> {
         self.wait_for_beside(0, cancel, changed)
     }
@@ -164,9 +183,9 @@ impl Room {
     /// in [`wait_for`](Self::wait_for).
     ///
     /// # Errors
-    /// When the job is cancelled.
+    /// When there will never be so much, or the job is cancelled.
     pub fn wait_for_beside(&self, bytes: u64, cancel: &CancelToken, changed: &dyn Fn()) -> Result<(), PackageError> {
-        while let Some(shortage) = self.shortage_now(self.left_bytes.load(Ordering::Relaxed).saturating_add(bytes)) {
+        while let Some(shortage) = self.shortage_now(self.left_bytes.load(Ordering::Relaxed).saturating_add(bytes))? {
             if cancel.is_cancelled() {
                 return Err(PackageError::Cancelled);
             }
@@ -182,7 +201,7 @@ impl Room {
     /// how much there is.
     ///
     /// # Errors
-    /// When the job is cancelled.
+    /// When there will never be so much, or the job is cancelled.
     pub fn wait_for(&self, bytes: u64, cancel: &CancelToken, changed: &dyn Fn()) -> Result<(), PackageError> {
         self.left_bytes.store(bytes, Ordering::Relaxed);
         self.wait_for_beside(0, cancel, changed)
@@ -201,14 +220,41 @@ impl Room {
     }
 
     /// What is missing for the next file and the rest of the stream.
-    fn shortage_now(&self, next_bytes: u64) -> Option<String> {
-        let space = disk::Space::of(&self.folder)?;
+    ///
+    /// # Errors
+    /// When the disk would be too small also if nothing but the stream were on it.
+    fn shortage_now(&self, next_bytes: u64) -> Result<Option<String>, PackageError> {
+        let Some(space) = disk::Space::of(&self.folder) else { return Ok(None) };
         let reserve = RESERVE_BYTES.min((space.total_bytes as f64 * RESERVE_PART) as u64);
-        let needed = self.left_bytes.load(Ordering::Relaxed).max(next_bytes).saturating_add(reserve);
-        (space.free_bytes < needed).then(|| {
-            let (needed, free) = (format::bytes(needed), format::bytes(space.free_bytes));
-            format!("Waiting for room in {}: {free} are free, {needed} are needed", self.folder.display())
-        })
+        let needed_bytes = self.left_bytes.load(Ordering::Relaxed).max(next_bytes).saturating_add(reserve);
+        if space.free_bytes >= needed_bytes {
+            return Ok(None);
+        }
+        let whole_bytes = needed_bytes.saturating_add(self.held_bytes());
+        if whole_bytes as f64 > space.usable_bytes as f64 * FILES_PART {
+            let folder = self.folder.clone();
+            return Err(PackageError::DiskTooSmall {
+                folder,
+                needed_bytes: whole_bytes,
+                disk_bytes: space.total_bytes,
+            });
+        }
+        let (needed, free) = (format::bytes(needed_bytes), format::bytes(space.free_bytes));
+        Ok(Some(format!("Waiting for room in {}: {free} are free, {needed} are needed", self.folder.display())))
+    }
+
+    /// What the stream takes already, passing files among it. Looked at from time to time, as it may be many files.
+    fn held_bytes(&self) -> u64 {
+        let Some((folder, known)) = &self.held else { return 0 };
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        match *known {
+            Some((at, bytes)) if at.elapsed() < HELD_INTERVAL => bytes,
+            _ => {
+                let bytes = disk::used_bytes(folder);
+                *known = Some((Instant::now(), bytes));
+                bytes
+            }
+        }
     }
 
     /// Sets why nothing is written; true when that is news.
@@ -245,11 +291,35 @@ mod tests {
         assert_eq!(expected_at_once(1000, Duration::from_secs(60)), 1000, "a short one may be whole on the disk");
     }
 
+    /// More than is free, less than the disk has: the reserve alone is in use by whoever uses the disk.
+    fn fill(room: &Room) {
+        let space = disk::Space::of(&room.folder).unwrap();
+        let reserve = RESERVE_BYTES.min((space.total_bytes as f64 * RESERVE_PART) as u64);
+        let most = (space.usable_bytes as f64 * FILES_PART) as u64;
+        room.left_bytes.store(most - reserve, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn room_that_will_never_be_there_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let room = Room::for_stream(folder.path(), None).unwrap();
+        let cancel = CancelToken::default();
+        let failed = room.wait_for(u64::MAX / 2, &cancel, &|| panic!("it waits")).unwrap_err().into_failure();
+        assert_eq!(failed.kind, FailureKind::DiskFull);
+        assert!(failed.headline.contains("TB") && failed.headline.contains("has only"), "{}", failed.headline);
+        // What is written already takes its part of the disk.
+        std::fs::write(folder.path().join("segment"), vec![1; 1 << 20]).unwrap();
+        fill(&room);
+        assert!(matches!(room.shortage_now(0), Ok(Some(_))));
+        let room = room.held_by(folder.path());
+        assert!(matches!(room.shortage_now(0), Err(PackageError::DiskTooSmall { .. })));
+    }
+
     #[test]
     fn a_cancelled_job_does_not_wait_for_room() {
         let folder = tempfile::tempdir().unwrap();
         let room = Room::for_stream(folder.path(), None).unwrap();
-        room.left_bytes.store(u64::MAX / 2, Ordering::Relaxed);
+        fill(&room);
         let cancel = CancelToken::default();
         let file = folder.path().join("segment");
         let ended = room.write(&file, b"media", &cancel, &|| cancel.cancel());
@@ -262,7 +332,7 @@ mod tests {
     fn work_goes_on_when_there_is_room_again() {
         let folder = tempfile::tempdir().unwrap();
         let room = Room::for_stream(folder.path(), None).unwrap();
-        room.left_bytes.store(u64::MAX / 2, Ordering::Relaxed);
+        fill(&room);
         let file = folder.path().join("segment");
         room.write(&file, b"media", &CancelToken::default(), &|| room.left_bytes.store(0, Ordering::Relaxed)).unwrap();
         assert_eq!(std::fs::read(&file).unwrap(), b"media");

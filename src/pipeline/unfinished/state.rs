@@ -12,6 +12,7 @@ use super::{FOLDER, STATE, SourceIdentity, identity::hex};
 use crate::{
     job::{Encryption, JobId, JobSpec, PlaceInBucket},
     pipeline::{JobRequest, encode::following::Following, plan::EncodePlan},
+    tools::regular_file,
 };
 
 /// Version of the state; another one is not gone on with.
@@ -88,7 +89,7 @@ impl State {
     }
 
     pub(super) fn read(stream_folder: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(stream_folder.join(FOLDER).join(STATE)).ok()?).ok()
+        serde_json::from_slice(&regular_file::read(&stream_folder.join(FOLDER).join(STATE)).ok()?).ok()
     }
 
     pub(super) fn place_in(&self, bucket: usize) -> Option<PlaceInBucket> {

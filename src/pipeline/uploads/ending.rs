@@ -1,6 +1,6 @@
 //! The end of a job's uploads, and what becomes of the local stream.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use super::{State, Upload, Uploads, place::begin_each};
 use crate::{
@@ -48,6 +48,8 @@ impl Uploads {
         let places: Vec<(&S3Location, Option<&PlaceInBucket>)> =
             rest.iter().map(|(_, upload)| (&upload.location, upload.earlier.as_ref())).collect();
         let name = ending.folder.file_name().unwrap_or_default().to_string_lossy();
+        // What others have put into the folder meanwhile is not sent.
+        let made: BTreeSet<String> = stream.report.files.iter().map(|file| file.path.clone()).collect();
         let files = published_files(ending.folder).map_err(PublishError::into_failure);
         let begun = files.and_then(|files| {
             let begun = begin_each(ending.request, (ending.folder, &name), self.dropped.as_ref(), &places)?;
@@ -61,7 +63,7 @@ impl Uploads {
                         Err(error) => State::Failed(None, error.into_failure()),
                     };
                 }
-                files.into_keys().map(|(_, path)| path).collect()
+                files.into_keys().map(|(_, path)| path).filter(|path| made.contains(path)).collect()
             }
             Err(failure) => {
                 rest.iter().for_each(|(_, upload)| *upload.state() = State::Failed(None, failure.clone()));

@@ -76,6 +76,47 @@ fn ctrl_c_ends_the_program_and_ffmpeg_and_leaves_nothing() {
     assert_nothing_left(&user, &[]);
 }
 
+#[test]
+fn a_file_of_the_user_in_the_folder_of_a_cancelled_stream_stays() {
+    let user = User::new();
+    let running = Running::until_playable(&user, &[&clips::MINUTE.path()]);
+    let folder = user.output().join("minute");
+    for name in ["notes.txt", "720p/cover.png"] {
+        std::fs::write(folder.join(name), name).expect("the folder of the stream is there");
+    }
+    running.signal(Signal::INT);
+    assert_eq!(running.end().exit_code, Some(130));
+    assert_eq!(user.output_files(), ["minute/720p/cover.png", "minute/notes.txt"]);
+    // The next stream of this name has a folder of its own.
+    user.encode(&[&clips::MINUTE.path()], "quick").assert_all_done();
+    assert!(user.output().join("minute-2/master.m3u8").is_file());
+    assert_eq!(std::fs::read(folder.join("notes.txt")).expect("it is there"), b"notes.txt");
+}
+
+/// Programs that read the events learn of the end there too, and how to go on.
+#[test]
+fn the_events_of_an_interrupted_call_end_with_what_became_of_it() {
+    for (signal, name, words) in
+        [(Signal::TERM, "job_interrupted", "goes on where it was"), (Signal::INT, "job_cancelled", "begins it again")]
+    {
+        let user = User::new();
+        let running = Running::until_playable(&user, &[&clips::MINUTE.path(), &clips::sample()]);
+        running.signal(signal);
+        let ended = running.end();
+        assert_eq!(ended.exit_code, Some(130), "{}", ended.stderr);
+        let last = ended.events.last().expect("events");
+        assert_eq!(last["event"], "interrupted", "{last}");
+        assert!(last["hint"].as_str().is_some_and(|hint| hint.contains(words)), "{last}");
+        let of_jobs = ended.events_named(name);
+        let jobs: std::collections::BTreeSet<&str> = of_jobs.iter().filter_map(|event| event["job"].as_str()).collect();
+        assert_eq!((of_jobs.len(), jobs.len()), (2, 2), "{of_jobs:#?}");
+        if name == "job_interrupted" {
+            let reached = of_jobs.iter().filter_map(|event| event["reached_seconds"].as_f64()).fold(0.0, f64::max);
+            assert!(reached >= 6.0, "{of_jobs:#?}");
+        }
+    }
+}
+
 /// The machine goes down, or the terminal is closed: nobody has given the work up.
 #[test]
 fn what_the_system_ends_goes_on_when_the_same_command_is_typed_again() {

@@ -88,6 +88,19 @@ fn a_disk_that_is_full_for_a_while_holds_the_job_and_loses_nothing() {
     assert_is_whole(&left);
 }
 
+/// Nobody can tell from the bit rates that were asked for how large such a stream becomes.
+#[test]
+fn a_stream_that_outgrows_its_disk_fails_with_figures_and_is_not_waited_for() {
+    let user = User::new();
+    let flags = ["--speed", "ultrafast", "--rate-control", "crf", "--crf", "2"].map(Into::into);
+    let encode = user.encode_command_to(user.output().as_os_str(), &flags, &[&clips::MINUTE.path()], "quick");
+    let (ended, left) = on_disk(&user, "size=40m", &encode, r#""${@:4}""#);
+    assert_failed_alone(&ended, "disk_full", "output");
+    let headline = only_failure(&ended)["headline"].as_str().expect("a headline");
+    assert!(headline.matches("MB").count() == 2 && headline.contains("has only"), "{headline}");
+    assert_eq!(left, "", "files are left on the full disk");
+}
+
 /// With so few bits ffmpeg runs ahead of what is written and meets the full disk itself, at its next picture.
 #[test]
 fn an_encoder_that_meets_a_full_disk_itself_goes_on_when_there_is_room() {

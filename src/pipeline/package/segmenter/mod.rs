@@ -33,6 +33,9 @@ pub enum SegmenterError {
     /// Boxes that are right each, but not together.
     #[error("the encoder's output is not what was planned: {0}")]
     Unplanned(String),
+    /// Nothing came at all.
+    #[error("the encoder wrote no stream at all")]
+    Nothing,
     /// The end came before all was there: a consequence of how the encoder ended.
     #[error("the encoder's output ends too early: {0}")]
     Incomplete(String),
@@ -137,8 +140,7 @@ pub fn cut(pipe: impl Read, layout: &TrackLayout, sink: &mut dyn SegmentSink) ->
             }
         }
     }
-    let mut cutters =
-        cutters.ok_or_else(|| SegmenterError::Incomplete("the encoder wrote no stream at all".to_owned()))?;
+    let mut cutters = cutters.ok_or(SegmenterError::Nothing)?;
     cutters.finish(sink)
 }
 
