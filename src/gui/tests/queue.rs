@@ -68,13 +68,19 @@ fn filters_show_their_jobs_and_count_them() {
         ("Active 3", vec!["Opening ceremony, camera A.mov", "Interview Dr. Müller – final_v7.mp4", "bikes.mp4"]),
         ("Waiting 1", vec!["Screen recording 2026-11-20 at 14.03.mkv"]),
         ("Done 2", vec!["Teaser.mp4", "Street.avi"]),
-        ("Failed 2", vec!["lecture-03.ts", "Trailer_4K_de.mxf"]),
+        ("Failed 1", vec!["lecture-03.ts"]),
+        ("Cancelled 1", vec!["Trailer_4K_de.mxf"]),
     ] {
         window.press(filter);
         let rows = rows(&window);
         assert_eq!(rows.len(), names.len(), "{filter}: {rows:?}");
         assert!(rows.iter().zip(&names).all(|(row, name)| row.starts_with(name)), "{filter}: {rows:?}");
     }
+}
+
+#[test]
+fn a_queue_without_cancelled_jobs_has_no_filter_for_them() {
+    assert!(!Window::open(states::many(3)).shows_somewhere("Cancelled"));
 }
 
 #[test]
