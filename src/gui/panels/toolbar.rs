@@ -18,10 +18,15 @@ use crate::{
     settings::Settings,
 };
 
-/// Below this width the words of the left buttons give way to icons, and pickers show only what is picked.
-const ROOM_FOR_WORDS: f32 = 860.0;
+/// Below this width of the window the button for the search, whose field is in sight, and a word of the queue's button give
+/// their room to what is picked.
+const NARROW_BELOW: f32 = 860.0;
+/// Where less than this would be left of the destination, "Add files…" gives way to an icon, and pickers show only what is
+/// picked.
+const ENOUGH_OF_DESTINATION: f32 = 240.0;
+const DIVIDER: egui::Vec2 = egui::Vec2::new(9.0, 20.0);
 /// What is left of preset, outputs and destination at least where there is little room.
-const LEAST_PICKERS: [f32; 3] = [84.0, 84.0, 100.0];
+const LEAST_PICKERS: [f32; 3] = [100.0, 90.0, 84.0];
 /// Height of the window that the longest menu leaves free.
 const MENU_MARGIN: f32 = 90.0;
 
@@ -30,12 +35,11 @@ pub fn toolbar_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, action
     ui.horizontal_centered(|ui| {
         ui.spacing_mut().item_spacing.x = theme::SPACE[1];
         ui.add_space(theme::SIDE_MARGIN);
-        let has_room = ui.available_width() > ROOM_FOR_WORDS;
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add_space(theme::SIDE_MARGIN);
             right_part(ui, snapshot, view, actions);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                left_part(ui, snapshot, view, (has_room, actions));
+                left_part(ui, snapshot, view, actions);
             });
         });
     });
@@ -52,7 +56,10 @@ fn right_part(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
     if snapshot.jobs.is_empty() {
         return;
     }
-    if icon_button(ui, icon::SEARCH, "Search the queue", "Search the queue (Ctrl+F)").clicked() {
+    let is_field_in_sight = !view.details_cover_queue;
+    if !(is_field_in_sight && is_narrow(ui))
+        && icon_button(ui, icon::SEARCH, "Search the queue", "Search the queue (Ctrl+F)").clicked()
+    {
         actions.push(Action::FocusSearch);
     }
     if view.selected.is_some()
@@ -62,51 +69,67 @@ fn right_part(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
     }
 }
 
+fn is_narrow(ui: &Ui) -> bool {
+    ui.ctx().content_rect().width() < NARROW_BELOW
+}
+
 fn queue_button(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+    let is_narrow = is_narrow(ui);
     let has_begun = snapshot.jobs.iter().any(|job| job.state != JobState::Waiting);
-    let (label, icon, command) = match snapshot.queue_paused {
-        true if has_begun => ("Resume queue", icon::START, Command::ResumeQueue),
-        true => ("Start queue", icon::START, Command::ResumeQueue),
-        false => ("Pause queue", icon::PAUSE, Command::PauseQueue),
+    let (label, short, icon, command) = match snapshot.queue_paused {
+        true if has_begun => ("Resume queue", "Resume", icon::START, Command::ResumeQueue),
+        true => ("Start queue", "Start", icon::START, Command::ResumeQueue),
+        false => ("Pause queue", "Pause", icon::PAUSE, Command::PauseQueue),
     };
     let has_work = snapshot.jobs.iter().any(|job| job.is_waiting() || job.progress().is_some());
-    let button = if has_work { Button::primary(label) } else { Button::new(label) };
+    let shown = if is_narrow { short } else { label };
+    let button = if has_work { Button::primary(shown) } else { Button::new(shown) };
     let tip = match snapshot.queue_paused {
         true => format!("{label} (Space)"),
         false => format!("{label} (Space): jobs at work are finished, no others start"),
     };
-    if button.icon(icon).show(ui).on_hover_text(tip).clicked() {
+    if button.icon(icon).named(label).show(ui).on_hover_text(tip).clicked() {
         actions.push(Action::Send(command));
     }
 }
 
-fn left_part(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, (has_room, actions): (bool, &mut Vec<Action>)) {
-    if has_room {
-        if Button::new("Add files…").icon(icon::ADD).show(ui).on_hover_text("Add files… (Ctrl+O)").clicked() {
-            actions.push(Action::Pick(PathPurpose::AddFiles));
-        }
-    } else if icon_button(ui, icon::ADD, "Add files…", "Add files… (Ctrl+O)").clicked() {
+fn left_part(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &mut Vec<Action>) {
+    let settings = &snapshot.settings;
+    let presets = built_in_presets();
+    let chosen = presets.iter().find(|preset| preset.id == settings.preset).or_else(|| presets.first());
+    let preset = chosen.map_or("", |preset| preset.name.as_str());
+    let outputs = outputs_label(settings);
+    let destination = wording::short_destination(&settings.destination(), view.home.as_deref());
+    let adjustments = adjustments(settings, view);
+    let pickers = |has_words: bool| {
+        [("Preset", preset), ("Outputs", &outputs), ("Destination", &destination)]
+            .map(|(name, label)| Button::new(label).picker(name).shows_prefix(has_words))
+    };
+    let adjust_width = match adjustments.len() {
+        0 => theme::CONTROL_HEIGHT,
+        number => Button::new(&number.to_string()).icon(icon::ADJUST).wanted_width(ui),
+    };
+    let add = Button::new("Add files…").icon(icon::ADD);
+    let wanted = pickers(true).map(|button| button.wanted_width(ui));
+    let beside_pickers = theme::CONTROL_HEIGHT + DIVIDER.x + adjust_width + 7.0 * theme::SPACE[1];
+    let least = add.wanted_width(ui) + beside_pickers + wanted[0] + wanted[1] + wanted[2].min(ENOUGH_OF_DESTINATION);
+    let has_words = least <= ui.available_width();
+    let tip = "Add files… (Ctrl+O)";
+    let add = match has_words {
+        true => add.show(ui).on_hover_text(tip),
+        false => icon_button(ui, icon::ADD, "Add files…", tip),
+    };
+    if add.clicked() {
         actions.push(Action::Pick(PathPurpose::AddFiles));
     }
     if icon_button(ui, icon::ADD_FOLDER, "Add folder…", "Add folder… (Ctrl+Shift+O)").clicked() {
         actions.push(Action::Pick(PathPurpose::AddFolder));
     }
     divider(ui);
-    let settings = &snapshot.settings;
-    let presets = built_in_presets();
-    let chosen = presets.iter().find(|preset| preset.id == settings.preset).or_else(|| presets.first());
-    let preset = chosen.map_or("", |preset| preset.name.as_str());
-    let outputs = outputs_label(settings);
-    let adjustments = adjustments(settings, view);
-    let destination = wording::short_destination(&settings.destination(), view.home.as_deref());
-    let [preset, outputs, destination] = [("Preset", preset), ("Outputs", &outputs), ("Destination", &destination)]
-        .map(|(name, label)| Button::new(label).picker(name).shows_prefix(has_room));
-    let adjust_width = match adjustments.len() {
-        0 => theme::CONTROL_HEIGHT,
-        number => Button::new(&number.to_string()).icon(icon::ADJUST).wanted_width(ui),
-    };
-    let room = ui.available_width() - adjust_width - 4.0 * theme::SPACE[1];
-    let widths = picker_widths(room, [&preset, &outputs, &destination].map(|button| button.wanted_width(ui)));
+    let pickers = pickers(has_words);
+    let wanted = [&pickers[0], &pickers[1], &pickers[2]].map(|button| button.wanted_width(ui));
+    let widths = picker_widths(ui.available_width() - adjust_width - 4.0 * theme::SPACE[1], wanted);
+    let [preset, outputs, destination] = pickers;
     preset_picker(ui, settings, (preset.max_width(widths[0]), chosen), (&presets, actions));
     outputs_picker(ui, settings, outputs.max_width(widths[1]), actions);
     adjust_button(ui, &adjustments, actions);
@@ -126,7 +149,7 @@ fn picker_widths(room: f32, wanted: [f32; 3]) -> [f32; 3] {
 }
 
 fn divider(ui: &mut Ui) {
-    let (rect, _) = ui.allocate_exact_size(egui::vec2(9.0, 20.0), egui::Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(DIVIDER, egui::Sense::hover());
     ui.painter().vline(rect.center().x.round(), rect.y_range(), (1.0, theme::palette(ui).line));
 }
 
@@ -301,7 +324,7 @@ mod tests {
         let wanted = [140.0, 190.0, 500.0];
         assert_eq!(picker_widths(830.0, wanted), wanted);
         assert_eq!(picker_widths(630.0, wanted), [140.0, 190.0, 300.0]);
-        assert_eq!(picker_widths(400.0, wanted), [110.0, 190.0, 100.0]);
+        assert_eq!(picker_widths(400.0, wanted), [126.0, 190.0, 84.0]);
         assert_eq!(picker_widths(100.0, wanted), LEAST_PICKERS);
         assert_eq!(picker_widths(300.0, [60.0, 70.0, 90.0]), [60.0, 70.0, 90.0]);
     }

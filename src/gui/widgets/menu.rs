@@ -21,19 +21,21 @@ pub fn menu(button: &Response, (name, width): (&str, f32), contents: impl FnOnce
 
 /// A line of a menu.
 pub fn menu_entry(ui: &mut Ui, words: &str) -> Response {
-    ui.add(
-        egui::Button::new(words).frame_when_inactive(false).min_size(egui::vec2(ui.available_width(), theme::ICON_HIT)),
-    )
+    plain_entry(ui, words, theme::SPACE[2])
 }
 
 /// A line of a menu with choices that is none itself: its words begin where theirs do.
 pub fn menu_entry_below_choices(ui: &mut Ui, words: &str) -> Response {
+    plain_entry(ui, words, WORDS_LEFT)
+}
+
+fn plain_entry(ui: &mut Ui, words: &str, words_left: f32) -> Response {
     let (rect, response) = line(ui);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), words));
     if ui.is_rect_visible(rect) {
         paint_ground(ui, rect, &response);
-        let left = pos2(rect.left() + WORDS_LEFT, rect.center().y);
-        let room = rect.width() - WORDS_LEFT - theme::SPACE[2];
+        let left = pos2(rect.left() + words_left, rect.center().y);
+        let room = rect.width() - words_left - theme::SPACE[2];
         text::paint_elided(ui, left, words, (theme::body(), theme::palette(ui).text), room);
     }
     response.on_hover_cursor(CursorIcon::PointingHand)
