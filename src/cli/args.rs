@@ -139,7 +139,7 @@ pub struct EncodeArguments {
     /// Where the streams go: a folder, or s3://bucket/prefix [default: as set in the window]. May be given several times:
     /// one folder and any number of buckets; one that needs other S3 options has its own, as in
     /// 's3://bucket/prefix?profile=backup&region=eu-west-1'
-    #[arg(long, value_name = "DIR|s3://…")]
+    #[arg(short, long, alias = "output", value_name = "DIR|s3://…")]
     pub out: Vec<PathBuf>,
     /// How to reach an S3 destination.
     #[command(flatten)]
@@ -152,8 +152,8 @@ pub struct EncodeArguments {
     #[arg(long, conflicts_with = "keep")]
     pub drop_published: bool,
     /// When to take thumbnails: parts of the length (10%,30%) or times (00:00:05,90) [default: 10%,30%,50%,70%,90%]
-    #[arg(long, value_name = "LIST", value_parser = thumbnail_times)]
-    pub thumbnails: Option<ThumbnailTimes>,
+    #[arg(long, alias = "thumbnails", value_name = "LIST", value_parser = thumbnail_times)]
+    pub thumbnail_times: Option<ThumbnailTimes>,
     /// What is made of each video, and how thumbnails look.
     #[command(flatten)]
     pub outputs: OutputArguments,
@@ -362,7 +362,7 @@ pub struct CheckArguments {
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
     /// Also try this destination, and tell every missing permission: s3://bucket/prefix, or a folder
-    #[arg(long, value_name = "DIR|s3://…")]
+    #[arg(long, alias = "out", value_name = "DIR|s3://…")]
     pub destination: Option<PathBuf>,
     /// How to reach it.
     #[command(flatten)]
@@ -434,5 +434,37 @@ mod tests {
         let Some(CommandArguments::Encode(encode)) = encode.command else { panic!("not encode") };
         assert_eq!(encode.encode.files, [PathBuf::from("-a.mp4")]);
         assert_eq!(encode.encode.s3.reached.path_style(), None);
+    }
+
+    #[test]
+    fn flags_of_one_meaning_have_one_name_in_all_commands_and_their_old_names_still_work() {
+        let commands = [
+            &["encode", "a.mp4"][..],
+            &["queue", "add", "a.mp4"],
+            &["convert", "a.mp4", "--to", "mp4"],
+            &["thumbnails", "a.mp4"],
+        ];
+        let flags: [(&[&str], &[usize]); 6] = [
+            (&["-o", "--out", "--output"], &[0, 1, 2, 3]),
+            (&["--video-codec"], &[0, 1, 2]),
+            (&["--codec", "--thumbnails"], &[0, 1]),
+            (&["--thumbnail-times", "--thumbnail-width", "--thumbnail-format"], &[0, 1, 3]),
+            (&["--times", "--width", "--format"], &[3]),
+            (&["--keep"], &[0, 1, 3]),
+        ];
+        for (names, places) in flags {
+            for (name, place) in names.iter().flat_map(|name| places.iter().map(move |place| (*name, *place))) {
+                let value = match name {
+                    "--video-codec" | "--codec" => "hevc",
+                    "--thumbnails" | "--thumbnail-times" | "--times" => "10%",
+                    "--thumbnail-width" | "--width" => "320",
+                    "--thumbnail-format" | "--format" => "webp",
+                    _ => "x",
+                };
+                let line = ["reelpress"].iter().chain(commands[place]).copied().chain([name, value]);
+                let line: Vec<&str> = line.collect();
+                assert!(Arguments::try_parse_from(&line).is_ok(), "{line:?}");
+            }
+        }
     }
 }

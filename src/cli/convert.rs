@@ -78,7 +78,7 @@ struct Target {
 impl Target {
     fn of(arguments: &ConvertArguments, files: usize, operations: &Operations) -> Result<Self, Failure> {
         let format = arguments.to.map(|name| name.0);
-        let Some(output) = arguments.output.as_deref() else {
+        let Some(output) = arguments.out.as_deref() else {
             let changes = arguments.crf.is_some()
                 || arguments.bitrate.is_some()
                 || arguments.size.is_some()
@@ -100,7 +100,7 @@ impl Target {
         }
         let of_name = output.extension().and_then(|extension| FileFormat::of_extension(extension.to_str()?));
         let ends_as_folder =
-            arguments.output.as_ref().is_some_and(|path| path.as_os_str().as_encoded_bytes().ends_with(b"/"));
+            arguments.out.as_ref().is_some_and(|path| path.as_os_str().as_encoded_bytes().ends_with(b"/"));
         if output.is_dir() || ends_as_folder {
             return Ok(Self { format, file: None, folder: Some(output) });
         }

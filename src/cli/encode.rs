@@ -55,7 +55,7 @@ pub(super) fn as_set(files: &[PathBuf]) -> EncodeArguments {
         s3: super::args::S3Arguments::default(),
         keep: None,
         drop_published: false,
-        thumbnails: None,
+        thumbnail_times: None,
         outputs: super::args::OutputArguments::default(),
         join: false,
         encryption: super::args::EncryptionArguments::default(),
@@ -99,7 +99,7 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments, interrupt: &C
         preset.keyframes = KeyframeInterval::OneSecond;
     }
     let destination = destination(context, arguments)?;
-    let thumbnails = arguments.thumbnails.clone().unwrap_or_default();
+    let thumbnails = arguments.thumbnail_times.clone().unwrap_or_default();
     let mut outputs = arguments.outputs.resolve(&settings.outputs);
     if let Some(encryption) = arguments.encryption.resolve().map_err(|reason| bad_usage(reason, ENCODE_HELP))? {
         outputs.encryption = Some(encryption);

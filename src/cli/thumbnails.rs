@@ -30,8 +30,8 @@ pub(super) fn run(context: &Context, arguments: &ThumbnailsArguments, interrupt:
 fn plan(context: &Context, arguments: &ThumbnailsArguments) -> Result<Call, Failure> {
     let preset = pictures_preset();
     let mut outputs = Outputs { storyboard: arguments.storyboard, ..Outputs::default() };
-    outputs.thumbnails.width = arguments.width;
-    outputs.thumbnails.format = arguments.format.map(Into::into).unwrap_or_default();
+    outputs.thumbnails.width = arguments.thumbnail_width;
+    outputs.thumbnails.format = arguments.thumbnail_format.map(Into::into).unwrap_or_default();
     let keep = arguments.keep.as_deref().map(absolute);
     let destination = destination::destination(&arguments.out, keep, &arguments.s3, &|| context.folders.streams())?;
     let mut jobs = Vec::new();
@@ -45,7 +45,7 @@ fn plan(context: &Context, arguments: &ThumbnailsArguments) -> Result<Call, Fail
         let destination = destination.clone().unwrap_or_else(beside);
         let spec = JobSpec {
             kind: JobKind::Pictures,
-            thumbnails: arguments.times.clone().unwrap_or_default(),
+            thumbnails: arguments.thumbnail_times.clone().unwrap_or_default(),
             outputs: outputs.clone(),
             ..JobSpec::stream(source, preset.clone(), destination)
         };

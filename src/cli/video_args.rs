@@ -13,8 +13,8 @@ pub struct VideoArguments {
     #[arg(long, value_name = "SPEED", help_heading = "Video")]
     pub speed: Option<SpeedName>,
     /// Video codecs, each with a ladder of its own in the one stream: h264, hevc, av1, vp9
-    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Video")]
-    pub codec: Vec<CodecName>,
+    #[arg(long, alias = "codec", value_name = "LIST", value_delimiter = ',', help_heading = "Video")]
+    pub video_codec: Vec<CodecName>,
     /// How bits are spent: abr (average bit rate with a VBV), capped-crf, crf, cbr, two-pass
     #[arg(long, value_name = "MODE", help_heading = "Video", hide_possible_values = true)]
     pub rate_control: Option<RateControlName>,
@@ -40,7 +40,7 @@ impl VideoArguments {
     pub fn changes(&self) -> PresetChanges {
         PresetChanges {
             speed: self.speed.map(|name| name.0),
-            codecs: self.codec.iter().map(|name| name.0).collect(),
+            codecs: self.video_codec.iter().map(|name| name.0).collect(),
             rate_control: self.rate_control.map(Into::into),
             crf: self.crf.and_then(Crf::new),
             encoder: self.encoder.map(|name| name.0),

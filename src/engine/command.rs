@@ -24,7 +24,8 @@ pub struct QueueEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "command")]
 pub enum Command {
-    /// Put jobs at the end of the queue. Folders in `source` are searched for videos, one job for each.
+    /// Put jobs at the end of the queue. Folders in `source` are searched for videos, one job for each; what is
+    /// not there is told and becomes no job.
     AddJobs {
         /// What to make.
         specs: Vec<JobSpec>,

@@ -16,7 +16,7 @@ use crate::{
     job::{JobId, JobSpec, Stage},
     media::SourceMedia,
     pipeline::{
-        intake,
+        intake::{self, IntakeError},
         probe::{self, ProbeError},
     },
     tools::{cancel::CancelToken, ffmpeg::Toolbox},
@@ -190,19 +190,55 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
     })
 }
 
+/// What is not there is told at once and becomes no job.
 fn expand(specs: Vec<JobSpec>) -> WorkerReport {
     let mut found = Vec::new();
     let mut failures = Vec::new();
+    let mut missing = Vec::new();
     for spec in specs {
-        if !spec.source.is_dir() {
-            // A file that is not there becomes a failed job, so that its row says why.
-            found.push(spec);
-            continue;
-        }
         match intake::videos_in(&spec.source, &CancelToken::default()) {
             Ok(files) => found.extend(files.into_iter().map(|source| JobSpec { source, ..spec.clone() })),
+            Err(IntakeError::NoSuchPath { path }) => missing.push(path),
             Err(error) => failures.push(error.into_failure()),
         }
     }
+    failures.extend(match missing.len() {
+        0 => None,
+        1 => missing.pop().map(|path| IntakeError::NoSuchPath { path }.into_failure()),
+        _ => Some(IntakeError::NoSuchPaths { paths: missing }.into_failure()),
+    });
     WorkerReport::Expanded { specs: found, failures }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{job::Destination, preset::find_preset};
+
+    fn expanded(sources: &[PathBuf]) -> (Vec<PathBuf>, Vec<Failure>) {
+        let preset = find_preset("quick").unwrap();
+        let spec =
+            |source: &PathBuf| JobSpec::stream(source.clone(), preset.clone(), Destination::Folder("/streams".into()));
+        match expand(sources.iter().map(spec).collect()) {
+            WorkerReport::Expanded { specs, failures } => {
+                (specs.into_iter().map(|spec| spec.source).collect(), failures)
+            }
+            _ => panic!("nothing was expanded"),
+        }
+    }
+
+    #[test]
+    fn files_that_are_not_there_are_told_at_once_and_become_no_jobs() {
+        let folder = tempfile::tempdir().unwrap();
+        let [film, gone, lost] = ["film.mp4", "gone.mp4", "lost.mov"].map(|name| folder.path().join(name));
+        std::fs::write(&film, "x").unwrap();
+        let (found, failures) = expanded(&[film.clone(), gone.clone()]);
+        assert_eq!(found, [film.clone()]);
+        assert_eq!(failures[0].headline, format!("{} does not exist", gone.display()));
+        let (found, failures) = expanded(&[gone, film.clone(), lost.clone(), film.join("inside.mp4")]);
+        assert_eq!(found, [film]);
+        assert_eq!(failures.len(), 1);
+        assert_eq!(failures[0].headline, "3 files or folders do not exist");
+        assert!(failures[0].detail.contains(&lost.display().to_string()));
+    }
 }

@@ -232,8 +232,8 @@ impl ReelpressApp {
                 }
                 DesktopAnswer::HistoryRead(jobs) => self.take_history(jobs),
                 // A browser that does not come up tells nobody: the address is there to be copied.
-                DesktopAnswer::PreviewOpened(url) => {
-                    self.view.notify(NoticeMessage::Text(format!("The preview opens in the browser: {url}")));
+                DesktopAnswer::PreviewOpened { url, failure } => {
+                    self.view.notify(NoticeMessage::Preview { url, failure });
                 }
                 DesktopAnswer::Failed(failure) => self.view.notify(NoticeMessage::Failure(failure)),
                 DesktopAnswer::FileDialogs(are_there) => self.view.has_file_dialogs = are_there,

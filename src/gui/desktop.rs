@@ -5,7 +5,6 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use crossbeam_channel::Sender;
@@ -24,7 +23,8 @@ const SAMPLE_NAME: &str = "Reelpress sample.mp4";
 
 /// How long it is awaited that a program of the desktop refuses to open an address. One that is still at work by then has
 /// most likely become the browser.
-const OPENING_LIMIT: Duration = Duration::from_secs(3);
+#[cfg(not(test))]
+const OPENING_LIMIT: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// What a helper thread has to say.
 #[derive(Debug)]
@@ -35,8 +35,13 @@ pub enum DesktopAnswer {
     ReportSaved(PathBuf),
     /// The jobs that have ended, the newest first.
     HistoryRead(Result<Vec<Arc<Job>>, Failure>),
-    /// The browser was asked to show this address.
-    PreviewOpened(String),
+    /// The browser was asked to show a preview.
+    PreviewOpened {
+        /// Its address.
+        url: String,
+        /// Why the browser does not show it, where that is known.
+        failure: Option<Failure>,
+    },
     /// It did not work.
     Failed(Failure),
     /// Whether the system can show file dialogs.
@@ -71,10 +76,8 @@ impl Desktop {
     /// Opens the address of a preview in the browser, and tells whether that was done.
     pub fn open_preview(&self, url: String) {
         self.run("open", move || {
-            Some(match open::that_detached_with_timeout(&url, OPENING_LIMIT) {
-                Ok(()) => DesktopAnswer::PreviewOpened(url),
-                Err(error) => DesktopAnswer::Failed(preview_failure(&url, &error)),
-            })
+            let failure = open_in_browser(&url).err().map(|error| preview_failure(&error));
+            Some(DesktopAnswer::PreviewOpened { url, failure })
         });
     }
 
@@ -113,7 +116,7 @@ impl Desktop {
     pub fn save_report(&self, snapshot: Arc<Snapshot>, job: Arc<Job>, folders: AppFolders) {
         let desktop = self.clone();
         self.run("report", move || {
-            let file = folders.data.join("reports").join(format!("{}.json", job.id.short()));
+            let file = free_report(&folders.data.join("reports"), &job.spec.stream_name());
             match BugReport::of(&snapshot, &job, &folders).write(&file) {
                 Ok(()) => {
                     desktop.open(file.parent().unwrap_or(&file));
@@ -164,6 +167,17 @@ impl Desktop {
 }
 
 #[cfg(not(test))]
+fn open_in_browser(url: &str) -> std::io::Result<()> {
+    open::that_detached_with_timeout(url, OPENING_LIMIT)
+}
+
+/// A test sees what is told where no browser can be opened.
+#[cfg(test)]
+fn open_in_browser(_: &str) -> std::io::Result<()> {
+    Err(std::io::Error::other("no method available for opening"))
+}
+
+#[cfg(not(test))]
 fn open_in_desktop(target: &std::ffi::OsStr) -> std::io::Result<()> {
     open::that_detached(target)
 }
@@ -175,10 +189,19 @@ fn open_in_desktop(_: &std::ffi::OsStr) -> std::io::Result<()> {
 }
 
 /// What is said when nothing opens a preview: it runs all the same.
-fn preview_failure(url: &str, error: &std::io::Error) -> Failure {
-    let headline = format!("No browser could be opened for the preview {url}");
-    let hint = "Open this address by hand in a browser on this machine, such as Firefox or Chromium";
-    Failure::new(FailureKind::Internal, headline, hint).with_detail(error.to_string())
+fn preview_failure(error: &std::io::Error) -> Failure {
+    let hint = "Copy the address and open it in a browser on this machine, such as Firefox or Chromium";
+    Failure::new(FailureKind::Internal, "No browser could be opened for the preview", hint)
+        .with_detail(error.to_string())
+}
+
+/// A file in `folder` for a report on the source of this name, beside those that are there.
+fn free_report(folder: &Path, source_name: &str) -> PathBuf {
+    let file = |number: u32| match number {
+        1 => folder.join(format!("{source_name} report.json")),
+        _ => folder.join(format!("{source_name} report {number}.json")),
+    };
+    (1..).map(file).find(|file| !file.exists()).unwrap_or_else(|| file(1))
 }
 
 /// Writes the sample clip into `folder`, unless it lies there already.
@@ -195,6 +218,15 @@ fn write_sample(folder: &Path) -> std::io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reports_are_named_after_the_source_and_replace_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = |file: PathBuf| file.file_name().unwrap().to_string_lossy().into_owned();
+        assert_eq!(name(free_report(folder.path(), "Film 1")), "Film 1 report.json");
+        std::fs::write(folder.path().join("Film 1 report.json"), "{}").unwrap();
+        assert_eq!(name(free_report(folder.path(), "Film 1")), "Film 1 report 2.json");
+    }
 
     #[test]
     fn the_sample_clip_is_written_whole_and_repaired() {

@@ -128,6 +128,8 @@ pub struct Notice {
     pub message: NoticeMessage,
     /// When it goes by itself; `None` when it stays until dismissed.
     pub until: Option<Instant>,
+    /// Whether the detail of its failure is shown.
+    pub shows_detail: bool,
 }
 
 /// What a notice says.
@@ -139,6 +141,24 @@ pub enum NoticeMessage {
     Removed(String),
     /// Something that concerns no job went wrong.
     Failure(Failure),
+    /// A preview runs at this address.
+    Preview {
+        /// The address.
+        url: String,
+        /// Why it is not in a browser, where it is in none.
+        failure: Option<Failure>,
+    },
+}
+
+impl NoticeMessage {
+    /// What went wrong, if something did.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failure(failure) => Some(failure),
+            Self::Preview { failure, .. } => failure.as_ref(),
+            Self::Text(_) | Self::Removed(_) => None,
+        }
+    }
 }
 
 impl ViewState {
@@ -179,9 +199,9 @@ impl ViewState {
         if self.notices.len() >= NOTICES_SHOWN {
             self.notices.remove(0);
         }
-        let stays = matches!(message, NoticeMessage::Failure(_));
+        let stays = message.failure().is_some();
         let until = (!stays).then(|| Instant::now() + NOTICE_STAYS);
-        self.notices.push(Notice { message, until });
+        self.notices.push(Notice { message, until, shows_detail: false });
     }
 
     /// Drops notices that have been shown long enough; gives the time until the next one goes.

@@ -31,6 +31,12 @@ pub enum IntakeError {
         /// What was named.
         path: PathBuf,
     },
+    /// There is nothing at any of these paths.
+    #[error("{} files or folders do not exist", paths.len())]
+    NoSuchPaths {
+        /// What was named.
+        paths: Vec<PathBuf>,
+    },
     /// The folder has no video in it.
     #[error("{} has no video in it", folder.display())]
     NoVideo {
@@ -64,6 +70,14 @@ impl IntakeError {
                 "Check the path; the file or folder may have been moved or renamed",
                 String::new(),
             ),
+            Self::NoSuchPaths { paths } => {
+                let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+                (
+                    FailureKind::SourceUnreadable,
+                    "Check the paths; they may have been moved or renamed",
+                    names.join("\n"),
+                )
+            }
             Self::NoVideo { .. } => (
                 FailureKind::SourceInvalid,
                 "Choose another folder, or add a file by its own name if its extension is unusual",
@@ -90,7 +104,8 @@ pub fn videos_in(path: &Path, token: &CancelToken) -> Result<Vec<PathBuf>, Intak
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => videos_in_folder(path, token),
         Ok(_) => Ok(vec![path.to_owned()]),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        // Below a file there is nothing either.
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
             Err(IntakeError::NoSuchPath { path: path.to_owned() })
         }
         Err(error) => Err(IntakeError::Unreadable { folder: path.to_owned(), detail: error.to_string() }),

@@ -71,7 +71,7 @@ fn first_hevc_slice(file: &Path) -> Option<u8> {
 on_both_ffmpeg_versions! {
     fn ladders_of_all_codecs_stand_side_by_side_in_one_stream(version) {
         let user = User::with(version);
-        let stream = encoded(&user, &clips::SMALL, &["--codec", "h264,hevc,av1,vp9"]);
+        let stream = encoded(&user, &clips::SMALL, &["--video-codec", "h264,hevc,av1,vp9"]);
         let names = ["180p", "180p-hevc", "180p-av1", "180p-vp9"];
         let workplace = workplace(&user);
         let mut borders = Vec::new();
@@ -149,8 +149,8 @@ on_both_ffmpeg_versions! {
             (&["--x264-params", "me=sideways:subme=1"], "me=sideways"),
             (&["--x264-params", "keyint=300"], "keyint=300"),
             (&["--x264-params", "stats=/tmp/x"], "stats=/tmp/x"),
-            (&["--codec", "hevc", "--x265-params", "aq-mode=77"], "aq-mode=77"),
-            (&["--codec", "hevc", "--x265-params", "psy-rd=1:nonsense=1"], "nonsense=1"),
+            (&["--video-codec", "hevc", "--x265-params", "aq-mode=77"], "aq-mode=77"),
+            (&["--video-codec", "hevc", "--x265-params", "psy-rd=1:nonsense=1"], "nonsense=1"),
         ] {
             let ended = encode(&user, &clips::SMALL, flags);
             let failure = &ended.events_named("job_failed")[0]["failure"];
@@ -165,7 +165,7 @@ on_both_ffmpeg_versions! {
 #[test]
 fn a_browser_plays_the_ladders_of_all_codecs_that_it_knows() {
     let user = User::new();
-    let stream = encoded(&user, &clips::SMALL, &["--codec", "h264,hevc,av1,vp9"]);
+    let stream = encoded(&user, &clips::SMALL, &["--video-codec", "h264,hevc,av1,vp9"]);
     let playback = browser::play_folder(&stream.folder).hls;
     assert_eq!(playback.errors, Vec::<String>::new());
     assert_eq!(playback.levels.len(), 3, "Chromium decodes H.264, AV1 and VP9: {:#?}", playback.levels);
@@ -201,7 +201,7 @@ fn bit_rates_are_held_on_average_in_two_passes_and_always_when_constant() {
 
     // H.264 and VP9 keep their notes apart.
     let user = User::new();
-    let stream = encoded(&user, &clips::SMALL, &["--rate-control", "two-pass", "--codec", "h264,vp9"]);
+    let stream = encoded(&user, &clips::SMALL, &["--rate-control", "two-pass", "--video-codec", "h264,vp9"]);
     for (name, factor) in [("180p", 1.0), ("180p-vp9", 0.7)] {
         let average = average_bps(&stream.segments(name, &workplace(&user)));
         assert!((average / (RUNG_BPS * factor) - 1.0).abs() < 0.15, "{name}: {average} b/s in two passes");
@@ -232,11 +232,13 @@ fn two_passes_are_progress_from_0_to_100() {
 #[test]
 fn flags_that_contradict_each_other_are_wrong_usage() {
     let user = User::new();
-    for flags in [&["--crf", "20", "--rate-control", "cbr"][..], &["--crf", "60"], &["--codec", "mpeg2"]] {
+    for flags in [&["--crf", "20", "--rate-control", "cbr"][..], &["--crf", "60"], &["--video-codec", "mpeg2"]] {
         assert_eq!(encode(&user, &clips::SMALL, flags).exit_code, Some(2), "{flags:?}");
     }
-    for flags in [&["--codec", "hevc", "--rate-control", "two-pass"][..], &["--codec", "av1", "--rate-control", "cbr"]]
-    {
+    for flags in [
+        &["--video-codec", "hevc", "--rate-control", "two-pass"][..],
+        &["--video-codec", "av1", "--rate-control", "cbr"],
+    ] {
         let ended = encode(&user, &clips::SMALL, flags);
         assert_eq!(ended.events_named("job_failed")[0]["failure"]["kind"], "invalid_request", "{flags:?}");
     }
@@ -262,7 +264,7 @@ fn a_codec_whose_encoder_ffmpeg_lacks_is_refused_before_the_start() {
     let user = User::new();
     let script = r#"case "$*" in *-encoders*) "$REAL" "$@" | grep -v libx265;; *) exec "$REAL" "$@";; esac"#;
     let ffmpeg = altered_ffmpeg(&user, script);
-    let ended = encode_with(&user, &ffmpeg, &["--codec", "h264,hevc"]);
+    let ended = encode_with(&user, &ffmpeg, &["--video-codec", "h264,hevc"]);
     assert_eq!(ended.exit_code, Some(3));
     let failure = &ended.events_named("job_failed")[0]["failure"];
     assert!(failure["headline"].as_str().is_some_and(|text| text.contains("libx265")), "{failure:#}");

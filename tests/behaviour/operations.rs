@@ -223,7 +223,8 @@ fn a_stream_has_the_size_that_was_asked_for() {
 #[test]
 fn thumbnails_and_progress_follow_the_trimmed_length() {
     let user = User::new();
-    let ended = encode(&user, &clips::NUMBERED.path(), &["--start", "10", "--duration", "4", "--thumbnails", "50%"]);
+    let ended =
+        encode(&user, &clips::NUMBERED.path(), &["--start", "10", "--duration", "4", "--thumbnail-times", "50%"]);
     ended.assert_all_done();
     assert_eq!(ended.events_named("job_planned")[0]["duration_seconds"], 4.0);
     let warnings = &ended.events_named("job_finished")[0]["warnings"];

@@ -95,7 +95,7 @@ fn pictures_and_conversions_wait_in_the_queue_as_streams_do() {
     let user = User::new();
     let source = video(&user, "talk.mp4");
     for command in [
-        &["thumbnails", "--queue", "--times", "1", "--out", "pictures"][..],
+        &["thumbnails", "--queue", "--thumbnail-times", "1", "--out", "pictures"][..],
         &["convert", "--queue", "--to", "m4a", "--priority", "80", "--start-at", "2099-01-01T00:00:00Z"],
     ] {
         let mut call = user.reelpress();

@@ -102,7 +102,7 @@ fn without_json_the_addresses_are_the_data_and_stages_are_told_beside() {
             "Quick",
             "--speed",
             "ultrafast",
-            "--thumbnails",
+            "--thumbnail-times",
             "00:00:01,2",
             "--out",
             "streams",
@@ -145,7 +145,7 @@ fn arguments_and_settings_that_make_no_sense_are_refused_with_a_remedy() {
     let user = User::new();
     let refused: [(&[&str], &str); 10] = [
         (&["encode", "a.mp4", "--preset", "nope"], "web-hls, web-hls-240, quick, source"),
-        (&["encode", "a.mp4", "--thumbnails", "10%,5"], "--thumbnails"),
+        (&["encode", "a.mp4", "--thumbnail-times", "10%,5"], "--thumbnail-times"),
         (&["encode", "a.mp4", "--out", "x", "--keep", "y"], "--keep"),
         (&["encode", "a.mp4", "--out", "s3://UPPER/x"], "UPPER"),
         (&["encode", "a.mp4", "--out", "x", "--endpoint", "http://localhost"], "s3://"),

@@ -50,7 +50,7 @@ on_both_ffmpeg_versions! {
         let ffmpeg = user.file("telling-ffmpeg", script.as_bytes());
         std::fs::set_permissions(&ffmpeg, std::fs::Permissions::from_mode(0o755)).expect("a script");
         let mut command = user.reelpress();
-        command.args(["thumbnails", "--json", "--times", "5,50", "--width", "320", "--format", "jpeg", "--out"]);
+        command.args(["thumbnails", "--json", "--thumbnail-times", "5,50", "--thumbnail-width", "320", "--thumbnail-format", "jpeg", "--out"]);
         command.arg(user.output()).arg(clips::MINUTE.path()).env("REELPRESS_FFMPEG", &ffmpeg);
         Ended::of(command).assert_all_done();
         let images = ["poster.jpg", "thumbnail_1.jpg", "thumbnail_2.jpg"];
@@ -80,20 +80,20 @@ fn sound_alone_has_its_waveform() {
     let mut command = std::process::Command::new(FfmpegVersion::System.program());
     command.args(["-v", "error", "-f", "lavfi", "-i", "sine=700:sample_rate=48000:duration=2"]).arg(&source);
     crate::support::output_of(command);
-    thumbnails(&user, &source, &["--format", "webp"]).assert_all_done();
+    thumbnails(&user, &source, &["--thumbnail-format", "webp"]).assert_all_done();
     assert_eq!(user.output_files(), ["beep/images/poster.jpg", "beep/images/thumbnail_1.webp"]);
 }
 
 #[test]
 fn times_after_the_end_are_told_and_a_job_without_others_is_refused_before_its_start() {
     let user = User::new();
-    let ended = thumbnails(&user, &clips::sample(), &["--times", "500,1,00:02:00.5"]);
+    let ended = thumbnails(&user, &clips::sample(), &["--thumbnail-times", "500,1,00:02:00.5"]);
     ended.assert_all_done();
     assert_eq!(user.output_files(), ["sample/images/poster.jpg", "sample/images/thumbnail_1.jpg"]);
     let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
     let told = "The thumbnails at 00:08:20, 00:02:00.5 are left out: the video ends at 00:00:";
     assert!(warnings.contains(told), "{warnings}");
-    let ended = thumbnails(&user, &clips::sample(), &["--times", "100"]);
+    let ended = thumbnails(&user, &clips::sample(), &["--thumbnail-times", "100"]);
     let failure = &ended.events_named("job_failed")[0]["failure"];
     assert_eq!((ended.exit_code, &failure["kind"]), (Some(1), &"invalid_request".into()), "{failure:#}");
     assert!(failure["hint"].as_str().is_some_and(|hint| hint.contains("10%,50%")), "{failure:#}");
@@ -108,7 +108,7 @@ fn a_time_after_the_picture_of_a_source_that_goes_on_is_told() {
     command.args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=2", "-f", "lavfi", "-i"]);
     command.args(["sine=500:duration=6", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"]).arg(&source);
     crate::support::output_of(command);
-    let ended = thumbnails(&user, &source, &["--times", "1,5"]);
+    let ended = thumbnails(&user, &source, &["--thumbnail-times", "1,5"]);
     ended.assert_all_done();
     assert_eq!(user.output_files(), ["short picture/images/poster.jpg", "short picture/images/thumbnail_1.jpg"]);
     let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
@@ -133,7 +133,7 @@ fn pictures_alone_are_published_and_not_lost_when_a_store_refuses_them() {
     let user = User::new();
     let make = |destination: &str, keep: Option<&str>| {
         let mut command = user.reelpress();
-        command.args(["thumbnails", "--json", "--times", "1,3", "--storyboard", "--endpoint", &endpoint]);
+        command.args(["thumbnails", "--json", "--thumbnail-times", "1,3", "--storyboard", "--endpoint", &endpoint]);
         command.args(["--out", destination]);
         if let Some(keep) = keep {
             command.arg("--keep").arg(user.path(keep));

@@ -32,12 +32,12 @@ pub struct ConvertArguments {
     /// Videos or files of sound
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// Container of the result [default: by the name after --output, else as the source's where something is changed]
+    /// Container of the result [default: by the name after --out, else as the source's where something is changed]
     #[arg(long, value_name = "FORMAT")]
     pub to: Option<FormatName>,
     /// The file to make, or the folder that it goes into [default: beside the source, under a free name]
-    #[arg(short, long, value_name = "PATH")]
-    pub output: Option<PathBuf>,
+    #[arg(short, long, alias = "output", value_name = "PATH")]
+    pub out: Option<PathBuf>,
     /// Replace the file to make if it is there; a source is never replaced
     #[arg(long)]
     pub overwrite: bool,

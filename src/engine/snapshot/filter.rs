@@ -14,13 +14,15 @@ pub enum JobFilter {
     Waiting,
     /// Jobs with a stream.
     Done,
-    /// Jobs that failed or were cancelled.
+    /// Jobs that failed.
     Failed,
+    /// Jobs that the user has stopped.
+    Cancelled,
 }
 
 impl JobFilter {
     /// All filters in the order in which they are shown.
-    pub const ALL: [Self; 5] = [Self::All, Self::Active, Self::Waiting, Self::Done, Self::Failed];
+    pub const ALL: [Self; 6] = [Self::All, Self::Active, Self::Waiting, Self::Done, Self::Failed, Self::Cancelled];
 
     /// Name of the filter.
     pub fn label(self) -> &'static str {
@@ -30,6 +32,7 @@ impl JobFilter {
             Self::Waiting => "Waiting",
             Self::Done => "Done",
             Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
         }
     }
 
@@ -40,7 +43,8 @@ impl JobFilter {
             Self::Active => matches!(state, JobState::Running { .. }),
             Self::Waiting => matches!(state, JobState::Waiting | JobState::Interrupted { .. }),
             Self::Done => matches!(state, JobState::Done { .. }),
-            Self::Failed => matches!(state, JobState::Failed { .. } | JobState::Cancelled),
+            Self::Failed => matches!(state, JobState::Failed { .. }),
+            Self::Cancelled => *state == JobState::Cancelled,
         }
     }
 }
@@ -72,7 +76,8 @@ impl QueueCounts {
             JobFilter::Active => self.encoding + self.publishing,
             JobFilter::Waiting => self.waiting,
             JobFilter::Done => self.done,
-            JobFilter::Failed => self.failed + self.cancelled,
+            JobFilter::Failed => self.failed,
+            JobFilter::Cancelled => self.cancelled,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What is done to a source before it is encoded; for a job of the queue its preset and outputs too.
 
-use eframe::egui::{self, DragValue, RichText, Ui};
+use eframe::egui::{self, DragValue, Ui};
 
 pub use super::adjust_form::{AdjustForm, AdjustTarget};
 use super::{
-    adjust_form::{AdjustSection, CropChoice},
+    adjust_form::{AdjustSection, CropChoice, Misplaced, labels},
     button_line,
     conversion_form::conversion_ui,
+    fields::{Fields, problem_elsewhere},
     filled_in_dialog, next_step, paragraph,
     quality_form::quality_ui,
     scrolled,
@@ -18,7 +19,7 @@ use crate::{
         action::Action,
         file_dialog::PathPurpose,
         theme,
-        widgets::{Button, check_box, field_label, named_segmented, path_field, radio, segmented, text_field},
+        widgets::{Button, check_box, field_label, named_segmented, radio, segmented},
     },
     job::{Deinterlace, Flip, OutputKind, Strength, Turn, Watermark, WatermarkPosition},
 };
@@ -38,42 +39,50 @@ pub fn adjust_ui(ui: &Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions
         segmented(ui, &mut form.section, sections, |section| section.label().to_owned());
         ui.add_space(theme::SPACE[1]);
         let height = BODY_HEIGHT.min(room);
+        let problem = asked(form).err();
+        let at_hand = problem.as_ref().filter(|(section, _)| *section == form.section);
+        let fields = Fields::of(at_hand.map(|(_, problem)| problem));
         scrolled(ui, (form.section.label(), height), |ui| match form.section {
             AdjustSection::Preset => preset(ui, form),
-            AdjustSection::Quality => quality(ui, form),
+            AdjustSection::Quality => quality(ui, form, &fields),
             AdjustSection::File => {
                 if let Some(conversion) = &mut form.conversion {
-                    conversion_ui(ui, conversion);
+                    conversion_ui(ui, conversion, &fields);
                 }
             }
-            AdjustSection::Time => time(ui, form),
-            AdjustSection::Picture => picture(ui, form),
-            AdjustSection::Watermark => watermark(ui, form, has_file_dialogs, actions),
-            AdjustSection::SoundAndSize => sound_and_size(ui, form),
+            AdjustSection::Time => time(ui, form, &fields),
+            AdjustSection::Picture => picture(ui, form, &fields),
+            AdjustSection::Watermark => watermark(ui, form, (&fields, has_file_dialogs), actions),
+            AdjustSection::SoundAndSize => sound_and_size(ui, form, &fields),
         });
+        if let Some((section, problem)) = problem.as_ref().filter(|_| at_hand.is_none() || fields.untold().is_some())
+            && problem_elsewhere(ui, section.label(), problem, at_hand.is_none())
+        {
+            form.section = *section;
+        }
         buttons(ui, form, actions)
     })
 }
 
-fn buttons(ui: &mut Ui, form: &mut AdjustForm, actions: &mut Vec<Action>) -> bool {
-    let (verb, asked) = match &form.target {
-        AdjustTarget::NewFiles => ("Apply to new files", for_new_files(form)),
+/// What the form asks for.
+fn asked(form: &AdjustForm) -> Result<Vec<Action>, Misplaced> {
+    match &form.target {
+        AdjustTarget::NewFiles => for_new_files(form),
         AdjustTarget::Job { id, spec } => {
-            let change = |spec| vec![Action::Send(Command::ChangeJob { id: *id, spec: Box::new(spec) })];
-            ("Apply", form.spec(spec).map(change))
+            let spec = Box::new(form.spec(spec)?);
+            Ok(vec![Action::Send(Command::ChangeJob { id: *id, spec })])
         }
-        AdjustTarget::Again { spec } => {
-            let add = |spec| vec![Action::Send(Command::AddJobs { specs: vec![spec] })];
-            ("Add to the queue", form.spec(spec).map(add))
-        }
-    };
-    // What is wrong with the trim stands at its field.
-    let is_told = form.section == AdjustSection::Time && form.trim.trim().is_err();
-    if let Err((_, words)) = &asked
-        && !is_told
-    {
-        ui.label(RichText::new(words).font(theme::facts()).color(theme::palette(ui).bad));
+        AdjustTarget::Again { spec } => Ok(vec![Action::Send(Command::AddJobs { specs: vec![form.spec(spec)?] })]),
     }
+}
+
+fn buttons(ui: &mut Ui, form: &mut AdjustForm, actions: &mut Vec<Action>) -> bool {
+    let verb = match &form.target {
+        AdjustTarget::NewFiles => "Apply to new files",
+        AdjustTarget::Job { .. } => "Apply",
+        AdjustTarget::Again { .. } => "Add to the queue",
+    };
+    let asked = asked(form);
     let mut is_done = false;
     button_line(ui, |ui| {
         if next_step(ui, verb, asked.is_ok())
@@ -90,16 +99,16 @@ fn buttons(ui: &mut Ui, form: &mut AdjustForm, actions: &mut Vec<Action>) -> boo
     is_done
 }
 
-fn for_new_files(form: &AdjustForm) -> Result<Vec<Action>, (AdjustSection, String)> {
+fn for_new_files(form: &AdjustForm) -> Result<Vec<Action>, Misplaced> {
     let operations = Action::AdjustNewFiles(Box::new(form.operations()?));
     let conversion = form.conversion()?.map(|conversion| Action::MakeOneFile(Some(Box::new(conversion))));
     let changes = form.changes()?.map(|changes| Action::ChangePreset(Box::new(changes)));
     Ok(std::iter::once(operations).chain(conversion).chain(changes).collect())
 }
 
-fn quality(ui: &mut Ui, form: &mut AdjustForm) {
+fn quality(ui: &mut Ui, form: &mut AdjustForm, fields: &Fields) {
     if let Some(preset) = form.presets.get(form.preset) {
-        quality_ui(ui, &mut form.quality, preset);
+        quality_ui(ui, &mut form.quality, preset, fields);
     }
 }
 
@@ -121,17 +130,17 @@ fn preset(ui: &mut Ui, form: &mut AdjustForm) {
     }
 }
 
-fn time(ui: &mut Ui, form: &mut AdjustForm) {
-    trim_ui(ui, &mut form.trim);
+fn time(ui: &mut Ui, form: &mut AdjustForm, fields: &Fields) {
+    trim_ui(ui, &mut form.trim, fields);
     ui.add_space(theme::SPACE[2]);
     ui.columns(2, |columns| {
-        text_field(&mut columns[0], "Fade in, seconds", &mut form.fade_in, "None");
-        text_field(&mut columns[1], "Fade out, seconds", &mut form.fade_out, "None");
+        fields.text(&mut columns[0], labels::FADE_IN, &mut form.fade_in, "None, or seconds such as 1.5");
+        fields.text(&mut columns[1], labels::FADE_OUT, &mut form.fade_out, "None, or seconds such as 1.5");
     });
     paragraph(ui, "Picture and sound fade from black and to black.");
 }
 
-fn picture(ui: &mut Ui, form: &mut AdjustForm) {
+fn picture(ui: &mut Ui, form: &mut AdjustForm, fields: &Fields) {
     let crops = [CropChoice::Nothing, CropChoice::BlackBars, CropChoice::Area];
     named_segmented(ui, "Crop", &mut form.crop, &crops, |choice| {
         let word = match choice {
@@ -143,10 +152,8 @@ fn picture(ui: &mut Ui, form: &mut AdjustForm) {
     });
     if form.crop == CropChoice::Area {
         ui.columns(4, |columns| {
-            for ((column, field), label) in
-                columns.iter_mut().zip(&mut form.area).zip(["Width", "Height", "From the left", "From the top"])
-            {
-                text_field(column, label, field, "Pixels");
+            for ((column, field), label) in columns.iter_mut().zip(&mut form.area).zip(labels::AREA) {
+                fields.text(column, label, field, "Pixels");
             }
         });
     }
@@ -179,12 +186,17 @@ fn picture(ui: &mut Ui, form: &mut AdjustForm) {
     ui.add_space(theme::SPACE[1]);
     named_segmented(ui, "Sharpen", &mut form.sharpen, &strengths, word);
     ui.add_space(theme::SPACE[1]);
-    text_field(ui, "Background of transparent pictures", &mut form.background, "Black; or a name, or #rrggbb");
+    fields.text(ui, labels::BACKGROUND, &mut form.background, "Black; or a name, or #rrggbb");
 }
 
-fn watermark(ui: &mut Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions: &mut Vec<Action>) {
+fn watermark(
+    ui: &mut Ui,
+    form: &mut AdjustForm,
+    (fields, has_file_dialogs): (&Fields, bool),
+    actions: &mut Vec<Action>,
+) {
     let hint = "None; a PNG with transparency looks best";
-    if path_field(ui, "Image", &mut form.image, hint, has_file_dialogs).1 {
+    if fields.path(ui, labels::IMAGE, &mut form.image, hint, has_file_dialogs).1 {
         actions.push(Action::Pick(PathPurpose::Watermark));
     }
     ui.add_space(theme::SPACE[1]);
@@ -198,8 +210,8 @@ fn watermark(ui: &mut Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions
     });
     ui.add_space(theme::SPACE[1]);
     ui.columns(2, |columns| {
-        text_field(&mut columns[0], "Appears", &mut form.appears, "At the beginning");
-        text_field(&mut columns[1], "Goes", &mut form.goes, "At the end");
+        fields.text(&mut columns[0], labels::APPEARS, &mut form.appears, "At the beginning");
+        fields.text(&mut columns[1], labels::GOES, &mut form.goes, "At the end");
     });
 }
 
@@ -212,13 +224,13 @@ fn percent(ui: &mut Ui, name: &str, value: &mut f64, range: std::ops::RangeInclu
     ui.add_sized([88.0, theme::ICON_HIT], field).labelled_by(label.id);
 }
 
-fn sound_and_size(ui: &mut Ui, form: &mut AdjustForm) {
+fn sound_and_size(ui: &mut Ui, form: &mut AdjustForm, fields: &Fields) {
     check_box(ui, &mut form.has_loudness, "Bring the sound to a loudness");
     ui.add_enabled_ui(form.has_loudness, |ui| {
-        text_field(ui, "Loudness in LUFS", &mut form.loudness, "-23");
+        fields.text(ui, labels::LOUDNESS, &mut form.loudness, "-23");
     });
     paragraph(ui, "Measured first, then matched (EBU R 128): −23 for television, −16 or −14 on the web.");
     ui.add_space(theme::SPACE[2]);
-    text_field(ui, "Target size", &mut form.target_size, "As the preset gives");
+    fields.text(ui, labels::TARGET_SIZE, &mut form.target_size, "As the preset gives");
     paragraph(ui, "All renditions and the sound together, such as 25M or 1.5G; bit rates follow from it.");
 }

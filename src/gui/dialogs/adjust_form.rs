@@ -2,7 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{conversion_form::ConversionForm, quality_form::QualityForm, trim_form::TrimForm};
+use super::{
+    conversion_form::{ConversionForm, SHORT_SIDE},
+    fields::FieldProblem,
+    quality_form::{self, QualityForm},
+    trim_form::{self, TrimForm},
+};
 use crate::{
     format,
     job::{
@@ -76,6 +81,23 @@ pub enum CropChoice {
     /// The area that was typed.
     Area,
 }
+
+/// Labels of the fields, at which is told what is wrong with them.
+pub(super) mod labels {
+    pub const FADE_IN: &str = "Fade in";
+    pub const FADE_OUT: &str = "Fade out";
+    /// In the order of [`AdjustForm::area`](super::AdjustForm).
+    pub const AREA: [&str; 4] = ["Width", "Height", "From the left", "From the top"];
+    pub const BACKGROUND: &str = "Background of transparent pictures";
+    pub const IMAGE: &str = "Image";
+    pub const APPEARS: &str = "Appears";
+    pub const GOES: &str = "Goes";
+    pub const LOUDNESS: &str = "Loudness in LUFS";
+    pub const TARGET_SIZE: &str = "Target size";
+}
+
+/// What is wrong with a field, and the part of the dialog where that is.
+pub type Misplaced = (AdjustSection, FieldProblem);
 
 /// The dialog's fields.
 pub struct AdjustForm {
@@ -228,19 +250,20 @@ impl AdjustForm {
     /// The operations that the form means, within the limits of those that can be asked for.
     ///
     /// # Errors
-    /// What is wrong, in one sentence for the user, and the part where it is.
-    pub fn operations(&self) -> Result<Operations, (AdjustSection, String)> {
+    /// What is wrong, at which field, and the part where that is.
+    pub fn operations(&self) -> Result<Operations, Misplaced> {
         let operations = self.typed_operations()?;
-        operations.check().map_err(|problem| (section_of(&problem), problem.what))?;
+        operations.check().map_err(|problem| place_of_problem(&problem))?;
         Ok(operations)
     }
 
-    fn typed_operations(&self) -> Result<Operations, (AdjustSection, String)> {
-        let trim = self.trim.trim().map_err(|words| (AdjustSection::Time, words))?;
+    fn typed_operations(&self) -> Result<Operations, Misplaced> {
+        let trim = self.trim.trim().map_err(|problem| (AdjustSection::Time, problem))?;
         let loudness = self.has_loudness.then(|| typed::loudness(&self.loudness)).transpose();
         let size = filled(&self.target_size).map(typed::byte_size).transpose();
         let background = filled(&self.background).map(str::parse::<RgbColour>).transpose();
-        let sound_and_size = |field: &'static str| move |advice| (AdjustSection::SoundAndSize, words(field, advice));
+        let sound_and_size =
+            |field: &'static str| move |advice: &str| (AdjustSection::SoundAndSize, FieldProblem::new(field, advice));
         Ok(Operations {
             trim,
             crop: self.crop()?,
@@ -250,14 +273,15 @@ impl AdjustForm {
             denoise: self.denoise,
             sharpen: self.sharpen,
             watermark: self.watermark()?,
-            fade_in: self.time("Fade in", &self.fade_in)?.unwrap_or_default(),
-            fade_out: self.time("Fade out", &self.fade_out)?.unwrap_or_default(),
-            loudness: loudness.map_err(sound_and_size("Loudness"))?,
-            target_size_bytes: size.map_err(sound_and_size("Target size"))?,
+            fade_in: typed_time(AdjustSection::Time, labels::FADE_IN, &self.fade_in)?.unwrap_or_default(),
+            fade_out: typed_time(AdjustSection::Time, labels::FADE_OUT, &self.fade_out)?.unwrap_or_default(),
+            loudness: loudness.map_err(sound_and_size(labels::LOUDNESS))?,
+            target_size_bytes: size.map_err(sound_and_size(labels::TARGET_SIZE))?,
             still_duration: self.still_duration,
             burn_in: self.burn_in.clone(),
-            background: background
-                .map_err(|advice| (AdjustSection::Picture, words("Background", &advice.to_string())))?,
+            background: background.map_err(|advice| {
+                (AdjustSection::Picture, FieldProblem::new(labels::BACKGROUND, advice.to_string()))
+            })?,
         })
     }
 
@@ -265,39 +289,39 @@ impl AdjustForm {
     ///
     /// # Errors
     /// As [`operations`](Self::operations).
-    pub fn conversion(&self) -> Result<Option<Conversion>, (AdjustSection, String)> {
+    pub fn conversion(&self) -> Result<Option<Conversion>, Misplaced> {
         let conversion = self.conversion.as_ref().map(ConversionForm::conversion).transpose();
-        conversion.map_err(|advice| (AdjustSection::File, advice))
+        conversion.map_err(|problem| (AdjustSection::File, problem))
     }
 
     /// What new files' streams have in place of what the preset says; `None` when that stays as it is.
     ///
     /// # Errors
     /// As [`operations`](Self::operations).
-    pub fn changes(&self) -> Result<Option<PresetChanges>, (AdjustSection, String)> {
+    pub fn changes(&self) -> Result<Option<PresetChanges>, Misplaced> {
         if self.conversion.is_some() || self.quality == self.quality_before {
             return Ok(None);
         }
         let preset = self.presets.get(self.preset);
         let changes = preset.map(|preset| self.quality.changes(preset)).transpose();
-        changes.map_err(|words| (AdjustSection::Quality, words))
+        changes.map_err(|problem| (AdjustSection::Quality, problem))
     }
 
     /// The preset of a job with what differs from it.
-    fn changed_preset(&self, base: &Preset) -> Result<Preset, (AdjustSection, String)> {
+    fn changed_preset(&self, base: &Preset) -> Result<Preset, Misplaced> {
         let preset = self.presets.get(self.preset).unwrap_or(base);
         if self.conversion.is_some() {
             return Ok(preset.clone());
         }
-        let changes = self.quality.changes(preset).map_err(|words| (AdjustSection::Quality, words))?;
-        changes.apply(preset).map_err(|contradiction| (AdjustSection::Quality, contradiction.to_string()))
+        let changes = self.quality.changes(preset).map_err(|problem| (AdjustSection::Quality, problem))?;
+        changes.apply(preset).map_err(|contradiction| (AdjustSection::Quality, quality_form::problem(contradiction)))
     }
 
     /// What a job is asked to do when it is done with these fields.
     ///
     /// # Errors
     /// As [`operations`](Self::operations).
-    pub fn spec(&self, base: &JobSpec) -> Result<JobSpec, (AdjustSection, String)> {
+    pub fn spec(&self, base: &JobSpec) -> Result<JobSpec, Misplaced> {
         let preset = self.changed_preset(&base.preset)?;
         let kind = match self.conversion()? {
             Some(conversion) => JobKind::File(Box::new(conversion)),
@@ -306,43 +330,38 @@ impl AdjustForm {
         };
         let operations = self.operations()?;
         let spec = JobSpec { kind, preset, outputs: self.outputs.clone(), operations, ..base.clone() };
-        spec.check().map_err(|problem| (section_of(&problem), problem.to_string()))?;
+        spec.check().map_err(|problem| place_of_problem(&problem))?;
         Ok(spec)
     }
 
-    fn time(&self, field: &str, text: &str) -> Result<Option<Duration>, (AdjustSection, String)> {
-        let time = filled(text).map(typed::time).transpose();
-        time.map_err(|advice| (AdjustSection::Time, words(field, advice)))
-    }
-
-    fn crop(&self) -> Result<Option<Crop>, (AdjustSection, String)> {
+    fn crop(&self) -> Result<Option<Crop>, Misplaced> {
         match self.crop {
             CropChoice::Nothing => Ok(None),
             CropChoice::BlackBars => Ok(Some(Crop::BlackBars)),
             CropChoice::Area => {
-                let numbers: Option<Vec<u32>> = self.area.iter().map(|text| text.trim().parse().ok()).collect();
-                match numbers.as_deref() {
-                    Some(&[width, height, left, top]) if width > 0 && height > 0 => {
-                        Ok(Some(Crop::Area(CropArea { width, height, left, top })))
-                    }
-                    _ => Err((AdjustSection::Picture, "Crop: give all four numbers, in pixels".to_owned())),
-                }
+                let pixels = |place: usize, least: u32| {
+                    let number = self.area[place].trim().parse().ok().filter(|number| *number >= least);
+                    number.ok_or_else(|| {
+                        let advice = if least > 0 { "Give pixels, 1 at least" } else { "Give pixels, or 0" };
+                        (AdjustSection::Picture, FieldProblem::new(labels::AREA[place], advice))
+                    })
+                };
+                let (width, height) = (pixels(0, 1)?, pixels(1, 1)?);
+                Ok(Some(Crop::Area(CropArea { width, height, left: pixels(2, 0)?, top: pixels(3, 0)? })))
             }
         }
     }
 
-    fn watermark(&self) -> Result<Option<Watermark>, (AdjustSection, String)> {
+    fn watermark(&self) -> Result<Option<Watermark>, Misplaced> {
         let Some(image) = filled(&self.image).map(PathBuf::from) else { return Ok(None) };
+        let wrong = |field, words: &str| (AdjustSection::Watermark, FieldProblem::new(field, words));
         if image.is_relative() {
-            return Err((AdjustSection::Watermark, "The image needs its full path".to_owned()));
+            return Err(wrong(labels::IMAGE, "The image needs its full path"));
         }
-        let time = |field: &str, text: &str| {
-            let time = filled(text).map(typed::time).transpose();
-            time.map_err(|advice| (AdjustSection::Watermark, words(field, advice)))
-        };
-        let (from, until) = (time("Appears", &self.appears)?, time("Goes", &self.goes)?);
+        let from = typed_time(AdjustSection::Watermark, labels::APPEARS, &self.appears)?;
+        let until = typed_time(AdjustSection::Watermark, labels::GOES, &self.goes)?;
         if until.is_some_and(|until| until <= from.unwrap_or_default()) {
-            return Err((AdjustSection::Watermark, "The watermark goes after it appears".to_owned()));
+            return Err(wrong(labels::GOES, "The watermark goes after it appears"));
         }
         Ok(Some(Watermark {
             image,
@@ -369,26 +388,39 @@ fn place_of(own: &Preset, presets: &mut Vec<Preset>) -> (usize, PresetChanges) {
     (0, PresetChanges::default())
 }
 
-/// The part of the dialog where this can be changed.
-fn section_of(problem: &SpecProblem) -> AdjustSection {
-    match problem.field.split('.').collect::<Vec<_>>().as_slice() {
-        ["operations", "trim" | "fade_in" | "fade_out" | "still_duration", ..] => AdjustSection::Time,
-        ["operations", "watermark", ..] => AdjustSection::Watermark,
-        ["operations", "crop", ..] => AdjustSection::Picture,
-        ["operations", ..] => AdjustSection::SoundAndSize,
-        ["kind", ..] => AdjustSection::File,
-        ["preset", ..] => AdjustSection::Quality,
-        _ => AdjustSection::Preset,
-    }
+/// The part of the dialog and the field where this can be changed.
+fn place_of_problem(problem: &SpecProblem) -> Misplaced {
+    use AdjustSection::{File, Picture, Preset, Quality, SoundAndSize, Time, Watermark};
+    let (section, field) = match problem.field.split('.').collect::<Vec<_>>().as_slice() {
+        ["operations", "trim", "start"] => (Time, trim_form::START),
+        ["operations", "trim", ..] => (Time, trim_form::END),
+        ["operations", "fade_in"] => (Time, labels::FADE_IN),
+        ["operations", "fade_out"] => (Time, labels::FADE_OUT),
+        ["operations", "still_duration"] => (Time, "Time of a still picture"),
+        ["operations", "watermark", "until"] => (Watermark, labels::GOES),
+        ["operations", "watermark", ..] => (Watermark, labels::APPEARS),
+        ["operations", "crop", ..] => (Picture, labels::AREA[0]),
+        ["operations", "loudness"] => (SoundAndSize, labels::LOUDNESS),
+        ["operations", "target_size_bytes"] => (SoundAndSize, labels::TARGET_SIZE),
+        ["operations", ..] => (SoundAndSize, "Adjustments"),
+        ["kind", "file", "short_side"] => (File, SHORT_SIDE),
+        ["kind", ..] => (File, "File"),
+        ["preset", ..] => (Quality, "Preset"),
+        ["outputs" | "thumbnails", ..] => (Preset, "Thumbnails"),
+        ["destination", ..] => (Preset, "Destination"),
+        _ => (Preset, "Source"),
+    };
+    (section, FieldProblem::new(field, &problem.what))
+}
+
+fn typed_time(section: AdjustSection, field: &'static str, text: &str) -> Result<Option<Duration>, Misplaced> {
+    let time = filled(text).map(typed::time).transpose();
+    time.map_err(|advice| (section, FieldProblem::new(field, advice)))
 }
 
 fn filled(text: &str) -> Option<&str> {
     let text = text.trim();
     (!text.is_empty()).then_some(text)
-}
-
-fn words(field: &str, advice: &str) -> String {
-    format!("{field}: {advice}")
 }
 
 #[cfg(test)]

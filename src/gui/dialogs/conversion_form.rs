@@ -2,16 +2,21 @@
 
 use eframe::egui::Ui;
 
-use super::paragraph;
+use super::{
+    fields::{FieldProblem, Fields},
+    paragraph,
+};
 use crate::{
     gui::{
         theme,
-        widgets::{field_label, named_segmented, radio, text_field},
+        widgets::{field_label, named_segmented, radio},
     },
     job::{Conversion, FileFormat, StreamTreatment, VideoRate, typed, validity::SHORT_SIDES},
     preset::Crf,
 };
 
+const QUALITY: &str = "Quality (CRF)";
+pub(super) const SHORT_SIDE: &str = "Short side in pixels";
 /// In one line of the dialog.
 const FORMATS_IN_A_LINE: usize = 6;
 
@@ -46,18 +51,21 @@ impl ConversionForm {
     /// The conversion that the form means.
     ///
     /// # Errors
-    /// What is wrong, in one sentence for the user.
-    pub fn conversion(&self) -> Result<Conversion, String> {
+    /// What is wrong, and at which field.
+    pub fn conversion(&self) -> Result<Conversion, FieldProblem> {
         let quality = match self.quality.trim() {
             "" => None,
             text => match text.parse().ok().and_then(Crf::new) {
                 Some(crf) => Some(VideoRate::Quality(crf)),
-                None => return Err("Quality: give a number from 1 (best) to 51".to_owned()),
+                None => return Err(FieldProblem::new(QUALITY, "Give a number from 1 (best) to 51")),
             },
         };
         let short_side = match self.short_side.trim() {
             "" => None,
-            text => Some(typed::pixels(&SHORT_SIDES)(text).map_err(|advice| format!("Short side: {advice}"))?),
+            text => {
+                let side = typed::pixels(&SHORT_SIDES)(text);
+                Some(side.map_err(|advice| FieldProblem::new(SHORT_SIDE, advice))?)
+            }
         };
         let has_bitrate = matches!(self.base.video_rate, Some(VideoRate::Bitrate(_)));
         let video_rate = if has_bitrate { quality.or(self.base.video_rate) } else { quality };
@@ -77,7 +85,7 @@ impl ConversionForm {
 }
 
 /// Lays the form out.
-pub fn conversion_ui(ui: &mut Ui, form: &mut ConversionForm) {
+pub fn conversion_ui(ui: &mut Ui, form: &mut ConversionForm, fields: &Fields) {
     field_label(ui, "Format");
     for formats in FileFormat::ALL.chunks(FORMATS_IN_A_LINE) {
         ui.horizontal(|ui| {
@@ -98,8 +106,8 @@ pub fn conversion_ui(ui: &mut Ui, form: &mut ConversionForm) {
     ui.add_space(theme::SPACE[2]);
     if form.format.has_picture() {
         ui.columns(2, |columns| {
-            text_field(&mut columns[0], "Quality (CRF)", &mut form.quality, "Good: 1 is best, 51 smallest");
-            text_field(&mut columns[1], "Short side in pixels", &mut form.short_side, "As in the source");
+            fields.text(&mut columns[0], QUALITY, &mut form.quality, "Good: 1 is best, 51 smallest");
+            fields.text(&mut columns[1], SHORT_SIDE, &mut form.short_side, "As in the source");
         });
     }
 }

@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use eframe::egui::Ui;
 
-use super::paragraph;
+use super::{
+    fields::{FieldProblem, Fields},
+    paragraph,
+};
 use crate::{
     gui::{
         theme,
-        widgets::{field_label, segmented, text_field},
+        widgets::{field_label, segmented},
     },
-    job::{Encryption, Keys, typed},
+    job::{Encryption, EncryptionError, Keys, typed},
 };
 
 /// Where keys come from.
@@ -50,6 +53,11 @@ impl KeyChoice {
     }
 }
 
+const URI: &str = "Key URI";
+const FOLDER: &str = "Folder of the keys";
+const FILE: &str = "File of the key";
+const ROTATION: &str = "New key after";
+
 /// What has been typed and chosen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncryptionForm {
@@ -78,30 +86,46 @@ impl EncryptionForm {
     /// The encryption that the form means.
     ///
     /// # Errors
-    /// What is missing or wrong, in one sentence for the user.
-    pub fn encryption(&self) -> Result<Option<Encryption>, String> {
-        let full_path = |name: &str, text: &str| {
+    /// What is missing or wrong, and at which field.
+    pub fn encryption(&self) -> Result<Option<Encryption>, FieldProblem> {
+        let full_path = |field: &'static str, text: &str| {
             let path = PathBuf::from(text.trim());
-            if path.is_absolute() { Ok(path) } else { Err(format!("{name}: give its full path")) }
+            if path.is_absolute() { Ok(path) } else { Err(FieldProblem::new(field, "Give its full path")) }
         };
         let uri = self.uri.trim().to_owned();
+        let needs_uri = matches!(self.choice, KeyChoice::Made | KeyChoice::Given);
+        if needs_uri && uri.is_empty() {
+            return Err(problem(&EncryptionError::BadUri(uri)));
+        }
         let keys = match self.choice {
             KeyChoice::None => return Ok(None),
-            KeyChoice::Made => Keys::Made { uri, folder: full_path("Folder of the keys", &self.folder)? },
-            KeyChoice::Given => Keys::Given { uri, file: full_path("File of the key", &self.file)? },
+            KeyChoice::Made => Keys::Made { uri, folder: full_path(FOLDER, &self.folder)? },
+            KeyChoice::Given => Keys::Given { uri, file: full_path(FILE, &self.file)? },
             KeyChoice::BesideSegments => Keys::BesideSegments,
         };
         let rotates = self.choice != KeyChoice::Given && !self.rotation.trim().is_empty();
         let rotation = rotates.then(|| typed::key_rotation(&self.rotation)).transpose();
-        let rotation = rotation.map_err(|advice| format!("New key after: {advice}"))?;
+        let rotation = rotation.map_err(|advice| FieldProblem::new(ROTATION, advice))?;
         let encryption = Encryption { keys, rotation };
-        encryption.check().map_err(|error| format!("{error}. {}", error.hint()))?;
+        encryption.check().map_err(|error| problem(&error))?;
         Ok(Some(encryption))
     }
 }
 
+fn problem(error: &EncryptionError) -> FieldProblem {
+    let field = match error {
+        EncryptionError::BadUri(_) | EncryptionError::UriWithoutId(_) | EncryptionError::UriWithoutNumber(_) => URI,
+        EncryptionError::GivenKeyRotates | EncryptionError::NoTime => ROTATION,
+    };
+    match error {
+        // What was typed stands above.
+        EncryptionError::BadUri(_) => FieldProblem::new(field, error.hint()),
+        _ => FieldProblem::new(field, format!("{error}. {}", error.hint())),
+    }
+}
+
 /// Lays the form out.
-pub fn encryption_ui(ui: &mut Ui, form: &mut EncryptionForm) {
+pub fn encryption_ui(ui: &mut Ui, form: &mut EncryptionForm, fields: &Fields) {
     field_label(ui, "Segments of new streams");
     segmented(ui, &mut form.choice, &KeyChoice::ALL, |choice| choice.label().to_owned());
     paragraph(ui, form.choice.explanation());
@@ -109,17 +133,17 @@ pub fn encryption_ui(ui: &mut Ui, form: &mut EncryptionForm) {
     match form.choice {
         KeyChoice::None => return,
         KeyChoice::Made => {
-            text_field(ui, "Key URI", &mut form.uri, "Such as https://keys.example.org/{id}/{n}.key");
-            text_field(ui, "Folder of the keys", &mut form.folder, "Not the output folder");
+            fields.text(ui, URI, &mut form.uri, "Such as https://keys.example.org/{id}/{n}.key");
+            fields.text(ui, FOLDER, &mut form.folder, "Not the output folder");
         }
         KeyChoice::Given => {
-            text_field(ui, "Key URI", &mut form.uri, "Such as https://keys.example.org/film.key");
-            text_field(ui, "File of the key", &mut form.file, "16 bytes");
+            fields.text(ui, URI, &mut form.uri, "Such as https://keys.example.org/film.key");
+            fields.text(ui, FILE, &mut form.file, "16 bytes");
         }
         KeyChoice::BesideSegments => {}
     }
     if form.choice != KeyChoice::Given {
-        text_field(ui, "New key after", &mut form.rotation, "Never when empty; 10segments, 90s, 5min or 1h");
+        fields.text(ui, ROTATION, &mut form.rotation, "Never when empty; 10segments, 90s, 5min or 1h");
     }
     ui.add_space(theme::SPACE[1]);
     paragraph(ui, "AES-128 of whole segments, which HLS players know. Init segments and pictures stay readable.");
@@ -148,16 +172,18 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_work_is_refused() {
+    fn what_can_not_work_is_refused_at_its_field() {
         let form = EncryptionForm { choice: KeyChoice::Made, ..EncryptionForm::of(None) };
-        for (uri, folder, rotation) in [
-            ("https://k.example/{id}/{n}", "keys", ""),
-            ("https://k.example/same", "/keys", ""),
-            ("no uri", "/keys", ""),
-            ("https://k.example/{id}/{n}", "/keys", "often"),
+        for (uri, folder, rotation, field) in [
+            ("https://k.example/{id}/{n}", "keys", "", FOLDER),
+            ("https://k.example/same", "/keys", "", URI),
+            ("no uri", "/keys", "", URI),
+            ("https://k.example/{id}/{n}", "/keys", "often", ROTATION),
+            ("https://k.example/{id}", "/keys", "90s", URI),
         ] {
             let [uri, folder, rotation] = [uri, folder, rotation].map(str::to_owned);
-            assert!(EncryptionForm { uri, folder, rotation, ..form.clone() }.encryption().is_err());
+            let problem = EncryptionForm { uri, folder, rotation, ..form.clone() }.encryption().unwrap_err();
+            assert_eq!(problem.field, field);
         }
     }
 }

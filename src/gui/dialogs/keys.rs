@@ -1,16 +1,24 @@
 //! Access keys of a store: put under a name into the keychain, or held until the program ends.
 
-use eframe::egui::{RichText, Ui};
+use eframe::egui::Ui;
 
-use super::{button_line, filled_in_dialog, next_step, paragraph};
+use super::{
+    button_line,
+    fields::{FieldProblem, Fields},
+    filled_in_dialog, next_step, paragraph,
+};
 use crate::{
     gui::{
         action::Action,
         theme,
-        widgets::{Button, check_box, secret_field, text_field},
+        widgets::{Button, check_box},
     },
     tools::keychain::AccessKey,
 };
+
+const NAME: &str = "Name";
+const ID: &str = "Access key id";
+const SECRET: &str = "Secret access key";
 
 /// What has been typed so far. Its secret goes to the keychain or stays in memory.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,14 +48,16 @@ impl KeysForm {
     /// The name and the keys.
     ///
     /// # Errors
-    /// What is missing, in words for the user.
-    fn keys(&self) -> Result<(String, AccessKey), &'static str> {
+    /// What is missing, and at which field.
+    fn keys(&self) -> Result<(String, AccessKey), FieldProblem> {
         let [name, id, secret] = [&self.name, &self.key.id, &self.key.secret].map(|text| text.trim().to_owned());
-        if name.is_empty() {
-            return Err("A name for the keys is needed");
-        }
-        if id.is_empty() || secret.is_empty() {
-            return Err("The id of the access key and its secret are needed");
+        let needed = [
+            (NAME, &name, "A name for the keys is needed"),
+            (ID, &id, "The id of the access key is needed"),
+            (SECRET, &secret, "The secret of the access key is needed"),
+        ];
+        if let Some((field, _, words)) = needed.into_iter().find(|(_, text, _)| text.is_empty()) {
+            return Err(FieldProblem::new(field, words));
         }
         Ok((name, AccessKey { id, secret }))
     }
@@ -56,23 +66,26 @@ impl KeysForm {
 /// Asks for the keys; true when they were given or the dialog closed.
 pub fn keys_ui(ui: &Ui, form: &mut KeysForm, actions: &mut Vec<Action>) -> bool {
     filled_in_dialog(ui, ("Access keys", 440.0), |ui| {
+        let is_begun = !form.key.id.is_empty() || !form.key.secret.is_empty();
+        let problem = form.keys().err().filter(|_| is_begun);
+        let fields = Fields::of(problem.as_ref());
         match &form.asked_because {
             Some(why) => {
                 paragraph(ui, &format!("Jobs need the keys “{}”: {why}.", form.name));
             }
             None => {
-                let name = text_field(ui, "Name", &mut form.name, "Such as films");
+                let name = fields.text(ui, NAME, &mut form.name, "Such as films");
                 if form.takes_keyboard && form.name.is_empty() {
                     form.takes_keyboard = false;
                     name.request_focus();
                 }
             }
         }
-        let id = text_field(ui, "Access key id", &mut form.key.id, "");
+        let id = fields.text(ui, ID, &mut form.key.id, "");
         if std::mem::take(&mut form.takes_keyboard) {
             id.request_focus();
         }
-        secret_field(ui, "Secret access key", &mut form.key.secret);
+        fields.secret(ui, SECRET, &mut form.key.secret);
         ui.add_space(theme::SPACE[1]);
         check_box(ui, &mut form.in_keychain, "Keep them in the system’s keychain");
         paragraph(
@@ -84,10 +97,6 @@ pub fn keys_ui(ui: &Ui, form: &mut KeysForm, actions: &mut Vec<Action>) -> bool 
             },
         );
         let keys = form.keys();
-        let is_begun = !form.key.id.is_empty() || !form.key.secret.is_empty();
-        if let (Err(words), true) = (&keys, is_begun) {
-            ui.label(RichText::new(*words).font(theme::facts()).color(theme::palette(ui).bad));
-        }
         let mut is_done = false;
         button_line(ui, |ui| {
             if next_step(ui, "Use keys", keys.is_ok())

@@ -5,6 +5,7 @@ mod adjust_form;
 pub mod close;
 mod conversion_form;
 mod encryption_form;
+mod fields;
 pub mod history;
 pub mod keys;
 pub mod paste_path;

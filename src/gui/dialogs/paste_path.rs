@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use eframe::egui::{self, RichText, Ui};
+use eframe::egui::{self, Ui};
 
-use super::{button_line, dialog};
+use super::{
+    button_line, dialog,
+    fields::{FieldProblem, Fields},
+};
 use crate::gui::{
     action::Action,
     file_dialog::{PathPurpose, PickedPaths},
-    theme,
-    widgets::{Button, text_field},
+    widgets::Button,
 };
 
 /// What has been typed so far.
@@ -47,16 +49,14 @@ pub fn path_ui(ui: &Ui, form: &mut PathForm, actions: &mut Vec<Action>) -> bool 
         PathPurpose::Watermark => "/home/anna/Pictures/logo.png",
     };
     dialog(ui, (form.purpose.title(), 520.0), |ui| {
-        let response = text_field(ui, label, &mut form.text, example);
+        let words = "This is not a full path; it begins at the root of the disk or with ~";
+        let problem = form.is_refused.then(|| FieldProblem::new(label, words));
+        let response = Fields::of(problem.as_ref()).text(ui, label, &mut form.text, example);
         if std::mem::take(&mut form.takes_keyboard) {
             response.request_focus();
         }
         if response.changed() {
             form.is_refused = false;
-        }
-        if form.is_refused {
-            let words = "This is not a full path; it begins at the root of the disk or with ~";
-            ui.label(RichText::new(words).font(theme::facts()).color(theme::palette(ui).bad));
         }
         let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         let mut is_done = false;

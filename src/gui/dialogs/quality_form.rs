@@ -2,17 +2,24 @@
 
 use eframe::egui::Ui;
 
-use super::paragraph;
+use super::{
+    fields::{FieldProblem, Fields},
+    paragraph,
+};
 use crate::{
     gui::{
         theme,
-        widgets::{check_box, choice_field, field_label, text_field},
+        widgets::{check_box, choice_field, field_label},
     },
     preset::{
-        Crf, EncoderChoice, EncoderSpeed, HdrTreatment, InterlacedOutput, OnDamage, Preset, PresetChanges, RateControl,
-        RateControlMode, SurroundChoice, VideoCodec,
+        Crf, EncoderChoice, EncoderSpeed, HdrTreatment, InterlacedOutput, OnDamage, Preset, PresetChanges,
+        PresetContradiction, RateControl, RateControlMode, SurroundChoice, VideoCodec,
     },
 };
+
+const CRF: &str = "CRF";
+const RATE_CONTROL: &str = "Rate control";
+const ENCODER: &str = "Encoder";
 
 /// What has been chosen and typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +40,13 @@ impl QualityForm {
     /// The changes that the form means, of this preset.
     ///
     /// # Errors
-    /// What is wrong, or can't be had together, in words for the user.
-    pub fn changes(&self, preset: &Preset) -> Result<PresetChanges, String> {
+    /// What is wrong, or can't be had together, and at which field.
+    pub fn changes(&self, preset: &Preset) -> Result<PresetChanges, FieldProblem> {
         let crf = match self.crf.trim() {
             text if text.is_empty() || !self.takes_quality(preset) => None,
             text => match text.parse().ok().and_then(Crf::new) {
                 Some(crf) => Some(crf),
-                None => return Err("CRF: give a number from 1 (nearly lossless) to 51".to_owned()),
+                None => return Err(FieldProblem::new(CRF, "Give a number from 1 (nearly lossless) to 51")),
             },
         };
         let changes = PresetChanges { crf, ..self.changes.clone() };
@@ -49,7 +56,7 @@ impl QualityForm {
             Err(contradiction) => Some(*contradiction),
         };
         match contradiction {
-            Some(contradiction) => Err(format!("{contradiction}. {}", contradiction.hint())),
+            Some(contradiction) => Err(problem(contradiction)),
             None => Ok(changes),
         }
     }
@@ -58,6 +65,15 @@ impl QualityForm {
     fn takes_quality(&self, preset: &Preset) -> bool {
         self.changes.rate_control.unwrap_or(preset.video.rate_control.mode()).has_quality()
     }
+}
+
+/// Where a contradiction is told.
+pub(super) fn problem(contradiction: PresetContradiction) -> FieldProblem {
+    let field = match contradiction {
+        PresetContradiction::QualityWithBitRate | PresetContradiction::CodecWithout { .. } => RATE_CONTROL,
+        PresetContradiction::HardwareWithTwoPasses | PresetContradiction::HardwareWithout { .. } => ENCODER,
+    };
+    FieldProblem::new(field, format!("{contradiction}. {}", contradiction.hint()))
 }
 
 /// The first choice of each field.
@@ -85,18 +101,19 @@ fn field<T: Copy + PartialEq>(
 }
 
 /// Lays the form out.
-pub fn quality_ui(ui: &mut Ui, form: &mut QualityForm, preset: &Preset) {
+pub fn quality_ui(ui: &mut Ui, form: &mut QualityForm, preset: &Preset, fields: &Fields) {
     codecs(ui, &mut form.changes.codecs, &preset.video.codecs);
     ui.add_space(theme::SPACE[2]);
     ui.columns(2, |columns| {
         let [left, right] = columns else { return };
         rate_control(left, form, preset.video.rate_control);
+        fields.tell_below(left, RATE_CONTROL);
         if form.takes_quality(preset) {
             let hint = match preset.video.rate_control.crf() {
                 Some(crf) => as_the_preset(&crf.factor().to_string()),
                 None => format!("As usual: {}", Crf::default().factor()),
             };
-            text_field(right, "CRF", &mut form.crf, &hint);
+            fields.text(right, CRF, &mut form.crf, &hint);
         }
     });
     if form.takes_quality(preset) {
@@ -109,7 +126,8 @@ pub fn quality_ui(ui: &mut Ui, form: &mut QualityForm, preset: &Preset) {
         let speeds = (preset.encoder_speed, EncoderSpeed::ALL.as_slice());
         field(left, "Speed", &mut changes.speed, speeds, |speed| speed.as_str().to_owned());
         let encoders = (video.encoder, EncoderChoice::ALL.as_slice());
-        field(right, "Encoder", &mut changes.encoder, encoders, |encoder| encoder.label().to_owned());
+        field(right, ENCODER, &mut changes.encoder, encoders, |encoder| encoder.label().to_owned());
+        fields.tell_below(right, ENCODER);
         left.add_space(theme::SPACE[1]);
         right.add_space(theme::SPACE[1]);
         let treatments = (video.hdr, [HdrTreatment::ToneMap, HdrTreatment::Keep].as_slice());
@@ -152,7 +170,7 @@ fn rate_control(ui: &mut Ui, form: &mut QualityForm, of_preset: RateControl) {
         Some(crf) => format!("CRF {}", crf.factor()),
         None => of_preset.mode().label().to_owned(),
     };
-    choice_field(ui, "Rate control", &mut form.changes.rate_control, &with_preset(&RateControlMode::ALL), |mode| {
+    choice_field(ui, RATE_CONTROL, &mut form.changes.rate_control, &with_preset(&RateControlMode::ALL), |mode| {
         mode.map_or_else(|| as_the_preset(&words), |mode| mode.label().to_owned())
     });
 }

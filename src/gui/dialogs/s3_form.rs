@@ -2,16 +2,34 @@
 
 use jiff::SignedDuration;
 
-use super::settings_form::filled;
+use super::{fields::FieldProblem, settings_form::filled};
 use crate::{
     job::{
         S3Location,
-        s3::{ByKind, Encryption, OLD_FILES_STAY, ObjectOptions, ObjectTag, Store, typed_acl},
+        s3::{ByKind, Encryption, OLD_FILES_STAY, ObjectOptions, ObjectTag, Store, address_problem, typed_acl},
         typed,
     },
     pipeline::publish::S3LocationError,
     settings::Settings,
 };
+
+/// Labels of the fields, at which is told what is wrong with them.
+pub(super) mod labels {
+    pub const BUCKET: &str = "Bucket";
+    pub const ENDPOINT: &str = "Endpoint";
+    pub const CREDENTIALS: &str = "Keys from the keychain";
+    pub const PUBLIC_URL: &str = "Public URL";
+    pub const CLOUDFRONT: &str = "CloudFront distribution";
+    pub const PRESIGN: &str = "Presigned for";
+    pub const REPLACE_AFTER: &str = "Old files stay";
+    pub const ALSO_TO: &str = "Also to";
+    pub const CACHE_CONTROL: &str = "Cache-Control";
+    pub const STORAGE_CLASS: &str = "Storage class";
+    pub const TAGS: &str = "Tags";
+    pub const ENCRYPTION: &str = "Encrypted by the store";
+    pub const ACL: &str = "ACL";
+    pub const UPLOAD_LIMIT: &str = "Upload limit";
+}
 
 /// Stands between several values of one field.
 const BETWEEN_VALUES: char = ';';
@@ -37,6 +55,15 @@ impl S3Part {
             Self::Bucket => "Bucket and keys",
             Self::Viewers => "Viewers",
             Self::Files => "Files",
+        }
+    }
+
+    /// The part with the field of this label.
+    pub fn of_field(label: &str) -> Self {
+        match label {
+            labels::BUCKET | labels::ENDPOINT | labels::CREDENTIALS => Self::Bucket,
+            labels::PUBLIC_URL | labels::CLOUDFRONT | labels::PRESIGN | labels::REPLACE_AFTER => Self::Viewers,
+            _ => Self::Files,
         }
     }
 }
@@ -191,17 +218,18 @@ impl S3Form {
     /// The bucket and the further places. Without a bucket, nothing can be published, and need not make sense.
     ///
     /// # Errors
-    /// What is missing or wrong, in one sentence for the user.
-    pub fn places(&self) -> Result<(S3Location, Vec<S3Location>), String> {
+    /// What is missing or wrong, and at which field.
+    pub fn places(&self) -> Result<(S3Location, Vec<S3Location>), FieldProblem> {
         let first = match self.location() {
             Err(_) if self.bucket.trim().is_empty() && !self.publishes => S3Location::default(),
             location => location?,
         };
         let mut places: Vec<S3Location> = Vec::new();
         for text in self.also_to.split_whitespace() {
-            let place: S3Location = text.parse().map_err(|error: S3LocationError| format!("Also to: {error}"))?;
+            let place: S3Location =
+                text.parse().map_err(|error: S3LocationError| FieldProblem::new(labels::ALSO_TO, error.to_string()))?;
             if std::iter::once(&first).chain(&places).any(|other| other.is_same_place(&place)) {
-                return Err(format!("Also to: {place} is named twice"));
+                return Err(FieldProblem::new(labels::ALSO_TO, format!("“{place}” is named twice")));
             }
             places.push(place);
         }
@@ -211,26 +239,25 @@ impl S3Form {
     /// The place in S3 that the form means.
     ///
     /// # Errors
-    /// What is missing or wrong, in one sentence for the user.
-    pub fn location(&self) -> Result<S3Location, String> {
+    /// As [`places`](Self::places).
+    pub fn location(&self) -> Result<S3Location, FieldProblem> {
         let (bucket, prefix) = self.bucket_and_prefix()?;
         let region = filled(&self.region);
         let endpoint = self.endpoint_in(region.as_deref())?;
         let public_url = filled(&self.public_url);
-        if public_url.as_deref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
-            return Err("The public URL begins with http:// or https://".to_owned());
-        }
+        checked_address(labels::PUBLIC_URL, "The public URL", public_url.as_deref())?;
         let (profile, credentials) = (filled(&self.profile), filled(&self.credentials));
         if profile.is_some() && credentials.is_some() {
-            return Err("Give a profile or keys of the keychain, not both".to_owned());
+            return Err(FieldProblem::new(labels::CREDENTIALS, "Give a profile or keys of the keychain, not both"));
         }
         let limit = filled(&self.upload_limit).map(|text| typed::byte_size(&text)).transpose();
-        let cloudfront = given("CloudFront distribution", &self.cloudfront, typed::distribution)?;
+        let cloudfront = given(labels::CLOUDFRONT, &self.cloudfront, typed::distribution)?;
         if cloudfront.is_some() && public_url.is_none() {
-            return Err("CloudFront needs the public URL, the address of the distribution".to_owned());
+            let words = "CloudFront needs the public URL, the address of the distribution";
+            return Err(FieldProblem::new(labels::CLOUDFRONT, words));
         }
-        let replace_after = given("Old files stay", &self.replace_after, typed::time_span)?;
-        let place = S3Location {
+        let replace_after = given(labels::REPLACE_AFTER, &self.replace_after, typed::time_span)?;
+        Ok(S3Location {
             bucket,
             prefix,
             endpoint,
@@ -243,15 +270,15 @@ impl S3Form {
             public_url,
             skip_public_check: !self.checks_in_public,
             replace_after: self.replaces.then(|| replace_after.unwrap_or(OLD_FILES_STAY)),
-            presign: given("Presigned for", &self.presign, typed::presigned_span)?,
+            presign: given(labels::PRESIGN, &self.presign, typed::presigned_span)?,
             cloudfront,
-            most_bytes_per_second: limit.map_err(|_| "The upload limit is of the form 500K or 20M")?,
-        };
-        place.check_addresses()?;
-        Ok(place)
+            most_bytes_per_second: limit
+                .map_err(|_| FieldProblem::new(labels::UPLOAD_LIMIT, "The upload limit is of the form 500K or 20M"))?,
+        })
     }
 
-    fn bucket_and_prefix(&self) -> Result<(String, String), String> {
+    fn bucket_and_prefix(&self) -> Result<(String, String), FieldProblem> {
+        let wrong = |words: &str| FieldProblem::new(labels::BUCKET, words);
         let typed = self.bucket.trim();
         let (bucket, prefix_in_bucket) = match typed.strip_prefix("s3://").map(|place| place.split_once('/')) {
             Some(Some((bucket, prefix))) => (bucket, prefix),
@@ -259,45 +286,57 @@ impl S3Form {
             None => (typed, ""),
         };
         if bucket.is_empty() {
-            return Err("A bucket is needed".to_owned());
+            return Err(wrong("A bucket is needed"));
         }
         if bucket.contains('/') || bucket.chars().any(char::is_whitespace) {
-            return Err("The name of the bucket has a slash or a space; a folder belongs into the prefix".to_owned());
+            return Err(wrong("The name of the bucket has a slash or a space; a folder belongs into the prefix"));
         }
         let prefixes = [prefix_in_bucket, self.prefix.trim()].map(|prefix| prefix.trim_matches('/'));
         let prefix: Vec<&str> = prefixes.into_iter().filter(|prefix| !prefix.is_empty()).collect();
         Ok((bucket.to_owned(), prefix.join("/")))
     }
 
-    fn endpoint_in(&self, region: Option<&str>) -> Result<Option<String>, &'static str> {
+    fn endpoint_in(&self, region: Option<&str>) -> Result<Option<String>, FieldProblem> {
         let Some(mut endpoint) = filled(&self.endpoint) else { return Ok(None) };
-        if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
-            return Err("The endpoint begins with http:// or https://");
-        }
         if let Some(region) = region {
             endpoint = endpoint.replace("{region}", region);
         }
         if endpoint.contains(['{', '}']) {
-            return Err("The endpoint has a part in {braces} to fill in; the store’s own pages show it");
+            let words = "The endpoint has a part in {braces} to fill in; the store’s own pages show it";
+            return Err(FieldProblem::new(labels::ENDPOINT, words));
         }
+        checked_address(labels::ENDPOINT, "The endpoint", Some(&endpoint))?;
         Ok(Some(endpoint))
     }
 
-    fn objects(&self) -> Result<ObjectOptions, String> {
-        let wrong = |name: &'static str| move |reason: String| format!("{name}: {reason}");
+    fn objects(&self) -> Result<ObjectOptions, FieldProblem> {
+        let wrong = |field: &'static str| move |reason: String| FieldProblem::new(field, reason);
         Ok(ObjectOptions {
-            cache_control: ByKind::typed(&taken_apart(&self.cache_control)).map_err(wrong("Cache-Control"))?,
-            storage_class: ByKind::typed(&taken_apart(&self.storage_class)).map_err(wrong("Storage class"))?,
-            tags: ObjectTag::typed(&taken_apart(&self.tags)).map_err(wrong("Tags"))?,
-            encryption: given("Encrypted by the store", &self.encryption, Encryption::typed)?,
-            acl: given("ACL", &self.acl, typed_acl)?,
+            cache_control: ByKind::typed(&taken_apart(&self.cache_control)).map_err(wrong(labels::CACHE_CONTROL))?,
+            storage_class: ByKind::typed(&taken_apart(&self.storage_class)).map_err(wrong(labels::STORAGE_CLASS))?,
+            tags: ObjectTag::typed(&taken_apart(&self.tags)).map_err(wrong(labels::TAGS))?,
+            encryption: given(labels::ENCRYPTION, &self.encryption, Encryption::typed)?,
+            acl: given(labels::ACL, &self.acl, typed_acl)?,
         })
     }
 }
 
 /// What a field says, if it says something.
-fn given<T>(label: &str, text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
-    filled(text).map(|text| read(&text)).transpose().map_err(|reason| format!("{label}: {reason}"))
+fn given<T>(
+    field: &'static str,
+    text: &str,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, FieldProblem> {
+    filled(text).map(|text| read(&text)).transpose().map_err(|reason| FieldProblem::new(field, reason))
+}
+
+/// An address that may be given, if it can be one; what is wrong is told without repeating it, as it may hold a secret.
+fn checked_address(field: &'static str, what: &str, address: Option<&str>) -> Result<(), FieldProblem> {
+    let Some(address) = address else { return Ok(()) };
+    if !address.starts_with("http://") && !address.starts_with("https://") && !address.contains('@') {
+        return Err(FieldProblem::new(field, format!("{what} begins with http:// or https://")));
+    }
+    address_problem(address).map_or(Ok(()), |problem| Err(FieldProblem::new(field, problem)))
 }
 
 /// A time as it is typed, such as `12h` or `1h 30m`.

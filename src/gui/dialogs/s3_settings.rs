@@ -3,18 +3,19 @@
 use eframe::egui::{self, Label, RichText, Ui};
 
 use super::{
+    fields::Fields,
     keys::KeysForm,
     paragraph,
-    s3_form::{PathStyle, S3Form, S3Part},
+    s3_form::{PathStyle, S3Form, S3Part, labels},
 };
 use crate::{
     engine::{Command, DestinationTest, Snapshot},
     gui::{
         action::Action,
         theme::{self, icon},
-        widgets::{Button, check_box, field_label, mark, segmented, text, text_field},
+        widgets::{Button, check_box, field_label, segmented, text, text_field},
     },
-    job::s3::{Store, address_problem},
+    job::s3::Store,
     pipeline::publish::{CONNECTION_WORKS, policy::iam_policy},
 };
 
@@ -26,33 +27,33 @@ pub fn s3_ui(
     ui: &mut Ui,
     snapshot: &Snapshot,
     (form, keys): (&mut S3Form, &mut Option<KeysForm>),
-    actions: &mut Vec<Action>,
+    (fields, actions): (&Fields, &mut Vec<Action>),
 ) {
     check_box(ui, &mut form.publishes, "Send new files to this bucket");
     segmented(ui, &mut form.part, &S3Part::ALL, |part| part.label().to_owned());
     ui.add_space(theme::SPACE[1]);
     match form.part {
         S3Part::Bucket => {
-            place(ui, form);
-            access(ui, (form, keys), actions);
+            place(ui, form, fields);
+            access(ui, (form, keys), (fields, actions));
             test(ui, snapshot, form, actions);
         }
-        S3Part::Viewers => viewers(ui, form),
-        S3Part::Files => files(ui, form),
+        S3Part::Viewers => viewers(ui, form, fields),
+        S3Part::Files => files(ui, form, fields),
     }
 }
 
 /// Where the bucket is.
-fn place(ui: &mut Ui, form: &mut S3Form) {
+fn place(ui: &mut Ui, form: &mut S3Form, fields: &Fields) {
     ui.columns(2, |columns| {
-        text_field(&mut columns[0], "Bucket", &mut form.bucket, "Such as media-prod");
+        fields.text(&mut columns[0], labels::BUCKET, &mut form.bucket, "Such as media-prod");
         text_field(&mut columns[1], "Prefix", &mut form.prefix, "None, or such as films");
     });
     ui.columns(2, |columns| {
         field_label(&mut columns[0], "Store");
         columns[0].add_space(-theme::SPACE[0]);
         store_picker(&mut columns[0], form);
-        address_field(&mut columns[1], "Endpoint", &mut form.endpoint, "Only for stores other than Amazon S3");
+        fields.text(&mut columns[1], labels::ENDPOINT, &mut form.endpoint, "Only for stores other than Amazon S3");
     });
     ui.columns(2, |columns| {
         text_field(&mut columns[0], "Region", &mut form.region, "From the AWS settings");
@@ -62,20 +63,15 @@ fn place(ui: &mut Ui, form: &mut S3Form) {
     });
 }
 
-/// An address to edit, marked while it can't be one.
-fn address_field(ui: &mut Ui, label: &str, address: &mut String, hint: &str) {
-    let field = text_field(ui, label, address, hint);
-    if let Some(problem) = address_problem(address) {
-        mark(ui, &field, theme::palette(ui).bad);
-        let _ = field.on_hover_text(problem);
-    }
-}
-
 /// With what keys it is written.
-fn access(ui: &mut Ui, (form, keys): (&mut S3Form, &mut Option<KeysForm>), actions: &mut Vec<Action>) {
+fn access(
+    ui: &mut Ui,
+    (form, keys): (&mut S3Form, &mut Option<KeysForm>),
+    (fields, actions): (&Fields, &mut Vec<Action>),
+) {
     ui.columns(2, |columns| {
         text_field(&mut columns[0], "Profile", &mut form.profile, "The default profile");
-        text_field(&mut columns[1], "Keys from the keychain", &mut form.credentials, "Their name, such as films");
+        fields.text(&mut columns[1], labels::CREDENTIALS, &mut form.credentials, "Their name, such as films");
     });
     let name = form.credentials.trim().to_owned();
     ui.horizontal(|ui| {
@@ -95,53 +91,61 @@ fn access(ui: &mut Ui, (form, keys): (&mut S3Form, &mut Option<KeysForm>), actio
 }
 
 /// How viewers reach what is there.
-fn viewers(ui: &mut Ui, form: &mut S3Form) {
+fn viewers(ui: &mut Ui, form: &mut S3Form, fields: &Fields) {
     ui.columns(2, |columns| {
-        address_field(&mut columns[0], "Public URL", &mut form.public_url, "Where viewers read the bucket");
-        let distribution =
-            text_field(&mut columns[1], "CloudFront distribution", &mut form.cloudfront, "Such as E2EXAMPLE1");
+        fields.text(&mut columns[0], labels::PUBLIC_URL, &mut form.public_url, "Where viewers read the bucket");
+        let distribution = fields.text(&mut columns[1], labels::CLOUDFRONT, &mut form.cloudfront, "Such as E2EXAMPLE1");
         distribution.on_hover_text(
             "The distribution at the public URL forgets what was replaced, and fetches playlists and first segments \
              before the first viewer comes",
         );
-        let presign = text_field(&mut columns[0], "Presigned for", &mut form.presign, "Not presigned, or such as 12h");
+    });
+    ui.columns(2, |columns| {
+        let presign = fields.text(&mut columns[0], labels::PRESIGN, &mut form.presign, "Not presigned, or such as 12h");
         presign.on_hover_text(
             "The results have addresses that hold so long, at most 7 days: anyone who has one can watch from a private \
              bucket. DASH can’t be presigned",
         );
-        ui_of_old_files(&mut columns[1], form);
+        ui_of_old_files(&mut columns[1], form, fields);
+    });
+    ui.columns(2, |columns| {
         check_box(&mut columns[0], &mut form.checks_in_public, "Look at streams as players would");
         check_box(&mut columns[1], &mut form.replaces, "Replace streams of the same name");
     });
     paragraph(ui, "Without any of these, viewers read the stream at the store’s own address, as the bucket allows.");
 }
 
-fn ui_of_old_files(ui: &mut Ui, form: &mut S3Form) {
+fn ui_of_old_files(ui: &mut Ui, form: &mut S3Form, fields: &Fields) {
     ui.add_enabled_ui(form.replaces, |ui| {
-        let stays = text_field(ui, "Old files stay", &mut form.replace_after, "1h when empty");
+        let stays = fields.text(ui, labels::REPLACE_AFTER, &mut form.replace_after, "1h when empty");
         stays.on_hover_text("How long the files of a replaced stream stay for those who are playing it");
     });
 }
 
 /// What the files are given, and where else they go.
-fn files(ui: &mut Ui, form: &mut S3Form) {
-    let also_to = text_field(ui, "Also to", &mut form.also_to, "Such as s3://backup/films?profile=backup");
+fn files(ui: &mut Ui, form: &mut S3Form, fields: &Fields) {
+    let also_to = fields.text(ui, labels::ALSO_TO, &mut form.also_to, "Such as s3://backup/films?profile=backup");
     also_to.on_hover_text(
         "Further buckets for each stream, with spaces between them; options stand behind a question mark and are named \
          as the S3 flags of the terminal",
     );
     ui.columns(2, |columns| {
-        let fields = [
-            ("Cache-Control", &mut form.cache_control, "Such as max-age=60; playlists:no-cache"),
-            ("Storage class", &mut form.storage_class, "Such as media:STANDARD_IA"),
-            ("Tags", &mut form.tags, "Such as project=films; media:tier=cold"),
-        ];
-        for ((label, text, example), column) in fields.into_iter().zip([0, 1, 0]) {
-            text_field(&mut columns[column], label, text, example).on_hover_text(SEVERAL_VALUES);
-        }
-        text_field(&mut columns[1], "Encrypted by the store", &mut form.encryption, "s3, kms or kms:KEY");
-        text_field(&mut columns[0], "ACL", &mut form.acl, "None when empty, such as public-read");
-        text_field(&mut columns[1], "Upload limit", &mut form.upload_limit, "A second, such as 20M");
+        let [left, right] = columns else { return };
+        let example = "Such as max-age=60; playlists:no-cache";
+        let caching = fields.text(left, labels::CACHE_CONTROL, &mut form.cache_control, example);
+        caching.on_hover_text(SEVERAL_VALUES);
+        let class = fields.text(right, labels::STORAGE_CLASS, &mut form.storage_class, "Such as media:STANDARD_IA");
+        class.on_hover_text(SEVERAL_VALUES);
+    });
+    ui.columns(2, |columns| {
+        let [left, right] = columns else { return };
+        let tags = fields.text(left, labels::TAGS, &mut form.tags, "Such as project=films; media:tier=cold");
+        tags.on_hover_text(SEVERAL_VALUES);
+        fields.text(right, labels::ENCRYPTION, &mut form.encryption, "s3, kms or kms:KEY");
+    });
+    ui.columns(2, |columns| {
+        fields.text(&mut columns[0], labels::ACL, &mut form.acl, "None when empty, such as public-read");
+        fields.text(&mut columns[1], labels::UPLOAD_LIMIT, &mut form.upload_limit, "A second, such as 20M");
     });
     let drops = check_box(ui, &mut form.drops_published, "Drop segments here once they are published");
     drops.on_hover_text(

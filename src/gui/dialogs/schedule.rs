@@ -1,18 +1,24 @@
 //! How urgent a job is, and when it may start.
 
-use eframe::egui::{self, RichText, Slider, Ui};
+use eframe::egui::{self, Slider, Ui};
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
-use super::{button_line, filled_in_dialog, next_step, paragraph};
+use super::{
+    button_line,
+    fields::{FieldProblem, Fields},
+    filled_in_dialog, next_step, paragraph,
+};
 use crate::{
     engine::{Command, Job},
     gui::{
         action::Action,
         theme,
-        widgets::{Button, check_box, field_label, text_field},
+        widgets::{Button, check_box, field_label},
     },
     job::{JobId, Priority, Schedule, schedule},
 };
+
+const START: &str = "Start at";
 
 /// What has been chosen so far.
 pub struct ScheduleForm {
@@ -42,19 +48,24 @@ impl ScheduleForm {
     /// What has to be asked of the engine.
     ///
     /// # Errors
-    /// What is wrong with the time, in words.
-    fn commands(&self, now: &Zoned) -> Result<Vec<Command>, &'static str> {
+    /// What is wrong with the time.
+    fn commands(&self, now: &Zoned) -> Result<Vec<Command>, FieldProblem> {
         let id = self.id;
         let unchanged = self.old.start_at.filter(|at| typed(*at, now.time_zone()) == self.start.trim());
         let start_at = match (self.starts_later, unchanged) {
             (false, _) => None,
             (true, Some(at)) => Some(at),
-            (true, None) => Some(schedule::start_time(&self.start, now)?),
+            (true, None) => Some(self.start_time(now)?),
         };
         let priority = Priority::new(self.priority).filter(|priority| *priority != self.old.priority);
         let set_priority = priority.map(|priority| Command::SetPriority { id, priority });
         let set_start = (start_at != self.old.start_at).then_some(Command::StartAt { id, at: start_at });
         Ok(set_priority.into_iter().chain(set_start).collect())
+    }
+
+    fn start_time(&self, now: &Zoned) -> Result<Timestamp, FieldProblem> {
+        let start = schedule::start_time(&self.start, now);
+        start.map_err(|words| FieldProblem::new(START, format!("The start is no time: {words}")))
     }
 }
 
@@ -74,15 +85,12 @@ pub fn schedule_ui(ui: &Ui, form: &mut ScheduleForm, actions: &mut Vec<Action>) 
         ui.add_space(theme::SPACE[2]);
         check_box(ui, &mut form.starts_later, "Start later");
         if form.starts_later {
-            text_field(ui, "Start at", &mut form.start, "Such as 22:00 or 2026-11-21T22:00:00+01:00");
+            // Nobody has typed anything wrong yet into an empty field.
+            let problem = form.commands(&Zoned::now()).err().filter(|_| !form.start.trim().is_empty());
+            let fields = Fields::of(problem.as_ref());
+            fields.text(ui, START, &mut form.start, "Such as 22:00 or 2026-11-21T22:00:00+01:00");
         }
         let commands = form.commands(&Zoned::now());
-        if let Err(words) = &commands
-            && !form.start.trim().is_empty()
-        {
-            let words = format!("The start is no time: {words}");
-            ui.label(RichText::new(words).font(theme::facts()).color(theme::palette(ui).bad));
-        }
         let mut is_done = false;
         button_line(ui, |ui: &mut egui::Ui| {
             if next_step(ui, "Save", commands.is_ok())

@@ -1,11 +1,18 @@
 //! All settings, in six parts.
 
-use eframe::egui::{self, DragValue, RichText, Ui};
+use eframe::egui::{self, DragValue, Ui};
 
 pub use super::settings_form::{SettingsForm, SettingsSection};
 use super::{
-    button_line, encryption_form::encryption_ui, filled_in_dialog, keys::keys_ui, next_step, paragraph,
-    s3_settings::s3_ui, scrolled, settings_form::MOST_JOBS,
+    button_line,
+    encryption_form::encryption_ui,
+    fields::{Fields, problem_elsewhere},
+    filled_in_dialog,
+    keys::keys_ui,
+    next_step, paragraph,
+    s3_settings::s3_ui,
+    scrolled,
+    settings_form::{HOURS_FROM, HOURS_TO, MOST_JOBS, OUTPUT_FOLDER, TEMPLATE},
 };
 use crate::{
     engine::{Command, Snapshot},
@@ -34,18 +41,23 @@ pub fn settings_ui(
         segmented(ui, &mut form.section, &SettingsSection::ALL, |section| section.label().to_owned());
         ui.add_space(theme::SPACE[1]);
         let height = BODY_HEIGHT.min(room);
+        let problem = form.to_settings(&snapshot.settings).err();
+        let at_hand = problem.as_ref().filter(|(section, _)| *section == form.section);
+        let fields = Fields::of(at_hand.map(|(_, problem)| problem));
         scrolled(ui, (form.section.label(), height), |ui| match form.section {
-            SettingsSection::General => general(ui, form, has_file_dialogs, actions),
+            SettingsSection::General => general(ui, form, (&fields, has_file_dialogs), actions),
             SettingsSection::WhenDone => when_done(ui, form),
-            SettingsSection::Layout => layout(ui, form),
-            SettingsSection::Encryption => encryption_ui(ui, &mut form.encryption),
+            SettingsSection::Layout => layout(ui, form, &fields),
+            SettingsSection::Encryption => encryption_ui(ui, &mut form.encryption, &fields),
             SettingsSection::Ffmpeg => ffmpeg(ui, snapshot, (form, has_file_dialogs), actions),
-            SettingsSection::S3 => s3_ui(ui, snapshot, (&mut form.s3, &mut form.keys), actions),
+            SettingsSection::S3 => s3_ui(ui, snapshot, (&mut form.s3, &mut form.keys), (&fields, actions)),
         });
-        let settings = form.to_settings(&snapshot.settings);
-        if let Err((_, words)) = &settings {
-            ui.label(RichText::new(words.as_str()).font(theme::facts()).color(theme::palette(ui).bad));
+        if let Some((section, problem)) = problem.as_ref().filter(|_| at_hand.is_none() || fields.untold().is_some())
+            && problem_elsewhere(ui, section.label(), problem, true)
+        {
+            form.show(*section, problem.field);
         }
+        let settings = form.to_settings(&snapshot.settings);
         let mut is_done = false;
         button_line(ui, |ui| {
             if next_step(ui, "Save", settings.is_ok())
@@ -72,8 +84,13 @@ pub fn settings_ui(
     is_done
 }
 
-fn general(ui: &mut Ui, form: &mut SettingsForm, has_file_dialogs: bool, actions: &mut Vec<Action>) {
-    let (_, chooses) = path_field(ui, "Output folder", &mut form.output_folder, "", has_file_dialogs);
+fn general(
+    ui: &mut Ui,
+    form: &mut SettingsForm,
+    (fields, has_file_dialogs): (&Fields, bool),
+    actions: &mut Vec<Action>,
+) {
+    let (_, chooses) = fields.path(ui, OUTPUT_FOLDER, &mut form.output_folder, "", has_file_dialogs);
     if chooses {
         actions.push(Action::Pick(PathPurpose::SettingsOutputFolder));
     }
@@ -105,8 +122,8 @@ fn general(ui: &mut Ui, form: &mut SettingsForm, has_file_dialogs: bool, actions
     check_box(ui, &mut form.has_working_hours, "Start jobs only in a part of the day");
     if form.has_working_hours {
         ui.columns(2, |columns| {
-            text_field(&mut columns[0], "From", &mut form.hours_from, "22:00");
-            text_field(&mut columns[1], "To", &mut form.hours_to, "06:00");
+            fields.text(&mut columns[0], HOURS_FROM, &mut form.hours_from, "22:00");
+            fields.text(&mut columns[1], HOURS_TO, &mut form.hours_to, "06:00");
         });
         paragraph(ui, "Jobs at work are finished also after it; “Start now” in a job’s menu starts it at any time.");
     }
@@ -127,12 +144,12 @@ fn when_done(ui: &mut Ui, form: &mut SettingsForm) {
 }
 
 /// Where the files of new streams lie, and what that comes to.
-fn layout(ui: &mut Ui, form: &mut SettingsForm) {
+fn layout(ui: &mut Ui, form: &mut SettingsForm, fields: &Fields) {
     field_label(ui, "Layout of a stream");
     segmented(ui, &mut form.layout, &LayoutKind::ALL, |kind| kind.label().to_owned());
     paragraph(ui, form.layout.explanation());
     ui.add_space(theme::SPACE[2]);
-    text_field(ui, "Template of the folder", &mut form.template, "By the layout when empty, such as videos/{id}/hls");
+    fields.text(ui, TEMPLATE, &mut form.template, "By the layout when empty, such as videos/{id}/hls");
     if let Ok(layout) = form.stream_layout() {
         let example = layout.example(form.example_job);
         paragraph(ui, &example.map_or_else(|error| error.to_string(), |path| format!("film.mp4 becomes {path}")));

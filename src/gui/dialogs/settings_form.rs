@@ -4,11 +4,21 @@ use std::path::PathBuf;
 
 use jiff::civil::Time;
 
-use super::{encryption_form::EncryptionForm, keys::KeysForm, s3_form::S3Form};
+use super::{
+    encryption_form::EncryptionForm,
+    fields::FieldProblem,
+    keys::KeysForm,
+    s3_form::{S3Form, S3Part},
+};
 use crate::{
     job::{JobId, LayoutKind, Outputs, StreamLayout, TemplateError, WorkingHours, schedule},
     settings::{Appearance, Settings, WhenDone},
 };
+
+pub(super) const OUTPUT_FOLDER: &str = "Output folder";
+pub(super) const HOURS_FROM: &str = "From";
+pub(super) const HOURS_TO: &str = "To";
+pub(super) const TEMPLATE: &str = "Template of the folder";
 
 /// Most jobs that may run side by side.
 pub const MOST_JOBS: usize = 16;
@@ -122,19 +132,21 @@ impl SettingsForm {
     /// The settings that the form means; what the form does not show is kept from `base`.
     ///
     /// # Errors
-    /// What is missing or wrong, in one sentence for the user, and the part where it is.
-    pub fn to_settings(&self, base: &Settings) -> Result<Settings, (SettingsSection, String)> {
+    /// What is missing or wrong, at which field, and the part where that is.
+    pub fn to_settings(&self, base: &Settings) -> Result<Settings, (SettingsSection, FieldProblem)> {
         let path = |text: &str| filled(text).map(PathBuf::from);
-        let wrong_general = |words: &str| (SettingsSection::General, words.to_owned());
-        let output_folder = path(&self.output_folder).ok_or_else(|| wrong_general("An output folder is needed"))?;
+        let wrong_folder = |words: &str| (SettingsSection::General, FieldProblem::new(OUTPUT_FOLDER, words));
+        let output_folder = path(&self.output_folder).ok_or_else(|| wrong_folder("An output folder is needed"))?;
         if output_folder.is_relative() {
-            return Err(wrong_general("The output folder needs its full path"));
+            return Err(wrong_folder("The output folder needs its full path"));
         }
-        let working_hours = self.working_hours().map_err(wrong_general)?;
-        let wrong_layout = |error: TemplateError| (SettingsSection::Layout, format!("{error}. {}", error.hint()));
+        let working_hours = self.working_hours().map_err(|problem| (SettingsSection::General, problem))?;
+        let wrong_layout = |error: TemplateError| {
+            (SettingsSection::Layout, FieldProblem::new(TEMPLATE, format!("{error}. {}", error.hint())))
+        };
         let layout = self.stream_layout().map_err(wrong_layout)?;
-        let encryption = self.encryption.encryption().map_err(|words| (SettingsSection::Encryption, words))?;
-        let (s3, also_to) = self.s3.places().map_err(|words| (SettingsSection::S3, words))?;
+        let encryption = self.encryption.encryption().map_err(|problem| (SettingsSection::Encryption, problem))?;
+        let (s3, also_to) = self.s3.places().map_err(|problem| (SettingsSection::S3, problem))?;
         Ok(Settings {
             also_to,
             ffmpeg: path(&self.ffmpeg),
@@ -157,13 +169,26 @@ impl SettingsForm {
         })
     }
 
-    fn working_hours(&self) -> Result<Option<WorkingHours>, &'static str> {
+    fn working_hours(&self) -> Result<Option<WorkingHours>, FieldProblem> {
         if !self.has_working_hours {
             return Ok(None);
         }
-        let time = |text: &str| schedule::typed_time_of_day(text).map_err(|_| "Hours are written as 22:00");
-        let hours = WorkingHours { from: time(&self.hours_from)?, to: time(&self.hours_to)? };
-        if hours.from == hours.to { Err("The hours begin and end at the same time") } else { Ok(Some(hours)) }
+        let time = |field: &'static str, text: &str| {
+            schedule::typed_time_of_day(text).map_err(|_| FieldProblem::new(field, "Hours are written as 22:00"))
+        };
+        let hours = WorkingHours { from: time(HOURS_FROM, &self.hours_from)?, to: time(HOURS_TO, &self.hours_to)? };
+        if hours.from == hours.to {
+            return Err(FieldProblem::new(HOURS_TO, "The hours begin and end at the same time"));
+        }
+        Ok(Some(hours))
+    }
+
+    /// Shows the part with a field.
+    pub fn show(&mut self, section: SettingsSection, field: &str) {
+        self.section = section;
+        if section == SettingsSection::S3 {
+            self.s3.part = S3Part::of_field(field);
+        }
     }
 
     /// The layout that the form means.

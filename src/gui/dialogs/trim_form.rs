@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use eframe::egui::{self, Label, RichText, Ui};
+use eframe::egui::Ui;
 
-use super::paragraph;
+use super::{
+    fields::{FieldProblem, Fields, say},
+    paragraph,
+};
 use crate::{
     format,
-    gui::{
-        theme,
-        widgets::{mark, text_field},
-    },
+    gui::{theme, widgets::mark},
     job::{Trim, typed},
 };
 
@@ -22,12 +22,8 @@ pub struct TrimForm {
     length: Option<Duration>,
 }
 
-/// A field of the form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TrimField {
-    Start,
-    End,
-}
+pub(super) const START: &str = "Start";
+pub(super) const END: &str = "End";
 
 impl TrimForm {
     /// The form of a trim of a source of this length.
@@ -44,66 +40,50 @@ impl TrimForm {
     /// The trim that the form means.
     ///
     /// # Errors
-    /// What is wrong, in one sentence for the user.
-    pub fn trim(&self) -> Result<Trim, String> {
-        self.read().map_err(|(_, words)| words)
-    }
-
-    fn read(&self) -> Result<Trim, (TrimField, String)> {
-        let time = |(field, name): (TrimField, &str), text: &str| {
+    /// What is wrong, and at which field.
+    pub fn trim(&self) -> Result<Trim, FieldProblem> {
+        let time = |field: &'static str, text: &str| {
             let time = Some(text.trim()).filter(|text| !text.is_empty()).map(typed::time).transpose();
-            time.map_err(|advice| (field, format!("{name}: {advice}")))
+            time.map_err(|advice| FieldProblem::new(field, advice))
         };
-        let start = time((TrimField::Start, "Start"), &self.start)?;
+        let start = time(START, &self.start)?;
         if let Some((start, length)) = start.zip(self.length)
             && start >= length
         {
             let words =
                 format!("The start must come before the end of the source at {}", format::precise_clock(length));
-            return Err((TrimField::Start, words));
+            return Err(FieldProblem::new(START, words));
         }
-        let end = time((TrimField::End, "End"), &self.end)?;
+        let end = time(END, &self.end)?;
         if end.is_some_and(|end| end <= start.unwrap_or_default()) {
-            return Err((TrimField::End, "The end must come after the start".to_owned()));
+            return Err(FieldProblem::new(END, "The end must come after the start"));
         }
         Ok(Trim { start, end })
     }
 
     /// What an end comes to that lies beyond the source.
     fn note(&self) -> Option<String> {
-        let (end, length) = self.read().ok()?.end.zip(self.length)?;
+        let (end, length) = self.trim().ok()?.end.zip(self.length)?;
         let ends_at = format::precise_clock(length);
         (end > length).then(|| format!("The source ends before, at {ends_at}: it is kept to its end"))
     }
 }
 
 /// Lays the form out.
-pub fn trim_ui(ui: &mut Ui, form: &mut TrimForm) {
-    let (wrong, note) = (form.read().err(), form.note());
-    let colours = (theme::palette(ui).bad, theme::palette(ui).warning);
+pub fn trim_ui(ui: &mut Ui, form: &mut TrimForm, fields: &Fields) {
+    let (note, colour) = (form.note(), theme::palette(ui).warning);
     ui.columns(2, |columns| {
         let [left, right] = columns else { return };
-        let start = text_field(left, "Start", &mut form.start, "At the beginning");
-        let end = text_field(right, "End", &mut form.end, "At the end");
-        match wrong {
-            Some((TrimField::Start, words)) => tell(left, &start, &words, colours.0),
-            Some((TrimField::End, words)) => tell(right, &end, &words, colours.0),
-            None => {
-                if let Some(words) = note {
-                    tell(right, &end, &words, colours.1);
-                }
-            }
+        fields.text(left, START, &mut form.start, "At the beginning");
+        let end = fields.text(right, END, &mut form.end, "At the end");
+        if let Some(words) = note {
+            mark(right, &end, colour);
+            say(right, &words, colour);
         }
     });
     let length = form.length.map(|length| format!("The source is {} long. ", format::precise_clock(length)));
     let words = "Seconds, MM:SS or HH:MM:SS, with decimals; cut to the frame.";
     paragraph(ui, &format!("{}{words}", length.unwrap_or_default()));
-}
-
-/// Marks a field and says below it what is the matter.
-fn tell(ui: &mut Ui, field: &egui::Response, words: &str, colour: egui::Color32) {
-    mark(ui, field, colour);
-    ui.add(Label::new(RichText::new(words).font(theme::facts()).color(colour)).wrap());
 }
 
 #[cfg(test)]
@@ -116,8 +96,8 @@ mod tests {
 
     #[test]
     fn what_lies_beyond_the_source_is_told() {
-        assert_eq!(form("42", "").read().unwrap_err().0, TrimField::Start);
-        assert_eq!(form("41", "40").read().unwrap_err().0, TrimField::End);
+        assert_eq!(form("42", "").trim().unwrap_err().field, START);
+        assert_eq!(form("41", "40").trim().unwrap_err().field, END);
         assert!(form("41", "50").trim().is_ok() && form("41", "50").note().is_some());
         assert_eq!(form("1", "42").note(), None);
         let unknown = TrimForm { length: None, ..form("50", "60") };

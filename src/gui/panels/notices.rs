@@ -1,6 +1,6 @@
 //! Small messages at the bottom left, above the status line.
 
-use eframe::egui::{self, Align2, Frame, Margin, RichText, Stroke, Ui, vec2};
+use eframe::egui::{self, Align2, Frame, Label, Margin, RichText, ScrollArea, Stroke, Ui, vec2};
 
 use crate::{
     engine::{Command, Snapshot},
@@ -13,6 +13,10 @@ use crate::{
 };
 
 const WIDTH: f32 = 420.0;
+/// Room for the words, beside the icons and "Undo".
+const WORDS_WIDTH: f32 = WIDTH - 110.0;
+/// A longer detail scrolls.
+const DETAIL_HEIGHT: f32 = 140.0;
 
 /// Lays the messages out over the queue; a dismissed one leaves `view`.
 pub fn notices_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
@@ -26,8 +30,8 @@ pub fn notices_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
         .order(egui::Order::Foreground)
         .show(ui.ctx(), |ui| {
             let mut dismissed = None;
-            for (index, notice) in view.notices.iter().enumerate() {
-                if notice_ui(ui, notice, can_undo, actions) {
+            for (index, notice) in view.notices.iter_mut().enumerate() {
+                if notice_ui(ui, (index, notice), can_undo, actions) {
                     dismissed = Some(index);
                 }
             }
@@ -38,7 +42,7 @@ pub fn notices_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
 }
 
 /// One message; true when it is to go.
-fn notice_ui(ui: &mut Ui, notice: &Notice, can_undo: bool, actions: &mut Vec<Action>) -> bool {
+fn notice_ui(ui: &mut Ui, (index, notice): (usize, &mut Notice), can_undo: bool, actions: &mut Vec<Action>) -> bool {
     let palette = theme::palette(ui);
     let frame = Frame::new()
         .fill(palette.panel)
@@ -49,25 +53,26 @@ fn notice_ui(ui: &mut Ui, notice: &Notice, can_undo: bool, actions: &mut Vec<Act
     let mut is_dismissed = false;
     frame.show(ui, |ui| {
         ui.set_max_width(WIDTH);
-        ui.horizontal(|ui| {
-            let is_failure = matches!(notice.message, NoticeMessage::Failure(_));
+        ui.horizontal_top(|ui| {
+            let is_failure = notice.message.failure().is_some();
             let (glyph, colour) =
                 if is_failure { (icon::WARNING, palette.warning) } else { (icon::NOTICE, palette.accent) };
             let (rect, _) = ui.allocate_exact_size(vec2(theme::ICON_SIZE, theme::CONTROL_HEIGHT), egui::Sense::hover());
             text::paint_icon(ui.painter(), rect.center(), glyph, theme::ICON_SIZE, colour);
-            let (headline, hint) = match &notice.message {
-                NoticeMessage::Text(text) | NoticeMessage::Removed(text) => (text.as_str(), ""),
-                NoticeMessage::Failure(failure) => (failure.headline.as_str(), failure.hint.as_str()),
-            };
+            let (headline, hint) = words(&notice.message);
             ui.vertical(|ui| {
-                ui.set_max_width(WIDTH - 150.0);
+                ui.set_max_width(WORDS_WIDTH);
+                if is_failure {
+                    ui.set_min_width(WORDS_WIDTH);
+                }
                 ui.spacing_mut().item_spacing.y = 2.0;
                 ui.add_space(theme::SPACE[1] - 1.0);
-                ui.label(headline);
+                ui.add(Label::new(&headline).wrap());
                 if !hint.is_empty() {
-                    ui.label(RichText::new(hint).font(theme::facts()).color(palette.weak));
+                    ui.add(Label::new(RichText::new(hint).font(theme::facts()).color(palette.weak)).wrap());
                     ui.add_space(theme::SPACE[0]);
                 }
+                offers(ui, (index, notice), actions);
             });
             if matches!(notice.message, NoticeMessage::Removed(_))
                 && can_undo
@@ -80,4 +85,57 @@ fn notice_ui(ui: &mut Ui, notice: &Notice, can_undo: bool, actions: &mut Vec<Act
         });
     });
     is_dismissed
+}
+
+/// What happened, and what to do or to know.
+fn words(message: &NoticeMessage) -> (String, String) {
+    match message {
+        NoticeMessage::Text(text) | NoticeMessage::Removed(text) => (text.clone(), String::new()),
+        NoticeMessage::Failure(failure) => (failure.headline.clone(), failure.hint.clone()),
+        NoticeMessage::Preview { url, failure: None } => ("The preview opens in the browser".to_owned(), url.clone()),
+        NoticeMessage::Preview { url, failure: Some(failure) } => {
+            (failure.headline.clone(), format!("{}:\n{url}", failure.hint))
+        }
+    }
+}
+
+/// The address of a preview to copy, and the detail of a failure to look at.
+fn offers(ui: &mut Ui, (index, notice): (usize, &mut Notice), actions: &mut Vec<Action>) {
+    let detail = notice.message.failure().map(|failure| failure.detail.as_str()).filter(|detail| !detail.is_empty());
+    let url = match &notice.message {
+        NoticeMessage::Preview { url, .. } => Some(url),
+        _ => None,
+    };
+    if detail.is_none() && url.is_none() {
+        return;
+    }
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = theme::SPACE[1];
+        if let Some(url) = url
+            && Button::new("Copy address").icon(icon::COPY).show(ui).clicked()
+        {
+            actions.push(Action::Copy { text: url.clone(), what: "Address" });
+        }
+        if detail.is_some() {
+            let verb = if notice.shows_detail { "Hide details" } else { "Show details" };
+            notice.shows_detail ^= Button::new(verb).show(ui).clicked();
+        }
+    });
+    ui.add_space(theme::SPACE[1]);
+    let Some(detail) = detail.filter(|_| notice.shows_detail) else { return };
+    let palette = theme::palette(ui);
+    let frame = Frame::new().fill(palette.background).corner_radius(theme::RADIUS).inner_margin(Margin::same(8));
+    frame.show(ui, |ui| {
+        ui.style_mut().interaction.selectable_labels = true;
+        ScrollArea::vertical().id_salt(("notice detail", index)).max_height(DETAIL_HEIGHT).show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            ui.add(Label::new(RichText::new(detail).monospace()).wrap());
+        });
+    });
+    ui.add_space(theme::SPACE[1]);
+    if Button::new("Copy details").icon(icon::COPY).named("Copy details of the message").show(ui).clicked() {
+        let (headline, hint) = words(&notice.message);
+        actions.push(Action::Copy { text: format!("{headline}\n{hint}\n\n{detail}"), what: "Details" });
+    }
+    ui.add_space(theme::SPACE[1]);
 }

@@ -49,7 +49,12 @@ fn filter_bar(ui: &mut Ui, view: &mut ViewState) {
         ui.set_min_size(size);
         ui.add_space(theme::SIDE_MARGIN);
         let counts = view.queue.counts;
-        segmented(ui, &mut view.filter, &JobFilter::ALL, |filter| format!("{} {}", filter.label(), counts.of(filter)));
+        // Few queues have cancelled jobs; the last filter moves no other when it comes.
+        let is_shown = |filter: &JobFilter| {
+            *filter != JobFilter::Cancelled || view.filter == JobFilter::Cancelled || counts.cancelled > 0
+        };
+        let filters: Vec<JobFilter> = JobFilter::ALL.into_iter().filter(is_shown).collect();
+        segmented(ui, &mut view.filter, &filters, |filter| format!("{} {}", filter.label(), counts.of(filter)));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add_space(theme::SIDE_MARGIN);
             search_field(ui, view);

@@ -10,16 +10,23 @@ use crate::{
         file_dialog::PathPurpose,
         theme::{self, icon},
         view_state::ViewState,
-        widgets::{Button, icon_button, menu, menu_check, menu_choice, menu_entry, menu_heading},
+        widgets::{Button, icon_button, menu, menu_check, menu_choice, menu_entry_below_choices, menu_heading},
         wording,
     },
     job::{Conversion, FileFormat, JobKind, JobState, OutputKind},
-    preset::{StereoCodecs, built_in_presets},
+    preset::{Preset, StereoCodecs, built_in_presets},
     settings::Settings,
 };
 
-/// Below this width the words of the left buttons give way to icons, and pickers show only what is picked.
-const ROOM_FOR_WORDS: f32 = 860.0;
+/// Below this width of the window the button for the search, whose field is in sight, and a word of the queue's button give
+/// their room to what is picked.
+const NARROW_BELOW: f32 = 860.0;
+/// Where less than this would be left of the destination, "Add files…" gives way to an icon, and pickers show only what is
+/// picked.
+const ENOUGH_OF_DESTINATION: f32 = 240.0;
+const DIVIDER: egui::Vec2 = egui::Vec2::new(9.0, 20.0);
+/// What is left of preset, outputs and destination at least where there is little room.
+const LEAST_PICKERS: [f32; 3] = [100.0, 90.0, 84.0];
 /// Height of the window that the longest menu leaves free.
 const MENU_MARGIN: f32 = 90.0;
 
@@ -28,12 +35,11 @@ pub fn toolbar_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, action
     ui.horizontal_centered(|ui| {
         ui.spacing_mut().item_spacing.x = theme::SPACE[1];
         ui.add_space(theme::SIDE_MARGIN);
-        let has_room = ui.available_width() > ROOM_FOR_WORDS;
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add_space(theme::SIDE_MARGIN);
             right_part(ui, snapshot, view, actions);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                left_part(ui, snapshot, view, (has_room, actions));
+                left_part(ui, snapshot, view, actions);
             });
         });
     });
@@ -50,7 +56,10 @@ fn right_part(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
     if snapshot.jobs.is_empty() {
         return;
     }
-    if icon_button(ui, icon::SEARCH, "Search the queue", "Search the queue (Ctrl+F)").clicked() {
+    let is_field_in_sight = !view.details_cover_queue;
+    if !(is_field_in_sight && is_narrow(ui))
+        && icon_button(ui, icon::SEARCH, "Search the queue", "Search the queue (Ctrl+F)").clicked()
+    {
         actions.push(Action::FocusSearch);
     }
     if view.selected.is_some()
@@ -60,63 +69,107 @@ fn right_part(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
     }
 }
 
+fn is_narrow(ui: &Ui) -> bool {
+    ui.ctx().content_rect().width() < NARROW_BELOW
+}
+
 fn queue_button(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+    let is_narrow = is_narrow(ui);
     let has_begun = snapshot.jobs.iter().any(|job| job.state != JobState::Waiting);
-    let (label, icon, command) = match snapshot.queue_paused {
-        true if has_begun => ("Resume queue", icon::START, Command::ResumeQueue),
-        true => ("Start queue", icon::START, Command::ResumeQueue),
-        false => ("Pause queue", icon::PAUSE, Command::PauseQueue),
+    let (label, short, icon, command) = match snapshot.queue_paused {
+        true if has_begun => ("Resume queue", "Resume", icon::START, Command::ResumeQueue),
+        true => ("Start queue", "Start", icon::START, Command::ResumeQueue),
+        false => ("Pause queue", "Pause", icon::PAUSE, Command::PauseQueue),
     };
     let has_work = snapshot.jobs.iter().any(|job| job.is_waiting() || job.progress().is_some());
-    let button = if has_work { Button::primary(label) } else { Button::new(label) };
+    let shown = if is_narrow { short } else { label };
+    let button = if has_work { Button::primary(shown) } else { Button::new(shown) };
     let tip = match snapshot.queue_paused {
         true => format!("{label} (Space)"),
         false => format!("{label} (Space): jobs at work are finished, no others start"),
     };
-    if button.icon(icon).show(ui).on_hover_text(tip).clicked() {
+    if button.icon(icon).named(label).show(ui).on_hover_text(tip).clicked() {
         actions.push(Action::Send(command));
     }
 }
 
-fn left_part(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, (has_room, actions): (bool, &mut Vec<Action>)) {
-    if has_room {
-        if Button::new("Add files…").icon(icon::ADD).show(ui).on_hover_text("Add files… (Ctrl+O)").clicked() {
-            actions.push(Action::Pick(PathPurpose::AddFiles));
-        }
-    } else if icon_button(ui, icon::ADD, "Add files…", "Add files… (Ctrl+O)").clicked() {
+fn left_part(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &mut Vec<Action>) {
+    let settings = &snapshot.settings;
+    let presets = built_in_presets();
+    let chosen = presets.iter().find(|preset| preset.id == settings.preset).or_else(|| presets.first());
+    let preset = chosen.map_or("", |preset| preset.name.as_str());
+    let outputs = outputs_label(settings);
+    let destination = wording::short_destination(&settings.destination(), view.home.as_deref());
+    let adjustments = adjustments(settings, view);
+    let pickers = |has_words: bool| {
+        [("Preset", preset), ("Outputs", &outputs), ("Destination", &destination)]
+            .map(|(name, label)| Button::new(label).picker(name).shows_prefix(has_words))
+    };
+    let adjust_width = match adjustments.len() {
+        0 => theme::CONTROL_HEIGHT,
+        number => Button::new(&number.to_string()).icon(icon::ADJUST).wanted_width(ui),
+    };
+    let add = Button::new("Add files…").icon(icon::ADD);
+    let wanted = pickers(true).map(|button| button.wanted_width(ui));
+    let beside_pickers = theme::CONTROL_HEIGHT + DIVIDER.x + adjust_width + 7.0 * theme::SPACE[1];
+    let least = add.wanted_width(ui) + beside_pickers + wanted[0] + wanted[1] + wanted[2].min(ENOUGH_OF_DESTINATION);
+    let has_words = least <= ui.available_width();
+    let tip = "Add files… (Ctrl+O)";
+    let add = match has_words {
+        true => add.show(ui).on_hover_text(tip),
+        false => icon_button(ui, icon::ADD, "Add files…", tip),
+    };
+    if add.clicked() {
         actions.push(Action::Pick(PathPurpose::AddFiles));
     }
     if icon_button(ui, icon::ADD_FOLDER, "Add folder…", "Add folder… (Ctrl+Shift+O)").clicked() {
         actions.push(Action::Pick(PathPurpose::AddFolder));
     }
     divider(ui);
-    preset_picker(ui, snapshot, (has_room, actions));
-    outputs_picker(ui, snapshot, (has_room, actions));
-    adjust_button(ui, snapshot, view, actions);
-    destination_picker(ui, snapshot, view, (has_room, actions));
+    let pickers = pickers(has_words);
+    let wanted = [&pickers[0], &pickers[1], &pickers[2]].map(|button| button.wanted_width(ui));
+    let widths = picker_widths(ui.available_width() - adjust_width - 4.0 * theme::SPACE[1], wanted);
+    let [preset, outputs, destination] = pickers;
+    preset_picker(ui, settings, (preset.max_width(widths[0]), chosen), (&presets, actions));
+    outputs_picker(ui, settings, outputs.max_width(widths[1]), actions);
+    adjust_button(ui, &adjustments, actions);
+    destination_picker(ui, (settings, view), destination.max_width(widths[2]), actions);
+}
+
+/// Widths of preset, outputs and destination that fit into the room: where not all have what they want, the destination
+/// gives way first, as its beginning tells most, then the preset.
+fn picker_widths(room: f32, wanted: [f32; 3]) -> [f32; 3] {
+    let mut widths = wanted;
+    for place in [2, 0, 1] {
+        let missing = widths.iter().sum::<f32>() - room;
+        let least = LEAST_PICKERS[place].min(wanted[place]);
+        widths[place] = (wanted[place] - missing.max(0.0)).max(least);
+    }
+    widths
 }
 
 fn divider(ui: &mut Ui) {
-    let (rect, _) = ui.allocate_exact_size(egui::vec2(9.0, 20.0), egui::Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(DIVIDER, egui::Sense::hover());
     ui.painter().vline(rect.center().x.round(), rect.y_range(), (1.0, theme::palette(ui).line));
 }
 
-fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, &mut Vec<Action>)) {
-    let presets = built_in_presets();
-    let chosen = presets.iter().find(|preset| preset.id == snapshot.settings.preset).or_else(|| presets.first());
-    let name = chosen.map_or("", |preset| preset.name.as_str());
-    let makes_streams = snapshot.settings.kind() == JobKind::Stream;
-    let button = Button::new(name).picker("Preset").shows_prefix(has_room).enabled(makes_streams).max_width(240.0);
-    let response = button.show(ui);
+fn preset_picker(
+    ui: &mut Ui,
+    settings: &Settings,
+    (button, chosen): (Button, Option<&Preset>),
+    (presets, actions): (&[Preset], &mut Vec<Action>),
+) {
+    let makes_streams = settings.kind() == JobKind::Stream;
+    let response = button.enabled(makes_streams).show(ui);
     if !makes_streams {
-        response.on_hover_text(match snapshot.settings.kind() {
+        response.on_hover_text(match settings.kind() {
             JobKind::Pictures => "Presets are for streams; thumbnails are made without an encode",
             _ => "Presets are for streams; how a file is made is chosen under “Adjust new files…”",
         });
         return;
     }
     menu(&response, ("Preset", 720.0), |ui| {
-        for preset in &presets {
+        for preset in presets {
             let is_chosen = chosen.is_some_and(|chosen| chosen.id == preset.id);
             if menu_choice(ui, is_chosen, &preset.name, &preset.summary()).clicked() {
                 actions.push(Action::ChoosePreset(preset.id.clone()));
@@ -125,23 +178,26 @@ fn preset_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, &
     });
 }
 
-/// A stream, where HLS with fMP4 segments is always made and what is made beside it can be chosen, pictures, or one file.
-fn outputs_picker(ui: &mut Ui, snapshot: &Snapshot, (has_room, actions): (bool, &mut Vec<Action>)) {
-    let settings = &snapshot.settings;
+/// What becomes of new files, in the fewest words: `HLS + 2`, `MP4 file`.
+fn outputs_label(settings: &Settings) -> String {
     let outputs = &settings.outputs;
     let others = OutputKind::ALL.into_iter().filter(|kind| outputs.includes(*kind)).count();
-    let one_file = settings.one_file.as_ref().map(|conversion| conversion.format);
-    let kind = settings.kind();
-    let label = match &kind {
+    match settings.kind() {
         JobKind::Stream => {
             let hls = if outputs.encryption.is_some() { "Encrypted HLS" } else { "HLS" };
             if others == 0 { hls.to_owned() } else { format!("{hls} + {others}") }
         }
         other => other.words(""),
-    };
-    let response = Button::new(&label).picker("Outputs").shows_prefix(has_room).max_width(160.0).show(ui);
-    let response = response.on_hover_text(match &kind {
-        JobKind::File(_) => format!("One {label} instead of a stream"),
+    }
+}
+
+/// A stream, where HLS with fMP4 segments is always made and what is made beside it can be chosen, pictures, or one file.
+fn outputs_picker(ui: &mut Ui, settings: &Settings, button: Button, actions: &mut Vec<Action>) {
+    let outputs = &settings.outputs;
+    let one_file = settings.one_file.as_ref().map(|conversion| conversion.format);
+    let kind = settings.kind();
+    let response = button.show(ui).on_hover_text(match &kind {
+        JobKind::File(_) => format!("One {} instead of a stream", outputs_label(settings)),
         JobKind::Pictures if outputs.storyboard => "Thumbnails and a storyboard instead of a stream".to_owned(),
         JobKind::Pictures => "Thumbnails instead of a stream".to_owned(),
         JobKind::Stream => format!("Outputs: {}. {}", outputs.summary(), settings.stereo().label()),
@@ -197,12 +253,16 @@ fn stream_choices(ui: &mut Ui, settings: &Settings, actions: &mut Vec<Action>) {
     }
 }
 
-/// Only an icon while nothing is adjusted; what is adjusted holds for every new file and must be seen.
-fn adjust_button(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &mut Vec<Action>) {
-    let settings = &snapshot.settings;
+/// What is done to new files beside what preset and outputs say.
+fn adjustments(settings: &Settings, view: &ViewState) -> Vec<(&'static str, String)> {
     let is_stream = settings.kind() == JobKind::Stream;
     let mut adjustments = if is_stream { settings.preset_changes.summary() } else { Vec::new() };
     adjustments.extend(view.operations.summary());
+    adjustments
+}
+
+/// Only an icon while nothing is adjusted; what is adjusted holds for every new file and must be seen.
+fn adjust_button(ui: &mut Ui, adjustments: &[(&'static str, String)], actions: &mut Vec<Action>) {
     let is_pressed = if adjustments.is_empty() {
         icon_button(ui, icon::ADJUST, "Adjust new files…", "Codec, quality, trim, crop and more for new files…")
             .clicked()
@@ -220,15 +280,12 @@ fn adjust_button(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &m
 
 fn destination_picker(
     ui: &mut Ui,
-    snapshot: &Snapshot,
-    view: &ViewState,
-    (has_room, actions): (bool, &mut Vec<Action>),
+    (settings, view): (&Settings, &ViewState),
+    button: Button,
+    actions: &mut Vec<Action>,
 ) {
-    let settings = &snapshot.settings;
     let home = view.home.as_deref();
-    let label = wording::short_destination(&settings.destination(), home);
-    let button = Button::new(&label).picker("Destination").shows_prefix(has_room);
-    let response = button.max_width(ui.available_width() - theme::SPACE[1]).show(ui);
+    let response = button.show(ui);
     let can_publish = settings.one_file.is_none();
     let goes_to_bucket = can_publish && settings.publish_to_s3 && !settings.s3.bucket.is_empty();
     menu(&response, ("Destination", 380.0), |ui| {
@@ -249,11 +306,26 @@ fn destination_picker(
             });
         }
         ui.separator();
-        if menu_entry(ui, "Change folder…").clicked() {
+        if menu_entry_below_choices(ui, "Change folder…").clicked() {
             actions.push(Action::Pick(PathPurpose::OutputFolder));
         }
-        if menu_entry(ui, "S3 settings…").clicked() {
+        if menu_entry_below_choices(ui, "S3 settings…").clicked() {
             actions.push(Action::OpenSettings(SettingsSection::S3));
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_picker_is_cut_where_there_is_room_and_the_destination_gives_way_first() {
+        let wanted = [140.0, 190.0, 500.0];
+        assert_eq!(picker_widths(830.0, wanted), wanted);
+        assert_eq!(picker_widths(630.0, wanted), [140.0, 190.0, 300.0]);
+        assert_eq!(picker_widths(400.0, wanted), [126.0, 190.0, 84.0]);
+        assert_eq!(picker_widths(100.0, wanted), LEAST_PICKERS);
+        assert_eq!(picker_widths(300.0, [60.0, 70.0, 90.0]), [60.0, 70.0, 90.0]);
+    }
 }

@@ -65,7 +65,7 @@ fn keys_that_no_keychain_has_are_asked_for_and_the_job_begins_again_with_them() 
     window.happens(Event::JobFailed { id, failure, at: Timestamp::UNIX_EPOCH });
     window.type_into("Access key id", "the-id");
     window.key(Modifiers::NONE, Key::Enter);
-    assert!(window.shows("The id of the access key and its secret are needed"), "Return does not take half of it");
+    assert!(window.shows("The secret of the access key is needed"), "Return does not take half of it");
     window.type_secret_into("Secret access key", "the-secret");
     assert!(!window.shows_somewhere("the-secret"), "no letter of it is told to anybody");
     window.key(Modifiers::NONE, Key::Enter);

@@ -86,7 +86,7 @@ fn what_can_not_be_had_together_is_told_and_not_applied() {
     assert!(window.asked().is_empty());
     choose(&mut window, "Rate control: Two passes", "Constant quality");
     window.type_into("CRF", "60");
-    assert!(window.shows("CRF: give a number from 1 (nearly lossless) to 51"));
+    assert!(window.shows("Give a number from 1 (nearly lossless) to 51"));
     window.press("Apply to new files");
     assert!(window.asked().is_empty());
 }

@@ -1,5 +1,7 @@
 //! What can be done with jobs in the queue and in their panel.
 
+use std::time::{Duration, Instant};
+
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT, Queryable};
 
@@ -68,13 +70,19 @@ fn filters_show_their_jobs_and_count_them() {
         ("Active 3", vec!["Opening ceremony, camera A.mov", "Interview Dr. Müller – final_v7.mp4", "bikes.mp4"]),
         ("Waiting 1", vec!["Screen recording 2026-11-20 at 14.03.mkv"]),
         ("Done 2", vec!["Teaser.mp4", "Street.avi"]),
-        ("Failed 2", vec!["lecture-03.ts", "Trailer_4K_de.mxf"]),
+        ("Failed 1", vec!["lecture-03.ts"]),
+        ("Cancelled 1", vec!["Trailer_4K_de.mxf"]),
     ] {
         window.press(filter);
         let rows = rows(&window);
         assert_eq!(rows.len(), names.len(), "{filter}: {rows:?}");
         assert!(rows.iter().zip(&names).all(|(row, name)| row.starts_with(name)), "{filter}: {rows:?}");
     }
+}
+
+#[test]
+fn a_queue_without_cancelled_jobs_has_no_filter_for_them() {
+    assert!(!Window::open(states::many(3)).shows_somewhere("Cancelled"));
 }
 
 #[test]
@@ -98,18 +106,50 @@ fn a_failed_job_shows_cause_remedy_and_detail() {
     assert!(window.shows("Details copied"));
 }
 
-#[test]
-fn the_url_of_a_published_stream_goes_to_the_clipboard() {
-    let mut window = Window::open(states::busy());
-    window.harness.get_by_label("Copy URL Teaser.mp4").click();
+/// Presses what has this name, and gives what goes to the clipboard.
+fn copied_by(window: &mut Window, label: &str) -> Vec<String> {
+    window.harness.get_by_label(label).click();
     let mut copied = Vec::new();
     for _ in 0..4 {
         window.harness.step();
-        copied.extend(window.harness.output().platform_output.commands.iter().cloned());
+        let commands = window.harness.output().platform_output.commands.iter();
+        copied.extend(commands.filter_map(|command| match command {
+            eframe::egui::OutputCommand::CopyText(text) => Some(text.clone()),
+            _ => None,
+        }));
     }
-    let url = "https://media-prod.s3.eu-central-1.amazonaws.com/films/teaser/master.m3u8".to_owned();
-    assert!(copied.contains(&eframe::egui::OutputCommand::CopyText(url)), "{copied:?}");
+    copied
+}
+
+#[test]
+fn the_url_of_a_published_stream_goes_to_the_clipboard() {
+    let mut window = Window::open(states::busy());
+    let copied = copied_by(&mut window, "Copy URL Teaser.mp4");
+    assert_eq!(copied, ["https://media-prod.s3.eu-central-1.amazonaws.com/films/teaser/master.m3u8"]);
     assert!(window.shows("URL copied"));
+}
+
+#[test]
+fn the_address_of_a_preview_that_no_browser_shows_can_be_copied_and_the_cause_looked_at() {
+    let snapshot = states::busy();
+    let id = id_of(&snapshot, "Teaser.mp4");
+    let mut window = Window::open(snapshot);
+    window.press("Preview Teaser.mp4");
+    let url = "http://127.0.0.1:41001/token/";
+    window.happens(Event::PreviewReady { id, url: url.to_owned() });
+    let begun = Instant::now();
+    while !window.shows("No browser could be opened for the preview") {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing was told");
+        std::thread::sleep(Duration::from_millis(5));
+        window.draw();
+    }
+    assert!(window.shows_somewhere(url));
+    assert_eq!(copied_by(&mut window, "Copy address"), [url]);
+    assert!(!window.shows_somewhere("no method available"), "the words of other programs are details");
+    window.press("Show details");
+    assert!(window.shows("no method available for opening"));
+    let copied = copied_by(&mut window, "Copy details of the message");
+    assert!(copied[0].contains(url) && copied[0].contains("no method available"), "{copied:?}");
 }
 
 #[test]

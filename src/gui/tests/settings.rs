@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 
 use eframe::egui;
+use egui_kittest::kittest::Queryable;
 
 use super::{Window, states};
 use crate::{
@@ -86,6 +87,14 @@ fn a_layout_is_shown_with_what_it_comes_to_and_a_wrong_template_says_what_to_do(
     assert_eq!(layout.template.map(|template| template.to_string()).as_deref(), Some("videos/{name}"));
 }
 
+/// Whether these words stand below a field, and above the next one.
+fn is_below(window: &Window, words: &str, field: &str, next: &str) -> bool {
+    let top = |role, label: &str| window.harness.get_by_role_and_label(role, label).rect().top();
+    let words = window.harness.get_by_label_contains(words).rect();
+    let [above, below] = [field, next].map(|label| top(egui::Role::TextInput, label));
+    above < words.top() && words.bottom() < below
+}
+
 #[test]
 fn new_streams_are_encrypted_when_the_keys_make_sense() {
     let mut window = Window::open(states::Story::begin().snapshot);
@@ -96,9 +105,12 @@ fn new_streams_are_encrypted_when_the_keys_make_sense() {
     let folder = std::env::temp_dir().join("keys");
     window.type_into("Folder of the keys", &folder.display().to_string());
     window.type_into("New key after", "10segments");
-    assert!(window.shows_somewhere("Put {n} into the key URI"));
+    assert!(is_below(&window, "Put {n} into the key URI", "Key URI", "Folder of the keys"));
     window.press("Save");
     assert!(window.asked().is_empty());
+    window.press("General");
+    assert!(window.shows_somewhere("Encryption: Key URI: "), "what is wrong in another part is told with its place");
+    window.press("Show Encryption");
     let uri = "https://keys.example.org/{id}/{n}";
     window.type_into("Key URI", uri);
     window.press("Save");
@@ -168,7 +180,7 @@ fn a_destination_has_all_that_the_flags_can_say() {
     window.press("S3 destination");
     window.press("Viewers");
     window.type_into("Presigned for", "8d");
-    assert!(window.shows_somewhere("Presigned for: a presigned address holds for 7 days at most"));
+    assert!(window.shows_somewhere("A presigned address holds for 7 days at most"));
     window.type_into("Presigned for", "12h");
     window.type_into("CloudFront distribution", "E2EXAMPLE1");
     assert!(window.shows("CloudFront needs the public URL, the address of the distribution"));
@@ -189,7 +201,7 @@ fn a_destination_has_all_that_the_flags_can_say() {
     window.type_into("Tags", "project=films");
     window.type_into("Encrypted by the store", "kms:alias/films");
     window.type_into("ACL", "everyone");
-    assert!(window.shows_somewhere("ACL: the canned ACLs are"));
+    assert!(window.shows_somewhere("The canned ACLs are"));
     window.type_into("ACL", "public-read");
     window.press("Save");
     let address = saved(&window).s3.address();

@@ -101,7 +101,7 @@ pub const ROW_HEIGHT: f32 = 76.0;
 /// Width of the panel of the selected job.
 pub const DETAILS_WIDTH: f32 = 392.0;
 /// Below this width of the window the panel of the selected job takes the place of the queue, when asked for.
-pub const DETAILS_BESIDE_QUEUE_FROM: f32 = 1000.0;
+pub const DETAILS_BESIDE_QUEUE_FROM: f32 = 1100.0;
 /// Size of a thumbnail in a row.
 pub const THUMBNAIL: Vec2 = Vec2::new(96.0, 54.0);
 /// Height of buttons and fields.

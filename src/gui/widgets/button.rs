@@ -1,7 +1,9 @@
 //! Buttons with text, icon, or both.
 
+use std::sync::Arc;
+
 use eframe::egui::{
-    self, Color32, CornerRadius, CursorIcon, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
+    self, Color32, CornerRadius, CursorIcon, Galley, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
 };
 
 use super::text;
@@ -101,18 +103,35 @@ impl<'a> Button<'a> {
         self
     }
 
+    /// How wide the button is where it has the room for it.
+    pub fn wanted_width(&self, ui: &Ui) -> f32 {
+        (self.prefix_and_fixed_width(ui).1 + self.label_within(ui, f32::INFINITY).size().x).ceil()
+    }
+
+    /// The weak word that is shown, and the width of all but the label.
+    fn prefix_and_fixed_width(&self, ui: &Ui) -> (Option<Arc<Galley>>, f32) {
+        let [_, gap, padding, ..] = theme::SPACE;
+        let shown_prefix = self.prefix.filter(|_| self.shows_prefix);
+        let weak = theme::palette(ui).weak;
+        let prefix = shown_prefix.map(|prefix| text::elided(ui, prefix, theme::body(), weak, f32::INFINITY));
+        let width = 2.0 * padding
+            + self.icon.map_or(0.0, |_| theme::ICON_SIZE + gap)
+            + prefix.as_ref().map_or(0.0, |prefix| prefix.size().x + gap)
+            + if self.opens_menu { theme::ICON_SIZE + gap } else { 0.0 };
+        (prefix, width)
+    }
+
+    fn label_within(&self, ui: &Ui, width: f32) -> Arc<Galley> {
+        let font = if self.weight == Weight::Primary { theme::strong() } else { theme::body() };
+        text::elided(ui, self.label, font, theme::palette(ui).text, width)
+    }
+
     /// Lays the button out.
     pub fn show(self, ui: &mut Ui) -> Response {
         let palette = theme::palette(ui);
         let [gap_small, gap, padding, ..] = theme::SPACE;
-        let font = if self.weight == Weight::Primary { theme::strong() } else { theme::body() };
-        let shown_prefix = self.prefix.filter(|_| self.shows_prefix);
-        let prefix = shown_prefix.map(|prefix| text::elided(ui, prefix, theme::body(), palette.weak, f32::INFINITY));
-        let fixed = 2.0 * padding
-            + self.icon.map_or(0.0, |_| theme::ICON_SIZE + gap)
-            + prefix.as_ref().map_or(0.0, |prefix| prefix.size().x + gap)
-            + if self.opens_menu { theme::ICON_SIZE + gap } else { 0.0 };
-        let label = text::elided(ui, self.label, font, palette.text, self.max_width - fixed);
+        let (prefix, fixed) = self.prefix_and_fixed_width(ui);
+        let label = self.label_within(ui, self.max_width - fixed);
         let size = vec2((fixed + label.size().x).ceil(), theme::CONTROL_HEIGHT);
         let sense = if self.is_enabled { Sense::click() } else { Sense::hover() };
         let (rect, response) = ui.allocate_exact_size(size, sense);

@@ -1,7 +1,7 @@
 //! Menus below buttons, and choices out of them.
 
 use eframe::egui::{
-    self, Align2, CornerRadius, CursorIcon, Popup, Response, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2,
+    self, Align2, CornerRadius, CursorIcon, Popup, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2,
 };
 
 use super::{Button, field_label, text};
@@ -21,9 +21,42 @@ pub fn menu(button: &Response, (name, width): (&str, f32), contents: impl FnOnce
 
 /// A line of a menu.
 pub fn menu_entry(ui: &mut Ui, words: &str) -> Response {
-    ui.add(
-        egui::Button::new(words).frame_when_inactive(false).min_size(egui::vec2(ui.available_width(), theme::ICON_HIT)),
-    )
+    plain_entry(ui, words, theme::SPACE[2])
+}
+
+/// A line of a menu with choices that is none itself: its words begin where theirs do.
+pub fn menu_entry_below_choices(ui: &mut Ui, words: &str) -> Response {
+    plain_entry(ui, words, WORDS_LEFT)
+}
+
+fn plain_entry(ui: &mut Ui, words: &str, words_left: f32) -> Response {
+    let (rect, response) = line(ui);
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), words));
+    if ui.is_rect_visible(rect) {
+        paint_ground(ui, rect, &response);
+        let left = pos2(rect.left() + words_left, rect.center().y);
+        let room = rect.width() - words_left - theme::SPACE[2];
+        text::paint_elided(ui, left, words, (theme::body(), theme::palette(ui).text), room);
+    }
+    response.on_hover_cursor(CursorIcon::PointingHand)
+}
+
+/// The place of a line.
+fn line(ui: &mut Ui) -> (Rect, Response) {
+    ui.allocate_exact_size(vec2(ui.available_width(), theme::ICON_HIT), Sense::click())
+}
+
+/// The line under the pointer, and the one with the keyboard, are to be seen.
+fn paint_ground(ui: &Ui, rect: Rect, response: &Response) {
+    let palette = theme::palette(ui);
+    let radius = CornerRadius::same(theme::RADIUS);
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(rect, radius, palette.hover);
+    }
+    if response.has_focus() {
+        let stroke = Stroke::new(2.0, palette.accent);
+        ui.painter().rect_stroke(rect, radius, stroke, egui::StrokeKind::Inside);
+    }
 }
 
 /// Weak words above lines that belong together.
@@ -48,17 +81,10 @@ pub fn menu_check(ui: &mut Ui, is_chosen: bool, words: &str, explanation: &str) 
 /// The explanations of all lines end at the same edge; one that has no room ends in "…", and is whole in the tip.
 fn marked_entry(ui: &mut Ui, (is_chosen, role): (bool, Role), words: &str, explanation: &str) -> Response {
     let palette = theme::palette(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), theme::ICON_HIT), Sense::click());
+    let (rect, response) = line(ui);
     response.widget_info(|| WidgetInfo::selected(role, ui.is_enabled(), is_chosen, words));
     if ui.is_rect_visible(rect) {
-        let radius = CornerRadius::same(theme::RADIUS);
-        if response.hovered() || response.has_focus() {
-            ui.painter().rect_filled(rect, radius, palette.hover);
-        }
-        if response.has_focus() {
-            let stroke = Stroke::new(2.0, palette.accent);
-            ui.painter().rect_stroke(rect, radius, stroke, egui::StrokeKind::Inside);
-        }
+        paint_ground(ui, rect, &response);
         let middle = rect.center().y;
         if is_chosen {
             let mark = pos2(rect.left() + WORDS_LEFT / 2.0, middle);

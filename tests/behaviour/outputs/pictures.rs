@@ -83,7 +83,7 @@ on_both_ffmpeg_versions! {
     fn thumbnails_have_the_times_the_width_and_the_format_that_were_asked_for(version) {
         let user = User::with(version);
         let source = clips::sample();
-        let flags = ["--thumbnails", "0,2.5,00:00:04", "--thumbnail-width", "426", "--thumbnail-format", "webp",
+        let flags = ["--thumbnail-times", "0,2.5,00:00:04", "--thumbnail-width", "426", "--thumbnail-format", "webp",
             "--speed", "ultrafast"];
         encode(&user, &[&source], &flags).assert_all_done();
         let images = user.stream_of(&source).folder.join("images");

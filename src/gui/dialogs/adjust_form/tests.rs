@@ -43,28 +43,28 @@ fn an_untouched_form_changes_nothing() {
 }
 
 #[test]
-fn nonsense_is_refused_with_its_place() {
+fn nonsense_is_refused_at_its_field() {
     let wrong = |change: &dyn Fn(&mut AdjustForm)| {
         let mut form = AdjustForm::for_new_files(&everything(), &Settings::default());
         change(&mut form);
-        form.operations().map_err(|(section, _)| section).unwrap_err()
+        form.operations().map_err(|(section, problem)| (section, problem.field)).unwrap_err()
     };
     assert_eq!(
         wrong(&|form| form.trim =
             TrimForm::of(Trim { start: Some(Duration::MAX), end: None }, Some(Duration::from_secs(9)))),
-        AdjustSection::Time
+        (AdjustSection::Time, "Start")
     );
     assert_eq!(
         wrong(&|form| form.trim =
             TrimForm::of(Trim { start: Some(Duration::from_secs(2)), end: Some(Duration::from_secs(1)) }, None)),
-        AdjustSection::Time
+        (AdjustSection::Time, "End")
     );
-    assert_eq!(wrong(&|form| form.area[2].clear()), AdjustSection::Picture);
-    assert_eq!(wrong(&|form| form.background = "greenish".to_owned()), AdjustSection::Picture);
-    assert_eq!(wrong(&|form| form.image = "logo.png".to_owned()), AdjustSection::Watermark);
-    assert_eq!(wrong(&|form| form.goes = "0.5".to_owned()), AdjustSection::Watermark);
-    assert_eq!(wrong(&|form| form.loudness = "3".to_owned()), AdjustSection::SoundAndSize);
-    assert_eq!(wrong(&|form| form.target_size = "big".to_owned()), AdjustSection::SoundAndSize);
+    assert_eq!(wrong(&|form| form.area[2].clear()), (AdjustSection::Picture, "From the left"));
+    assert_eq!(wrong(&|form| form.background = "greenish".to_owned()), (AdjustSection::Picture, labels::BACKGROUND));
+    assert_eq!(wrong(&|form| form.image = "logo.png".to_owned()), (AdjustSection::Watermark, "Image"));
+    assert_eq!(wrong(&|form| form.goes = "0.5".to_owned()), (AdjustSection::Watermark, "Goes"));
+    assert_eq!(wrong(&|form| form.loudness = "3".to_owned()), (AdjustSection::SoundAndSize, labels::LOUDNESS));
+    assert_eq!(wrong(&|form| form.target_size = "big".to_owned()), (AdjustSection::SoundAndSize, "Target size"));
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn a_chosen_store_fills_in_what_it_needs_and_nothing_that_was_typed() {
     form.s3.bucket = "media".to_owned();
     form.s3.choose_store(Some(Store::R2));
     assert_eq!(form.s3.region, "auto");
-    assert!(form.s3.location().is_err_and(|words| words.contains("{braces}")), "the account is missing");
+    assert!(form.s3.location().is_err_and(|problem| problem.words.contains("{braces}")), "the account is missing");
     form.s3.choose_store(Some(Store::Wasabi));
     assert_eq!(form.s3.region, "", "what the store before filled in is gone");
     form.s3.region = "eu-west-2".to_owned();
@@ -80,23 +80,27 @@ fn a_chosen_store_fills_in_what_it_needs_and_nothing_that_was_typed() {
 }
 
 #[test]
-fn nonsense_is_refused_with_its_place() {
+fn nonsense_is_refused_at_its_field() {
     let base = settings();
     let wrong = |change: &dyn Fn(&mut SettingsForm)| {
         let mut form = SettingsForm::new(&base, SettingsSection::General);
         change(&mut form);
-        form.to_settings(&base).map_err(|(section, _)| section).unwrap_err()
+        form.to_settings(&base).map_err(|(section, problem)| (section, problem.field)).unwrap_err()
     };
-    assert_eq!(wrong(&|form| form.s3.bucket.clear()), SettingsSection::S3);
-    assert_eq!(wrong(&|form| form.hours_to = "6 o'clock".to_owned()), SettingsSection::General);
-    assert_eq!(wrong(&|form| form.hours_to = "22:00".to_owned()), SettingsSection::General);
-    assert_eq!(wrong(&|form| form.s3.bucket = "a/b".to_owned()), SettingsSection::S3);
-    assert_eq!(wrong(&|form| form.s3.also_to = "s3://backup?stoer=r2".to_owned()), SettingsSection::S3);
-    assert_eq!(wrong(&|form| form.s3.also_to = "s3://backup s3://backup".to_owned()), SettingsSection::S3);
-    assert_eq!(wrong(&|form| form.s3.endpoint = "localhost:9000".to_owned()), SettingsSection::S3);
-    assert_eq!(wrong(&|form| form.template = "../{id}".to_owned()), SettingsSection::Layout);
-    assert_eq!(wrong(&|form| form.output_folder = " ".to_owned()), SettingsSection::General);
-    assert_eq!(wrong(&|form| form.output_folder = "streams".to_owned()), SettingsSection::General);
+    let (s3, general) = (SettingsSection::S3, SettingsSection::General);
+    assert_eq!(wrong(&|form| form.s3.bucket.clear()), (s3, "Bucket"));
+    assert_eq!(wrong(&|form| form.hours_to = "6 o'clock".to_owned()), (general, "To"));
+    assert_eq!(wrong(&|form| form.hours_to = "22:00".to_owned()), (general, "To"));
+    assert_eq!(wrong(&|form| form.s3.bucket = "a/b".to_owned()), (s3, "Bucket"));
+    assert_eq!(wrong(&|form| form.s3.also_to = "s3://backup?stoer=r2".to_owned()), (s3, "Also to"));
+    assert_eq!(wrong(&|form| form.s3.also_to = "s3://backup s3://backup".to_owned()), (s3, "Also to"));
+    assert_eq!(wrong(&|form| form.s3.endpoint = "localhost:9000".to_owned()), (s3, "Endpoint"));
+    assert_eq!(
+        wrong(&|form| form.template = "../{id}".to_owned()),
+        (SettingsSection::Layout, "Template of the folder")
+    );
+    assert_eq!(wrong(&|form| form.output_folder = " ".to_owned()), (general, "Output folder"));
+    assert_eq!(wrong(&|form| form.output_folder = "streams".to_owned()), (general, "Output folder"));
 }
 
 #[test]
