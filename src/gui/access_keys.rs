@@ -36,7 +36,7 @@ impl ReelpressApp {
         self.look_for_keys(names);
     }
 
-    /// Looks whether a job has failed because its keys are missing.
+    /// Looks whether a job waits or has failed because its keys are missing.
     pub(super) fn look_for_keys_of(&self, id: JobId) {
         if let Some(job) = self.snapshot.job(id) {
             self.look_for_keys(names(job.spec.destination.buckets()));
@@ -124,9 +124,10 @@ fn is_to_be_done(job: &Job) -> bool {
     !matches!(job.state, JobState::Done { .. } | JobState::Cancelled | JobState::Failed { .. })
 }
 
-/// Jobs that go to a place of these keys and were refused for their keys.
+/// Jobs that go to a place of these keys and wait for them, or were refused for their keys.
 fn failed_without(snapshot: &Snapshot, name: &str) -> Vec<JobId> {
     let is_refused = |job: &Job| matches!(&job.state, JobState::Failed { failure } if failure.kind == FailureKind::CredentialsRefused);
     let needs = |job: &Job| job.spec.destination.buckets().any(|place| place.credentials.as_deref() == Some(name));
-    snapshot.jobs.iter().filter(|job| is_refused(job) && needs(job)).map(|job| job.id).collect()
+    let lacks = |job: &Job| job.waits_for_keys() || is_refused(job);
+    snapshot.jobs.iter().filter(|job| lacks(job) && needs(job)).map(|job| job.id).collect()
 }
