@@ -43,6 +43,14 @@ impl ReelpressApp {
         }
     }
 
+    /// Who tries a job again may be asked for its keys again.
+    pub(super) fn ask_again_for_keys_of(&mut self, id: JobId) {
+        if let Some(job) = self.snapshot.job(id) {
+            let names = names(job.spec.destination.buckets());
+            self.view.asked_keys.retain(|asked| !names.contains(asked));
+        }
+    }
+
     fn look_for_keys(&self, names: BTreeSet<String>) {
         let names: Vec<String> = names.into_iter().filter(|name| !self.view.asked_keys.contains(name)).collect();
         if !names.is_empty() {
@@ -59,7 +67,7 @@ impl ReelpressApp {
             return;
         }
         let MissingKeys { name, why, has_keychain } = self.view.missing_keys.remove(0);
-        // Asked once: who does not give them now can set them in the settings.
+        // Asked once: who does not give them now can set them in the settings, or try the job again.
         if self.view.asked_keys.insert(name.clone()) {
             self.view.dialog = Some(Dialog::Keys(KeysForm::asking(&name, (&why, has_keychain))));
         }

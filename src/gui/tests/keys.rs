@@ -97,12 +97,16 @@ fn a_job_that_lacks_its_keys_waits_and_begins_again_when_they_are_given() {
 }
 
 #[test]
-fn who_does_not_give_keys_is_not_asked_for_them_again() {
-    let (mut window, _) = failed_without("refused keys");
+fn who_does_not_give_keys_is_asked_for_them_again_only_when_the_job_is_tried_again() {
+    let (mut window, id) = failed_without("refused keys");
     std::thread::sleep(std::time::Duration::from_millis(100));
     window.draw();
     assert!(!window.shows_somewhere("Jobs need the keys"));
     assert!(window.asked().is_empty());
+    window.harness.state_mut().ask_again_for_keys_of(id);
+    let failure = Failure::new(FailureKind::CredentialsRefused, "No keys “refused keys” for films", "Set them");
+    window.happens(Event::JobFailed { id, failure, at: Timestamp::UNIX_EPOCH });
+    until(&mut window, |window| window.shows_somewhere("Jobs need the keys “refused keys”"));
 }
 
 #[test]
