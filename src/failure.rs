@@ -44,6 +44,8 @@ pub enum FailureKind {
     EncoderBusy,
     /// The bucket does not exist.
     BucketMissing,
+    /// The keys that a place names are not in the keychain, and nobody has given them.
+    KeysMissing,
     /// The store refuses the credentials.
     CredentialsRefused,
     /// The credentials are valid but not allowed to do this.

@@ -7,8 +7,9 @@ use std::{
 
 use console::Term;
 
-use super::{Context, CredentialsArguments, Outcome, args::CredentialsAction};
+use super::{Context, CredentialsArguments, Outcome, args::CredentialsAction, queue::Access};
 use crate::{
+    engine::{Command, Job},
     failure::{Failure, FailureKind},
     job::S3Location,
     tools::keychain::{self, AccessKey},
@@ -16,7 +17,10 @@ use crate::{
 
 pub(super) fn run(context: &Context, arguments: &CredentialsArguments) -> Outcome {
     let done = match &arguments.action {
-        CredentialsAction::Set { name } => set(name).map(|()| format!("the keys “{name}” are in the keychain")),
+        CredentialsAction::Set { name } => set(name).map(|()| {
+            begin_waiting_jobs(context, name);
+            format!("the keys “{name}” are in the keychain")
+        }),
         CredentialsAction::Remove { name } => match keychain::remove(name) {
             Ok(true) => Ok(format!("the keys “{name}” are out of the keychain")),
             Ok(false) => Ok(format!("the keychain has no keys “{name}”")),
@@ -41,6 +45,18 @@ fn set(name: &str) -> Result<(), Failure> {
         Failure::new(FailureKind::InvalidRequest, format!("No keys were given: {error}"), hint)
     })?;
     keychain::keep(name, &key).map_err(|error| error.to_failure())
+}
+
+/// Begins the jobs of the process that works the queue off, if one does, that wait for these keys.
+fn begin_waiting_jobs(context: &Context, name: &str) {
+    let Some(mut owner) = Access::of_owner(context) else { return };
+    let Ok(queue) = owner.snapshot() else { return };
+    let names = |job: &Job| job.spec.destination.buckets().any(|place| place.credentials.as_deref() == Some(name));
+    for job in queue.jobs.iter().filter(|job| job.waits_for_keys() && names(job)) {
+        if let Err(failure) = owner.ask(Command::Retry { id: job.id }) {
+            context.output.failure(None, &failure);
+        }
+    }
 }
 
 /// Whether somebody can be asked in the terminal.

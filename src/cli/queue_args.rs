@@ -167,7 +167,7 @@ pub enum QueueCommand {
         #[arg(long)]
         overwrite: bool,
     },
-    /// Write the jobs without a stream into a file
+    /// Write the jobs that are still to be done into a file
     Export {
         /// The file, or - for standard output
         #[arg(value_name = "FILE")]
@@ -175,15 +175,18 @@ pub enum QueueCommand {
         /// Replace the file if it is there
         #[arg(long)]
         overwrite: bool,
-        /// Finished jobs as well
+        /// Also those that are done, have failed or were cancelled
         #[arg(long)]
         all: bool,
     },
-    /// Put the jobs of an exported file at the end of the queue
+    /// Put the jobs of an exported file that were still to be done at the end of the queue
     Import {
         /// The file
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Do those once more that had ended
+        #[arg(long)]
+        all: bool,
     },
 }
 

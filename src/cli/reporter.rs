@@ -175,7 +175,9 @@ impl Reporter for LineReporter<'_> {
                 self.output.say(&format!("{name}: {}", schedule_line(schedule)));
             }
             Event::JobFinished { report, .. } => self.output.say(&format!("{name}: {}", done_line(report))),
-            Event::JobRetryPlanned { retry, .. } => self.output.say(&format!("{name}: {}", retry_line(retry))),
+            Event::JobRetryPlanned { retry, .. } if !retry.waits_for_keys => {
+                self.output.say(&format!("{name}: {}", retry_line(retry)));
+            }
             Event::JobCancelled { .. } => self.output.say(&format!("{name}: cancelled")),
             _ => {}
         }
@@ -218,6 +220,9 @@ impl Teller<'_> {
                 output.failure(name.as_deref().filter(|_| !is_named), failure);
             }
             Event::Noticed { failure } => output.failure(None, failure),
+            Event::JobRetryPlanned { retry, .. } if retry.waits_for_keys => {
+                output.failure(name.as_deref(), &retry.failure);
+            }
             _ => {}
         }
     }
@@ -278,6 +283,9 @@ fn schedule_line(schedule: &Schedule) -> String {
 }
 
 fn retry_line(retry: &PlannedRetry) -> String {
+    if retry.waits_for_keys {
+        return format!("{}, waits until they are given", retry.failure.headline);
+    }
     format!("{}, begins again soon (try {} of {MOST_RETRIES})", retry.failure.headline, retry.number)
 }
 

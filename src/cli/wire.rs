@@ -40,6 +40,8 @@ Events of --json, one object a line on standard output. `event` tells which; eve
                   if they do not lie in its own folder)
   job_retry_planned  number (of the try that follows, from 1), not_before (RFC 3339), failure {kind, stage, headline,
                   hint, detail}: the cause may pass, the job begins again by itself
+  job_waits_for_keys  failure {kind, stage, headline, hint, detail}: nobody has given the access keys that a job of the
+                  queue needs; it goes on when they are given
   job_failed      source, failure {kind, stage, headline, hint, detail}
   job_cancelled
   job_interrupted  reached_seconds (what stays of the stream; 0 where it begins again): the program ended first
@@ -93,6 +95,8 @@ pub(super) enum WireEvent {
     },
     /// The job failed and begins again by itself.
     JobRetryPlanned { job: JobId, number: u32, not_before: String, failure: WireFailure },
+    /// The job lacks access keys.
+    JobWaitsForKeys { job: JobId, failure: WireFailure },
     /// The job ended without a stream.
     JobFailed { job: JobId, source: String, failure: WireFailure },
     /// The user stopped the job.
@@ -214,6 +218,9 @@ impl WireEvent {
             Event::FilesFinished { id, files } => Self::FilesFinished { job: *id, files: files.clone() },
             Event::JobFinished { id, report, .. } => {
                 Self::JobFinished { job: *id, report: Box::new(WireReport::of(report)) }
+            }
+            Event::JobRetryPlanned { id, retry } if retry.waits_for_keys => {
+                Self::JobWaitsForKeys { job: *id, failure: WireFailure::of(&retry.failure) }
             }
             Event::JobRetryPlanned { id, retry } => Self::JobRetryPlanned {
                 job: *id,
@@ -413,7 +420,21 @@ mod tests {
             Event::JobFinished { id, report: Box::new(report), at },
             Event::JobRetryPlanned {
                 id,
-                retry: Box::new(PlannedRetry { number: 1, not_before: at, failure: failure.clone() }),
+                retry: Box::new(PlannedRetry {
+                    number: 1,
+                    not_before: at,
+                    failure: failure.clone(),
+                    waits_for_keys: false,
+                }),
+            },
+            Event::JobRetryPlanned {
+                id,
+                retry: Box::new(PlannedRetry {
+                    number: 0,
+                    not_before: at,
+                    failure: failure.clone(),
+                    waits_for_keys: true,
+                }),
             },
             Event::JobFailed { id, failure: failure.clone(), at },
             Event::JobCancelled { id, at },

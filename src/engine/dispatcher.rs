@@ -30,7 +30,7 @@ use super::{
 use crate::{
     failure::{Failure, FailureKind},
     job::{JobId, JobSpec, JobState, Schedule},
-    pipeline::{JobEnd, JobRequest, Notice, encryption},
+    pipeline::{self, JobEnd, JobRequest, Notice, encryption},
     settings::Settings,
     tools::{cancel::CancelToken, disk::Disk, ffmpeg::Toolbox, pause::PauseSwitch},
 };
@@ -93,6 +93,10 @@ impl Dispatcher {
             self.services.remove_replaced();
             self.services.remove_left_behind(self.known_jobs());
             self.services.measure_disk(&self.snapshot.settings);
+            // The keychain may have them now.
+            let without_keys = self.snapshot.jobs.iter().filter(|job| job.waits_for_keys());
+            let without_keys: Vec<JobId> = without_keys.map(|job| job.id).collect();
+            self.retry_all(&without_keys);
         }
         loop {
             let progress = if self.running.is_empty() { &idle } else { &progress };
@@ -344,13 +348,26 @@ impl Dispatcher {
             Err(JobEnd::Failed(failure)) => {
                 let job = self.snapshot.job(id);
                 let tries = job.and_then(|job| job.retry.as_ref()).map_or(0, |retry| retry.number);
-                match PlannedRetry::after(&failure, tries, at) {
+                // A job of one call has nobody who gives it keys later.
+                let is_wanted = |retry: &PlannedRetry| !retry.waits_for_keys || self.services.is_lasting();
+                match PlannedRetry::after(&failure, tries, at).filter(is_wanted) {
                     Some(retry) => Event::JobRetryPlanned { id, retry: Box::new(retry) },
                     None => Event::JobFailed { id, failure, at },
                 }
             }
         };
         let mut events = Vec::new();
+        if matches!(event, Event::JobRetryPlanned { .. } | Event::JobFailed { .. }) {
+            // What is finished of its stream stays known, where the job has left it.
+            let folder = self.snapshot.job(id).and_then(|job| Some(job.plan.as_ref()?.folder.clone()));
+            let left = folder.and_then(|folder| Some((pipeline::reached_by(&folder, id)?, folder)));
+            events.extend(left.map(|(reached, folder)| Event::JobInterrupted {
+                id,
+                reached,
+                folder: Some(folder),
+                is_held: false,
+            }));
+        }
         match &event {
             Event::JobFinished { .. } => self.ended.done += 1,
             Event::JobFailed { .. } => {

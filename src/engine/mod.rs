@@ -36,7 +36,7 @@ pub use end_of_queue::PlannedPowerAction;
 pub use event::Event;
 pub use history::ended_jobs;
 pub use journal::JournalError;
-pub use queue_file::{QueueFile, QueueFileError};
+pub use queue_file::{FiledEnd, FiledJob, QueueFile, QueueFileError};
 pub use retry::{MOST_RETRIES, PlannedRetry};
 pub use snapshot::{DestinationTest, Job, JobFilter, QueueCounts, Snapshot, ToolStatus};
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{QueueEntry, Snapshot};
 use crate::{
     format,
-    job::{Destination, JobState},
+    job::{Destination, JobSpec, JobState, Schedule},
 };
 
 /// Version of the form of the file; a file with a newer one is refused.
@@ -18,7 +18,49 @@ const MOST_CHARACTERS: usize = 200;
 pub struct QueueFile {
     schema_version: u32,
     /// The jobs in the order of the queue.
-    pub jobs: Vec<QueueEntry>,
+    pub jobs: Vec<FiledJob>,
+}
+
+/// A job in a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FiledJob {
+    /// What to make.
+    spec: JobSpec,
+    /// When it may start.
+    #[serde(default)]
+    schedule: Schedule,
+    /// How it had ended; `None` for one that still was to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<FiledEnd>,
+}
+
+/// How a job had ended when it was filed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FiledEnd {
+    /// With what was asked for.
+    Done,
+    /// Without.
+    Failed,
+    /// By the user.
+    Cancelled,
+}
+
+impl FiledEnd {
+    fn of(state: &JobState) -> Option<Self> {
+        match state {
+            JobState::Done { .. } => Some(Self::Done),
+            JobState::Failed { .. } => Some(Self::Failed),
+            JobState::Cancelled => Some(Self::Cancelled),
+            JobState::Waiting | JobState::Interrupted { .. } | JobState::Running { .. } => None,
+        }
+    }
+}
+
+impl From<FiledJob> for QueueEntry {
+    fn from(job: FiledJob) -> Self {
+        Self { spec: job.spec, schedule: job.schedule }
+    }
 }
 
 /// Why a file can't be read as a queue.
@@ -43,10 +85,9 @@ pub enum QueueFileError {
 }
 
 impl QueueFile {
-    /// The jobs of a queue that have no stream yet; with `finished`, those that have one as well.
-    pub fn of(snapshot: &Snapshot, finished: bool) -> Self {
-        let is_wanted = |state: &JobState| finished || !matches!(state, JobState::Done { .. });
-        let wanted = snapshot.jobs.iter().filter(|job| is_wanted(&job.state));
+    /// The jobs of a queue that are still to be done; with `ended`, those that have ended as well, however.
+    pub fn of(snapshot: &Snapshot, ended: bool) -> Self {
+        let wanted = snapshot.jobs.iter().filter(|job| ended || !job.state.is_at_rest());
         let jobs = wanted.map(|job| {
             let mut spec = job.spec.clone();
             if let Destination::S3 { location, also_to, .. } = &mut spec.destination {
@@ -56,7 +97,7 @@ impl QueueFile {
                     }
                 }
             }
-            QueueEntry { spec, schedule: job.schedule }
+            FiledJob { spec, schedule: job.schedule, ended: FiledEnd::of(&job.state) }
         });
         Self { schema_version: SCHEMA_VERSION, jobs: jobs.collect() }
     }
@@ -97,8 +138,8 @@ impl QueueFile {
 }
 
 /// The job of this value.
-fn entry(value: &serde_json::Value) -> Result<QueueEntry, String> {
-    let entry: QueueEntry = serde_path_to_error::deserialize(value).map_err(|error| {
+fn entry(value: &serde_json::Value) -> Result<FiledJob, String> {
+    let entry: FiledJob = serde_path_to_error::deserialize(value).map_err(|error| {
         let field = error.path().to_string();
         format!("{}: {}", field.trim_start_matches("spec."), error.inner())
     })?;
@@ -134,7 +175,7 @@ mod tests {
     use super::*;
     use crate::{
         engine::Event,
-        job::{JobId, JobSpec, Priority, S3Location, Schedule},
+        job::{JobId, Priority, S3Location},
         preset::find_preset,
     };
 
@@ -194,7 +235,13 @@ mod tests {
         assert_eq!(read, file);
         let [entry] = read.jobs.as_slice() else { panic!("{read:?}") };
         assert_eq!((entry.spec.source_name().as_str(), entry.schedule.priority.number()), ("b.mp4", 70));
-        assert_eq!(QueueFile::of(&queue(), true).jobs.len(), 2);
+        let all = QueueFile::of(&queue(), true);
+        let all = QueueFile::read(&all.text().unwrap()).unwrap();
+        assert_eq!(all.jobs.iter().map(|job| job.ended).collect::<Vec<_>>(), [Some(FiledEnd::Done), None]);
+        let mut snapshot = queue();
+        let id = snapshot.jobs[1].id;
+        snapshot.apply(&Event::JobCancelled { id, at: Timestamp::UNIX_EPOCH });
+        assert!(QueueFile::of(&snapshot, false).jobs.is_empty());
     }
 
     #[test]

@@ -23,25 +23,37 @@ pub struct PlannedRetry {
     pub not_before: Timestamp,
     /// Why the last try failed.
     pub failure: Failure,
+    /// It begins not at a time but when somebody has given the keys that it needs.
+    #[serde(default)]
+    pub waits_for_keys: bool,
 }
 
 impl PlannedRetry {
     /// The next try after `failure`, when the cause may pass and there were fewer tries than are made: after 5, 10 and
-    /// 20 seconds, each lengthened by chance, so that many jobs do not begin at once.
+    /// 20 seconds, each lengthened by chance, so that many jobs do not begin at once. Where keys are missing, when they are
+    /// given.
     pub(super) fn after(failure: &Failure, tries_before: u32, now: Timestamp) -> Option<Self> {
+        if failure.kind == FailureKind::KeysMissing {
+            return Some(Self {
+                number: tries_before,
+                not_before: now,
+                failure: failure.clone(),
+                waits_for_keys: true,
+            });
+        }
         if !may_pass(failure.kind) || tries_before >= MOST_RETRIES {
             return None;
         }
         let waits = ExponentialBuilder::default().with_min_delay(FIRST_WAIT).with_jitter();
         let wait = waits.with_max_times(MOST_RETRIES as usize).build().nth(tries_before as usize)?;
         let not_before = now.checked_add(wait).ok()?;
-        Some(Self { number: tries_before + 1, not_before, failure: failure.clone() })
+        Some(Self { number: tries_before + 1, not_before, failure: failure.clone(), waits_for_keys: false })
     }
 
     /// Whether it may begin. A clock that was set back since it was planned does not make it wait for longer.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let wait = self.not_before.duration_since(now);
-        wait <= SignedDuration::ZERO || wait > LONGEST_WAIT
+        !self.waits_for_keys && (wait <= SignedDuration::ZERO || wait > LONGEST_WAIT)
     }
 }
 
@@ -58,6 +70,7 @@ fn may_pass(kind: FailureKind) -> bool {
         | FailureKind::DiskFull
         | FailureKind::EncoderFailed
         | FailureKind::BucketMissing
+        | FailureKind::KeysMissing
         | FailureKind::CredentialsRefused
         | FailureKind::PermissionDenied
         | FailureKind::InvalidRequest
@@ -87,6 +100,9 @@ mod tests {
         assert_eq!(PlannedRetry::after(&lost, 3, now), None);
         let busy = Failure::new(FailureKind::FileBusy, "In use", "Close the other program");
         assert!(PlannedRetry::after(&busy, 0, now).is_some());
+        let keys = Failure::new(FailureKind::KeysMissing, "No keys", "Give them");
+        let later = PlannedRetry::after(&keys, 3, now).unwrap();
+        assert!(later.waits_for_keys && !later.is_due(now) && !later.is_due(now + SignedDuration::from_hours(1)));
         let bad = Failure::new(FailureKind::SourceInvalid, "Not a video", "Choose another file");
         assert_eq!(PlannedRetry::after(&bad, 0, now), None);
     }

@@ -13,6 +13,11 @@ impl Job {
         matches!(self.state, JobState::Waiting | JobState::Interrupted { .. })
     }
 
+    /// Whether it waits for access keys that nobody has given yet.
+    pub fn waits_for_keys(&self) -> bool {
+        self.waits_for_retry().is_some_and(|retry| retry.waits_for_keys)
+    }
+
     /// Whether the user holds it, also since an earlier run of the program.
     pub fn is_held(&self) -> bool {
         matches!(self.state, JobState::Running { is_paused: true, .. } | JobState::Interrupted { is_held: true, .. })
@@ -21,7 +26,7 @@ impl Job {
     /// Whether it starts when its turn comes, without being asked for.
     pub fn starts_by_itself(&self, settings: &Settings) -> bool {
         match self.state {
-            JobState::Waiting => true,
+            JobState::Waiting => !self.waits_for_keys(),
             JobState::Interrupted { is_held, .. } => settings.goes_on_by_itself && !is_held,
             _ => false,
         }
@@ -170,7 +175,7 @@ mod tests {
         let (mut snapshot, ids) = queue(&[urgent(50), urgent(50)]);
         let not_before = now().timestamp() + jiff::SignedDuration::from_secs(5);
         let failure = Failure::new(FailureKind::NetworkLost, "No connection", "Check the network");
-        let retry = Box::new(PlannedRetry { number: 1, not_before, failure });
+        let retry = Box::new(PlannedRetry { number: 1, not_before, failure, waits_for_keys: false });
         snapshot.apply(&Event::JobRetryPlanned { id: ids[0], retry });
         assert!(a_job_waits_for_its_time(&snapshot));
         assert_eq!(order(snapshot, &ids), [1]);

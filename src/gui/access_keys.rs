@@ -36,10 +36,18 @@ impl ReelpressApp {
         self.look_for_keys(names);
     }
 
-    /// Looks whether a job has failed because its keys are missing.
+    /// Looks whether a job waits or has failed because its keys are missing.
     pub(super) fn look_for_keys_of(&self, id: JobId) {
         if let Some(job) = self.snapshot.job(id) {
             self.look_for_keys(names(job.spec.destination.buckets()));
+        }
+    }
+
+    /// Who tries a job again may be asked for its keys again.
+    pub(super) fn ask_again_for_keys_of(&mut self, id: JobId) {
+        if let Some(job) = self.snapshot.job(id) {
+            let names = names(job.spec.destination.buckets());
+            self.view.asked_keys.retain(|asked| !names.contains(asked));
         }
     }
 
@@ -59,7 +67,7 @@ impl ReelpressApp {
             return;
         }
         let MissingKeys { name, why, has_keychain } = self.view.missing_keys.remove(0);
-        // Asked once: who does not give them now can set them in the settings.
+        // Asked once: who does not give them now can set them in the settings, or try the job again.
         if self.view.asked_keys.insert(name.clone()) {
             self.view.dialog = Some(Dialog::Keys(KeysForm::asking(&name, (&why, has_keychain))));
         }
@@ -124,9 +132,10 @@ fn is_to_be_done(job: &Job) -> bool {
     !matches!(job.state, JobState::Done { .. } | JobState::Cancelled | JobState::Failed { .. })
 }
 
-/// Jobs that go to a place of these keys and were refused for their keys.
+/// Jobs that go to a place of these keys and wait for them, or were refused for their keys.
 fn failed_without(snapshot: &Snapshot, name: &str) -> Vec<JobId> {
     let is_refused = |job: &Job| matches!(&job.state, JobState::Failed { failure } if failure.kind == FailureKind::CredentialsRefused);
     let needs = |job: &Job| job.spec.destination.buckets().any(|place| place.credentials.as_deref() == Some(name));
-    snapshot.jobs.iter().filter(|job| is_refused(job) && needs(job)).map(|job| job.id).collect()
+    let lacks = |job: &Job| job.waits_for_keys() || is_refused(job);
+    snapshot.jobs.iter().filter(|job| lacks(job) && needs(job)).map(|job| job.id).collect()
 }

@@ -171,6 +171,7 @@ impl ReelpressApp {
             Event::JobFailed { id, failure, .. } if failure.kind == FailureKind::CredentialsRefused => {
                 self.look_for_keys_of(id);
             }
+            Event::JobRetryPlanned { id, retry } if retry.waits_for_keys => self.look_for_keys_of(id),
             Event::FilesOpened { files } => self.open_files(ctx, files),
             Event::Stopped => self.engine_ended(ctx),
             _ => {}

@@ -27,7 +27,12 @@ use crate::{
 impl ReelpressApp {
     pub(super) fn perform(&mut self, ctx: &egui::Context, action: Action) {
         match action {
-            Action::Send(command) => self.send(command),
+            Action::Send(command) => {
+                if let Command::Retry { id } = command {
+                    self.ask_again_for_keys_of(id);
+                }
+                self.send(command);
+            }
             Action::AddPaths(paths) => self.add_paths(paths),
             Action::Pick(purpose) => self.pick(ctx, purpose),
             Action::Picked(picked) => self.take_picked(picked),

@@ -84,6 +84,7 @@ fn gain(report: &Report, source_bytes: Option<u64>) -> String {
 /// The word of a state.
 pub fn state_word(job: &Job) -> String {
     match &job.state {
+        JobState::Waiting if job.waits_for_keys() => "Waiting for keys".to_owned(),
         JobState::Waiting if job.retry.is_some() => "Waiting to try again".to_owned(),
         JobState::Waiting => "Waiting".to_owned(),
         JobState::Interrupted { is_held: true, .. } | JobState::Running { is_paused: true, .. } => "Paused".to_owned(),
@@ -150,6 +151,9 @@ pub fn working_hours_status(settings: &Settings, now: &Zoned) -> Option<String> 
 
 /// `No connection to s3://films · try 2 of 3 at 14:03:10`.
 fn next_try(retry: &PlannedRetry) -> String {
+    if retry.waits_for_keys {
+        return retry.failure.headline.clone();
+    }
     let at = retry.not_before.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S");
     format!("{}{BETWEEN_FACTS}try {} of {MOST_RETRIES} at {at}", retry.failure.headline, retry.number)
 }

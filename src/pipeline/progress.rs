@@ -90,8 +90,12 @@ impl<'a> Reporter<'a> {
     /// Uploads that have ended early fail the job, but only after the encode, whose result is kept: said at once in the
     /// log, as that may be hours away. So is a lost network, for which the uploads wait.
     fn warn_of_lost_uploads(&self) {
-        let Some(status) = self.uploads.map(Uploads::status) else { return };
+        let Some(uploads) = self.uploads else { return };
+        let status = uploads.status();
         let line = match (&status.failure, &status.interruption) {
+            (Some(failure), _) if uploads.are_several() => {
+                Some(format!("One of the places does not get the stream: {}", failure.headline))
+            }
             (Some(failure), _) => Some(format!("Publishing has ended: {}", failure.headline)),
             (None, Some(reason)) => Some(format!("Publishing waits and goes on by itself: {}", reason.headline)),
             (None, None) => None,

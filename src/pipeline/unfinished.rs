@@ -326,6 +326,11 @@ pub fn reached(stream_folder: &Path) -> Option<Duration> {
     Some(state.segment_duration * u32::try_from(fewest).unwrap_or(u32::MAX))
 }
 
+/// The same where this very job has begun it.
+pub fn reached_by(stream_folder: &Path, id: JobId) -> Option<Duration> {
+    State::read(stream_folder).filter(|state| state.job == Some(id)).and_then(|_| reached(stream_folder))
+}
+
 /// Folders that may hold what an earlier run has left.
 fn candidates(request: &JobRequest) -> Vec<PathBuf> {
     let local = request.spec.destination.local_folder();

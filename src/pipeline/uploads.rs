@@ -20,7 +20,7 @@ use super::{
     unfinished::{Notes, Unfinished},
 };
 use crate::{
-    failure::Failure,
+    failure::{Failure, FailureKind},
     job::{Destination, PlaceInBucket, PublishedStream, Report, S3Location, Stage, UnpublishedStream, UploadProgress},
 };
 
@@ -45,7 +45,7 @@ struct Upload {
 enum State {
     /// At work.
     Running(Box<Publisher>),
-    /// Not begun; where the store did not answer, with what it was asked for in vain.
+    /// Not begun; where the store was asked in vain, with why.
     ToCome(Option<Failure>),
     /// The whole stream is there, and how far it had come then.
     Published(PublishedStream, PublishStatus),
@@ -55,11 +55,11 @@ enum State {
 
 impl Uploads {
     /// Takes the places of a job's stream in its buckets, if it goes to some, all at once. `goes_on` tells that an earlier
-    /// run has put a part there. A store that does not answer is asked again when the stream is finished, as long as
-    /// another one answers or the stream stays in a folder too.
+    /// run has put a part there. A store that does not answer or can't take the stream is asked again when that is finished,
+    /// as long as another one takes it or it stays in a folder too.
     ///
     /// # Errors
-    /// When no store answers that the stream goes to alone, or one refuses what will be needed.
+    /// When no store takes a stream that goes to stores alone, or the job can't have its place in one.
     pub(super) fn start(
         request: &JobRequest,
         folder: &StreamFolder,
@@ -79,7 +79,7 @@ impl Uploads {
         let stays_here = matches!(request.spec.destination, Destination::S3 { keep_local: true, .. });
         let can_begin = stays_here || begun.iter().any(Result::is_ok);
         let refusal = begun.iter().filter_map(|begun| begun.as_ref().err());
-        let refusal = refusal.filter(|error| !can_begin || !error.is_passing()).map(PublishError::clone).next();
+        let refusal = refusal.filter(|error| !can_begin || !error.is_of_place()).map(PublishError::clone).next();
         if let Some(error) = refusal {
             // What an earlier run has put there stays for the next one.
             let publishers = begun.into_iter().flatten().filter(|_| !goes_on).collect();
@@ -136,6 +136,9 @@ impl Uploads {
             let (status, is_under_way) = match &*upload.state() {
                 State::Running(publisher) => (publisher.status(), true),
                 State::Published(_, status) => (status.clone(), status.finished_files > 0),
+                State::ToCome(Some(reason)) if reason.kind != FailureKind::NetworkLost => {
+                    (PublishStatus { failure: Some(reason.clone()), ..Default::default() }, false)
+                }
                 State::ToCome(reason) => (PublishStatus { interruption: reason.clone(), ..Default::default() }, false),
                 State::Failed(_, reason) => {
                     (PublishStatus { failure: Some(reason.clone()), ..Default::default() }, false)
@@ -150,12 +153,15 @@ impl Uploads {
         PublishStatus { interruption, failure, ..all.unwrap_or_default() }
     }
 
-    /// How far each has come; empty when there is only one.
+    /// Whether the stream goes to more than one bucket.
+    pub(super) fn are_several(&self) -> bool {
+        self.each.len() > 1
+    }
+
+    /// How far each has come; empty when there is only one and nothing is wrong with it for good.
     pub(super) fn progress(&self) -> Vec<UploadProgress> {
-        if self.each.len() < 2 {
-            return Vec::new();
-        }
-        self.each.iter().map(Upload::progress).collect()
+        let all: Vec<UploadProgress> = self.each.iter().map(Upload::progress).collect();
+        if self.are_several() || self.status().failure.is_some() { all } else { Vec::new() }
     }
 
     /// A stream that is finished here and that these uploads bring to its buckets.

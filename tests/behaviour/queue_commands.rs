@@ -310,6 +310,27 @@ fn an_exported_queue_comes_back_as_new_jobs() {
     assert_eq!(listed(&other).len(), 2);
 }
 
+/// What the user has cancelled is not done on another machine, nor here a second time.
+#[test]
+fn jobs_that_have_ended_are_not_begun_again_by_an_export_and_an_import() {
+    let user = User::new();
+    add(&user, &["a.mp4"]);
+    add(&user, &["b.mp4"]);
+    done(&user, &["cancel", "a"]);
+    let file = user.path("queue.json");
+    let file = file.to_str().unwrap();
+    let said = |user: &User, arguments: &[&str]| String::from_utf8_lossy(&call(user, arguments).stderr).into_owned();
+    assert!(said(&user, &["export", file]).contains("1 job written"));
+    done(&user, &["export", file, "--all", "--overwrite"]);
+    let other = User::new();
+    let said = said(&other, &["import", file]);
+    assert!(said.contains("1 job of") && said.contains("--all"), "{said}");
+    assert_eq!(states(&other), [state("b.mp4", "waiting")]);
+    let another = User::new();
+    done(&another, &["import", file, "--all"]);
+    assert_eq!(states(&another), [state("a.mp4", "waiting"), state("b.mp4", "waiting")]);
+}
+
 #[test]
 fn an_import_is_held_to_the_limits_of_the_flags_and_names_job_and_field() {
     let user = User::new();

@@ -47,11 +47,16 @@ impl Access {
         }
     }
 
+    /// The process that owns the queue, if there is one that answers.
+    pub(in crate::cli) fn of_owner(context: &Context) -> Option<Self> {
+        listening_owner(context).ok().flatten().map(Self::Owner)
+    }
+
     /// The queue as it is now.
     ///
     /// # Errors
     /// When its owner can't be asked.
-    pub(super) fn snapshot(&mut self) -> Result<Snapshot, Failure> {
+    pub(in crate::cli) fn snapshot(&mut self) -> Result<Snapshot, Failure> {
         let client = match self {
             Self::Own(engine) => return Ok((*engine.snapshot()).clone()),
             Self::Owner(client) => client,

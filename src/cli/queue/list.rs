@@ -153,7 +153,8 @@ pub(super) fn note(job: &Job, settings: &Settings, now: &Zoned) -> String {
         _ => {}
     }
     if let Some(retry) = job.waits_for_retry() {
-        notes.push(format!("tries again: {}", retry.failure.headline));
+        let what = if retry.waits_for_keys { "waits for keys" } else { "tries again" };
+        notes.push(format!("{what}: {}", retry.failure.headline));
     }
     notes.extend(job.waits_until(settings, now).map(|at| format!("starts at {}", schedule::short_time(at, now))));
     notes.join(", ")

@@ -47,7 +47,9 @@ pub(super) fn run(context: &Context, arguments: QueueArguments, interrupt: &Canc
         QueueCommand::Report { job, file, overwrite } => {
             with_queue(context, |access| past::report((context, access), &job, &file, overwrite))
         }
-        QueueCommand::Import { file } => with_queue(context, |access| transfer::import(context, access, &file)),
+        QueueCommand::Import { file, all } => {
+            with_queue(context, |access| transfer::import((context, access), &file, all))
+        }
         change => with_queue(context, |access| change::change(context, access, change)),
     }
 }

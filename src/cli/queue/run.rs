@@ -254,6 +254,9 @@ impl<'a> Front<'a> {
                 self.outcome = self.outcome.max(Outcome::of(failure));
             }
             Event::Noticed { failure } => self.outcome = self.outcome.max(Outcome::of(failure)),
+            Event::JobRetryPlanned { retry, .. } if retry.waits_for_keys => {
+                self.outcome = self.outcome.max(Outcome::of(&retry.failure));
+            }
             // Told when it begins: a queue may be long.
             Event::JobAdded { .. } => return,
             _ => {}

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Access, Refusal, enqueue};
 use crate::{
     cli::{Context, bad_usage},
-    engine::QueueFile,
+    engine::{FiledJob, QueueEntry, QueueFile},
     failure::{Failure, FailureKind},
     format,
     tools::{atomic_file, regular_file},
@@ -49,8 +49,8 @@ pub(super) fn export(
     Ok(())
 }
 
-/// Puts the jobs of a file at the end of the queue, as new ones.
-pub(super) fn import(context: &Context, access: &mut Access, file: &Path) -> Result<(), Refusal> {
+/// Puts the jobs of a file at the end of the queue, as new ones; those that had ended only with `all`.
+pub(super) fn import((context, access): (&Context, &mut Access), file: &Path, all: bool) -> Result<(), Refusal> {
     let text = read(file).map_err(|error| {
         let headline = format!("{} can't be read: {error}", file.display());
         Refusal::usage(Failure::new(FailureKind::SourceUnreadable, headline, "Give a file of “reelpress queue export”"))
@@ -67,7 +67,17 @@ pub(super) fn import(context: &Context, access: &mut Access, file: &Path) -> Res
         context.output.say(&format!("{} has no jobs in it", file.display()));
         return Ok(());
     }
-    enqueue(context, access, queue.jobs, false)
+    let (wanted, left_out): (Vec<FiledJob>, Vec<FiledJob>) =
+        queue.jobs.into_iter().partition(|job| all || job.ended.is_none());
+    if !left_out.is_empty() {
+        let jobs = format::count(left_out.len() as u64, "job", "jobs");
+        let hint = "“--all” puts them into the queue once more";
+        context.output.say(&format!("{jobs} of {} had ended and stay out; {hint}", file.display()));
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    enqueue(context, access, wanted.into_iter().map(QueueEntry::from).collect(), false)
 }
 
 /// What a file holds that may be an exported queue.

@@ -115,17 +115,13 @@ impl Job {
         let at = self.ended_at.unwrap_or(self.added_at);
         match &self.state {
             JobState::Waiting if self.retry.is_some() => {
+                events.extend(self.left_unfinished());
                 events.extend(
                     self.retry.iter().map(|retry| Event::JobRetryPlanned { id, retry: Box::new((**retry).clone()) }),
                 );
             }
             JobState::Waiting if self.started_at.is_some() => {
-                events.extend(self.unfinished.clone().map(|folder| Event::JobInterrupted {
-                    id,
-                    reached: Duration::ZERO,
-                    folder: Some(folder),
-                    is_held: false,
-                }));
+                events.extend(self.left_unfinished());
                 events.push(Event::JobRequeued { id });
             }
             JobState::Interrupted { reached, is_held } => {
@@ -136,12 +132,19 @@ impl Job {
             JobState::Waiting | JobState::Running { .. } => {}
             JobState::Done { report } => events.push(Event::JobFinished { id, report: report.clone(), at }),
             JobState::Failed { failure } => {
+                events.extend(self.left_unfinished());
                 events.extend(self.kept_log(failure));
                 events.push(Event::JobFailed { id, failure: failure.clone(), at });
             }
             JobState::Cancelled => events.push(Event::JobCancelled { id, at }),
         }
         events
+    }
+
+    /// That something of its stream lies where it can be gone on with.
+    fn left_unfinished(&self) -> Option<Event> {
+        let folder = Some(self.unfinished.clone()?);
+        Some(Event::JobInterrupted { id: self.id, reached: Duration::ZERO, folder, is_held: false })
     }
 
     /// What outlives the program of the log of a failed job, before what the failure itself has added to it.

@@ -96,7 +96,7 @@ fn a_job_that_begins_again_by_itself_says_so_until_it_has_ended_and_survives_the
     let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
     let id = ids[0];
     let failure = Failure::new(FailureKind::NetworkLost, "No connection", "Check the network");
-    let retry = Box::new(PlannedRetry { number: 1, not_before: at(9), failure });
+    let retry = Box::new(PlannedRetry { number: 1, not_before: at(9), failure, waits_for_keys: false });
     snapshot.apply(&Event::JobStarted { id, at: at(2) });
     snapshot.apply(&Event::JobRetryPlanned { id, retry });
     assert_eq!(snapshot.job(id).unwrap().waits_for_retry().map(|retry| retry.number), Some(1));

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Window, states};
 use crate::{
-    engine::{Command, Event},
+    engine::{Command, Event, PlannedRetry},
     failure::{Failure, FailureKind},
     job::{Destination, JobId, S3Location},
     tools::keychain,
@@ -22,8 +22,8 @@ fn until(window: &mut Window, is_there: impl Fn(&Window) -> bool) {
     }
 }
 
-/// A window with a job that failed because no keychain has the keys of this name.
-fn failed_without(name: &str) -> (Window, JobId) {
+/// A window with a job at work that needs the keys of this name, which it asks for.
+fn at_work_without(name: &str) -> (Window, JobId) {
     let mut story = states::Story::begin();
     let id = JobId::generate();
     let place = S3Location { bucket: "films".to_owned(), credentials: Some(name.to_owned()), ..S3Location::default() };
@@ -39,6 +39,12 @@ fn failed_without(name: &str) -> (Window, JobId) {
     story.started(id);
     let mut window = Window::open(story.snapshot);
     until(&mut window, |window| window.shows_somewhere(&format!("Jobs need the keys “{name}”")));
+    (window, id)
+}
+
+/// A window with a job that failed because its keys were refused.
+fn failed_without(name: &str) -> (Window, JobId) {
+    let (mut window, id) = at_work_without(name);
     window.press("Not now: access keys");
     let failure = Failure::new(FailureKind::CredentialsRefused, format!("No keys “{name}” for films"), "Set them");
     window.happens(Event::JobFailed { id, failure, at: Timestamp::UNIX_EPOCH });
@@ -76,12 +82,31 @@ fn keys_that_no_keychain_has_are_asked_for_and_the_job_begins_again_with_them() 
 }
 
 #[test]
-fn who_does_not_give_keys_is_not_asked_for_them_again() {
-    let (mut window, _) = failed_without("refused keys");
+fn a_job_that_lacks_its_keys_waits_and_begins_again_when_they_are_given() {
+    let (mut window, id) = at_work_without("lacking keys");
+    let failure = Failure::new(FailureKind::KeysMissing, "No keys “lacking keys” for films", "Set them");
+    let at = Timestamp::UNIX_EPOCH;
+    let retry = Box::new(PlannedRetry { number: 0, not_before: at, failure, waits_for_keys: true });
+    window.happens(Event::JobRetryPlanned { id, retry });
+    window.type_into("Access key id", "the-id");
+    window.type_secret_into("Secret access key", "the-secret");
+    window.key(Modifiers::NONE, Key::Enter);
+    until(&mut window, |window| window.shows("The keys “lacking keys” hold until Reelpress ends"));
+    assert!(window.shows_somewhere("Waiting for keys") && window.shows_somewhere("No keys “lacking keys” for films"));
+    assert_eq!(window.asked(), [Command::Retry { id }]);
+}
+
+#[test]
+fn who_does_not_give_keys_is_asked_for_them_again_only_when_the_job_is_tried_again() {
+    let (mut window, id) = failed_without("refused keys");
     std::thread::sleep(std::time::Duration::from_millis(100));
     window.draw();
     assert!(!window.shows_somewhere("Jobs need the keys"));
     assert!(window.asked().is_empty());
+    window.harness.state_mut().ask_again_for_keys_of(id);
+    let failure = Failure::new(FailureKind::CredentialsRefused, "No keys “refused keys” for films", "Set them");
+    window.happens(Event::JobFailed { id, failure, at: Timestamp::UNIX_EPOCH });
+    until(&mut window, |window| window.shows_somewhere("Jobs need the keys “refused keys”"));
 }
 
 #[test]

@@ -312,7 +312,8 @@ fn a_job_that_waits_for_its_next_try_says_why_and_can_begin_at_once() {
     let id = story.add("bikes.mp4");
     story.started(id);
     let failure = Failure::new(FailureKind::NetworkLost, "No connection to s3://films", "Check the network");
-    let retry = Box::new(PlannedRetry { number: 1, not_before: jiff::Timestamp::now(), failure });
+    let retry =
+        Box::new(PlannedRetry { number: 1, not_before: jiff::Timestamp::now(), failure, waits_for_keys: false });
     story.tell(&Event::JobRetryPlanned { id, retry });
     let mut window = Window::open(story.snapshot);
     assert!(window.shows_somewhere("No connection to s3://films · try 1 of 3 at"));

@@ -23,9 +23,8 @@ impl PublishError {
             | Self::NothingToPublish { .. }
             | Self::Cancelled => FailureKind::InvalidRequest,
             Self::BucketMissing { .. } => FailureKind::BucketMissing,
-            Self::CredentialsMissing { .. } | Self::KeysMissing { .. } | Self::CredentialsRefused { .. } => {
-                FailureKind::CredentialsRefused
-            }
+            Self::KeysMissing { .. } => FailureKind::KeysMissing,
+            Self::CredentialsMissing { .. } | Self::CredentialsRefused { .. } => FailureKind::CredentialsRefused,
             Self::PermissionDenied { .. } | Self::PermissionsMissing { .. } => FailureKind::PermissionDenied,
             Self::NetworkLost { .. } | Self::StoreUnavailable { .. } => FailureKind::NetworkLost,
             Self::LocalFile { .. } | Self::FileChanged { .. } => FailureKind::SourceVanished,

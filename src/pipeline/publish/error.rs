@@ -243,6 +243,24 @@ impl PublishError {
         matches!(self, Self::NetworkLost { .. } | Self::StoreUnavailable { .. })
     }
 
+    /// True for what lies in the place alone, such as a bucket that is not there: other places of a job get its stream, and
+    /// this one can when it is mended.
+    pub(in crate::pipeline) fn is_of_place(&self) -> bool {
+        self.is_passing()
+            || matches!(
+                self,
+                Self::BucketMissing { .. }
+                    | Self::CredentialsMissing { .. }
+                    | Self::KeysMissing { .. }
+                    | Self::CredentialsRefused { .. }
+                    | Self::PermissionDenied { .. }
+                    | Self::PermissionsMissing { .. }
+                    | Self::ClockSkew { .. }
+                    | Self::WrongRegion { .. }
+                    | Self::Refused { .. }
+            )
+    }
+
     /// True for what a fault on the way may have spoilt, so that sending it again may mend it.
     pub(super) fn is_damaged(&self) -> bool {
         matches!(self, Self::Damaged { .. })

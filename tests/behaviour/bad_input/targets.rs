@@ -88,6 +88,44 @@ fn a_disk_that_is_full_for_a_while_holds_the_job_and_loses_nothing() {
     assert_is_whole(&left);
 }
 
+/// Three jobs in a queue that runs one at a time, two of them on a disk that another program fills under the first.
+#[test]
+fn a_full_disk_holds_up_the_jobs_of_that_disk_alone() {
+    let user = User::new();
+    let elsewhere = user.path("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("the user's folder can be written");
+    let add = |source: &Path, out: &Path| {
+        let mut add = user.reelpress();
+        add.args(["queue", "add", "--preset", "quick", "--speed", "ultrafast", "--out"]).arg(out).arg(source);
+        crate::support::output_of(add);
+    };
+    add(&clips::MINUTE.path(), &user.output());
+    add(&clips::sample(), &user.output());
+    add(&clips::sample(), &elsewhere);
+    let mut queue = user.reelpress();
+    queue.args(["queue", "run", "--json"]);
+    let run = r#"{
+        "${@:4}" >"$3.events" & queue=$!
+        works() { kill -0 $queue 2>/dev/null; }
+        while works && ! compgen -G "$2/*/360p/segment_00000.m4s" >/dev/null; do sleep 0.05; done
+        head -c 1G /dev/zero >"$2/ballast" 2>/dev/null
+        while works && ! grep -q '"event":"job_finished"' "$3.events"; do sleep 0.05; done
+        ls "$2" >"$3.meanwhile"
+        rm "$2/ballast"
+        wait $queue; code=$?
+        cat "$3.events"
+        (exit $code); }"#;
+    let (ended, left) = on_disk(&user, "size=300m", &queue, run);
+    assert_eq!(ended.exit_code, Some(0), "{}", ended.stderr);
+    let finished = ended.events_named("job_finished");
+    let folders: Vec<&str> = finished.iter().filter_map(|event| event["folder"].as_str()).collect();
+    assert_eq!(folders.len(), 3, "{folders:?}");
+    assert!(folders[0].contains("elsewhere"), "{folders:?}");
+    let meanwhile = std::fs::read_to_string(user.path("listing.meanwhile")).expect("a list");
+    assert_eq!(meanwhile.lines().collect::<Vec<_>>(), ["ballast", "minute"], "the second one waits for the first");
+    assert!(left.contains("/minute/master.m3u8") && left.contains("/sample/master.m3u8"), "{left}");
+}
+
 /// Nobody can tell from the bit rates that were asked for how large such a stream becomes.
 #[test]
 fn a_stream_that_outgrows_its_disk_fails_with_figures_and_is_not_waited_for() {

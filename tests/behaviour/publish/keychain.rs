@@ -6,6 +6,7 @@ use tokio::runtime::Runtime;
 
 use super::write_stream;
 use crate::support::{
+    clips,
     object_store::{ACCESS_KEY, SECRET_KEY, new_bucket, shared_endpoint},
     run, system_tool,
     user::{User, files_under},
@@ -58,6 +59,34 @@ fn keys_of_the_keychain_publish_and_are_written_nowhere_else() {
     let home = user.path("");
     let found: Vec<String> = files_under(&home).into_iter().filter(|path| holds_secret(&home.join(path))).collect();
     assert_eq!(found, Vec::<String>::new());
+}
+
+/// Two jobs in a queue at work: the first lacks its keys, which come into the keychain while the second is encoded.
+#[test]
+fn keys_that_are_set_while_the_queue_works_let_the_job_go_on_that_waits_for_them() {
+    let runtime = Runtime::new().unwrap();
+    let endpoint = shared_endpoint();
+    let bucket = new_bucket(&runtime, &endpoint).bucket;
+    let user = User::new();
+    let add = |source: &Path, flags: &[&str]| {
+        let mut add = user.reelpress();
+        add.args(["queue", "add", "--preset", "quick", "--speed", "ultrafast"]).args(flags).arg(source);
+        crate::support::output_of(add);
+    };
+    add(&clips::SMALL.path(), &["--out", &format!("s3://{bucket}"), "--endpoint", &endpoint, "--credentials", "films"]);
+    add(&clips::MINUTE.path(), &["--out", user.output().to_str().unwrap()]);
+    let script = format!(
+        "\"$0\" queue run --json >\"$1\" & queue=$!\n\
+         while kill -0 $queue && ! grep -q job_waits_for_keys \"$1\"; do sleep 0.05; done\n\
+         printf '{ACCESS_KEY}\\n{SECRET_KEY}\\n' | \"$0\" credentials set films\n\
+         wait $queue || echo \"ended with $?\""
+    );
+    let events = user.path("events");
+    let ended = in_session(&user, &script, &[events.to_str().unwrap()]);
+    let told = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    let events = std::fs::read_to_string(events).unwrap();
+    assert_eq!(events.matches("\"event\":\"job_finished\"").count(), 2, "{told}\n{events}");
+    assert!(events.contains(&format!("{bucket}/small/master.m3u8")), "{events}");
 }
 
 #[test]

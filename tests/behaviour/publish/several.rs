@@ -179,16 +179,68 @@ fn one_bucket_that_is_down_neither_holds_up_nor_loses_the_other() {
 #[test]
 fn a_bucket_that_is_not_there_is_said_before_anything_is_encoded() {
     with_credentials("publish::several::a_bucket_that_is_not_there_is_said_before_anything_is_encoded", |endpoint| {
+        let user = User::new();
+        let out = format!("s3://no-such-bucket/a?endpoint={endpoint}&region=us-east-1");
+        let ended = Ended::of(user.encode_command_to(out.as_ref(), &[], &[&clips::SMALL.path()], "quick"));
+        let [failed] = ended.events_named("job_failed")[..] else { panic!("{ended:?}") };
+        assert_eq!(failed["failure"]["kind"], "bucket_missing");
+        assert!(ended.events_named("files_finished").is_empty());
+    });
+}
+
+#[test]
+fn a_bucket_that_is_not_there_does_not_keep_the_stream_from_the_other_place() {
+    let name = "publish::several::a_bucket_that_is_not_there_does_not_keep_the_stream_from_the_other_place";
+    with_credentials(name, |endpoint| {
         let runtime = Runtime::new().unwrap();
         let home = TempDir::new().unwrap();
         let good = new_bucket(&runtime, endpoint);
-        let missing = S3Location { bucket: "no-such-bucket".to_owned(), ..good.clone() };
-        let (ended, stream) = run(home.path(), &runtime, &[good.clone(), missing], None);
+        let bucket = format!("late-{}", JobId::generate());
+        let missing = S3Location { bucket: bucket.clone(), ..good.clone() };
+        let places = [missing, good.clone()];
+        let (ended, stream) = run(home.path(), &runtime, &places, None);
         let Err(JobEnd::Failed(failure)) = ended else { panic!("{ended:?}") };
-        assert_eq!((failure.kind, stream), (FailureKind::BucketMissing, None), "{failure:?}");
-        assert!(sizes(&runtime, endpoint, &good.bucket, "").is_empty());
-        assert_eq!(files_under(&home.path().join("out")), Vec::<String>::new());
+        assert_eq!(failure.kind, FailureKind::BucketMissing, "{failure:?}");
+        let url = format!("{endpoint}/{}/small/master.m3u8", good.bucket);
+        assert!(failure.headline.contains(&bucket) && failure.hint.contains(&url), "{failure:?}");
+        assert!(failure.hint.contains("retry the job"), "{failure:?}");
+        let here = sizes_in(&home.path().join("out/small"));
+        assert_eq!(sizes(&runtime, endpoint, &good.bucket, "small/"), here);
+
+        // When it is there, the other one is sent nothing again.
+        let stream = stream.expect("the stream is finished");
+        assert_eq!(stream.published.keys().copied().collect::<Vec<_>>(), [1]);
+        runtime.block_on(client(endpoint).create_bucket().bucket(&bucket).send()).unwrap();
+        let (ended, _) = run(home.path(), &runtime, &places, Some(stream));
+        assert_eq!(ended.unwrap_or_else(|end| panic!("{end:?}")).published.len(), 2);
+        assert_eq!(sizes(&runtime, endpoint, &bucket, "small/"), here);
     });
+}
+
+/// The same in the terminal, which says it as soon as it is known, for a folder beside keys that may not write.
+#[test]
+fn a_folder_gets_its_stream_beside_a_bucket_that_refuses_it() {
+    let endpoint = shared_endpoint();
+    let runtime = Runtime::new().unwrap();
+    let bucket = new_bucket(&runtime, &endpoint).bucket;
+    let user = User::new();
+    std::fs::write(
+        user.path("aws-credentials"),
+        "[reader]\naws_access_key_id = readerkey\naws_secret_access_key = readersecret\n",
+    )
+    .unwrap();
+    let place = format!("s3://{bucket}/a?endpoint={endpoint}&region=us-east-1&profile=reader");
+    let mut encode = user.reelpress();
+    encode.args(["encode", "--preset", "quick", "--out"]).arg(user.output()).args(["--out", &place]);
+    encode.arg(clips::SMALL.path());
+    let output = crate::support::run(encode);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let (early, late) = said.split_once("; the rest goes on").unwrap_or_else(|| panic!("{said}"));
+    assert!(early.contains(&bucket) && early.contains("o permission to write"), "{said}");
+    assert!(late.contains("reelpress publish") && late.contains("s3:PutObject"), "{said}");
+    assert!(user.output().join("small/master.m3u8").is_file());
+    assert!(!user.output().join("small/.reelpress-unfinished").exists());
 }
 
 #[test]

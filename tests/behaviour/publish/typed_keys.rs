@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use reelpress::settings::AppFolders;
 use tokio::runtime::Runtime;
 
 use super::write_stream;
@@ -14,7 +15,7 @@ use crate::support::{
     clips,
     object_store::{ACCESS_KEY, SECRET_KEY, new_bucket, shared_endpoint},
     run, system_tool,
-    user::User,
+    user::{Ended, User},
     wait_for,
 };
 
@@ -127,12 +128,60 @@ fn a_queue_asks_for_the_keys_of_its_jobs_and_without_a_terminal_says_what_to_do(
     assert!(told.contains("No keys “films”") && told.contains("This system has no keychain"), "{told}");
     assert!(told.contains("start the job in a terminal"), "{told}");
 
-    let mut retry = user.reelpress();
-    retry.args(["queue", "retry", "small"]);
-    crate::support::output_of(retry);
+    let list = |user: &User| {
+        let mut list = user.reelpress();
+        list.args(["queue", "list", "--json"]);
+        let listed: serde_json::Value = serde_json::from_slice(&crate::support::output_of(list)).unwrap();
+        listed["jobs"][0].clone()
+    };
+    let job = list(&user);
+    let headline = job["failure"]["headline"].as_str();
+    assert!(job["state"] == "waiting" && headline.is_some_and(|words| words.contains("No keys “films”")), "{job}");
     let program = PathBuf::from(env!("CARGO_BIN_EXE_reelpress"));
     let mut terminal = Terminal::run(&user, &format!("{} queue run", quoted(&program)));
     terminal.type_keys(&user, "films");
     let (told, is_done) = terminal.ended();
     assert!(is_done && told.contains(&format!("{bucket}/small/master.m3u8")), "{told}");
+}
+
+/// After a crash nobody has given the keys yet: what is encoded and published already is not lost over that.
+#[test]
+fn an_interrupted_job_without_its_keys_waits_and_goes_on_when_they_are_given() {
+    let runtime = Runtime::new().unwrap();
+    let endpoint = shared_endpoint();
+    let bucket = new_bucket(&runtime, &endpoint).bucket;
+    let user = User::new();
+    let mut add = user.reelpress();
+    add.args(["queue", "add", "--preset", "quick", "--speed", "ultrafast"]);
+    add.args(["--out", &format!("s3://{bucket}"), "--endpoint", &endpoint, "--credentials", "films"]);
+    crate::support::output_of({
+        add.arg(clips::MINUTE.path());
+        add
+    });
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_reelpress"));
+    let work = format!("{} queue run", quoted(&program));
+    let mut terminal = Terminal::run(&user, &work);
+    terminal.type_keys(&user, "films");
+    let streams = AppFolders::under(&user.path("home")).streams();
+    wait_for("two segments", || streams.join("minute/360p/segment_00001.m4s").is_file().then_some(()));
+    for process in ["reelpress", "ffmpeg"].iter().flat_map(|name| user.process_ids_running(name)) {
+        // One may have ended with the other.
+        let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+    }
+    assert!(!terminal.ended().1);
+
+    let mut without_keys_now = user.reelpress();
+    without_keys(&mut without_keys_now);
+    without_keys_now.args(["queue", "run", "--json"]);
+    let ended = Ended::of(without_keys_now);
+    assert_eq!(ended.exit_code, Some(1), "{}", ended.stderr);
+    let [waits] = ended.events_named("job_waits_for_keys")[..] else { panic!("{ended:?}") };
+    assert_eq!(waits["failure"]["kind"], "keys_missing", "{waits}");
+    assert!(ended.events_named("job_failed").is_empty() && ended.events_named("files_finished").is_empty());
+
+    let mut terminal = Terminal::run(&user, &work);
+    terminal.type_keys(&user, "films");
+    let (told, is_done) = terminal.ended();
+    assert!(is_done && told.contains("goes on at 00:00:"), "{told}");
+    assert!(told.contains(&format!("{bucket}/minute/master.m3u8")), "it has one place: {told}");
 }
