@@ -286,4 +286,17 @@ impl EncoderSpeed {
             Self::Slow => "slow",
         }
     }
+
+    /// Name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Ultrafast => "Ultrafast",
+            Self::Superfast => "Superfast",
+            Self::Veryfast => "Veryfast",
+            Self::Faster => "Faster",
+            Self::Fast => "Fast",
+            Self::Medium => "Medium",
+            Self::Slow => "Slow",
+        }
+    }
 }

@@ -141,11 +141,11 @@ fn files(ui: &mut Ui, form: &mut S3Form, fields: &Fields) {
         let [left, right] = columns else { return };
         let tags = fields.text(left, labels::TAGS, &mut form.tags, "Such as project=films; media:tier=cold");
         tags.on_hover_text(SEVERAL_VALUES);
-        fields.text(right, labels::ENCRYPTION, &mut form.encryption, "s3, kms or kms:KEY");
+        fields.text(right, labels::ENCRYPTION, &mut form.encryption, "As the bucket says, or s3, kms, kms:KEY");
     });
     ui.columns(2, |columns| {
-        fields.text(&mut columns[0], labels::ACL, &mut form.acl, "None when empty, such as public-read");
-        fields.text(&mut columns[1], labels::UPLOAD_LIMIT, &mut form.upload_limit, "A second, such as 20M");
+        fields.text(&mut columns[0], labels::ACL, &mut form.acl, "None, or such as public-read");
+        fields.text(&mut columns[1], labels::UPLOAD_LIMIT, &mut form.upload_limit, "None, or such as 20M a second");
     });
     let drops = check_box(ui, &mut form.drops_published, "Drop segments here once they are published");
     drops.on_hover_text(

@@ -214,7 +214,7 @@ fn outputs_picker(ui: &mut Ui, settings: &Settings, button: Button, actions: &mu
             ui.set_max_width(ui.available_width() - theme::SPACE[2]);
             stream_choices(ui, settings, actions);
             menu_heading(ui, "Instead of a stream");
-            let explanation = "Poster and pictures alone";
+            let explanation = "Poster and thumbnails alone";
             if menu_choice(ui, kind == JobKind::Pictures, "Thumbnails only", explanation).clicked() {
                 actions.push(Action::MakePicturesAlone);
             }

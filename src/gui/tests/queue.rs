@@ -144,7 +144,7 @@ fn the_address_of_a_preview_that_no_browser_shows_can_be_copied_and_the_cause_lo
         window.draw();
     }
     assert!(window.shows_somewhere(url));
-    assert_eq!(copied_by(&mut window, "Copy address"), [url]);
+    assert_eq!(copied_by(&mut window, "Copy URL"), [url]);
     assert!(!window.shows_somewhere("no method available"), "the words of other programs are details");
     window.press("Show details");
     assert!(window.shows("no method available for opening"));
@@ -174,7 +174,7 @@ fn a_stream_in_several_buckets_shows_all_addresses() {
     let report = Report { published: urls.map(published).to_vec(), ..states::report(1000, 10, &[]) };
     window.happens(Event::JobFinished { id, report: Box::new(report), at: jiff::Timestamp::UNIX_EPOCH });
     for url in urls {
-        assert!(window.shows(&format!("Address: {url}")));
+        assert!(window.shows(&format!("URL: {url}")));
     }
     window.press("Copy URLs");
 }
