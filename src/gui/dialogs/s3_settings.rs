@@ -13,7 +13,7 @@ use crate::{
     gui::{
         action::Action,
         theme::{self, icon},
-        widgets::{Button, check_box, field_label, segmented, text, text_field},
+        widgets::{Button, check_box, field_label, menu_choice, segmented, text, text_field},
     },
     job::s3::Store,
     pipeline::publish::{CONNECTION_WORKS, policy::iam_policy},
@@ -186,10 +186,13 @@ fn is_tested(form: &S3Form) -> bool {
 
 fn store_picker(ui: &mut Ui, form: &mut S3Form) {
     let name = |store: Option<Store>| store.map_or("Amazon S3 or by endpoint", Store::label);
-    let response = Button::new(name(form.store)).picker("Store").shows_prefix(false).show(ui);
+    let room = ui.available_width();
+    let response = Button::new(name(form.store)).picker("Store").shows_prefix(false).fill(room).show(ui);
     egui::Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Store").show(|ui| {
+        ui.set_width(room);
+        ui.spacing_mut().item_spacing.y = 0.0;
         for store in Store::ALL.into_iter().map(Some).chain([None]) {
-            if ui.selectable_label(form.store == store, name(store)).clicked() {
+            if menu_choice(ui, form.store == store, name(store), "").clicked() {
                 form.choose_store(store);
                 ui.close();
             }

@@ -95,6 +95,7 @@ fn nothing_shown(ui: &mut Ui, view: &mut ViewState) {
             format!("No job is named like “{}”", view.search.trim())
         };
         ui.label(RichText::new(words).color(theme::palette(ui).weak));
+        ui.add_space(theme::SPACE[2]);
         if Button::new("Show all").show(ui).clicked() {
             view.search.clear();
             view.filter = JobFilter::All;

@@ -198,6 +198,22 @@ fn the_panel_shows_renditions_files_and_log() {
 }
 
 #[test]
+fn tab_goes_through_the_window_from_left_to_right_and_from_top_to_bottom() {
+    let mut window = Window::open(states::busy());
+    let mut met = Vec::new();
+    for _ in 0..45 {
+        window.key(Modifiers::NONE, Key::Tab);
+        let focused = window.harness.query_all_by(|_| true).find(|node| node.accesskit_node().is_focused());
+        met.push(focused.and_then(|node| node.accesskit_node().label()).unwrap_or_default());
+    }
+    let in_order = ["Add files…", "Preset: Web HLS", "Destination: s3://media-prod/films", "Settings…", "Pause queue"];
+    let in_order = in_order.into_iter().chain(["All 8", "Search the queue", "More for bikes.mp4"]);
+    let mut places =
+        in_order.map(|name| met.iter().rposition(|label| label == name).unwrap_or_else(|| panic!("{name}")));
+    assert!(places.by_ref().is_sorted(), "{met:#?}");
+}
+
+#[test]
 fn keys_select_preview_cancel_remove_and_pause() {
     let snapshot = states::busy();
     let ids: Vec<JobId> = snapshot.jobs.iter().map(|job| job.id).collect();
