@@ -74,11 +74,11 @@ pub fn row_ui(
     let columns = Columns::of(rect);
     grip(ui, rect, (job, index));
     thumbnail(ui, rect, job, view);
-    names(ui, rect, &columns, (job, view, palette));
+    let is_name_cut = names(ui, rect, &columns, (job, view, palette));
     state(ui, rect, &columns, (job, &wording::queued_state_line(snapshot, job, &now), palette));
     row_actions::row_actions_ui(ui, (columns.icons_left, rect), (snapshot, job), actions);
     response.context_menu(|ui| row_actions::row_menu_ui(ui, (snapshot, job), actions));
-    tip(response, job);
+    tip(response, job, is_name_cut);
 }
 
 fn paint_ground(ui: &Ui, rect: Rect, response: &Response, (is_selected, palette): (bool, &Palette)) {
@@ -140,13 +140,16 @@ pub fn paint_picture(ui: &Ui, place: Rect, texture: Option<&egui::TextureHandle>
     ui.painter().add(shape);
 }
 
-fn names(ui: &Ui, rect: Rect, columns: &Columns, (job, view, palette): (&Job, &ViewState, &Palette)) {
+/// Name, facts and stages; true when the name is not whole.
+fn names(ui: &Ui, rect: Rect, columns: &Columns, (job, view, palette): (&Job, &ViewState, &Palette)) -> bool {
     let left = rect.left() + TEXT_LEFT;
     let room = columns.text_right - left;
     let badges = job.source.as_ref().map(|source| source.badges()).unwrap_or_default();
     let line = |number: usize| pos2(left, rect.top() + LINES[number]);
     let name_room = room - badges_room(ui, &badges, room * MOST_BADGES);
-    let name = text::paint_elided(ui, line(0), &job.spec.source_name(), (theme::strong(), palette.text), name_room);
+    let name = job.spec.source_name();
+    let is_cut = text::elided(ui, &name, theme::strong(), palette.text, name_room).elided;
+    let name = text::paint_elided(ui, line(0), &name, (theme::strong(), palette.text), name_room);
     let mut x = name.right() + theme::SPACE[1];
     for word in &badges {
         let Some(badge) = badge(ui, pos2(x, line(0).y), columns.text_right, word) else { break };
@@ -166,6 +169,7 @@ fn names(ui: &Ui, rect: Rect, columns: &Columns, (job, view, palette): (&Job, &V
             text::paint_elided(ui, line(2), &words, (theme::facts(), palette.weak), room);
         }
     }
+    is_cut
 }
 
 /// Width of the first badges, with the gap before each, that fit into `most`.
@@ -261,9 +265,13 @@ fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, words, palette): (&Jo
     }
 }
 
-/// Cause and remedy whole, since the row may cut them off.
-fn tip(response: Response, job: &Job) {
+/// What the row cuts off, whole: the name, cause and remedy.
+fn tip(response: Response, job: &Job, is_name_cut: bool) {
+    let mut lines: Vec<String> = is_name_cut.then(|| job.spec.source_name()).into_iter().collect();
     if let JobState::Failed { failure } = &job.state {
-        let _ = response.on_hover_text_at_pointer(format!("{}\n{}", failure.headline, failure.hint));
+        lines.extend([failure.headline.clone(), failure.hint.clone()]);
+    }
+    if !lines.is_empty() {
+        let _ = response.on_hover_text_at_pointer(lines.join("\n"));
     }
 }
