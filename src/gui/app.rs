@@ -11,7 +11,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
-use eframe::egui::{self, CentralPanel, Frame, Panel, ThemePreference, Ui, ViewportCommand};
+use eframe::egui::{self, CentralPanel, Frame, Panel, Rect, ThemePreference, Ui, UiBuilder, ViewportCommand};
 
 use super::{
     WindowStart,
@@ -307,13 +307,6 @@ impl ReelpressApp {
             .exact_size(theme::STATUS_HEIGHT)
             .frame(ground)
             .show(ui, |ui| status::status_ui(ui, snapshot, view, actions));
-        if view.is_wide && view.details_wanted && view.selected.is_some() {
-            Panel::right("details")
-                .exact_size(theme::DETAILS_WIDTH)
-                .resizable(false)
-                .frame(ground)
-                .show(ui, |ui| details::details_ui(ui, snapshot, view, actions));
-        }
         let background = if view.details_cover_queue { palette.panel } else { palette.background };
         CentralPanel::no_frame().frame(Frame::new().fill(background)).show(ui, |ui| {
             if snapshot.jobs.is_empty() {
@@ -321,7 +314,7 @@ impl ReelpressApp {
             } else if view.details_cover_queue {
                 details::details_ui(ui, snapshot, view, actions);
             } else {
-                queue::queue_ui(ui, snapshot, view, actions);
+                queue_and_details(ui, snapshot, view, actions);
             }
         });
         notices::notices_ui(ui, snapshot, view, actions);
@@ -330,6 +323,29 @@ impl ReelpressApp {
         if !hovering.is_empty() {
             drop_overlay::drop_overlay_ui(ui, snapshot, view, &hovering);
         }
+    }
+}
+
+/// The queue and, where there is room, the panel of the selected job beside it. Side by side by hand: the keyboard goes
+/// through the parts in the order in which they are laid out, and a panel of egui's would come before the queue.
+fn queue_and_details(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
+    let whole = ui.max_rect();
+    let has_details = view.is_wide && view.details_wanted && view.selected.is_some();
+    let split = if has_details { whole.right() - theme::DETAILS_WIDTH } else { whole.right() };
+    let (left, right) = whole.split_left_right_at_x(split);
+    let part = |rect: Rect, name: &'static str| UiBuilder::new().max_rect(rect).id_salt(name);
+    ui.scope_builder(part(left, "queue"), |ui| {
+        ui.shrink_clip_rect(left);
+        queue::queue_ui(ui, snapshot, view, actions);
+    });
+    if has_details {
+        ui.scope_builder(part(right, "details"), |ui| {
+            ui.shrink_clip_rect(right);
+            let palette = theme::palette(ui);
+            ui.painter().rect_filled(right, 0.0, palette.panel);
+            ui.painter().vline(right.left() + 0.5, right.y_range(), (1.0, palette.line));
+            details::details_ui(ui, snapshot, view, actions);
+        });
     }
 }
 

@@ -190,7 +190,7 @@ fn open_in_desktop(_: &std::ffi::OsStr) -> std::io::Result<()> {
 
 /// What is said when nothing opens a preview: it runs all the same.
 fn preview_failure(error: &std::io::Error) -> Failure {
-    let hint = "Copy the address and open it in a browser on this machine, such as Firefox or Chromium";
+    let hint = "Copy its URL and open it in a browser on this machine, such as Firefox or Chromium";
     Failure::new(FailureKind::Internal, "No browser could be opened for the preview", hint)
         .with_detail(error.to_string())
 }

@@ -194,9 +194,9 @@ impl ReelpressApp {
     fn can_be_asked(&mut self, spec: &JobSpec) -> bool {
         let Err(problem) = spec.check() else { return true };
         let place = match problem.field {
-            "destination" => "Change it under Settings → S3",
+            "destination" => "Change it under Settings → S3 destination",
             "outputs.thumbnails.width" => "Change it under Outputs",
-            _ => "Change it under Adjust",
+            _ => "Change it under “Adjust new files…”",
         };
         let failure = Failure::new(FailureKind::InvalidRequest, format!("Nothing was added: {problem}"), place);
         self.view.notify(NoticeMessage::Failure(failure));

@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(rows.len(), 5);
         assert_eq!(rows[0].name, "1080p");
         assert_eq!(rows[0].measured.map(BitRate::kilobits_per_second), Some(4812));
-        assert_eq!(rows[4].name, "Audio");
+        assert_eq!(rows[4].name, "Sound");
         let done = rendition_rows(&job("Teaser.mp4"));
         assert!(done.iter().all(|row| row.measured.is_some() && row.written.is_some()));
         assert!(rendition_rows(&job("Screen recording 2026-11-20 at 14.03.mkv")).is_empty());

@@ -67,10 +67,10 @@ impl Operations {
             ("Rotate", self.rotate.map(|turn| format!("{}° clockwise", turn.degrees()))),
             ("Flip", self.flip.map(|flip| flip.label().to_owned())),
             ("Deinterlace", deinterlace),
-            ("Denoise", self.denoise.map(|strength| strength.label().to_owned())),
+            ("Remove noise", self.denoise.map(|strength| strength.label().to_owned())),
             ("Sharpen", self.sharpen.map(|strength| strength.label().to_owned())),
             ("Background", self.background.map(|colour| colour.to_string())),
-            ("Burned-in subtitles", self.burn_in.as_ref().map(SubtitleChoice::summary)),
+            ("Subtitles", self.burn_in.as_ref().map(SubtitleChoice::summary)),
             ("Watermark", self.watermark.as_ref().map(Watermark::summary)),
             ("Fade in", fade(self.fade_in)),
             ("Fade out", fade(self.fade_out)),
@@ -177,8 +177,8 @@ pub enum SubtitleChoice {
 impl SubtitleChoice {
     fn summary(&self) -> String {
         match self {
-            Self::Number(number) => number.to_string(),
-            Self::Language(language) => language.clone(),
+            Self::Number(number) => format!("Burned in, track {number}"),
+            Self::Language(language) => format!("Burned in, {language}"),
         }
     }
 }

@@ -54,6 +54,14 @@ impl ThumbnailFormat {
             Self::Webp => "webp",
         }
     }
+
+    /// Name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Webp => "WebP",
+        }
+    }
 }
 
 /// Outputs that are either made or not, for menus and lists.

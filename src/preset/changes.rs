@@ -212,10 +212,10 @@ impl PresetChanges {
         let lines = [
             ("Codecs", (!codecs.is_empty()).then(|| codecs.join(" and "))),
             ("Rate control", rate_control),
-            ("Speed", self.speed.map(|speed| own(speed.as_str()))),
+            ("Speed", self.speed.map(|speed| own(speed.label()))),
             ("Encoder", self.encoder.map(|encoder| own(encoder.label()))),
             ("HDR", self.hdr.map(|hdr| own(hdr.label()))),
-            ("Interlaced", self.interlaced.map(|interlaced| own(interlaced.label()))),
+            ("Interlaced video", self.interlaced.map(|interlaced| own(interlaced.label()))),
             ("Stereo sound", self.stereo.map(|stereo| own(stereo.codecs_label()))),
             ("5.1 sound", self.surround.map(|surround| own(surround.label()))),
             ("Damaged source", self.on_damage.map(|choice| own(choice.label()))),

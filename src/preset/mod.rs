@@ -213,7 +213,7 @@ impl Preset {
             LadderChoice::Rungs(rungs) => {
                 rungs.iter().map(|rung| format!("{}p {}", rung.short_side, rung.bitrate)).collect::<Vec<_>>().join(", ")
             }
-            LadderChoice::SourceSize => "the size of the source and one smaller rendition".to_owned(),
+            LadderChoice::SourceSize => "Size of the source and one smaller rendition".to_owned(),
         };
         let rungs = match self.video.rate_control {
             RateControl::CappedCrf { crf } => format!("{rungs}; CRF {}, capped", crf.factor()),
@@ -284,6 +284,19 @@ impl EncoderSpeed {
             Self::Fast => "fast",
             Self::Medium => "medium",
             Self::Slow => "slow",
+        }
+    }
+
+    /// Name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Ultrafast => "Ultrafast",
+            Self::Superfast => "Superfast",
+            Self::Veryfast => "Veryfast",
+            Self::Faster => "Faster",
+            Self::Fast => "Fast",
+            Self::Medium => "Medium",
+            Self::Slow => "Slow",
         }
     }
 }

@@ -186,7 +186,7 @@ fn picture(ui: &mut Ui, form: &mut AdjustForm, fields: &Fields) {
     ui.add_space(theme::SPACE[1]);
     named_segmented(ui, "Sharpen", &mut form.sharpen, &strengths, word);
     ui.add_space(theme::SPACE[1]);
-    fields.text(ui, labels::BACKGROUND, &mut form.background, "Black; or a name, or #rrggbb");
+    fields.text(ui, labels::BACKGROUND, &mut form.background, "Black, or a name or #rrggbb");
 }
 
 fn watermark(

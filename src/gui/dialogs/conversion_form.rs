@@ -106,7 +106,7 @@ pub fn conversion_ui(ui: &mut Ui, form: &mut ConversionForm, fields: &Fields) {
     ui.add_space(theme::SPACE[2]);
     if form.format.has_picture() {
         ui.columns(2, |columns| {
-            fields.text(&mut columns[0], QUALITY, &mut form.quality, "Good: 1 is best, 51 smallest");
+            fields.text(&mut columns[0], QUALITY, &mut form.quality, "As usual: 20, from 1 (best) to 51");
             fields.text(&mut columns[1], SHORT_SIDE, &mut form.short_side, "As in the source");
         });
     }

@@ -143,7 +143,7 @@ pub fn encryption_ui(ui: &mut Ui, form: &mut EncryptionForm, fields: &Fields) {
         KeyChoice::BesideSegments => {}
     }
     if form.choice != KeyChoice::Given {
-        fields.text(ui, ROTATION, &mut form.rotation, "Never when empty; 10segments, 90s, 5min or 1h");
+        fields.text(ui, ROTATION, &mut form.rotation, "Never, or such as 10segments, 90s, 5min or 1h");
     }
     ui.add_space(theme::SPACE[1]);
     paragraph(ui, "AES-128 of whole segments, which HLS players know. Init segments and pictures stay readable.");

@@ -124,7 +124,7 @@ pub fn quality_ui(ui: &mut Ui, form: &mut QualityForm, preset: &Preset, fields: 
     ui.columns(2, |columns| {
         let [left, right] = columns else { return };
         let speeds = (preset.encoder_speed, EncoderSpeed::ALL.as_slice());
-        field(left, "Speed", &mut changes.speed, speeds, |speed| speed.as_str().to_owned());
+        field(left, "Speed", &mut changes.speed, speeds, |speed| speed.label().to_owned());
         let encoders = (video.encoder, EncoderChoice::ALL.as_slice());
         field(right, ENCODER, &mut changes.encoder, encoders, |encoder| encoder.label().to_owned());
         fields.tell_below(right, ENCODER);
@@ -137,7 +137,7 @@ pub fn quality_ui(ui: &mut Ui, form: &mut QualityForm, preset: &Preset, fields: 
         left.add_space(theme::SPACE[1]);
         right.add_space(theme::SPACE[1]);
         let surround = (SurroundChoice::of(preset.surround), SurroundChoice::ALL.as_slice());
-        field(left, "5.1 sound beside stereo", &mut changes.surround, surround, |choice| choice.label().to_owned());
+        field(left, "5.1 sound", &mut changes.surround, surround, |choice| choice.label().to_owned());
         let on_damage = (preset.on_damage, [OnDamage::Warn, OnDamage::Fail].as_slice());
         field(right, "Damaged source", &mut changes.on_damage, on_damage, |choice| choice.label().to_owned());
     });

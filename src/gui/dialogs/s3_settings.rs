@@ -13,7 +13,7 @@ use crate::{
     gui::{
         action::Action,
         theme::{self, icon},
-        widgets::{Button, check_box, field_label, segmented, text, text_field},
+        widgets::{Button, check_box, field_label, menu_choice, segmented, text, text_field},
     },
     job::s3::Store,
     pipeline::publish::{CONNECTION_WORKS, policy::iam_policy},
@@ -141,11 +141,11 @@ fn files(ui: &mut Ui, form: &mut S3Form, fields: &Fields) {
         let [left, right] = columns else { return };
         let tags = fields.text(left, labels::TAGS, &mut form.tags, "Such as project=films; media:tier=cold");
         tags.on_hover_text(SEVERAL_VALUES);
-        fields.text(right, labels::ENCRYPTION, &mut form.encryption, "s3, kms or kms:KEY");
+        fields.text(right, labels::ENCRYPTION, &mut form.encryption, "As the bucket says, or s3, kms, kms:KEY");
     });
     ui.columns(2, |columns| {
-        fields.text(&mut columns[0], labels::ACL, &mut form.acl, "None when empty, such as public-read");
-        fields.text(&mut columns[1], labels::UPLOAD_LIMIT, &mut form.upload_limit, "A second, such as 20M");
+        fields.text(&mut columns[0], labels::ACL, &mut form.acl, "None, or such as public-read");
+        fields.text(&mut columns[1], labels::UPLOAD_LIMIT, &mut form.upload_limit, "None, or such as 20M a second");
     });
     let drops = check_box(ui, &mut form.drops_published, "Drop segments here once they are published");
     drops.on_hover_text(
@@ -186,10 +186,13 @@ fn is_tested(form: &S3Form) -> bool {
 
 fn store_picker(ui: &mut Ui, form: &mut S3Form) {
     let name = |store: Option<Store>| store.map_or("Amazon S3 or by endpoint", Store::label);
-    let response = Button::new(name(form.store)).picker("Store").shows_prefix(false).show(ui);
+    let room = ui.available_width();
+    let response = Button::new(name(form.store)).picker("Store").shows_prefix(false).fill(room).show(ui);
     egui::Popup::menu(&response).gap(theme::SPACE[0]).accessible_name("Store").show(|ui| {
+        ui.set_width(room);
+        ui.spacing_mut().item_spacing.y = 0.0;
         for store in Store::ALL.into_iter().map(Some).chain([None]) {
-            if ui.selectable_label(form.store == store, name(store)).clicked() {
+            if menu_choice(ui, form.store == store, name(store), "").clicked() {
                 form.choose_store(store);
                 ui.close();
             }

@@ -18,6 +18,8 @@ use crate::{
     job::{JobId, Priority, Schedule, schedule},
 };
 
+/// Room for the number beside the slider.
+const NUMBER_WIDTH: f32 = 64.0;
 const START: &str = "Start at";
 
 /// What has been chosen so far.
@@ -80,6 +82,7 @@ pub fn schedule_ui(ui: &Ui, form: &mut ScheduleForm, actions: &mut Vec<Action>) 
         paragraph(ui, &form.name);
         ui.add_space(theme::SPACE[1]);
         let name = field_label(ui, "Priority");
+        ui.spacing_mut().slider_width = ui.available_width() - NUMBER_WIDTH;
         ui.add(Slider::new(&mut form.priority, 0..=Priority::MOST)).labelled_by(name.id);
         paragraph(ui, "Of the jobs that wait, the highest starts first; jobs begin with 50.");
         ui.add_space(theme::SPACE[2]);

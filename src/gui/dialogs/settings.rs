@@ -135,7 +135,7 @@ fn when_done(ui: &mut Ui, form: &mut SettingsForm) {
     check_box(ui, &mut form.when_done.notifies, "Show a notification");
     check_box(ui, &mut form.when_done.plays_sound, "Play a sound");
     ui.add_space(theme::SPACE[2]);
-    text_field(ui, "Run a command", &mut form.done_command, "None when empty");
+    text_field(ui, "Run a command", &mut form.done_command, "None");
     paragraph(ui, "The shell gets the numbers of jobs in REELPRESS_DONE and REELPRESS_FAILED.");
     ui.add_space(theme::SPACE[2]);
     field_label(ui, "The machine");
@@ -149,7 +149,7 @@ fn layout(ui: &mut Ui, form: &mut SettingsForm, fields: &Fields) {
     segmented(ui, &mut form.layout, &LayoutKind::ALL, |kind| kind.label().to_owned());
     paragraph(ui, form.layout.explanation());
     ui.add_space(theme::SPACE[2]);
-    fields.text(ui, TEMPLATE, &mut form.template, "By the layout when empty, such as videos/{id}/hls");
+    fields.text(ui, TEMPLATE, &mut form.template, "As the layout says, or such as videos/{id}/hls");
     if let Ok(layout) = form.stream_layout() {
         let example = layout.example(form.example_job);
         paragraph(ui, &example.map_or_else(|error| error.to_string(), |path| format!("film.mp4 becomes {path}")));
@@ -167,7 +167,7 @@ fn ffmpeg(
     (form, has_file_dialogs): (&mut SettingsForm, bool),
     actions: &mut Vec<Action>,
 ) {
-    let hint = "Found by itself when empty";
+    let hint = "Found by itself";
     if path_field(ui, "ffmpeg", &mut form.ffmpeg, hint, has_file_dialogs).1 {
         actions.push(Action::Pick(PathPurpose::SettingsFfmpeg));
     }

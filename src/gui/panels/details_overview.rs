@@ -26,7 +26,7 @@ const LARGEST_PICTURE: egui::Vec2 = egui::Vec2::new(360.0, 202.0);
 const COLUMN_EDGES: [f32; 4] = [0.365, 0.557, 0.794, 0.99];
 /// In a window of middle size the overview has more room than it can use.
 const WIDEST: f32 = 560.0;
-const TERM_WIDTH: f32 = 96.0;
+const TERM_WIDTH: f32 = 112.0;
 /// Height of a fact of one line.
 const FACT_HEIGHT: f32 = 22.0;
 
@@ -96,11 +96,11 @@ fn wanted(ui: &mut Ui, job: &Job) {
         JobKind::File(conversion) => {
             heading(ui, "File");
             fact(ui, "Format", conversion.format.label());
-            fact(ui, "Streams", conversion.streams.label());
+            fact(ui, "Picture and sound", conversion.streams.label());
         }
         JobKind::Pictures => {
-            heading(ui, "Pictures");
-            fact(ui, "Format", job.spec.outputs.thumbnails.format.extension());
+            heading(ui, "Thumbnails");
+            fact(ui, "Format", job.spec.outputs.thumbnails.format.label());
         }
     }
 }
@@ -242,7 +242,7 @@ fn stream(ui: &mut Ui, job: &Job, view: &ViewState) {
         return;
     }
     match (wording::published_url(job), &job.spec.destination, wording::stream_folder(job)) {
-        (Some(url), _, _) => fact(ui, "Address", url),
+        (Some(url), _, _) => fact(ui, "URL", url),
         // The folder that it got, which has another name where there was one already.
         (None, Destination::Folder(_), Some(folder)) => {
             fact(ui, "Destination", &wording::short_path(folder, view.home.as_deref()));

@@ -99,7 +99,7 @@ fn words(message: &NoticeMessage) -> (String, String) {
     }
 }
 
-/// The address of a preview to copy, and the detail of a failure to look at.
+/// The URL of a preview to copy, and the detail of a failure to look at.
 fn offers(ui: &mut Ui, (index, notice): (usize, &mut Notice), actions: &mut Vec<Action>) {
     let detail = notice.message.failure().map(|failure| failure.detail.as_str()).filter(|detail| !detail.is_empty());
     let url = match &notice.message {
@@ -112,9 +112,9 @@ fn offers(ui: &mut Ui, (index, notice): (usize, &mut Notice), actions: &mut Vec<
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = theme::SPACE[1];
         if let Some(url) = url
-            && Button::new("Copy address").icon(icon::COPY).show(ui).clicked()
+            && Button::new("Copy URL").icon(icon::COPY).show(ui).clicked()
         {
-            actions.push(Action::Copy { text: url.clone(), what: "Address" });
+            actions.push(Action::Copy { text: url.clone(), what: "URL" });
         }
         if detail.is_some() {
             let verb = if notice.shows_detail { "Hide details" } else { "Show details" };

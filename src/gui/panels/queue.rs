@@ -9,7 +9,7 @@ use crate::{
         action::Action,
         theme::{self, icon},
         view_state::ViewState,
-        widgets::{Button, segmented, text},
+        widgets::{Button, mark, segmented, text},
     },
     job::JobId,
 };
@@ -75,6 +75,9 @@ fn search_field(ui: &mut Ui, view: &mut ViewState) {
     let edit = TextEdit::singleline(&mut view.search).hint_text(hint).frame(frame).desired_width(width);
     let response = ui.add(edit);
     response.clone().accessible_name("Search the queue");
+    if response.has_focus() {
+        mark(ui, &response, palette.accent);
+    }
     let glass = pos2(response.rect.left() + 15.0, response.rect.center().y);
     text::paint_icon(ui.painter(), glass, icon::SEARCH, 14.0, palette.weak);
     if view.focus_search {
@@ -95,6 +98,7 @@ fn nothing_shown(ui: &mut Ui, view: &mut ViewState) {
             format!("No job is named like “{}”", view.search.trim())
         };
         ui.label(RichText::new(words).color(theme::palette(ui).weak));
+        ui.add_space(theme::SPACE[2]);
         if Button::new("Show all").show(ui).clicked() {
             view.search.clear();
             view.filter = JobFilter::All;

@@ -13,7 +13,7 @@ use crate::{
         theme::{self, Palette, icon, icon::Icon},
         thumbnails::PictureUse,
         view_state::ViewState,
-        widgets::{BarKind, badge, progress_bar_at, text},
+        widgets::{BarKind, badge, badge_width, progress_bar_at, text},
         wording,
     },
     job::{Destination, JobState, Progress, Stage, StageState},
@@ -26,6 +26,9 @@ const LINES: [f32; 3] = [20.0, 38.0, 56.0];
 /// Room for the icons with "…" and the margin at the right.
 const ICONS_WIDTH: f32 = (row_actions::PLACES + 1) as f32 * (theme::ICON_HIT + 1.0) + 11.0;
 const STATE_WIDTH: (f32, f32) = (190.0, 260.0);
+
+/// Part of the line of a name that badges may take from it.
+const MOST_BADGES: f32 = 0.5;
 
 /// Where the parts of a row lie.
 struct Columns {
@@ -71,11 +74,11 @@ pub fn row_ui(
     let columns = Columns::of(rect);
     grip(ui, rect, (job, index));
     thumbnail(ui, rect, job, view);
-    names(ui, rect, &columns, (job, view, palette));
+    let is_name_cut = names(ui, rect, &columns, (job, view, palette));
     state(ui, rect, &columns, (job, &wording::queued_state_line(snapshot, job, &now), palette));
     row_actions::row_actions_ui(ui, (columns.icons_left, rect), (snapshot, job), actions);
     response.context_menu(|ui| row_actions::row_menu_ui(ui, (snapshot, job), actions));
-    tip(response, job);
+    tip(response, job, is_name_cut);
 }
 
 fn paint_ground(ui: &Ui, rect: Rect, response: &Response, (is_selected, palette): (bool, &Palette)) {
@@ -137,13 +140,16 @@ pub fn paint_picture(ui: &Ui, place: Rect, texture: Option<&egui::TextureHandle>
     ui.painter().add(shape);
 }
 
-fn names(ui: &Ui, rect: Rect, columns: &Columns, (job, view, palette): (&Job, &ViewState, &Palette)) {
+/// Name, facts and stages; true when the name is not whole.
+fn names(ui: &Ui, rect: Rect, columns: &Columns, (job, view, palette): (&Job, &ViewState, &Palette)) -> bool {
     let left = rect.left() + TEXT_LEFT;
     let room = columns.text_right - left;
     let badges = job.source.as_ref().map(|source| source.badges()).unwrap_or_default();
     let line = |number: usize| pos2(left, rect.top() + LINES[number]);
-    let name_room = if badges.is_empty() { room } else { room - badges_room(&badges).min(room * 0.4) };
-    let name = text::paint_elided(ui, line(0), &job.spec.source_name(), (theme::strong(), palette.text), name_room);
+    let name_room = room - badges_room(ui, &badges, room * MOST_BADGES);
+    let name = job.spec.source_name();
+    let is_cut = text::elided(ui, &name, theme::strong(), palette.text, name_room).elided;
+    let name = text::paint_elided(ui, line(0), &name, (theme::strong(), palette.text), name_room);
     let mut x = name.right() + theme::SPACE[1];
     for word in &badges {
         let Some(badge) = badge(ui, pos2(x, line(0).y), columns.text_right, word) else { break };
@@ -163,11 +169,21 @@ fn names(ui: &Ui, rect: Rect, columns: &Columns, (job, view, palette): (&Job, &V
             text::paint_elided(ui, line(2), &words, (theme::facts(), palette.weak), room);
         }
     }
+    is_cut
 }
 
-/// A good guess at the width of badges, before they are laid out.
-fn badges_room(badges: &[String]) -> f32 {
-    badges.iter().map(|word| word.chars().count() as f32 * 6.5 + 14.0).sum::<f32>() + theme::SPACE[1]
+/// Width of the first badges, with the gap before each, that fit into `most`.
+fn badges_room(ui: &Ui, badges: &[String], most: f32) -> f32 {
+    let mut room = 0.0;
+    for (place, word) in badges.iter().enumerate() {
+        let gap = if place == 0 { theme::SPACE[1] } else { theme::SPACE[0] };
+        let with_this = room + gap + badge_width(ui, word);
+        if with_this > most {
+            break;
+        }
+        room = with_this;
+    }
+    room
 }
 
 /// `✓ Probe › ● Encode › ● Package › ○ Publish`.
@@ -179,19 +195,21 @@ fn stages(ui: &Ui, left_middle: egui::Pos2, room: f32, (job, progress, palette):
         if stage == Stage::Publish && !publishes {
             continue;
         }
-        if stage != Stage::Probe {
-            text::paint_icon(ui.painter(), pos2(x + 5.0, left_middle.y), icon::THEN, 9.0, palette.weak);
-            x += 12.0;
-        }
+        let is_first = stage == Stage::Probe;
+        let arrow = if is_first { 0.0 } else { 12.0 };
         let (glyph, colour, size) = match state {
             StageState::Finished => (icon::FINISHED, palette.good, 12.0),
             StageState::AtWork => (icon::AT_WORK, palette.text, 11.0),
             StageState::ToCome => (icon::TO_COME, palette.weak, 11.0),
         };
         let words = text::elided(ui, stage.label(), theme::small(), colour, f32::INFINITY);
-        if x + 15.0 + words.size().x > right {
+        if x + arrow + 15.0 + words.size().x > right {
             return;
         }
+        if !is_first {
+            text::paint_icon(ui.painter(), pos2(x + 5.0, left_middle.y), icon::THEN, 9.0, palette.weak);
+        }
+        x += arrow;
         text::paint_icon(ui.painter(), pos2(x + 5.0, left_middle.y), glyph, size, colour);
         let at = pos2(x + 13.0, (left_middle.y - words.size().y / 2.0).round());
         x += 13.0 + words.size().x + theme::SPACE[0];
@@ -247,9 +265,13 @@ fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, words, palette): (&Jo
     }
 }
 
-/// Cause and remedy whole, since the row may cut them off.
-fn tip(response: Response, job: &Job) {
+/// What the row cuts off, whole: the name, cause and remedy.
+fn tip(response: Response, job: &Job, is_name_cut: bool) {
+    let mut lines: Vec<String> = is_name_cut.then(|| job.spec.source_name()).into_iter().collect();
     if let JobState::Failed { failure } = &job.state {
-        let _ = response.on_hover_text_at_pointer(format!("{}\n{}", failure.headline, failure.hint));
+        lines.extend([failure.headline.clone(), failure.hint.clone()]);
+    }
+    if !lines.is_empty() {
+        let _ = response.on_hover_text_at_pointer(lines.join("\n"));
     }
 }

@@ -154,7 +154,7 @@ pub fn row_menu_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), actions: &mu
             actions.push(removal.action);
         }
     }
-    if job.state.is_at_rest() && menu_entry(ui, "Remove all finished").clicked() {
+    if job.state.is_at_rest() && menu_entry(ui, "Remove all done").clicked() {
         actions.push(Action::Send(Command::RemoveFinished));
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         action::Action,
         dialogs::{adjust::AdjustTarget, settings::SettingsSection},
         file_dialog::PathPurpose,
-        theme::{self, icon},
+        theme::{self, icon, icon::Icon},
         view_state::ViewState,
         widgets::{Button, icon_button, menu, menu_check, menu_choice, menu_entry_below_choices, menu_heading},
         wording,
@@ -28,68 +28,84 @@ const DIVIDER: egui::Vec2 = egui::Vec2::new(9.0, 20.0);
 /// What is left of preset, outputs and destination at least where there is little room.
 const LEAST_PICKERS: [f32; 3] = [100.0, 90.0, 84.0];
 /// Height of the window that the longest menu leaves free.
-const MENU_MARGIN: f32 = 90.0;
+const MENU_MARGIN: f32 = 60.0;
 
-/// Lays the toolbar out.
+/// Lays the toolbar out, from the left to the right, as the keyboard goes through it.
 pub fn toolbar_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
     ui.horizontal_centered(|ui| {
         ui.spacing_mut().item_spacing.x = theme::SPACE[1];
         ui.add_space(theme::SIDE_MARGIN);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.add_space(theme::SIDE_MARGIN);
-            right_part(ui, snapshot, view, actions);
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                left_part(ui, snapshot, view, actions);
-            });
+        let icons = right_icons(ui, snapshot, view);
+        let queue_button = QueueButton::of(ui, snapshot);
+        let icon_width = theme::CONTROL_HEIGHT + theme::SPACE[1];
+        let right = queue_button.show_as().wanted_width(ui) + icons.len() as f32 * icon_width + theme::SIDE_MARGIN;
+        let left = egui::vec2(ui.available_width() - right - theme::SPACE[1], ui.available_height());
+        ui.allocate_ui_with_layout(left, Layout::left_to_right(Align::Center), |ui| {
+            ui.set_min_size(left);
+            left_part(ui, snapshot, view, actions);
         });
+        for (icon, name, tip, action) in icons {
+            if icon_button(ui, icon, name, tip).clicked() {
+                actions.push(action);
+            }
+        }
+        let tip = queue_button.tip();
+        if queue_button.show_as().show(ui).on_hover_text(tip).clicked() {
+            actions.push(Action::Send(queue_button.command));
+        }
     });
 }
 
-fn right_part(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
-    queue_button(ui, snapshot, actions);
-    if icon_button(ui, icon::SETTINGS, "Settings…", "Settings… (Ctrl+,)").clicked() {
-        actions.push(Action::OpenSettings(SettingsSection::General));
-    }
-    if icon_button(ui, icon::HISTORY, "History…", "History: jobs that have ended (Ctrl+H)").clicked() {
-        actions.push(Action::OpenHistory);
-    }
-    if snapshot.jobs.is_empty() {
-        return;
-    }
+/// The icons before the queue's button: what they look like, are called and say, and what they do.
+fn right_icons(ui: &Ui, snapshot: &Snapshot, view: &ViewState) -> Vec<(Icon, &'static str, &'static str, Action)> {
+    let has_jobs = !snapshot.jobs.is_empty();
+    let details = (icon::DETAILS, "Details of the job", "Details of the job (Ctrl+I)", Action::ToggleDetails);
+    let search = (icon::SEARCH, "Search the queue", "Search the queue (Ctrl+F)", Action::FocusSearch);
+    let history = (icon::HISTORY, "History…", "History: jobs that have ended (Ctrl+H)", Action::OpenHistory);
+    let general = Action::OpenSettings(SettingsSection::General);
+    let settings = (icon::SETTINGS, "Settings…", "Settings… (Ctrl+,)", general);
     let is_field_in_sight = !view.details_cover_queue;
-    if !(is_field_in_sight && is_narrow(ui))
-        && icon_button(ui, icon::SEARCH, "Search the queue", "Search the queue (Ctrl+F)").clicked()
-    {
-        actions.push(Action::FocusSearch);
-    }
-    if view.selected.is_some()
-        && icon_button(ui, icon::DETAILS, "Details of the job", "Details of the job (Ctrl+I)").clicked()
-    {
-        actions.push(Action::ToggleDetails);
-    }
+    let details = (has_jobs && view.selected.is_some()).then_some(details);
+    let search = (has_jobs && !(is_field_in_sight && is_narrow(ui))).then_some(search);
+    details.into_iter().chain(search).chain([history, settings]).collect()
 }
 
 fn is_narrow(ui: &Ui) -> bool {
     ui.ctx().content_rect().width() < NARROW_BELOW
 }
 
-fn queue_button(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
-    let is_narrow = is_narrow(ui);
-    let has_begun = snapshot.jobs.iter().any(|job| job.state != JobState::Waiting);
-    let (label, short, icon, command) = match snapshot.queue_paused {
-        true if has_begun => ("Resume queue", "Resume", icon::START, Command::ResumeQueue),
-        true => ("Start queue", "Start", icon::START, Command::ResumeQueue),
-        false => ("Pause queue", "Pause", icon::PAUSE, Command::PauseQueue),
-    };
-    let has_work = snapshot.jobs.iter().any(|job| job.is_waiting() || job.progress().is_some());
-    let shown = if is_narrow { short } else { label };
-    let button = if has_work { Button::primary(shown) } else { Button::new(shown) };
-    let tip = match snapshot.queue_paused {
-        true => format!("{label} (Space)"),
-        false => format!("{label} (Space): jobs at work are finished, no others start"),
-    };
-    if button.icon(icon).named(label).show(ui).on_hover_text(tip).clicked() {
-        actions.push(Action::Send(command));
+/// The one button for the queue.
+struct QueueButton {
+    label: &'static str,
+    /// What is shown of it.
+    shown: &'static str,
+    icon: Icon,
+    command: Command,
+    has_work: bool,
+}
+
+impl QueueButton {
+    fn of(ui: &Ui, snapshot: &Snapshot) -> Self {
+        let has_begun = snapshot.jobs.iter().any(|job| job.state != JobState::Waiting);
+        let (label, short, icon, command) = match snapshot.queue_paused {
+            true if has_begun => ("Resume queue", "Resume", icon::START, Command::ResumeQueue),
+            true => ("Start queue", "Start", icon::START, Command::ResumeQueue),
+            false => ("Pause queue", "Pause", icon::PAUSE, Command::PauseQueue),
+        };
+        let has_work = snapshot.jobs.iter().any(|job| job.is_waiting() || job.progress().is_some());
+        Self { label, shown: if is_narrow(ui) { short } else { label }, icon, command, has_work }
+    }
+
+    fn show_as(&self) -> Button<'static> {
+        let button = if self.has_work { Button::primary(self.shown) } else { Button::new(self.shown) };
+        button.icon(self.icon).named(self.label)
+    }
+
+    fn tip(&self) -> String {
+        match self.command {
+            Command::PauseQueue => format!("{} (Space): jobs at work are finished, no others start", self.label),
+            _ => format!("{} (Space)", self.label),
+        }
     }
 }
 
@@ -214,7 +230,7 @@ fn outputs_picker(ui: &mut Ui, settings: &Settings, button: Button, actions: &mu
             ui.set_max_width(ui.available_width() - theme::SPACE[2]);
             stream_choices(ui, settings, actions);
             menu_heading(ui, "Instead of a stream");
-            let explanation = "Poster and pictures alone";
+            let explanation = "Poster and thumbnails alone";
             if menu_choice(ui, kind == JobKind::Pictures, "Thumbnails only", explanation).clicked() {
                 actions.push(Action::MakePicturesAlone);
             }
@@ -244,7 +260,7 @@ fn stream_choices(ui: &mut Ui, settings: &Settings, actions: &mut Vec<Action>) {
             actions.push(Action::ChooseOutput { kind, is_made: !is_made });
         }
     }
-    menu_heading(ui, "Its sound");
+    menu_heading(ui, "Sound of the stream");
     for stereo in StereoCodecs::ALL {
         let is_chosen = is_stream && settings.stereo() == stereo;
         if menu_choice(ui, is_chosen, stereo.label(), stereo.explanation()).clicked() {

@@ -50,11 +50,11 @@ fn new_files_are_encoded_as_was_chosen_and_the_choice_is_saved() {
     window.press("HEVC");
     choose(&mut window, "Rate control: As the preset: Average bit rate", "Constant quality, capped");
     window.type_into("CRF", "19");
-    choose(&mut window, "Speed: As the preset: medium", "slow");
+    choose(&mut window, "Speed: As the preset: Medium", "Slow");
     choose(&mut window, "Encoder: As the preset: Software", "VA-API");
     choose(&mut window, "HDR: As the preset: Tone-mapped", "Kept in HEVC");
     choose(&mut window, "Interlaced video: As the preset: 25 or 30 frames a second", "50 or 60 frames a second");
-    choose(&mut window, "5.1 sound beside stereo: As the preset: None", "E-AC-3");
+    choose(&mut window, "5.1 sound: As the preset: None", "E-AC-3");
     choose(&mut window, "Damaged source: As the preset: Done with a warning", "The job fails");
     window.press("Apply to new files");
     assert_eq!(saved(&mut window).preset_changes, everything());
@@ -66,7 +66,7 @@ fn new_files_are_encoded_as_was_chosen_and_the_choice_is_saved() {
     assert_eq!(Ok(specs[0].preset.clone()), everything().apply(&find_preset("web-hls").unwrap()));
 
     window.press("Adjust new files… (8)");
-    assert!(window.shows("Speed: slow"), "the choice is still there");
+    assert!(window.shows("Speed: Slow"), "the choice is still there");
     window.press("HEVC");
     window.press("Reset");
     window.press("Apply to new files");

@@ -144,7 +144,7 @@ fn the_address_of_a_preview_that_no_browser_shows_can_be_copied_and_the_cause_lo
         window.draw();
     }
     assert!(window.shows_somewhere(url));
-    assert_eq!(copied_by(&mut window, "Copy address"), [url]);
+    assert_eq!(copied_by(&mut window, "Copy URL"), [url]);
     assert!(!window.shows_somewhere("no method available"), "the words of other programs are details");
     window.press("Show details");
     assert!(window.shows("no method available for opening"));
@@ -174,7 +174,7 @@ fn a_stream_in_several_buckets_shows_all_addresses() {
     let report = Report { published: urls.map(published).to_vec(), ..states::report(1000, 10, &[]) };
     window.happens(Event::JobFinished { id, report: Box::new(report), at: jiff::Timestamp::UNIX_EPOCH });
     for url in urls {
-        assert!(window.shows(&format!("Address: {url}")));
+        assert!(window.shows(&format!("URL: {url}")));
     }
     window.press("Copy URLs");
 }
@@ -195,6 +195,22 @@ fn the_panel_shows_renditions_files_and_log() {
     window.press("Log");
     window.happens(Event::JobLogged { id: opening, line: "frame=100".to_owned() });
     assert!(window.shows("frame=100"));
+}
+
+#[test]
+fn tab_goes_through_the_window_from_left_to_right_and_from_top_to_bottom() {
+    let mut window = Window::open(states::busy());
+    let mut met = Vec::new();
+    for _ in 0..45 {
+        window.key(Modifiers::NONE, Key::Tab);
+        let focused = window.harness.query_all_by(|_| true).find(|node| node.accesskit_node().is_focused());
+        met.push(focused.and_then(|node| node.accesskit_node().label()).unwrap_or_default());
+    }
+    let in_order = ["Add files…", "Preset: Web HLS", "Destination: s3://media-prod/films", "Settings…", "Pause queue"];
+    let in_order = in_order.into_iter().chain(["All 8", "Search the queue", "More for bikes.mp4"]);
+    let mut places =
+        in_order.map(|name| met.iter().rposition(|label| label == name).unwrap_or_else(|| panic!("{name}")));
+    assert!(places.by_ref().is_sorted(), "{met:#?}");
 }
 
 #[test]

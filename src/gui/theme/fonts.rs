@@ -107,3 +107,22 @@ fn add_system_fonts(ctx: &egui::Context) {
     }
     ctx.request_repaint();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emoji_in_names_have_glyphs_without_fonts_of_the_system() {
+        let ctx = egui::Context::default();
+        install(&ctx);
+        let output = ctx.run_ui(egui::RawInput::default(), |ui| {
+            for letter in ['🎬', '🎥', '😀', '✨'] {
+                let has_glyph =
+                    |family| ui.ctx().fonts_mut(|fonts| fonts.has_glyph(&egui::FontId::new(13.0, family), letter));
+                assert!(has_glyph(FontFamily::Proportional) && has_glyph(semibold()), "{letter}");
+            }
+        });
+        output.drop_without_applying_deltas();
+    }
+}

@@ -188,6 +188,7 @@ fn style_of(palette: &Palette, base: Visuals) -> egui::Style {
     style.spacing.item_spacing = Vec2::new(SPACE[1], SPACE[1]);
     style.spacing.button_padding = Vec2::new(SPACE[2], 6.0);
     style.spacing.interact_size = Vec2::new(ICON_HIT, ICON_HIT);
+    style.spacing.icon_spacing = SPACE[1];
     style.spacing.menu_margin = Margin::same(4);
     style.spacing.window_margin = Margin::same(16);
     style.spacing.scroll = style::ScrollStyle::floating();

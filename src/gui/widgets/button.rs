@@ -31,6 +31,7 @@ pub struct Button<'a> {
     weight: Weight,
     is_enabled: bool,
     max_width: f32,
+    min_width: f32,
     accessible_name: Option<&'a str>,
 }
 
@@ -46,6 +47,7 @@ impl<'a> Button<'a> {
             weight: Weight::Raised,
             is_enabled: true,
             max_width: f32::INFINITY,
+            min_width: 0.0,
             accessible_name: None,
         }
     }
@@ -97,6 +99,13 @@ impl<'a> Button<'a> {
         self
     }
 
+    /// As wide as this, with the arrow at the right edge, as fields of a form are.
+    pub fn fill(mut self, width: f32) -> Self {
+        self.min_width = width;
+        self.max_width = width;
+        self
+    }
+
     /// What assistive technology reads instead of the label.
     pub fn named(mut self, name: &'a str) -> Self {
         self.accessible_name = Some(name);
@@ -132,7 +141,7 @@ impl<'a> Button<'a> {
         let [gap_small, gap, padding, ..] = theme::SPACE;
         let (prefix, fixed) = self.prefix_and_fixed_width(ui);
         let label = self.label_within(ui, self.max_width - fixed);
-        let size = vec2((fixed + label.size().x).ceil(), theme::CONTROL_HEIGHT);
+        let size = vec2((fixed + label.size().x).ceil().max(self.min_width), theme::CONTROL_HEIGHT);
         let sense = if self.is_enabled { Sense::click() } else { Sense::hover() };
         let (rect, response) = ui.allocate_exact_size(size, sense);
         let is_enabled = self.is_enabled && ui.is_enabled();
@@ -158,11 +167,10 @@ impl<'a> Button<'a> {
             ui.painter().galley(egui::pos2(x, (y - prefix.size().y / 2.0).round()), prefix, palette.weak);
             x += width + gap;
         }
-        let label_width = label.size().x;
         let at = egui::pos2(x, (y - label.size().y / 2.0).round());
         ui.painter().galley_with_override_text_color(at, label, ink);
         if self.opens_menu {
-            let middle = egui::pos2(x + label_width + gap + theme::ICON_SIZE / 2.0, y + gap_small / 4.0);
+            let middle = egui::pos2(rect.right() - padding - theme::ICON_SIZE / 2.0, y + gap_small / 4.0);
             text::paint_icon(ui.painter(), middle, theme::icon::OPEN_MENU, theme::ICON_SIZE - 2.0, palette.weak);
         }
         if is_enabled { response.on_hover_cursor(CursorIcon::PointingHand) } else { response }

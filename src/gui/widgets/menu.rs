@@ -118,7 +118,7 @@ pub fn choice_field<T: Copy + PartialEq>(
     ui.add_space(-theme::SPACE[0]);
     let (words, room) = (label(*chosen), ui.available_width());
     let spoken = format!("{name}: {words}");
-    let button = Button::new(&words).drop_down().named(&spoken).max_width(room).show(ui);
+    let button = Button::new(&words).drop_down().named(&spoken).fill(room).show(ui);
     let mut has_changed = false;
     menu(&button, (name, room.max(220.0)), |ui| {
         for choice in choices {

@@ -8,7 +8,7 @@ mod progress_bar;
 mod tabs;
 pub mod text;
 
-pub use badge::badge;
+pub use badge::{badge, badge_width};
 pub use button::{Button, icon_button, icon_button_at};
 pub use field::{check_box, field_label, mark, path_field, radio, secret_field, text_field};
 pub use menu::{choice_field, menu, menu_check, menu_choice, menu_entry, menu_entry_below_choices, menu_heading};

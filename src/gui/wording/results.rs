@@ -7,7 +7,7 @@ use crate::{engine::Job, format, job::JobState, preset::BitRate};
 /// One rendition in the table of the panel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenditionRow {
-    /// Name, such as `1080p` or `Audio`.
+    /// Name, such as `1080p` or `Sound`.
     pub name: String,
     /// Codec in the words of the field.
     pub codec: String,
@@ -52,7 +52,7 @@ pub fn rendition_rows(job: &Job) -> Vec<RenditionRow> {
 
 fn rendition_name(name: &str) -> String {
     match name.strip_prefix("audio") {
-        Some(rest) => format!("Audio{}", rest.replace('-', " ")),
+        Some(rest) => format!("Sound{}", rest.replace('-', " ")),
         None if name == "picture" => "Picture".to_owned(),
         None => name.to_owned(),
     }
@@ -125,7 +125,7 @@ pub fn uploads(job: &Job) -> Vec<(&'static str, String)> {
         }
         JobState::Done { report } if report.published.len() > 1 => {
             let address = |stream: &crate::job::PublishedStream| {
-                ("Address", stream.urls.first().unwrap_or(&stream.destination).clone())
+                ("URL", stream.urls.first().unwrap_or(&stream.destination).clone())
             };
             report.published.iter().map(address).collect()
         }
