@@ -360,13 +360,8 @@ impl Dispatcher {
         if matches!(event, Event::JobRetryPlanned { .. } | Event::JobFailed { .. }) {
             // What is finished of its stream stays known, where the job has left it.
             let folder = self.snapshot.job(id).and_then(|job| Some(job.plan.as_ref()?.folder.clone()));
-            let left = folder.and_then(|folder| Some((pipeline::reached_by(&folder, id)?, folder)));
-            events.extend(left.map(|(reached, folder)| Event::JobInterrupted {
-                id,
-                reached,
-                folder: Some(folder),
-                is_held: false,
-            }));
+            let left = folder.filter(|folder| pipeline::reached_by(folder, id).is_some());
+            events.extend(left.map(|folder| Event::StreamLeft { id, folder }));
         }
         match &event {
             Event::JobFinished { .. } => self.ended.done += 1,

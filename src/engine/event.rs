@@ -119,6 +119,14 @@ pub enum Event {
         /// What was made, and where it goes.
         stream: Box<UnpublishedStream>,
     },
+    /// What is finished of the stream of a job that is about to fail lies there for its next try.
+    StreamLeft {
+        /// Which job.
+        id: JobId,
+        /// The folder of the stream.
+        #[serde(with = "crate::job::path_text")]
+        folder: PathBuf,
+    },
     /// The job ended with a stream.
     JobFinished {
         /// Which job.
@@ -291,6 +299,7 @@ impl Event {
             | Self::JobLogged { id, .. }
             | Self::LogKept { id, .. }
             | Self::StreamMade { id, .. }
+            | Self::StreamLeft { id, .. }
             | Self::JobFinished { id, .. }
             | Self::JobFailed { id, .. }
             | Self::JobRetryPlanned { id, .. }

@@ -27,12 +27,7 @@ use crate::{
 impl ReelpressApp {
     pub(super) fn perform(&mut self, ctx: &egui::Context, action: Action) {
         match action {
-            Action::Send(command) => {
-                if let Command::Retry { id } = command {
-                    self.ask_again_for_keys_of(id);
-                }
-                self.send(command);
-            }
+            Action::Send(command) => self.send_by_hand(command),
             Action::AddPaths(paths) => self.add_paths(paths),
             Action::Pick(purpose) => self.pick(ctx, purpose),
             Action::Picked(picked) => self.take_picked(picked),
@@ -133,6 +128,13 @@ impl ReelpressApp {
         } else {
             self.view.details_cover_queue = are_shown && self.view.selected.is_some();
         }
+    }
+
+    fn send_by_hand(&mut self, command: Command) {
+        if let Command::Retry { id } = command {
+            self.ask_again_for_keys_of(id);
+        }
+        self.send(command);
     }
 
     pub(super) fn send(&mut self, command: Command) {

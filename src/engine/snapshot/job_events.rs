@@ -1,6 +1,6 @@
 //! How events change a job, and which ones add up to it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -35,6 +35,7 @@ impl Job {
                 self.unfinished = None;
             }
             Event::StreamMade { stream, .. } => self.unpublished = Some(Arc::new((**stream).clone())),
+            Event::StreamLeft { folder, .. } => self.unfinished = Some(folder.clone()),
             Event::JobProgressed { progress, .. } => {
                 if let JobState::Running { progress: shown, .. } = &mut self.state {
                     *shown = (**progress).clone();
@@ -143,8 +144,7 @@ impl Job {
 
     /// That something of its stream lies where it can be gone on with.
     fn left_unfinished(&self) -> Option<Event> {
-        let folder = Some(self.unfinished.clone()?);
-        Some(Event::JobInterrupted { id: self.id, reached: Duration::ZERO, folder, is_held: false })
+        self.unfinished.clone().map(|folder| Event::StreamLeft { id: self.id, folder })
     }
 
     /// What outlives the program of the log of a failed job, before what the failure itself has added to it.

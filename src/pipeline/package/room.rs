@@ -45,9 +45,17 @@ pub struct Room {
     /// Expected size of what is not written yet.
     left_bytes: AtomicU64,
     /// The folder whose files keep their room until the stream is made, and what they take.
-    held: Option<(PathBuf, Mutex<Option<(Instant, u64)>>)>,
+    held: Option<Held>,
     /// Why nothing is written at this moment.
     shortage: Mutex<Option<String>>,
+}
+
+/// What a stream takes of its disk already.
+#[derive(Debug)]
+struct Held {
+    folder: PathBuf,
+    /// When it was looked at, and how many bytes that were.
+    known: Mutex<Option<(Instant, u64)>>,
 }
 
 /// Expected size of a stream in all its forms; `None` when the source does not tell its length.
@@ -98,7 +106,7 @@ impl Room {
     /// The same for a stream that is made in this folder and whose files keep their room until it is whole.
     #[must_use]
     pub fn held_by(self, stream_folder: &Path) -> Self {
-        Self { held: Some((stream_folder.to_owned(), Mutex::default())), ..self }
+        Self { held: Some(Held { folder: stream_folder.to_owned(), known: Mutex::default() }), ..self }
     }
 
     /// Why nothing is written at this moment, in one line; the work goes on by itself.
@@ -245,7 +253,7 @@ impl Room {
 
     /// What the stream takes already, passing files among it. Looked at from time to time, as it may be many files.
     fn held_bytes(&self) -> u64 {
-        let Some((folder, known)) = &self.held else { return 0 };
+        let Some(Held { folder, known }) = &self.held else { return 0 };
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         match *known {
             Some((at, bytes)) if at.elapsed() < HELD_INTERVAL => bytes,

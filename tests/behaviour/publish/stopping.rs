@@ -183,6 +183,30 @@ fn a_job_that_was_killed_and_is_then_cancelled_leaves_nothing_in_its_bucket() {
     assert_eq!(count(&runtime, &endpoint, &bucket, ""), 0, "nothing is left of it");
 }
 
+/// The store is away when the job goes on after a crash: the job tries again, and what was encoded is not lost.
+#[test]
+fn a_killed_job_that_finds_its_store_away_goes_on_where_it_was_when_that_is_back() {
+    let mut store = ObjectStore::start();
+    let runtime = Runtime::new().unwrap();
+    let bucket = new_bucket(&runtime, &store.endpoint).bucket;
+    let user = User::new();
+    let mut add = user.reelpress();
+    add.args(["queue", "add", "--preset", "quick", "--speed", "ultrafast"]);
+    add.args(["--out", &format!("s3://{bucket}"), "--endpoint", &store.endpoint]).arg(clips::MINUTE.path());
+    crate::support::output_of(add);
+    let run = || {
+        let mut run = user.reelpress();
+        run.args(["queue", "run", "--json"]);
+        run
+    };
+    AtWork::start(run()).until(|event| event["playable_seconds"].as_f64() >= Some(12.0)).kill(&user);
+    store.kill();
+    AtWork::start(run()).until(|event| event["event"] == "job_retry_planned").kill(&user);
+    store.revive();
+    let planned = |event: &Value| event["event"] == "job_planned" && event["goes_on_at_seconds"].as_f64() >= Some(12.0);
+    AtWork::start(run()).until(planned).kill(&user);
+}
+
 #[test]
 fn the_name_of_a_cancelled_stream_is_free_again() {
     let endpoint = shared_endpoint();
