@@ -196,7 +196,7 @@ fn watermark(
     actions: &mut Vec<Action>,
 ) {
     let hint = "None; a PNG with transparency looks best";
-    if fields.path(ui, labels::IMAGE, &mut form.image, hint, has_file_dialogs).1 {
+    if fields.path(ui, (labels::IMAGE, hint), &mut form.image, has_file_dialogs).1 {
         actions.push(Action::Pick(PathPurpose::Watermark));
     }
     ui.add_space(theme::SPACE[1]);

@@ -60,7 +60,13 @@ impl<'a> Fields<'a> {
     }
 
     /// As [`path_field`].
-    pub fn path(&self, ui: &mut Ui, label: &str, text: &mut String, hint: &str, has_dialogs: bool) -> (Response, bool) {
+    pub fn path(
+        &self,
+        ui: &mut Ui,
+        (label, hint): (&str, &str),
+        text: &mut String,
+        has_dialogs: bool,
+    ) -> (Response, bool) {
         let (field, is_pressed) = path_field(ui, label, text, hint, has_dialogs);
         self.tell(ui, label, &field);
         (field, is_pressed)

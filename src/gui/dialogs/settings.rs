@@ -90,7 +90,7 @@ fn general(
     (fields, has_file_dialogs): (&Fields, bool),
     actions: &mut Vec<Action>,
 ) {
-    let (_, chooses) = fields.path(ui, OUTPUT_FOLDER, &mut form.output_folder, "", has_file_dialogs);
+    let (_, chooses) = fields.path(ui, (OUTPUT_FOLDER, ""), &mut form.output_folder, has_file_dialogs);
     if chooses {
         actions.push(Action::Pick(PathPurpose::SettingsOutputFolder));
     }
