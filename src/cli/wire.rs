@@ -19,6 +19,10 @@ pub(super) const DOCUMENTATION: &str = r#"Where the streams go:
   Each video gets a folder (or prefix) of its own under --out. The addresses of the finished multivariant playlists are
   printed on standard output, one a line, in the order in which the jobs end.
 
+How it ends early:
+  Ctrl-C cancels: what was made of unfinished streams is removed, here and in the bucket. A request of the system to end
+  (SIGTERM, a closed terminal) interrupts: the same command goes on where it was.
+
 Events of --json, one object a line on standard output. `event` tells which; every event of a job has `job`, its id.
   job_added       source, preset, destination
   job_scheduled   priority (0 to 100), start_at (RFC 3339): a job that does not start as soon as there is a place
