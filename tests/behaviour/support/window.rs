@@ -25,7 +25,8 @@ impl Display {
     /// Starts a display of 1400×900 pixels with a window manager.
     pub fn start() -> Self {
         let mut command = Command::new(system_tool("Xvfb"));
-        command.args(["-displayfd", "1", "-screen", "0", "1400x900x24", "-nolisten", "tcp"]);
+        // Without -noreset the display begins anew when its only program ends, and drops a window manager that is just coming.
+        command.args(["-displayfd", "1", "-screen", "0", "1400x900x24", "-nolisten", "tcp", "-noreset"]);
         let mut server = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("Xvfb starts");
         let mut number = String::new();
         let output = server.stdout.take().expect("its output is piped");
