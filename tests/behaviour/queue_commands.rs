@@ -3,6 +3,7 @@
 mod end_of_queue;
 mod held;
 mod history;
+mod silent_owner;
 
 use std::{
     io::{BufRead, BufReader},
