@@ -422,6 +422,17 @@ fn a_damaged_queue_says_so_to_the_first_who_asks() {
 }
 
 #[test]
+fn a_saved_queue_without_content_says_so() {
+    let user = User::new();
+    add(&user, &["a.mp4"]);
+    let journal = AppFolders::under(&user.path("home")).journal_file();
+    std::fs::write(journal, "").unwrap();
+    let output = call(&user, &["list"]);
+    assert_refused(&output, 0, &["The saved queue was damaged", ".damaged-"]);
+    assert!(!String::from_utf8_lossy(&call(&user, &["list"]).stderr).contains("damaged"), "once");
+}
+
+#[test]
 fn urgent_jobs_start_first_and_later_ones_at_their_time() {
     let user = User::new();
     for name in ["a.mp4", "b.mp4", "c.mp4", "later.mp4"] {
