@@ -20,7 +20,7 @@ const HELP: &str = "“reelpress convert --help” tells what can be asked";
 /// Makes what was asked and waits until every job is at rest, or puts it into the queue.
 pub(super) fn run(context: &Context, arguments: &ConvertArguments, interrupt: &CancelToken) -> Outcome {
     match plan(context, arguments) {
-        Ok(call) if arguments.queueing.queue => queue::put(context, call),
+        Ok(call) if arguments.queueing.queue => queue::put((context, interrupt), call),
         Ok(call) => call.run(context, interrupt),
         Err(failure) => {
             context.output.failure(None, &failure);

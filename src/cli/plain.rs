@@ -75,9 +75,10 @@ mod window {
     const END_LIMIT: Duration = Duration::from_secs(30);
 
     pub(super) fn run(context: &Context, files: &[PathBuf], interrupt: &CancelToken) -> Outcome {
-        match Access::open(context, &context.settings, QueueLife::Lasting) {
+        match Access::open(context, (&context.settings, QueueLife::Lasting), interrupt) {
             Ok(Access::Own(engine)) => open(context, &engine, files, interrupt),
             Ok(Access::Owner(client)) => hand_over(context, client, files, interrupt),
+            Err(_) if interrupt.is_cancelled() => Outcome::Interrupted,
             Err(failure) => {
                 context.output.failure(None, &failure);
                 Outcome::SomeFailed
@@ -104,6 +105,7 @@ mod window {
             Err(ControlError::Refused { is_ending: false, .. }) if !files.is_empty() => {
                 add_as_set(context, &files, interrupt)
             }
+            Err(_) if interrupt.is_cancelled() => Outcome::Interrupted,
             Err(error) => {
                 context.output.failure(None, &error.into_failure());
                 Outcome::SomeFailed

@@ -12,6 +12,7 @@ use crate::{
     job::{Destination, JobSpec, Schedule},
     preset::find_preset,
     settings::{AppFolders, Settings},
+    tools::cancel::CancelToken,
 };
 
 struct Place {
@@ -38,7 +39,7 @@ impl Place {
     }
 
     fn client(&self) -> Client {
-        Client::connect(&self.folders()).expect("a connection").expect("a server that listens")
+        Client::connect(&self.folders(), &CancelToken::default()).expect("a connection").expect("a server that listens")
     }
 
     /// Ends the engine and waits for that.
@@ -125,12 +126,12 @@ fn only_the_user_may_use_the_socket_and_one_that_was_left_behind_is_no_obstacle(
     drop(server);
     let folders = AppFolders::under(folder.path());
     // The thread ends a moment after it was told to.
-    while Client::connect(&folders).unwrap().is_some() {
+    while Client::connect(&folders, &CancelToken::default()).unwrap().is_some() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert!(socket.exists());
     let _server = Server::start(engine, &folders, Owner::Window).unwrap();
-    assert!(Client::connect(&folders).unwrap().is_some());
+    assert!(Client::connect(&folders, &CancelToken::default()).unwrap().is_some());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use backon::{BlockingRetryable, ConstantBuilder};
-use damage::{as_damage, is_damage, set_aside, set_entries_aside};
+use damage::{as_damage, is_cut_to_nothing, is_damage, set_aside, set_entries_aside};
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 
@@ -116,15 +116,17 @@ impl Journal {
             Err(TryLockError::WouldBlock) => return Err(JournalError::InUse(file.to_owned())),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        match Self::open_database(file) {
-            Err(JournalError::Database { source, .. }) if is_damage(&source) => {
-                let (events, set_aside) = set_aside(file).map_err(failed)?;
-                let mut journal = Self::open_database(file)?;
-                journal.append(&events)?;
-                Ok(Self { _lock: Some(lock), set_aside: Some(set_aside), ..journal })
+        // Before SQLite sees it.
+        if !is_cut_to_nothing(file) {
+            match Self::open_database(file) {
+                Err(JournalError::Database { source, .. }) if is_damage(&source) => {}
+                opened => return opened.map(|journal| Self { _lock: Some(lock), ..journal }),
             }
-            opened => opened.map(|journal| Self { _lock: Some(lock), ..journal }),
         }
+        let (events, set_aside) = set_aside(file).map_err(failed)?;
+        let mut journal = Self::open_database(file)?;
+        journal.append(&events)?;
+        Ok(Self { _lock: Some(lock), set_aside: Some(set_aside), ..journal })
     }
 
     fn open_database(file: &Path) -> Result<Self, JournalError> {

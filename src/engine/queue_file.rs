@@ -1,5 +1,7 @@
 //! A queue in a file, to be taken to another machine or to be kept.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::{QueueEntry, Snapshot};
@@ -57,9 +59,15 @@ impl FiledEnd {
     }
 }
 
-impl From<FiledJob> for QueueEntry {
-    fn from(job: FiledJob) -> Self {
-        Self { spec: job.spec, schedule: job.schedule }
+impl FiledJob {
+    /// The job on this machine, where streams that do not stay are made in the folder `unkept`: the file tells the one of
+    /// the machine that wrote it.
+    pub fn into_entry(self, unkept: &Path) -> QueueEntry {
+        let Self { mut spec, schedule, .. } = self;
+        if let Destination::S3 { local_folder, keep_local: false, .. } = &mut spec.destination {
+            *local_folder = unkept.to_owned();
+        }
+        QueueEntry { spec, schedule }
     }
 }
 

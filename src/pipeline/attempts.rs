@@ -184,7 +184,8 @@ impl<'a> Making<'a> {
         if let Some(finished) = &course.finished {
             packager.go_on_with(finished, unfinished.is_encoded()).map_err(failed)?;
         }
-        let damage = if unfinished.is_encoded() && course.finished.is_some() {
+        let damage = if let Some(finished) = course.finished.as_ref().filter(|_| unfinished.is_encoded()) {
+            self.take_lost_pictures(course, finished.frames(plan), &work_folder, reporter)?;
             None
         } else {
             let damage = self.encode(course, (unfinished, &work_folder), &mut packager, reporter)?;
@@ -196,6 +197,27 @@ impl<'a> Making<'a> {
         let (stream, warnings) = self.package((plan, encryptor), packager, &work_folder, reporter).map_err(failed)?;
         let changes = course.following.warnings();
         Ok((stream, changes.into_iter().chain(damage).chain(warnings).collect()))
+    }
+
+    /// Takes the pictures of a stream that is encoded, as far as those that were set aside are gone: the folder outside of
+    /// an encrypted stream goes with its program.
+    fn take_lost_pictures(
+        &self,
+        course: &Course<'_>,
+        frames: u64,
+        work_folder: &Path,
+        reporter: &Reporter<'_>,
+    ) -> Result<(), Stop> {
+        let (request, plan) = (self.request, course.plan);
+        let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: reporter };
+        // Of the sound only a waveform is made.
+        let audio = if plan.video_stream.is_some() { Vec::new() } else { plan.audio.clone() };
+        let plan = EncodePlan { audio, ..plan.clone() };
+        let stop = |error| Stop::of(error, (&request.spec.source_name(), work_folder), true);
+        let (plan, _) = course.following.apply(&plan, (&request.toolbox, work_folder), &session).map_err(stop)?;
+        let taken = encode::take_missed(&plan, frames, &request.toolbox, work_folder, &request.cancel);
+        remove_even_sound(&plan);
+        taken.map_err(|_| Stop::Failed(PackageError::Cancelled.into_failure()))
     }
 
     fn encode(

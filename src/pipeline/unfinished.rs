@@ -5,6 +5,7 @@ mod dropping;
 mod identity;
 mod remains;
 mod state;
+mod under_way;
 
 use std::{
     fs::File,
@@ -18,6 +19,8 @@ pub(super) use identity::SourceIdentity;
 use remains::withdraw;
 pub use remains::{Remains, remove_interrupted};
 use state::{State, plan_hash};
+pub(super) use under_way::first_under_way;
+pub use under_way::{GoesOnBy, is_under_way};
 
 use super::{
     JobRequest,
@@ -49,12 +52,6 @@ pub enum Beginning {
     WhereItWas,
     /// From the start; what an earlier call has left is removed.
     Fresh,
-}
-
-/// Whether a stream is being made in the folder, or was when its program was killed.
-#[must_use]
-pub fn is_under_way(stream_folder: &Path) -> bool {
-    stream_folder.join(FOLDER).is_dir()
 }
 
 /// A stream in the making.

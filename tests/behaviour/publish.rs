@@ -13,6 +13,7 @@ mod several;
 mod stopping;
 mod troubled_store;
 mod typed_keys;
+mod unfinished;
 mod what_viewers_get;
 
 use std::{

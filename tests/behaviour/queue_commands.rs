@@ -3,6 +3,7 @@
 mod end_of_queue;
 mod held;
 mod history;
+mod silent_owner;
 
 use std::{
     io::{BufRead, BufReader},
@@ -310,6 +311,33 @@ fn an_exported_queue_comes_back_as_new_jobs() {
     assert_eq!(listed(&other).len(), 2);
 }
 
+/// The folder in which it is made lies in the home of whoever does it.
+#[test]
+fn a_job_for_buckets_alone_is_made_in_the_folder_of_who_imports_it() {
+    let user = User::new();
+    for place in ["alone", "kept"] {
+        let keep = user.path("kept").display().to_string();
+        let keep = ["--keep", &keep];
+        let more = if place == "kept" { &keep[..] } else { &[] };
+        video(&user, &format!("{place}.mp4"));
+        let out = format!("s3://films/{place}");
+        let file = format!("{place}.mp4");
+        done(&user, &[&["add", "--preset", "quick", "--out", &out], more, &[&file]].concat());
+    }
+    let exported = |user: &User| -> Vec<PathBuf> {
+        let file = user.path("queue.json");
+        done(user, &["export", file.to_str().unwrap(), "--overwrite"]);
+        let queue: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let folder = |job: &Value| job["spec"]["destination"]["s3"]["local_folder"].as_str().unwrap().into();
+        queue["jobs"].as_array().unwrap().iter().map(folder).collect()
+    };
+    let streams = |user: &User| AppFolders::under(&user.path("home")).streams();
+    assert_eq!(exported(&user), [streams(&user), user.path("kept")]);
+    let other = User::new();
+    done(&other, &["import", user.path("queue.json").to_str().unwrap()]);
+    assert_eq!(exported(&other), [streams(&other), user.path("kept")]);
+}
+
 /// What the user has cancelled is not done on another machine, nor here a second time.
 #[test]
 fn jobs_that_have_ended_are_not_begun_again_by_an_export_and_an_import() {
@@ -391,6 +419,17 @@ fn a_damaged_queue_says_so_to_the_first_who_asks() {
     let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(errors.contains("The saved queue was damaged") && errors.contains(".damaged-"), "{errors}");
     assert!(text.contains("a.mp4") && text.contains("b.mp4"), "{text}");
+}
+
+#[test]
+fn a_saved_queue_without_content_says_so() {
+    let user = User::new();
+    add(&user, &["a.mp4"]);
+    let journal = AppFolders::under(&user.path("home")).journal_file();
+    std::fs::write(journal, "").unwrap();
+    let output = call(&user, &["list"]);
+    assert_refused(&output, 0, &["The saved queue was damaged", ".damaged-"]);
+    assert!(!String::from_utf8_lossy(&call(&user, &["list"]).stderr).contains("damaged"), "once");
 }
 
 #[test]

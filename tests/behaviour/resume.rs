@@ -4,6 +4,7 @@ mod by_hand;
 mod comparison;
 mod kills;
 mod kinds;
+mod pictures;
 
 use std::{
     os::unix::fs::PermissionsExt,

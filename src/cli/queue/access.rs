@@ -8,6 +8,7 @@ use crate::{
     engine::{Answer, Command, Engine, EngineConfig, EngineError, EngineHandle, JournalError, QueueLife, Snapshot},
     failure::{Failure, FailureKind},
     settings::Settings,
+    tools::cancel::CancelToken,
 };
 
 /// How long an owner may take to begin to listen, or to end.
@@ -28,12 +29,19 @@ impl Access {
     /// Reaches the queue's owner, or becomes it.
     ///
     /// # Errors
-    /// When neither can be.
-    pub(in crate::cli) fn open(context: &Context, settings: &Settings, queue: QueueLife) -> Result<Self, Failure> {
+    /// When neither can be, or it was interrupted.
+    pub(in crate::cli) fn open(
+        context: &Context,
+        (settings, queue): (&Settings, QueueLife),
+        interrupt: &CancelToken,
+    ) -> Result<Self, Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(client) = listening_owner(context)? {
+            if let Some(client) = listening_owner(context, interrupt)? {
                 return Ok(Self::Owner(client));
+            }
+            if interrupt.is_cancelled() {
+                return Err(Failure::new(FailureKind::Internal, "Interrupted", "Try again"));
             }
             let config = EngineConfig { folders: context.folders.clone(), settings: settings.clone(), queue };
             match Engine::start(config) {
@@ -49,7 +57,7 @@ impl Access {
 
     /// The process that owns the queue, if there is one that answers.
     pub(in crate::cli) fn of_owner(context: &Context) -> Option<Self> {
-        listening_owner(context).ok().flatten().map(Self::Owner)
+        listening_owner(context, &CancelToken::default()).ok().flatten().map(Self::Owner)
     }
 
     /// The queue as it is now.
@@ -101,8 +109,8 @@ impl Access {
 }
 
 /// The owner of the queue, if there is one that takes commands.
-fn listening_owner(context: &Context) -> Result<Option<Client>, Failure> {
-    let Some(mut client) = Client::connect(&context.folders).map_err(ControlError::into_failure)? else {
+fn listening_owner(context: &Context, interrupt: &CancelToken) -> Result<Option<Client>, Failure> {
+    let Some(mut client) = Client::connect(&context.folders, interrupt).map_err(ControlError::into_failure)? else {
         return Ok(None);
     };
     let hello = Request::Do { command: Box::new(Command::Acknowledge { token: 0 }) };

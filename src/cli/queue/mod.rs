@@ -25,32 +25,32 @@ pub(super) fn run(context: &Context, arguments: QueueArguments, interrupt: &Canc
     match arguments.command {
         QueueCommand::Run { jobs, then, json } => run::run(context, (jobs, then, json), interrupt),
         QueueCommand::WhenDone(arguments) => {
-            with_queue(context, |access| setting::when_done(context, access, &arguments))
+            with_queue((context, interrupt), |access| setting::when_done(context, access, &arguments))
         }
-        QueueCommand::KeepOn => with_queue(context, |access| setting::keep_on(context, access)),
+        QueueCommand::KeepOn => with_queue((context, interrupt), |access| setting::keep_on(context, access)),
         QueueCommand::Add(arguments) => add(context, &arguments, interrupt),
-        QueueCommand::List { json } => with_queue(context, |access| {
+        QueueCommand::List { json } => with_queue((context, interrupt), |access| {
             list::print(context, &access.snapshot()?, json);
             Ok(())
         }),
         QueueCommand::Export { file, all, overwrite } => {
-            with_queue(context, |access| transfer::export((context, access), &file, all, overwrite))
+            with_queue((context, interrupt), |access| transfer::export((context, access), &file, all, overwrite))
         }
         QueueCommand::Hours { from, to, any } => {
             let asked = from.zip(to).map(|(from, to)| WorkingHours { from, to });
-            with_queue(context, |access| setting::hours(context, access, asked, any))
+            with_queue((context, interrupt), |access| setting::hours(context, access, asked, any))
         }
         QueueCommand::History { text, json } => {
-            with_queue(context, |access| past::history(context, access, &text, json))
+            with_queue((context, interrupt), |access| past::history(context, access, &text, json))
         }
-        QueueCommand::Again { jobs } => with_queue(context, |access| past::again(context, access, &jobs)),
+        QueueCommand::Again { jobs } => with_queue((context, interrupt), |access| past::again(context, access, &jobs)),
         QueueCommand::Report { job, file, overwrite } => {
-            with_queue(context, |access| past::report((context, access), &job, &file, overwrite))
+            with_queue((context, interrupt), |access| past::report((context, access), &job, &file, overwrite))
         }
         QueueCommand::Import { file, all } => {
-            with_queue(context, |access| transfer::import((context, access), &file, all))
+            with_queue((context, interrupt), |access| transfer::import((context, access), &file, all))
         }
-        change => with_queue(context, |access| change::change(context, access, change)),
+        change => with_queue((context, interrupt), |access| change::change(context, access, change)),
     }
 }
 
@@ -71,9 +71,13 @@ impl Refusal {
     }
 }
 
-fn with_queue(context: &Context, work: impl FnOnce(&mut Access) -> Result<(), Refusal>) -> Outcome {
-    let mut access = match Access::open(context, &context.settings, QueueLife::LastingAtRest) {
+fn with_queue(
+    (context, interrupt): (&Context, &CancelToken),
+    work: impl FnOnce(&mut Access) -> Result<(), Refusal>,
+) -> Outcome {
+    let mut access = match Access::open(context, (&context.settings, QueueLife::LastingAtRest), interrupt) {
         Ok(access) => access,
+        Err(_) if interrupt.is_cancelled() => return Outcome::Interrupted,
         Err(failure) => {
             context.output.failure(None, &failure);
             return Outcome::SomeFailed;
@@ -85,6 +89,10 @@ fn with_queue(context: &Context, work: impl FnOnce(&mut Access) -> Result<(), Re
     }
     let outcome = match work(&mut access) {
         Ok(()) => Outcome::AllDone,
+        Err(_) if interrupt.is_cancelled() => {
+            context.output.say("Interrupted; “reelpress queue list” tells whether it was done");
+            Outcome::Interrupted
+        }
         Err(Refusal(failure, outcome)) => {
             context.output.failure(None, &failure);
             outcome
@@ -124,11 +132,11 @@ fn add(context: &Context, arguments: &QueueAddArguments, interrupt: &CancelToken
     for job in &mut call.jobs {
         job.schedule.priority = arguments.priority.unwrap_or(job.schedule.priority);
     }
-    put(context, call)
+    put((context, interrupt), call)
 }
 
 /// Puts the jobs of a call at the end of the queue.
-pub(super) fn put(context: &Context, call: encode::Call) -> Outcome {
+pub(super) fn put((context, interrupt): (&Context, &CancelToken), call: encode::Call) -> Outcome {
     let encode::Call { jobs, without_job, json, .. } = call;
     let mut outcome = Outcome::AllDone;
     for failure in &without_job {
@@ -138,7 +146,7 @@ pub(super) fn put(context: &Context, call: encode::Call) -> Outcome {
     if jobs.is_empty() {
         return outcome;
     }
-    outcome.max(with_queue(context, |access| enqueue(context, access, jobs, json)))
+    outcome.max(with_queue((context, interrupt), |access| enqueue(context, access, jobs, json)))
 }
 
 fn enqueue(context: &Context, access: &mut Access, jobs: Vec<QueueEntry>, json: bool) -> Result<(), Refusal> {

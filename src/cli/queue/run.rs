@@ -35,8 +35,9 @@ pub(super) fn run(
     let mut settings = context.settings.clone();
     settings.running_jobs = jobs.map_or(settings.running_jobs, usize::from);
     settings.when_done.power = then.unwrap_or(settings.when_done.power);
-    ask_for_keys(context);
-    let ended = match Access::open(context, &settings, QueueLife::Lasting) {
+    let opened = ask_for_keys(context, interrupt)
+        .and_then(|()| Access::open(context, (&settings, QueueLife::Lasting), interrupt));
+    let ended = match opened {
         Ok(Access::Own(engine)) => Ok(work_off(context, &engine, json, interrupt)),
         Ok(Access::Owner(_)) if jobs.is_some() || then.is_some() => {
             context.output.failure(
@@ -52,6 +53,9 @@ pub(super) fn run(
         Err(failure) => Err(failure),
     };
     ended.unwrap_or_else(|failure| {
+        if interrupt.is_cancelled() {
+            return Outcome::Interrupted;
+        }
         context.output.failure(None, &failure);
         Outcome::SomeFailed
     })
@@ -59,12 +63,14 @@ pub(super) fn run(
 
 /// Asks for the keys that jobs need and no keychain has, before the first job begins. The process that works the queue
 /// off asks by itself.
-fn ask_for_keys(context: &Context) {
+///
+/// # Errors
+/// When the queue can't be reached.
+fn ask_for_keys(context: &Context, interrupt: &CancelToken) -> Result<(), Failure> {
     if !credentials::can_ask() {
-        return;
+        return Ok(());
     }
-    // What can't be read now is told by the run itself.
-    let Ok(access) = Access::open(context, &context.settings, QueueLife::LastingAtRest) else { return };
+    let access = Access::open(context, (&context.settings, QueueLife::LastingAtRest), interrupt)?;
     if let Access::Own(engine) = &access {
         let queue = engine.snapshot();
         let is_to_be_done = |job: &&Arc<Job>| job.is_waiting() || matches!(job.state, JobState::Interrupted { .. });
@@ -72,6 +78,7 @@ fn ask_for_keys(context: &Context) {
         credentials::ask_for_missing(context, jobs.flat_map(|job| job.spec.destination.buckets()));
     }
     access.close();
+    Ok(())
 }
 
 /// Works the queue off in this process, which others can reach meanwhile.

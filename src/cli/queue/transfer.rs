@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Access, Refusal, enqueue};
 use crate::{
     cli::{Context, bad_usage},
-    engine::{FiledJob, QueueEntry, QueueFile},
+    engine::{FiledJob, QueueFile},
     failure::{Failure, FailureKind},
     format,
     tools::{atomic_file, regular_file},
@@ -77,7 +77,9 @@ pub(super) fn import((context, access): (&Context, &mut Access), file: &Path, al
     if wanted.is_empty() {
         return Ok(());
     }
-    enqueue(context, access, wanted.into_iter().map(QueueEntry::from).collect(), false)
+    let unkept = context.folders.streams();
+    let entries = wanted.into_iter().map(|job| job.into_entry(&unkept)).collect();
+    enqueue(context, access, entries, false)
 }
 
 /// What a file holds that may be an exported queue.

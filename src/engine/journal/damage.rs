@@ -34,22 +34,32 @@ pub(super) fn as_damage(error: rusqlite::Error) -> rusqlite::Error {
 
 /// Moves a damaged journal out of the way and gives the events of its readable part, and where it lies now.
 pub(super) fn set_aside(file: &Path) -> std::io::Result<(Vec<Event>, PathBuf)> {
-    let as_it_is = readable_events(file).unwrap_or_default();
-    let with_new_header = readable_events_behind_header(file).unwrap_or_default();
-    let events = if with_new_header.len() > as_it_is.len() { with_new_header } else { as_it_is };
+    let events = if is_cut_to_nothing(file) {
+        readable_events_of_log(file).unwrap_or_default()
+    } else {
+        let as_it_is = readable_events(file).unwrap_or_default();
+        let with_new_header = readable_events_behind_header(file).unwrap_or_default();
+        if with_new_header.len() > as_it_is.len() { with_new_header } else { as_it_is }
+    };
     let aside = place_aside(file);
     for ending in ["", "-wal", "-shm"] {
-        let named = |path: &Path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(ending);
-            PathBuf::from(name)
-        };
-        match std::fs::rename(named(file), named(&aside)) {
+        match std::fs::rename(named(file, ending), named(&aside, ending)) {
             Err(error) if ending.is_empty() || error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
     Ok((events, aside))
+}
+
+/// Whether a journal lost all its content: SQLite takes such a file for a new one, and deletes the log beside it.
+pub(super) fn is_cut_to_nothing(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
+}
+
+fn named(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 fn place_aside(file: &Path) -> PathBuf {
@@ -103,6 +113,15 @@ fn readable_events_behind_header(file: &Path) -> Result<Vec<Event>, Box<dyn std:
     content.get_mut(..HEADER_BYTES).ok_or("not even a header")?.copy_from_slice(&header);
     content[PAGE_COUNT_AT..PAGE_COUNT_AT + 4].copy_from_slice(&pages.to_be_bytes());
     std::fs::write(&copy, content)?;
+    Ok(readable_events(&copy)?)
+}
+
+/// What a copy of the log holds beside a new journal: all, where nothing of it had gone into the journal yet.
+fn readable_events_of_log(file: &Path) -> Result<Vec<Event>, Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let copy = folder.path().join("copy.sqlite");
+    drop(Journal::open_database(&copy)?);
+    std::fs::copy(named(file, "-wal"), named(&copy, "-wal"))?;
     Ok(readable_events(&copy)?)
 }
 

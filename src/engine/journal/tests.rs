@@ -131,6 +131,33 @@ fn a_journal_with_a_damaged_header_or_a_lost_end_gives_back_its_jobs() {
 }
 
 #[test]
+fn a_journal_that_is_cut_to_nothing_is_told_and_gives_back_what_its_log_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, log, kept_log] = ["queue.sqlite", "queue.sqlite-wal", "log"].map(|name| folder.path().join(name));
+    let (ids, events): (Vec<JobId>, Vec<Event>) = (0..5).map(|_| added()).unzip();
+    let mut journal = Journal::open(&file).unwrap();
+    journal.append(&events).unwrap();
+    std::fs::copy(&log, &kept_log).unwrap();
+    drop(journal);
+    for (has_log, jobs) in [(false, Vec::new()), (true, ids)] {
+        std::fs::write(&file, "").unwrap();
+        let _ = std::fs::remove_file(&log);
+        if has_log {
+            std::fs::copy(&kept_log, &log).unwrap();
+        }
+        let Replay { snapshot, set_aside, .. } = Journal::open(&file).unwrap().replay().unwrap();
+        assert_eq!(snapshot.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), jobs);
+        let set_aside = set_aside.unwrap();
+        let mut log_aside = set_aside.clone().into_os_string();
+        log_aside.push("-wal");
+        assert_eq!(std::fs::read(log_aside).ok(), has_log.then(|| std::fs::read(&kept_log).unwrap()));
+        // Told once.
+        assert_eq!(Journal::open(&file).unwrap().replay().unwrap().set_aside, None);
+        std::fs::remove_file(set_aside).unwrap();
+    }
+}
+
+#[test]
 fn entries_whose_text_is_damaged_are_passed_over_and_set_aside() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("queue.sqlite");

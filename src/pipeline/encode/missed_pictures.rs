@@ -21,8 +21,8 @@ const LIMIT: Duration = Duration::from_secs(4 * 3600);
 /// The marker that every JPEG file begins with (ISO/IEC 10918-1, B.1.1.3).
 const START_OF_IMAGE: [u8; 2] = [0xff, 0xd8];
 
-/// Takes all pictures of the frames before `end_frame` that should lie in `work_folder` and don't. A picture that can't be
-/// taken is missing in the stream as one that the source does not have.
+/// Takes all pictures of the frames before `end_frame` that should lie in `work_folder` and don't, or the waveform of a
+/// source of sound alone. A picture that can't be taken is missing in the stream as one that the source does not have.
 ///
 /// # Errors
 /// When the job is cancelled.
@@ -35,7 +35,8 @@ pub fn take_missed(
 ) -> Result<(), ChildError> {
     let Some(first) = first_missed(plan, end_frame, work_folder) else { return Ok(()) };
     let mut command = Command::new(&toolbox.ffmpeg);
-    command.args(argv::picture_arguments(&plan.pictures_of(first..end_frame), work_folder));
+    let missed = if plan.video_stream.is_some() { plan.pictures_of(first..end_frame) } else { plan.clone() };
+    command.args(argv::picture_arguments(&missed, work_folder));
     match child::run_to_end(command, LIMIT, cancel) {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {

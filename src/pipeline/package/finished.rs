@@ -49,6 +49,13 @@ struct ReadSegment {
 }
 
 impl FinishedSegments {
+    /// Number of frames of the picture that they hold; where sound is alone, one stands for its waveform.
+    pub fn frames(&self, plan: &EncodePlan) -> u64 {
+        let Some(picture) = self.renditions.first().filter(|_| plan.video_stream.is_some()) else { return 1 };
+        let ticks: u64 = picture.segments.iter().map(|segment| segment.duration_ticks).sum();
+        ticks.div_ceil(u64::from(plan.timing.frame_ticks))
+    }
+
     /// Reads what lies in a stream's folder, through `encryptor` where it is encrypted, and removes what can't stay: those
     /// with holes that nobody has noted as `dropped`, segments after a missing one, and last ones that are shorter or longer than all others (unless the encode had come
     /// to its end). `None` when there is not one segment of all pictures.

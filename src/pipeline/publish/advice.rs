@@ -1,7 +1,7 @@
 //! What each way in which publishing fails means for the user: of what kind it is, and what to do next.
 
 use super::{error::PublishError, location::S3LocationError};
-use crate::failure::FailureKind;
+use crate::{failure::FailureKind, pipeline::GoesOnBy};
 
 impl PublishError {
     /// Of what kind it is.
@@ -19,6 +19,8 @@ impl PublishError {
             | Self::Refused { .. }
             | Self::Damaged { .. }
             | Self::NoFolder { .. }
+            | Self::NotAFolder { .. }
+            | Self::Unfinished { .. }
             | Self::NotWhole { .. }
             | Self::NothingToPublish { .. }
             | Self::Cancelled => FailureKind::InvalidRequest,
@@ -90,6 +92,8 @@ impl PublishError {
             Self::SegmentLost { .. } => "Retry the job, which encodes the source again".to_owned(),
             Self::NotWhole { .. } => "Retry the job that has made it, which sends the rest to its own place".to_owned(),
             Self::FileChanged { .. } => "Publish again when it is finished".to_owned(),
+            Self::Unfinished { goes_on_by, .. } => unfinished_hint(*goes_on_by).to_owned(),
+            Self::NotAFolder { .. } => "Give the folder that holds the stream's playlists".to_owned(),
             Self::NoFolder { .. } => "Check the path of the stream's folder".to_owned(),
             Self::NothingToPublish { .. } => "Choose the folder that holds the stream's playlists".to_owned(),
             Self::PlaylistIncomplete { .. } => "Encode the source again, or restore the missing files".to_owned(),
@@ -109,6 +113,14 @@ fn location_hint(error: &S3LocationError) -> &'static str {
         }
         S3LocationError::Address(_) => "Write the address as http://host:port or https://host",
         _ => "Write the destination as s3://bucket/prefix",
+    }
+}
+
+fn unfinished_hint(goes_on_by: GoesOnBy) -> &'static str {
+    match goes_on_by {
+        GoesOnBy::RunningJob => "Wait until the job that makes it is done, then publish it",
+        GoesOnBy::Queue => "The queue goes on with it, in the window or with “reelpress queue run”; publish it then",
+        GoesOnBy::SameCall => "The same “reelpress encode” goes on with it; publish it then",
     }
 }
 

@@ -4,7 +4,7 @@ use std::{error::Error, path::PathBuf};
 
 pub use super::action::Action;
 use super::location::S3LocationError;
-use crate::failure::Failure;
+use crate::{failure::Failure, pipeline::GoesOnBy};
 
 /// Why a stream could not be published.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -196,6 +196,20 @@ pub enum PublishError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A stream is being made in the folder, or was when its program was killed.
+    #[error("the stream in {} is not finished", folder.display())]
+    Unfinished {
+        /// The folder of that stream.
+        folder: PathBuf,
+        /// Who goes on with it.
+        goes_on_by: GoesOnBy,
+    },
+    /// What was named is no folder.
+    #[error("{} is no folder", file.display())]
+    NotAFolder {
+        /// What was named.
+        file: PathBuf,
+    },
     /// There is no such folder.
     #[error("there is no folder {}", folder.display())]
     NoFolder {
@@ -235,7 +249,7 @@ impl PublishError {
 
     /// True when the folder that was named is none of a stream.
     pub fn is_wrong_folder(&self) -> bool {
-        matches!(self, Self::NoFolder { .. } | Self::NothingToPublish { .. })
+        matches!(self, Self::NoFolder { .. } | Self::NotAFolder { .. } | Self::NothingToPublish { .. })
     }
 
     /// True for what mends itself: a lost network, a store that has too much to do.
@@ -299,6 +313,8 @@ impl PublishError {
             | Self::Taken { .. }
             | Self::ContentDiffers { .. }
             | Self::NoFolder { .. }
+            | Self::NotAFolder { .. }
+            | Self::Unfinished { .. }
             | Self::SegmentLost { .. }
             | Self::NotWhole { .. }
             | Self::NothingToPublish { .. }

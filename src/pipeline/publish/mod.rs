@@ -65,7 +65,7 @@ pub use withdrawal::{Leftover, withdraw_earlier};
 
 use crate::{
     job::{PlaceInBucket, S3Location},
-    pipeline::dropped::DroppedSegments,
+    pipeline::{dropped::DroppedSegments, unfinished::first_under_way},
     tools::{atomic_file::TEMPORARY_PREFIX, cancel::CancelToken},
 };
 use claim::{Begun, Claim, begin};
@@ -302,8 +302,8 @@ impl Drop for Publisher {
 /// second on the caller's thread, which must not be one of the runtime.
 ///
 /// # Errors
-/// As [`Publisher::start`] and [`Publisher::finish`], and when the folder can't be read, has nothing to publish, has a
-/// playlist that names what is not there, which is known before anything is sent, or changes meanwhile.
+/// As [`Publisher::start`] and [`Publisher::finish`], and when the folder can't be read, has nothing to publish, holds a
+/// stream in the making, has a playlist that names what is not there, which is known before anything is sent, or changes meanwhile.
 pub fn publish_folder(
     runtime: &Handle,
     folder: &Path,
@@ -313,11 +313,19 @@ pub fn publish_folder(
 ) -> Result<PublishedLocation, PublishError> {
     let unreadable = |detail: String| PublishError::LocalFile { file: folder.to_owned(), detail };
     let folder = folder.canonicalize().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => PublishError::NoFolder { folder: folder.to_owned() },
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+            PublishError::NoFolder { folder: folder.to_owned() }
+        }
         _ => unreadable(error.to_string()),
     })?;
+    if !folder.is_dir() {
+        return Err(PublishError::NotAFolder { file: folder });
+    }
     let name = folder.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| PublishError::InvalidName { name: folder.display().to_string() })?;
+    if let Some((folder, goes_on_by)) = first_under_way(&folder) {
+        return Err(PublishError::Unfinished { folder, goes_on_by });
+    }
     let dropped = DroppedSegments::of(&folder, false).map_err(|error| unreadable(error.to_string()))?;
     if dropped.is_some_and(|segments| !segments.all().is_empty()) {
         return Err(PublishError::NotWhole { folder });

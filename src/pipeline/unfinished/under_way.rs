@@ -1,0 +1,45 @@
+//! Streams in the making, as others find them who have no part in them.
+
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use super::{FOLDER, LOCK, State};
+
+/// Who goes on with a stream in the making.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoesOnBy {
+    /// Some process makes it at this moment.
+    RunningJob,
+    /// The queue that has begun it.
+    Queue,
+    /// The call that has begun it, once more.
+    SameCall,
+}
+
+/// Whether a stream is being made in the folder, or was when its program was killed.
+#[must_use]
+pub fn is_under_way(stream_folder: &Path) -> bool {
+    stream_folder.join(FOLDER).is_dir()
+}
+
+/// The first stream in the making in this folder or below it.
+pub(in crate::pipeline) fn first_under_way(folder: &Path) -> Option<(PathBuf, GoesOnBy)> {
+    let entries = walkdir::WalkDir::new(folder).min_depth(1).into_iter().flatten();
+    let marker = entries.into_iter().find(|entry| entry.file_type().is_dir() && entry.file_name() == FOLDER)?;
+    let stream_folder = marker.path().parent()?.to_owned();
+    let goes_on_by = if is_locked(marker.path()) {
+        GoesOnBy::RunningJob
+    } else if State::read(&stream_folder).is_some_and(|state| state.is_queued) {
+        GoesOnBy::Queue
+    } else {
+        GoesOnBy::SameCall
+    };
+    Some((stream_folder, goes_on_by))
+}
+
+fn is_locked(marker: &Path) -> bool {
+    let Ok(lock) = File::open(marker.join(LOCK)) else { return false };
+    matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
