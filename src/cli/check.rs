@@ -19,6 +19,7 @@ pub(super) const DOCUMENTATION: &str = "\
 With --json, one object is printed:
 
   stream    what was checked
+  playlist  the playlist in it from which it was judged
   correct   false when a rule of level must is broken
   rules     every rule, each with
             rule      its name, such as target-duration; names never change
@@ -122,6 +123,7 @@ fn tell(context: &Context, verdict: &Verdict, json: bool) {
     let broken = |level| verdict.broken(level).count() as u64;
     let (must, should) = (broken(Level::Must), broken(Level::Should));
     let count = |number| crate::format::count(number, "rule", "rules");
+    context.output.data(&format!("Judged from the playlist {}", plain(&verdict.playlist)));
     context.output.data(&match (must, should) {
         (0, _) if is_locked => {
             "Not judged whole: media is encrypted and can't be read (see key-available); --key names \

@@ -107,6 +107,7 @@ fn the_table_and_the_exit_code_tell_whether_a_stream_is_correct() {
     assert_eq!(code, Some(0), "{table}{said}");
     assert!(table.lines().count() > 45 && table.contains("starts-with-idr") && !table.contains("BROKEN"), "{table}");
     assert!(table.lines().last().is_some_and(|line| line.starts_with("Correct")) && said.is_empty(), "{table}{said}");
+    assert!(table.contains("Judged from the playlist master.m3u8"), "{table}");
     let playlist = format!("{good}/master.m3u8");
     assert_eq!(call(&user, &[&playlist]).0, Some(0));
 

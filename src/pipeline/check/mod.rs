@@ -15,6 +15,7 @@ mod rule;
 mod rules;
 mod stream;
 mod unlock;
+mod variables;
 mod verdict;
 
 use std::{
@@ -31,7 +32,7 @@ use crate::{
     pipeline::publish::{BucketReader, PublishError},
     tools::{cancel::CancelToken, content_key::KeyFiles, ffmpeg::Toolbox},
 };
-use entry::{find_entry, find_stored_entry};
+use entry::{Found, find_entry, find_stored_entry};
 use files::{Address, Files, Folder, Stored, Web};
 use keys::KeyRing;
 use measure::facts::Prober;
@@ -142,23 +143,34 @@ pub fn check(
     options: CheckOptions<'_>,
     cancel: &CancelToken,
 ) -> Result<Verdict, CheckError> {
-    let (files, entry, name) = open(place)?;
+    let (files, found, name) = open(place)?;
     let mut ledger = Ledger::default();
     let prober = toolbox.map(|toolbox| Prober { toolbox, cancel });
     let keys = KeyRing::new(&*files, options.keys);
     let CheckOptions { boxes_alone, decodes, .. } = options;
     let init = (None, Vec::new());
-    let reader = Reader { files: &*files, prober, boxes_alone, decodes, init, keys, cancel, ledger: &mut ledger };
-    let stream = reader.read(entry)?;
+    let reader = Reader {
+        files: &*files,
+        prober,
+        boxes_alone,
+        decodes,
+        init,
+        keys,
+        variables: None,
+        cancel,
+        ledger: &mut ledger,
+    };
+    let stream = reader.read(found.playlist.clone())?;
+    rules::playlists::entry(&stream, &found, &mut ledger);
     rules::judge(&stream, &*files, options, &mut ledger);
     if cancel.is_cancelled() {
         return Err(CheckError::Cancelled);
     }
-    Ok(ledger.into_verdict(name))
+    Ok(ledger.into_verdict(name, found.playlist.0))
 }
 
 /// Where the files of a stream are, its first playlist, and its name for people.
-fn open(place: &StreamPlace) -> Result<(Box<dyn Files>, Address, String), CheckError> {
+fn open(place: &StreamPlace) -> Result<(Box<dyn Files>, Found, String), CheckError> {
     let folder_of = |path: &Path| {
         Folder::new(path)
             .map_err(|error| CheckError::Unreadable { place: path.display().to_string(), detail: error.to_string() })
@@ -171,13 +183,14 @@ fn open(place: &StreamPlace) -> Result<(Box<dyn Files>, Address, String), CheckE
             Ok((Box::new(folder), entry, name))
         }
         StreamPlace::Playlist { folder, playlist } => {
-            Ok((Box::new(folder_of(folder)?), Address(playlist.clone()), folder.join(playlist).display().to_string()))
+            let found = Found::named(Address(playlist.clone()));
+            Ok((Box::new(folder_of(folder)?), found, folder.join(playlist).display().to_string()))
         }
         StreamPlace::Url(url) => {
             let web = Web::new();
             let unreadable = |detail: String| CheckError::Unreadable { place: url.clone(), detail };
             let entry = web.entry(url).map_err(|error| unreadable(error.to_string()))?;
-            Ok((Box::new(web), entry, url.clone()))
+            Ok((Box::new(web), Found::named(entry), url.clone()))
         }
         StreamPlace::Bucket { location, runtime } => {
             let reader = BucketReader::open(runtime, location).map_err(of_store)?;
@@ -192,7 +205,7 @@ fn of_store(error: PublishError) -> CheckError {
 }
 
 /// A location that is named like a playlist is one.
-fn open_stored(reader: BucketReader, location: &S3Location) -> Result<(Stored, Address), CheckError> {
+fn open_stored(reader: BucketReader, location: &S3Location) -> Result<(Stored, Found), CheckError> {
     if !location.prefix.ends_with(".m3u8") {
         let files = Stored::new(reader, &location.prefix);
         let entry = find_stored_entry(&files).map_err(of_store)?;
@@ -201,7 +214,7 @@ fn open_stored(reader: BucketReader, location: &S3Location) -> Result<(Stored, A
     let (folder, playlist) = location.prefix.rsplit_once('/').unwrap_or(("", &location.prefix));
     let files = Stored::new(reader, folder);
     if files.has(playlist).map_err(of_store)? {
-        return Ok((files, Address(playlist.to_owned())));
+        return Ok((files, Found::named(Address(playlist.to_owned()))));
     }
     Err(CheckError::Unreadable { place: location.to_string(), detail: "it is not there".to_owned() })
 }

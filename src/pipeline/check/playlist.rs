@@ -53,6 +53,21 @@ impl Lines {
         self.values(name).count()
     }
 
+    /// The first tag that counts from the first segment and stands behind it (rfc8216bis 4.4.3.2, 4.4.3.3).
+    pub(super) fn late_sequence(&self) -> Option<&'static str> {
+        let mut has_segment = false;
+        for line in self.all() {
+            let sequences = ["EXT-X-MEDIA-SEQUENCE", "EXT-X-DISCONTINUITY-SEQUENCE"];
+            let name = line.strip_prefix('#').and_then(|tag| tag.split(':').next());
+            let sequence = sequences.into_iter().find(|sequence| name == Some(*sequence));
+            if has_segment && sequence.is_some() {
+                return sequence;
+            }
+            has_segment |= !line.starts_with('#');
+        }
+        None
+    }
+
     /// Number of lines that are URIs.
     fn uris(&self) -> usize {
         self.all().filter(|line| !line.starts_with('#')).count()
@@ -90,6 +105,8 @@ pub(super) struct Entry {
     pub(super) seconds: f64,
     pub(super) byte_range: Option<ByteRange>,
     pub(super) discontinuity: bool,
+    /// EXT-X-GAP: it holds no media.
+    pub(super) is_gap: bool,
     /// Index of the init segment that applies.
     pub(super) map: Option<usize>,
     /// Index of the key that applies, when the segment is encrypted.
@@ -223,6 +240,7 @@ fn media_text(media: m3u8_rs::MediaPlaylist, lines: Lines) -> Result<MediaText, 
             seconds,
             byte_range,
             discontinuity: segment.discontinuity,
+            is_gap: segment.unknown_tags.iter().any(|tag| tag.tag == "X-GAP"),
             map: text.maps.len().checked_sub(1),
             key,
             sequence: media.media_sequence + index as u64,

@@ -21,6 +21,7 @@ use super::{
     rule::Rule,
     rules::{delivery, playlists},
     stream::{Multivariant, Rendition, Segment, Stream},
+    variables::{Origin, Variables, substitute},
     verdict::Ledger,
 };
 use crate::tools::{atomic_file::TEMPORARY_PREFIX, cancel::CancelToken};
@@ -46,6 +47,8 @@ pub(super) struct Reader<'a> {
     /// The init segment that was read last to decode something, and which it is of what playlist.
     pub(super) init: (Option<(Address, usize)>, Vec<u8>),
     pub(super) keys: KeyRing<'a>,
+    /// Those of the multivariant playlist, which media playlists can import.
+    pub(super) variables: Option<Variables>,
     pub(super) cancel: &'a CancelToken,
     pub(super) ledger: &'a mut Ledger,
 }
@@ -54,7 +57,7 @@ impl Reader<'_> {
     /// Reads the stream of this playlist.
     pub(super) fn read(mut self, entry: Address) -> Result<Stream, CheckError> {
         let mut stream = Stream { entry: entry.clone(), multivariant: None, renditions: Vec::new() };
-        match self.playlist(&entry)? {
+        match self.playlist(&entry, &entry.0)? {
             Some((Parsed::Media(media), _)) => stream.renditions.push(self.rendition(entry, media)?),
             Some((Parsed::Multivariant(text), lines)) => {
                 let mut known = BTreeMap::new();
@@ -92,7 +95,7 @@ impl Reader<'_> {
             self.ledger.broken(Rule::PlaylistText, base, format!("it names more than {MOST_PLAYLISTS} playlists"));
             return Ok(None);
         }
-        let index = match self.playlist(&address)? {
+        let index = match self.playlist(&address, uri)? {
             Some((Parsed::Media(media), _)) => {
                 renditions.push(self.rendition(address.clone(), media)?);
                 Some(renditions.len() - 1)
@@ -107,8 +110,8 @@ impl Reader<'_> {
         Ok(index)
     }
 
-    /// Reads a playlist; `None` after its failure was written down.
-    fn playlist(&mut self, address: &Address) -> Result<Option<(Parsed, playlist::Lines)>, CheckError> {
+    /// Reads a playlist that is named by this URI; `None` after its failure was written down.
+    fn playlist(&mut self, address: &Address, uri: &str) -> Result<Option<(Parsed, playlist::Lines)>, CheckError> {
         self.still_wanted()?;
         let opened = match self.files.open(address, None, LARGEST_PLAYLIST_BYTES) {
             Ok(opened) => opened,
@@ -128,9 +131,20 @@ impl Reader<'_> {
             }
         };
         playlists::text(address, &bytes, self.ledger);
-        match std::str::from_utf8(&bytes).map_err(|_| "is not UTF-8".to_owned()).and_then(playlist::parse) {
-            Ok((parsed, lines)) => {
+        // Redirects and what is joined to a base are in the address.
+        let uri = if is_absolute(&address.0) { &address.0 } else { uri };
+        let origin = Origin { imported: self.variables.as_ref(), uri };
+        let text = std::str::from_utf8(&bytes).map_err(|_| "is not UTF-8".to_owned());
+        let parsed = text.and_then(|text| {
+            let (text, variables) = substitute(text, origin)?;
+            playlist::parse(&text).map(|(parsed, lines)| (parsed, lines, variables))
+        });
+        match parsed {
+            Ok((parsed, lines, variables)) => {
                 playlists::version(address, &lines, self.ledger);
+                if matches!(parsed, Parsed::Multivariant(_)) {
+                    self.variables.get_or_insert(variables);
+                }
                 Ok(Some((parsed, lines)))
             }
             Err(problem) => {
@@ -152,9 +166,17 @@ impl Reader<'_> {
 
     /// Reads all segments of a media playlist.
     fn rendition(&mut self, address: Address, media: playlist::MediaText) -> Result<Rendition, CheckError> {
-        let mut rendition = Rendition { address, media, inits: Vec::new(), formats: Vec::new(), segments: Vec::new() };
+        let mut rendition = Rendition {
+            address,
+            media,
+            inits: Vec::new(),
+            formats: Vec::new(),
+            segments: Vec::new(),
+            keys: Vec::new(),
+        };
         self.read_inits(&mut rendition);
         if rendition.media.i_frames_only {
+            self.read_keys(&mut rendition);
             return Ok(rendition);
         }
         if rendition.media.entries.len() > MOST_SEGMENTS {
@@ -167,6 +189,7 @@ impl Reader<'_> {
             let segment = self.segment(&mut rendition, index);
             rendition.segments.push(segment);
         }
+        self.read_keys(&mut rendition);
         Ok(rendition)
     }
 
@@ -201,6 +224,10 @@ impl Reader<'_> {
     fn segment(&mut self, rendition: &mut Rendition, index: usize) -> Option<Segment> {
         let entry = rendition.media.entries[index].clone();
         let address = self.resolve(&rendition.address, &entry.uri)?;
+        if entry.is_gap {
+            self.gap(&address, &entry);
+            return None;
+        }
         let opened = self.files.open(&address, entry.byte_range, LARGEST_SEGMENT_BYTES);
         let mut opened = match opened {
             Ok(opened) if opened.bytes > 0 => opened,
@@ -260,6 +287,19 @@ impl Reader<'_> {
         }
     }
 
+    /// A segment of which the playlist says that it holds no media: then it is not to be had, or is something else.
+    fn gap(&mut self, address: &Address, entry: &playlist::Entry) {
+        let Ok(opened) = self.files.open(address, entry.byte_range, LARGEST_SEGMENT_BYTES) else { return };
+        let Ok(content) = opened.into_bytes() else { return };
+        let is_media = entry.key.is_some() && !content.is_empty()
+            || content.starts_with(b"WEBVTT")
+            || is_fragment(&content)
+            || transport_stream::container_of(&content).is_some();
+        self.ledger.judge(Rule::SegmentPresent, address, !is_media, || {
+            "EXT-X-GAP says that it holds no media, and it does".to_owned()
+        });
+    }
+
     /// A segment of captions, of a transport stream, or of packed audio.
     fn without_init(
         &mut self,
@@ -277,8 +317,7 @@ impl Reader<'_> {
             return Ok(vec![(Kind::Text, Format { codecs: Some("wvtt".to_owned()), ..Format::default() })]);
         }
         let Some(container) = transport_stream::container_of(&content) else {
-            let is_fragment =
-                content.get(4..8).is_some_and(|kind| matches!(kind, b"styp" | b"moof" | b"sidx" | b"ftyp"));
+            let is_fragment = is_fragment(&content);
             let problem = if is_fragment {
                 "the init segment is missing: there is no EXT-X-MAP"
             } else {
@@ -304,6 +343,7 @@ impl Reader<'_> {
         if let Some(transport) = &transport {
             playlists::transport(&segment.address, transport, self.ledger);
             segment.loss = transport.loss.clone();
+            segment.edges = transport.edges();
         }
         segment.spans = spans;
         Ok(formats)
@@ -345,6 +385,11 @@ impl Reader<'_> {
     fn still_wanted(&self) -> Result<(), CheckError> {
         if self.cancel.is_cancelled() { Err(CheckError::Cancelled) } else { Ok(()) }
     }
+}
+
+/// Whether this begins with a box of fMP4.
+fn is_fragment(content: &[u8]) -> bool {
+    content.get(4..8).is_some_and(|kind| matches!(kind, b"styp" | b"moof" | b"sidx" | b"ftyp"))
 }
 
 /// As much of a segment as tells its format.

@@ -127,7 +127,7 @@ rules! {
     KeyframeInterval = 9 Should "keyframe-interval":
         "A keyframe comes every 2 seconds", "Apple 1.13";
     SegmentPresent = 10 Must "segment-present":
-        "Every segment that a playlist names can be had and is whole", "RFC 3, 6.2.1";
+        "Every segment that a playlist names can be had and is whole, but for those with EXT-X-GAP, which hold no media", "RFC 3, 6.2.1";
     StartsWithIdr = 10 Must "starts-with-idr":
         "Every segment with a picture starts with an IDR (or the key frame of AV1 or VP9)", "RFC 4.4.2.1, Apple 7.4";
     ClosedGop = 10 Must "closed-gop":
@@ -155,7 +155,9 @@ rules! {
     CommonStart = 13 Must "common-start":
         "All variants start at the same time", "RFC 6.2.4";
     SameLength = 13 Must "same-length":
-        "All variants have the same length to one frame", "RFC 6.2.4, Apple 8.3, 8.7";
+        "All variants have the same length to one frame, sound alone and our own subtitles to half a second", "RFC 6.2.4, Apple 8.3, 8.7";
+    SubtitleLength = 13 Should "subtitle-length":
+        "Subtitles go as far as the picture", "players";
     SourceLength = 13 Must "source-length":
         "The stream has no more frames than its source, to one frame", "players";
     InitSegment = 14 Must "init-segment":
@@ -165,15 +167,15 @@ rules! {
     Brands = 14 Should "brands":
         "The init segment has a brand of CMAF or of ISOBMFF from iso5 on, and one track", "CMAF 7.2, Apple 9.5";
     TransportTables = 15 Must "transport-tables":
-        "Every TS segment begins with PAT and PMT of one programme", "RFC 3.2";
+        "Every TS segment begins with PAT and PMT of one programme, and their checksums are true", "RFC 3.2";
     TransportContinuity = 15 Must "transport-continuity":
-        "No TS packet is missing in a segment", "MPEG-TS 2.4.3.3";
+        "No TS packet is missing in a segment or at its end", "MPEG-TS 2.4.3.3";
     TransportClock = 15 Must "transport-clock":
         "PCR comes at least every 100 ms", "MPEG-TS 2.7.2";
     Encryption = 16 Must "encryption":
         "EXT-X-KEY has a METHOD that is known, the URI of a key and a true IV", "RFC 4.4.4.4, 4.4.4.5";
     Key = 16 Must "key":
-        "Keys have 16 bytes and decrypt what is encrypted with them", "RFC 4.4.4.4, 5.2";
+        "Keys have 16 bytes and decrypt what is encrypted with them, in I-frame playlists as well", "RFC 4.4.4.4, 5.2";
     KeyAvailable = 16 Should "key-available":
         "Keys can be had, so that what is encrypted can be judged", "players";
     Profile = 17 Must "profile":

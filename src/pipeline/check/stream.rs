@@ -4,9 +4,12 @@ use m3u8_rs::{MasterPlaylist, VariantStream};
 
 use super::{
     files::{Address, ByteRange},
-    measure::{Kind, Span, captions::Captions, format::Format, init::Init, transport_packets::Loss},
+    measure::{
+        Kind, Span, captions::Captions, format::Format, init::Init, transport_edges::Edge, transport_packets::Loss,
+    },
     playlist::{Lines, MediaText},
 };
+use crate::tools::content_key::ContentKey;
 
 /// A stream as it was read.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub(super) struct Rendition {
     pub(super) formats: Vec<(Kind, Format)>,
     /// The segments of the playlist's entries; `None` where one can't be had or measured.
     pub(super) segments: Vec<Option<Segment>>,
+    /// What the playlist's EXT-X-KEY tags name; `None` where that can't be had.
+    pub(super) keys: Vec<Option<ContentKey>>,
 }
 
 /// A segment that was measured.
@@ -53,12 +58,14 @@ pub(super) struct Segment {
     pub(super) captions: Option<Captions>,
     /// Where packets of a transport stream are lost for the first time.
     pub(super) loss: Option<Loss>,
+    /// How each PID of a transport stream begins and ends.
+    pub(super) edges: Vec<Edge>,
 }
 
 impl Segment {
     /// A segment of which only the size is known.
     pub(super) fn unmeasured(address: Address, range: Option<ByteRange>, bytes: u64) -> Self {
-        Self { address, range, bytes, spans: Vec::new(), captions: None, loss: None }
+        Self { address, range, bytes, spans: Vec::new(), captions: None, loss: None, edges: Vec::new() }
     }
 
     /// The span of a kind of track.

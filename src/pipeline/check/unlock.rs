@@ -11,6 +11,7 @@ use super::{
     rule::Rule,
     stream::Rendition,
 };
+use crate::tools::content_key::ContentKey;
 
 /// How the methods begin that encrypt within samples: then only sizes can be measured.
 const SAMPLE_AES: &str = "SAMPLE-AES";
@@ -46,6 +47,35 @@ impl Reader<'_> {
         Ok(Some(Opened { headers, ..Opened::in_memory(content) }))
     }
 
+    /// Gets all keys that a playlist names, those that encrypt nothing of what was read among them.
+    pub(super) fn read_keys(&mut self, rendition: &mut Rendition) {
+        let keys = rendition.media.keys.iter();
+        rendition.keys =
+            keys.map(|key| (key.method == AES_128).then(|| self.key(&rendition.address, key)).flatten()).collect();
+    }
+
+    /// A key; `None` after it was written down why it can't be had.
+    fn key(&mut self, playlist: &Address, key: &KeyText) -> Option<ContentKey> {
+        let (found, is_new) = self.keys.key(playlist, key);
+        match found {
+            Ok(found) => {
+                if is_new {
+                    self.ledger.kept(Rule::KeyAvailable);
+                }
+                Some(found)
+            }
+            Err(KeyProblem::Unavailable(reason)) if is_new => {
+                self.ledger.broken(Rule::KeyAvailable, playlist, reason);
+                None
+            }
+            Err(KeyProblem::Wrong(reason)) if is_new => {
+                self.ledger.broken(Rule::Key, playlist, reason);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
     fn decrypt(
         &mut self,
         playlist: &Address,
@@ -57,22 +87,7 @@ impl Reader<'_> {
             // The rule on methods says so.
             return None;
         }
-        let (found, is_new) = self.keys.key(playlist, key);
-        let found = match found {
-            Ok(found) => found,
-            Err(problem) => {
-                if is_new {
-                    match problem {
-                        KeyProblem::Unavailable(reason) => self.ledger.broken(Rule::KeyAvailable, playlist, reason),
-                        KeyProblem::Wrong(reason) => self.ledger.broken(Rule::Key, playlist, reason),
-                    }
-                }
-                return None;
-            }
-        };
-        if is_new {
-            self.ledger.kept(Rule::KeyAvailable);
-        }
+        let found = self.key(playlist, key)?;
         let vector = key.vector(sequence)?;
         let headers = opened.headers.clone();
         let content = opened.into_bytes().ok()?;

@@ -70,6 +70,8 @@ impl Judgement {
 pub struct Verdict {
     /// What was checked: a path or a URL.
     pub stream: String,
+    /// The playlist from which it was judged: a path in the stream's folder, or a URL.
+    pub playlist: String,
     /// False when a rule of level MUST is broken.
     pub correct: bool,
     /// Every rule in order.
@@ -138,7 +140,7 @@ impl Ledger {
     }
 
     /// All rules with what was found.
-    pub(super) fn into_verdict(mut self, stream: String) -> Verdict {
+    pub(super) fn into_verdict(mut self, stream: String, playlist: String) -> Verdict {
         let rules: Vec<Judgement> = Rule::ALL
             .iter()
             .map(|&rule| {
@@ -153,7 +155,7 @@ impl Ledger {
             })
             .collect();
         let correct = !rules.iter().any(|rule| rule.level == Level::Must && rule.result == Ruling::Broken);
-        Verdict { stream, correct, rules }
+        Verdict { stream, playlist, correct, rules }
     }
 }
 
@@ -169,7 +171,7 @@ mod tests {
             ledger.judge(Rule::Aligned, &format!("{number}.m4s"), false, || "is off".to_owned());
         }
         ledger.broken(Rule::ClosedCaptions, &"master.m3u8", "is missing");
-        let verdict = ledger.into_verdict("stream".to_owned());
+        let verdict = ledger.into_verdict("stream".to_owned(), "master.m3u8".to_owned());
         assert!(!verdict.correct);
         let of = |rule: Rule| verdict.rules.iter().find(|judgement| judgement.rule == rule).unwrap();
         assert_eq!(of(Rule::EndList).result, Ruling::Kept);

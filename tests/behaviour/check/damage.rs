@@ -140,6 +140,17 @@ fn trun_field(content: &mut [u8], entry: usize, field: usize) -> &mut [u8] {
 const PLAYLISTS: &[(&str, &str, Act)] = &[
     ("a BOM", "playlist-text", |copy| copy.write(LARGE, &[b"\xef\xbb\xbf", copy.read(LARGE).as_slice()].concat())),
     ("no final line end", "playlist-text", |copy| copy.write(SMALL, copy.text(SMALL).trim_end().as_bytes())),
+    ("an empty main playlist", "playlist-text", |copy| copy.write(MAIN, b"")),
+    ("a main playlist of garbage", "playlist-text", |copy| copy.write(MAIN, b"garbage\n")),
+    ("the main playlist is missing", "playlist-text", |copy| copy.remove(MAIN)),
+    ("an EXTINF without a comma", "playlist-text", |copy| copy.edit(LARGE, "EXTINF:6.000000,", "EXTINF:6.000000")),
+    ("a media sequence behind the first segment", "playlist-text", |copy| {
+        copy.edit(LARGE, SEGMENTS[0], &format!("{}\n#EXT-X-MEDIA-SEQUENCE:0", SEGMENTS[0]));
+    }),
+    ("a variable that nothing defines", "playlist-text", |copy| {
+        copy.edit(LARGE, SEGMENTS[0], "{$q}.m4s");
+        copy.edit(LARGE, "VERSION:7", "VERSION:8\n#EXT-X-DEFINE:NAME=\"p\",VALUE=\"segment\"");
+    }),
     ("a negative EXTINF", "playlist-text", |copy| copy.edit(LARGE, "#EXTINF:", "#EXTINF:-")),
     ("a media playlist is missing", "playlist-text", |copy| copy.remove(SMALL)),
     ("not UTF-8", "playlist-text", |copy| copy.write(LARGE, &[copy.read(LARGE).as_slice(), b"#\xff\n"].concat())),
@@ -163,6 +174,15 @@ const PLAYLISTS: &[(&str, &str, Act)] = &[
     ("CODECS without the sound", "codecs", |copy| copy.edit(MAIN, ",mp4a.40.2\"", "\"")),
     ("CODECS with what is not there", "codecs", |copy| copy.edit(MAIN, ",mp4a.40.2\"", ",mp4a.40.2,ec-3\"")),
     ("another RESOLUTION", "resolution", |copy| copy.edit(MAIN, "1280x720", "1920x1080")),
+    ("another RESOLUTION of I-frames", "resolution", |copy| {
+        let text = copy.text(MAIN);
+        let line = text.lines().find(|line| line.starts_with("#EXT-X-I-FRAME") && line.contains("1280x720")).unwrap();
+        copy.edit(MAIN, line, &line.replace("1280x720", "1920x1080"));
+    }),
+    ("CODECS of HE-AAC for AAC-LC", "codecs", |copy| copy.edit(MAIN, "mp4a.40.2", "mp4a.40.5")),
+    ("a gap that is none", "segment-present", |copy| {
+        copy.edit(SMALL, SEGMENTS[1], &format!("#EXT-X-GAP\n{}", SEGMENTS[1]))
+    }),
     ("another FRAME-RATE", "frame-rate", |copy| copy.edit(MAIN, "RATE=25.000", "RATE=29.970")),
     ("SDR that says it is PQ", "video-range", |copy| copy.edit(MAIN, ",RESOLUTION", ",VIDEO-RANGE=PQ,RESOLUTION")),
     ("a group that is not there", "groups", |copy| copy.without_lines(MAIN, "#EXT-X-MEDIA")),
@@ -270,6 +290,19 @@ fn assert_noticed(damages: &[(&str, &str, Act)]) {
 #[test]
 fn an_undamaged_copy_is_correct() {
     let verdict = judge_folder(Copy::new().folder());
+    assert!(verdict.correct, "{:#?}", findings(&verdict));
+}
+
+#[test]
+fn variables_of_playlists_have_their_values() {
+    let copy = Copy::new();
+    for path in [LARGE, MAIN] {
+        let text = copy.text(path).replace("VERSION:7", "VERSION:8");
+        let defined = if path == MAIN { "NAME=\"name\",VALUE=\"segment\"" } else { "IMPORT=\"name\"" };
+        let text = text.replacen("#EXT-X-VERSION:8\n", &format!("#EXT-X-VERSION:8\n#EXT-X-DEFINE:{defined}\n"), 1);
+        copy.write(path, text.replace("segment_", "{$name}_").as_bytes());
+    }
+    let verdict = judge_folder(copy.folder());
     assert!(verdict.correct, "{:#?}", findings(&verdict));
 }
 

@@ -68,10 +68,18 @@ fn rewrite(file: &Path, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
 #[test]
 fn a_damaged_transport_stream_is_noticed() {
     type Act = fn(&Path);
-    let damages: [(&str, &str, Act); 5] = [
+    let damages: [(&str, &str, Act); 6] = [
         ("a packet is missing", "transport-continuity", |folder| {
             rewrite(&folder.join("s0.ts"), |mut bytes| {
                 bytes.drain(188 * 40..188 * 41);
+                bytes
+            });
+        }),
+        ("the checksum of the PAT is wrong", "transport-tables", |folder| {
+            rewrite(&folder.join("s0.ts"), |mut bytes| {
+                let at = (0..bytes.len()).step_by(188).find(|at| bytes[at + 1] & 0x1f == 0 && bytes[at + 2] == 0);
+                // The section of one programme: four bytes of the packet, a pointer, twelve bytes, the checksum.
+                bytes[at.unwrap() + 4 + 1 + 12] ^= 0xff;
                 bytes
             });
         }),

@@ -147,6 +147,20 @@ fn what_is_wrong_with_keys_is_noticed() {
     }
 
     let copy = Copy::of(&made);
+    let trick_play = copy.user.path("film/720p/iframes.m3u8");
+    let text = std::fs::read_to_string(&trick_play).unwrap();
+    assert!(text.contains("/2.key"), "{text}");
+    std::fs::write(&trick_play, text.replace("/2.key", "/1.key")).unwrap();
+    assert!(copy.verdict(&[]).names("broken", "must").contains(&"key"));
+
+    let copy = Copy::of(&made);
+    let subtitles = copy.user.path("film/subtitles-en/playlist.m3u8");
+    let text = std::fs::read_to_string(&subtitles).unwrap();
+    let last = text.rfind("#EXTINF").unwrap();
+    std::fs::write(&subtitles, format!("{}#EXT-X-ENDLIST\n", &text[..last])).unwrap();
+    assert!(copy.verdict(&["--key", &keys]).names("broken", "must").contains(&"same-length"));
+
+    let copy = Copy::of(&made);
     let segment = copy.user.path("film/720p/segment_00001.m4s");
     let content = std::fs::read(&segment).unwrap();
     std::fs::write(&segment, &content[..content.len() - 7]).unwrap();

@@ -7,6 +7,7 @@ pub(super) mod first_picture;
 pub(super) mod format;
 pub(super) mod fragments;
 pub(super) mod init;
+pub(super) mod transport_edges;
 pub(super) mod transport_packets;
 pub(super) mod transport_stream;
 pub(super) mod unread;

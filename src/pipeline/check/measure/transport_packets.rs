@@ -6,6 +6,7 @@ use super::{
     FirstPicture, Frame, Kind, Span,
     elementary::{Elementary, StreamType},
     span_of,
+    transport_edges::{Edge, Edges},
     transport_stream::fill_durations,
 };
 
@@ -43,6 +44,7 @@ pub(in super::super) struct Transport {
     has_others: bool,
     streams: BTreeMap<u16, Elementary>,
     counters: BTreeMap<u16, u8>,
+    edges: Edges,
     clock: Option<(u16, u64)>,
 }
 
@@ -69,6 +71,11 @@ impl Transport {
     pub(super) fn first_picture(&self) -> &[u8] {
         let picture = self.streams.values().find(|stream| stream.kind() == Kind::Picture);
         picture.map_or(&[], Elementary::first_unit)
+    }
+
+    /// How each PID begins and ends.
+    pub(in super::super) fn edges(&self) -> Vec<Edge> {
+        self.edges.all()
     }
 
     /// The times of all streams; `None` when there is one that can't be read here.
@@ -101,6 +108,9 @@ impl Transport {
         }
         self.read_clock(pid, adaptation);
         let Some(payload) = packet.get(4 + adaptation_bytes..).filter(|_| has_payload) else { return };
+        if pid != NULL_PID {
+            self.edges.take(pid, packet[3] & 0xf, is_discontinuous, begins_unit, payload);
+        }
         if pid == 0 {
             self.read_programmes(payload);
         } else if Some(pid) == self.table_pid {
@@ -150,6 +160,7 @@ impl Transport {
     /// The programme association table (2.4.4.3).
     fn read_programmes(&mut self, payload: &[u8]) {
         let Some(section) = section(payload) else { return };
+        self.judge_checksum("PAT", section);
         let entries = section.get(8..section.len().saturating_sub(4)).unwrap_or_default().chunks_exact(4);
         let programmes: Vec<u16> = entries
             .filter(|entry| entry[..2] != [0, 0])
@@ -159,9 +170,16 @@ impl Transport {
         self.table_pid = programmes.first().copied();
     }
 
+    fn judge_checksum(&mut self, table: &str, section: &[u8]) {
+        if !has_true_checksum(section) && self.tables_problem.is_none() {
+            self.tables_problem = Some(format!("the checksum of the {table} is wrong"));
+        }
+    }
+
     /// The programme map table (2.4.4.8).
     fn read_map(&mut self, payload: &[u8]) {
         let Some(section) = section(payload) else { return };
+        self.judge_checksum("PMT", section);
         if std::mem::replace(&mut self.has_map, true) {
             return;
         }
@@ -188,6 +206,13 @@ fn section(payload: &[u8]) -> Option<&[u8]> {
     payload.get(start..start + length)
 }
 
+/// The CRC at the end of a section (2.4.4.1, annex A) is that of zlib but for the order of its bits.
+fn has_true_checksum(section: &[u8]) -> bool {
+    let Some((content, told)) = section.split_last_chunk::<4>() else { return false };
+    let mirrored: Vec<u8> = content.iter().map(|byte| byte.reverse_bits()).collect();
+    !crc32fast::hash(&mirrored).reverse_bits() == u32::from_be_bytes(*told)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +229,16 @@ mod tests {
             let _ = Transport::of(&noise).spans();
         }
         assert!(Transport::of(&[SYNC; 100]).loss.is_some());
+    }
+
+    #[test]
+    fn checksums_of_tables_are_those_of_other_writers() {
+        // The PAT of ffmpeg.
+        let section = [0, 0xb0, 0x0d, 0, 1, 0xc1, 0, 0, 0, 1, 0xf0, 0, 0x2a, 0xb1, 0x04, 0xb2];
+        assert!(has_true_checksum(&section));
+        let mut wrong = section;
+        wrong[15] ^= 1;
+        assert!(!has_true_checksum(&wrong) && !has_true_checksum(&[]));
     }
 
     #[test]

@@ -15,6 +15,11 @@ const FRAME_RATE_TOLERANCE: f64 = 0.006;
 const PQ: u16 = 16;
 const HLG: u16 = 18;
 
+const LOW_COMPLEXITY: &str = "mp4a.40.2";
+const HIGH_EFFICIENCY: [&str; 3] = ["mp4a.40.5", "mp4a.40.05", "mp4a.40.29"];
+/// In seconds: 1024 samples at 32 kHz. What is behind spectral band replication has half of the rate that is heard.
+const LONGEST_PLAIN_FRAME: f64 = 0.0325;
+
 /// The attributes of all variants.
 pub(super) fn variants(stream: &Stream, ledger: &mut Ledger) {
     let Some(multivariant) = &stream.multivariant else { return };
@@ -27,6 +32,7 @@ pub(super) fn variants(stream: &Stream, ledger: &mut Ledger) {
             continue;
         }
         codecs(stream, variant, rendition, ledger);
+        high_efficiency(stream, variant, rendition, ledger);
         measured(variant, rendition, ledger);
         video_range(variant, rendition, ledger);
         let is_told = variant.closed_captions.is_some() || names_closed_captions;
@@ -77,6 +83,24 @@ fn codecs(stream: &Stream, variant: &VariantStream, rendition: &Rendition, ledge
     let too_much = told.iter().find(|told| !needed.iter().chain(&optional).any(|known| names_same_format(told, known)));
     if let Some(too_much) = too_much.filter(|_| all_known && lacking.is_none()) {
         ledger.broken(Rule::Codecs, &variant.uri, format!("CODECS names {too_much}, which is not there"));
+    }
+}
+
+/// HE-AAC is often signalled as AAC-LC in its sample entry, but its frames are twice as long.
+fn high_efficiency(stream: &Stream, variant: &VariantStream, rendition: &Rendition, ledger: &mut Ledger) {
+    let told = variant.codecs.iter().flat_map(|told| told.split(','));
+    let mut told = told.map(str::trim).filter(|told| HIGH_EFFICIENCY.contains(&told.to_ascii_lowercase().as_str()));
+    let Some(told) = told.next() else { return };
+    let group = stream.group(GroupType::Audio, variant.audio.as_deref());
+    let sounds: Vec<&Rendition> =
+        std::iter::once(rendition).chain(group).filter(|sound| sound.format(Kind::Sound).is_some()).collect();
+    let is_plain = |sound: &Rendition| {
+        let is_low_complexity =
+            sound.format(Kind::Sound).is_some_and(|format| format.codecs.as_deref() == Some(LOW_COMPLEXITY));
+        is_low_complexity && sound.first(Kind::Sound).is_some_and(|span| span.frame_seconds() < LONGEST_PLAIN_FRAME)
+    };
+    if !sounds.is_empty() && sounds.iter().all(|sound| is_plain(sound)) {
+        ledger.broken(Rule::Codecs, &variant.uri, format!("CODECS names {told}, the sound is {LOW_COMPLEXITY}"));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The rules, by what they look at. Each takes what was read and writes down what it finds.
 
 mod attributes;
+mod borders;
 mod captions;
 pub(super) mod delivery;
 mod encryption;
@@ -25,16 +26,18 @@ pub(super) fn judge(stream: &Stream, files: &dyn Files, options: CheckOptions<'_
         } else {
             segments::rendition(rendition, ledger);
             timeline::rendition(rendition, ledger);
+            borders::rendition(rendition, ledger);
         }
     }
     playlists::independent_segments(stream, ledger);
     timeline::alike(stream, ledger);
     timeline::sync(stream, ledger);
+    timeline::lengths(stream, ledger);
     timeline::source_length(stream, options, ledger);
     attributes::variants(stream, ledger);
     groups::groups(stream, ledger);
     rates::variants(stream, ledger);
-    trick_play::variants(stream, ledger);
+    trick_play::variants(stream, files, ledger);
     picture::pictures(stream, ledger);
     sound::sound(stream, ledger);
     captions::captions(stream, ledger);

@@ -3,6 +3,7 @@
 use m3u8_rs::MediaPlaylistType;
 
 use crate::pipeline::check::{
+    entry::Found,
     files::Address,
     measure::transport_packets::Transport,
     playlist::Lines,
@@ -32,6 +33,16 @@ pub(in super::super) fn text(address: &Address, bytes: &[u8], ledger: &mut Ledge
     ledger.judge(Rule::PlaylistText, address, problem.is_none(), || problem.unwrap_or_default().to_owned());
 }
 
+/// The main playlist of a folder, in whose place another one was found.
+pub(in super::super) fn entry(stream: &Stream, found: &Found, ledger: &mut Ledger) {
+    let is_named = |media: &Address| stream.renditions.iter().any(|rendition| rendition.address == *media);
+    if let Some(media) = found.beside.iter().find(|media| !is_named(media)) {
+        let message =
+            format!("is not there, so that nothing names {media}; {} was judged in its place", found.playlist);
+        ledger.broken(Rule::PlaylistText, &Found::main_beside(media), message);
+    }
+}
+
 /// EXT-X-VERSION of any playlist.
 pub(in super::super) fn version(address: &Address, lines: &Lines, ledger: &mut Ledger) {
     let written: Vec<Option<u32>> = lines.values("EXT-X-VERSION").map(|value| value.trim().parse().ok()).collect();
@@ -52,6 +63,8 @@ fn needed_version(lines: &Lines) -> (u32, &'static str) {
     let any = |name: &str, has: fn(&str) -> bool| lines.values(name).any(has);
     let i_frames = lines.count("EXT-X-I-FRAMES-ONLY") > 0;
     [
+        (any("EXT-X-DEFINE", |value| value.contains("QUERYPARAM=")), 11, "QUERYPARAM"),
+        (lines.count("EXT-X-DEFINE") > 0, 8, "EXT-X-DEFINE"),
         (any("EXT-X-MEDIA", |value| value.contains("INSTREAM-ID=\"SERVICE")), 7, "INSTREAM-ID=SERVICE"),
         (lines.count("EXT-X-MAP") > 0 && !i_frames, 6, "EXT-X-MAP"),
         (lines.count("EXT-X-MAP") > 0, 5, "EXT-X-MAP"),
@@ -76,6 +89,12 @@ pub(super) fn media(rendition: &Rendition, ledger: &mut Ledger) {
         Some(kind) => format!("is EXT-X-PLAYLIST-TYPE:{kind}"),
         None => "has no EXT-X-PLAYLIST-TYPE".to_owned(),
     });
+    let late = media.lines.late_sequence();
+    ledger.judge(Rule::PlaylistText, address, late.is_none(), || {
+        format!("{} comes after the first segment", late.unwrap_or_default())
+    });
+    let has_commas = media.lines.values("EXTINF").all(|value| value.contains(','));
+    ledger.judge(Rule::PlaylistText, address, has_commas, || "an EXTINF has no comma".to_owned());
     target_duration(rendition, ledger);
 }
 
@@ -129,6 +148,7 @@ mod tests {
         assert_eq!(needed("#EXTM3U\n#EXT-X-BYTERANGE:1@0\n#EXTINF:6,\na.ts\n"), 4);
         assert_eq!(needed("#EXTM3U\n#EXT-X-I-FRAMES-ONLY\n#EXT-X-MAP:URI=\"i\"\n"), 5);
         assert_eq!(needed("#EXTM3U\n#EXT-X-MAP:URI=\"i\"\n"), 6);
+        assert_eq!(needed("#EXTM3U\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n"), 8);
     }
 
     #[test]

@@ -1,17 +1,22 @@
 //! Times: of the segments of one rendition, and of all renditions beside each other (rules 2, 11, 12 and 13).
 
-use crate::pipeline::check::{
-    CheckOptions,
-    measure::{Kind, Span},
-    rule::Rule,
-    stream::{GroupType, Rendition, Stream},
-    verdict::Ledger,
+use crate::pipeline::{
+    check::{
+        CheckOptions,
+        measure::{Kind, Span},
+        rule::Rule,
+        stream::{GroupType, Rendition, Stream},
+        verdict::Ledger,
+    },
+    layout::is_name_of_stream,
 };
 
 /// The most by which sound and picture may be apart, in seconds.
 const LIP_SYNC: f64 = 0.045;
 /// Times are rounded to ticks of 90 kHz or to milliseconds by some writers.
 const ROUNDING: f64 = 0.001_5;
+/// Less than this is no segment that was lost, but sound that ends later than the picture.
+const LOST_SEGMENT: f64 = 0.5;
 /// EXTINF is often rounded to milliseconds, and each may be off by that in a sum.
 const EXTINF_ROUNDING: f64 = 0.000_6;
 
@@ -172,6 +177,47 @@ fn aligned_sound(picture: &Rendition, sound: &Rendition, ledger: &mut Ledger) {
             format!("ends {apart:+.3} s from where {} ends", pictures.address)
         });
     }
+}
+
+/// Subtitles, and sound that is played alone, beside the picture, or where there is none beside the first sound.
+pub(super) fn lengths(stream: &Stream, ledger: &mut Ledger) {
+    let of_kind = |kind: Kind| {
+        let played = stream.renditions.iter().filter(|rendition| !rendition.media.i_frames_only);
+        played.filter(move |rendition| rendition.kind() == Some(kind))
+    };
+    let Some(first) = stream.pictures().next().or_else(|| of_kind(Kind::Sound).next()) else { return };
+    if let Some(expected) = whole_length(first) {
+        for sound in of_kind(Kind::Sound).filter(|sound| sound.address != first.address) {
+            let Some(length) = whole_length(sound) else { continue };
+            ledger.judge(Rule::SameLength, &sound.address, (length - expected).abs() <= LOST_SEGMENT, || {
+                format!("lasts {length:.3} s, {} lasts {expected:.3} s", first.address)
+            });
+        }
+    }
+    for text in of_kind(Kind::Text) {
+        let (length, expected) = (text.media.seconds(), first.media.seconds());
+        // Subtitles of others may end with the last cue.
+        let rule = if is_cut_as_here(text) { Rule::SameLength } else { Rule::SubtitleLength };
+        ledger.judge(rule, &text.address, expected - length <= LOST_SEGMENT, || {
+            format!("lasts {length:.3} s, {} lasts {expected:.3} s", first.address)
+        });
+    }
+}
+
+/// From the start of the first frame to the end of the last one, where all is one piece.
+fn whole_length(rendition: &Rendition) -> Option<f64> {
+    let kind = rendition.kind()?;
+    let (first, last) = (rendition.first(kind)?, rendition.last(kind)?);
+    let is_measured = rendition.segments.iter().flatten().all(|segment| segment.span(kind).is_some());
+    (is_measured && rendition.is_one_timeline()).then(|| last.end() - first.start())
+}
+
+/// Whether the segments have the names that we give, whose subtitles go as far as the picture.
+fn is_cut_as_here(text: &Rendition) -> bool {
+    text.media.entries.iter().all(|entry| {
+        let name = entry.uri.rsplit('/').next().unwrap_or_default();
+        name.starts_with("segment_") && is_name_of_stream(name, &|_| false)
+    })
 }
 
 /// The number of frames beside that of the source.

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::rates;
+use crate::media::PictureSize;
 use crate::pipeline::check::{
     files::{Address, Files, LARGEST_SEGMENT_BYTES},
     measure::{FirstPicture, Keyframe, Kind, Span, fragments},
-    playlist::Entry,
+    playlist::{Entry, KeyText},
     rule::Rule,
     stream::{Rendition, Stream},
     verdict::Ledger,
@@ -16,7 +17,7 @@ use crate::pipeline::check::{
 const ROUNDING: f64 = 0.001_5;
 
 /// Whether there are I-frame playlists, and whether their bit rates are told truly.
-pub(super) fn variants(stream: &Stream, ledger: &mut Ledger) {
+pub(super) fn variants(stream: &Stream, files: &dyn Files, ledger: &mut Ledger) {
     if stream.multivariant.is_none() || stream.pictures().next().is_none() {
         return;
     }
@@ -27,12 +28,67 @@ pub(super) fn variants(stream: &Stream, ledger: &mut Ledger) {
             ledger.broken(Rule::IFrameRanges, &rendition.address, "has no EXT-X-I-FRAMES-ONLY");
             continue;
         }
+        if let (Some(told), Some(size)) = (variant.resolution, size_of(stream, rendition, files)) {
+            let kept = (told.width, told.height) == (u64::from(size.width), u64::from(size.height));
+            ledger.judge(Rule::Resolution, &variant.uri, kept, || format!("RESOLUTION is {told}, the picture {size}"));
+        }
         let sized: Option<Vec<(f64, u64)>> =
             rendition.media.entries.iter().map(|entry| Some((entry.seconds, entry.byte_range?.length))).collect();
         if let Some(frames) = sized.filter(|frames| !frames.is_empty()) {
             let target = rendition.media.target_duration_seconds.unwrap_or(6);
             rates::i_frames(&variant.uri, variant.bandwidth, &frames, target, ledger);
         }
+    }
+}
+
+/// The size of the picture in the segments of which a playlist names parts, else of that in its own init segment.
+fn size_of(stream: &Stream, rendition: &Rendition, files: &dyn Files) -> Option<PictureSize> {
+    let first = rendition.media.entries.first()?;
+    let address = files.resolve(&rendition.address, &first.uri).ok()?;
+    let is_named = |picture: &&Rendition| picture.segments.iter().flatten().any(|segment| segment.address == address);
+    let played = stream.pictures().find(is_named).and_then(|picture| picture.format(Kind::Picture)?.size);
+    let tracks = rendition.inits.iter().flatten().flat_map(|init| &init.tracks);
+    played.or_else(|| tracks.filter(|track| track.kind == Kind::Picture).find_map(|track| track.format.size))
+}
+
+/// A segment that is played as a whole, and the playlist that names it.
+type Played<'a> = (&'a Rendition, &'a Entry);
+
+/// Segments by their place, where they are whole files.
+fn played_segments(stream: &Stream) -> HashMap<&Address, Played<'_>> {
+    let played = stream.renditions.iter().filter(|rendition| !rendition.media.i_frames_only);
+    let segments = played.flat_map(|rendition| {
+        let entries = rendition.segments.iter().zip(&rendition.media.entries);
+        entries.filter_map(move |(segment, entry)| Some((&segment.as_ref()?.address, (rendition, entry))))
+    });
+    segments.filter(|(_, (_, entry))| entry.byte_range.is_none()).collect()
+}
+
+/// What is wrong with the key of an entry beside that of the segment of which it is a part.
+fn key_problem(rendition: &Rendition, entry: &Entry, (played, whole): Played<'_>, files: &dyn Files) -> Option<String> {
+    let (own, other) = match (entry.key, whole.key) {
+        (None, None) => return None,
+        (Some(own), Some(other)) => (own, other),
+        (None, Some(_)) => return Some(format!("has no key, which it has in {}", played.address)),
+        (Some(_), None) => return Some(format!("has a key, which it has not in {}", played.address)),
+    };
+    let (own_text, other_text) = (rendition.media.keys.get(own)?, played.media.keys.get(other)?);
+    let place = |base: &Rendition, text: &KeyText| {
+        let uri = text.uri.clone().unwrap_or_default();
+        files.resolve(&base.address, &uri).map_or(uri, |address| address.0)
+    };
+    let keys = (rendition.keys.get(own).and_then(Option::as_ref), played.keys.get(other).and_then(Option::as_ref));
+    let has_other_key = place(rendition, own_text) != place(played, other_text)
+        && matches!(keys, (Some(own), Some(other)) if own != other);
+    // A part in the middle begins with a vector of its own.
+    let is_start = entry.byte_range.is_none_or(|range| range.offset == 0);
+    if own_text.method != other_text.method || has_other_key {
+        let uri = |text: &KeyText| text.uri.clone().unwrap_or_default();
+        Some(format!("has the key {}, and {} in {}", uri(own_text), uri(other_text), played.address))
+    } else if is_start && own_text.vector(entry.sequence) != other_text.vector(whole.sequence) {
+        Some(format!("has another initialisation vector than in {}", played.address))
+    } else {
+        None
     }
 }
 
@@ -47,6 +103,7 @@ struct Named {
 /// The entries of one I-frame playlist.
 pub(super) fn entries(stream: &Stream, rendition: &Rendition, files: &dyn Files, ledger: &mut Ledger) {
     let known = known_segments(stream);
+    let played = played_segments(stream);
     let mut named = Vec::with_capacity(rendition.media.entries.len());
     for entry in &rendition.media.entries {
         // That it leads out of the stream was not written down for these playlists yet.
@@ -58,6 +115,13 @@ pub(super) fn entries(stream: &Stream, rendition: &Rendition, files: &dyn Files,
                 continue;
             }
         };
+        if let Some(played) = played.get(&address) {
+            let problem = key_problem(rendition, entry, *played, files);
+            if entry.key.is_some() || problem.is_some() {
+                let place = Address(format!("{}: {}", rendition.address, entry.uri));
+                ledger.judge(Rule::Key, &place, problem.is_none(), || problem.unwrap_or_default());
+            }
+        }
         let found = match known.get(&address) {
             Some(segment) => in_segment(entry, segment),
             // A part of an encrypted file is not whole blocks.
