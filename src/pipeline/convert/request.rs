@@ -82,6 +82,8 @@ impl<'a> Request<'a> {
             Some("it is to be encoded".to_owned())
         } else if self.source.is_still() {
             Some("it is a still picture".to_owned())
+        } else if self.source.demuxer().is_some() {
+            Some("its pictures tell no time".to_owned())
         } else if operations.trim != Trim::default() && !copies {
             Some("a trim to the frame was asked for".to_owned())
         } else if operations.target_size_bytes.is_some_and(|bytes| bytes < self.source.size_bytes) {

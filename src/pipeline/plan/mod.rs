@@ -29,7 +29,7 @@ pub use colour::{AlphaConversion, ColourCodePoints, ColourLabel, PictureConversi
 pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
 pub use language::{UNDETERMINED, language_name, language_tag};
 pub use one_format::{OneFormat, PictureFormat};
-pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
+pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark, nothing_after};
 pub use pictures::{PicturePlan, PlannedPicture};
 pub use renditions::VideoRendition;
 pub use span::PlannedSpan;
