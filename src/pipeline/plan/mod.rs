@@ -199,6 +199,7 @@ impl EncodePlan {
         let mut warnings = first_warnings(source, findings);
         audio::check_outputs(spec)?;
         let audio = audio::renditions(source, &spec.preset, &mut warnings);
+        warnings.extend(audio::left_out_of_transport_stream(spec, &audio));
         let subtitles = subtitles::renditions(source, spec.operations.burn_in.as_ref(), &mut warnings);
         let Some(video) = source.main_video() else {
             return Self::of_sound(spec, source, (audio, subtitles), (findings, warnings));
