@@ -76,6 +76,21 @@ pub struct SourceMedia {
     pub subtitle_files: Vec<SubtitleFile>,
     /// Chapters, in order of their start.
     pub chapters: Vec<Chapter>,
+    /// The first picture that belongs to the file and not to its film: cover art.
+    #[serde(default)]
+    pub cover: Option<CoverArt>,
+    /// Number of attached files, such as the fonts of subtitles.
+    #[serde(default)]
+    pub attachments: usize,
+}
+
+/// A picture that belongs to a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoverArt {
+    /// Index of its stream in the file.
+    pub index: usize,
+    /// Codec in ffmpeg's short name.
+    pub codec: String,
 }
 
 /// How the lines of a frame were taken.

@@ -1,6 +1,7 @@
 //! What a user makes of a file without a stream: another container or codec, a smaller file, a part, several joined. What
 //! comes out is measured: packets, decoded pictures, flashes and beeps.
 
+mod beside_the_film;
 mod changing;
 mod joined;
 mod sizes;

@@ -278,6 +278,8 @@ fn as_one(join: &JoinPlan, first: &SourceMedia, sources: &[SourceMedia]) -> Sour
         subtitles: Vec::new(),
         subtitle_files: Vec::new(),
         chapters,
+        cover: None,
+        attachments: 0,
     }
 }
 

@@ -24,7 +24,7 @@ use std::{
 };
 
 pub use audio::{AudioCodec, AudioLayout, AudioRendition};
-pub use burn_in::{DrawnColours, PlannedBurnIn, burn_in};
+pub use burn_in::{DrawnColours, PlannedBurnIn, burn_in, is_chosen};
 pub use colour::{AlphaConversion, ColourCodePoints, ColourLabel, PictureConversion};
 pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
 pub use language::{UNDETERMINED, language_name, language_tag};

@@ -7,7 +7,7 @@ use super::{
     ffprobe_json::{self, Output, SideData, Stream, duration, number, ratio},
 };
 use crate::media::{
-    AudioStream, Chapter, Colour, FrameRate, HdrMetadata, PictureSize, ScanType, SourceMedia, SubtitleStream,
+    AudioStream, Chapter, Colour, CoverArt, FrameRate, HdrMetadata, PictureSize, ScanType, SourceMedia, SubtitleStream,
     VideoStream,
 };
 
@@ -68,6 +68,8 @@ pub(super) fn source_media(found: &Output, size_bytes: u64) -> SourceMedia {
         subtitles,
         subtitle_files: Vec::new(),
         chapters: found.chapters.iter().filter_map(chapter).collect(),
+        cover: of_type("video").find_map(cover),
+        attachments: of_type("attachment").count(),
         video,
         audio,
     }
@@ -110,6 +112,11 @@ pub(super) fn why_nothing(source: &Path, found: &Output, media: &SourceMedia) ->
 /// Cover art and the like.
 fn is_picture(stream: &Stream) -> bool {
     stream.disposition.attached_pic != 0 || stream.disposition.timed_thumbnails != 0
+}
+
+fn cover(stream: &Stream) -> Option<CoverArt> {
+    let codec = known_codec(stream).filter(|_| stream.disposition.attached_pic != 0)?;
+    Some(CoverArt { index: stream.index, codec })
 }
 
 fn video_stream(stream: &Stream) -> Option<VideoStream> {
