@@ -67,14 +67,7 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
         list.push(&["-filter_complex", &graph]);
     }
     map_streams(&mut list, plan);
-    if let Some((input, stream)) = cover {
-        let place = usize::from(plan.picture.is_some());
-        list.push(&["-map", &format!("{input}:{stream}"), &format!("-c:v:{place}"), "copy"]);
-        list.push(&[&format!("-disposition:v:{place}"), "attached_pic"]);
-    }
-    if plan.keeps_attachments {
-        list.push(&["-map", "0:t?", "-c:t", "copy"]);
-    }
+    map_beside(&mut list, plan, cover);
     if plan.trim.start.is_some() && plan.encode.is_none() {
         list.push(&["-copypriorss", "0"]);
     }
@@ -286,6 +279,18 @@ fn map_streams(list: &mut ArgumentList, plan: &ConvertPlan) {
     }
     for planned in &plan.subtitles {
         list.push(&["-map", &format!("0:{}", planned.track.index)]);
+    }
+}
+
+/// Cover art, by its input and its stream, and attached files.
+fn map_beside(list: &mut ArgumentList, plan: &ConvertPlan, cover: Option<(usize, usize)>) {
+    if let Some((input, stream)) = cover {
+        let place = usize::from(plan.picture.is_some());
+        list.push(&["-map", &format!("{input}:{stream}"), &format!("-c:v:{place}"), "copy"]);
+        list.push(&[&format!("-disposition:v:{place}"), "attached_pic"]);
+    }
+    if plan.keeps_attachments {
+        list.push(&["-map", "0:t?", "-c:t", "copy"]);
     }
 }
 

@@ -129,16 +129,14 @@ impl ConvertPlan {
         };
         let is_whole = spec.operations.trim == Trim::default() && spec.joined.is_empty();
         let subtitles = request.subtitles(is_whole, &mut warnings);
-        let cover = request.cover(&mut warnings);
-        let keeps_attachments = request.keeps_attachments(&mut warnings);
         let plan = Self {
             source: spec.source.clone(),
             format,
             picture,
             sound,
             subtitles,
-            cover,
-            keeps_attachments,
+            cover: request.cover(&mut warnings),
+            keeps_attachments: request.keeps_attachments(&mut warnings),
             languages: Vec::new(),
             is_cut_off: false,
             keeps_chapters: is_whole,
