@@ -14,6 +14,9 @@ pub use colour::{Colour, DynamicRange, HdrMetadata};
 pub use container::container_name;
 pub use frame_rate::FrameRate;
 
+/// ffmpeg's name of what reads a film that is one JPEG after the other, without a container.
+pub const JPEG_FILM_DEMUXER: &str = "mjpeg";
+
 /// Width and height of a picture in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PictureSize {
@@ -73,6 +76,21 @@ pub struct SourceMedia {
     pub subtitle_files: Vec<SubtitleFile>,
     /// Chapters, in order of their start.
     pub chapters: Vec<Chapter>,
+    /// The first picture that belongs to the file and not to its film: cover art.
+    #[serde(default)]
+    pub cover: Option<CoverArt>,
+    /// Number of attached files, such as the fonts of subtitles.
+    #[serde(default)]
+    pub attachments: usize,
+}
+
+/// A picture that belongs to a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoverArt {
+    /// Index of its stream in the file.
+    pub index: usize,
+    /// Codec in ffmpeg's short name.
+    pub codec: String,
 }
 
 /// How the lines of a frame were taken.
@@ -265,10 +283,10 @@ impl SourceMedia {
         self.container.ends_with("_pipe")
     }
 
-    /// The demuxer to open it with, where ffmpeg must not choose by the name: it would take a picture whose name has a
-    /// number sign for a row of files.
+    /// The demuxer to open it with, where ffmpeg must not choose: it would take a picture whose name has a number sign for
+    /// a row of files, and a film of JPEG pictures for one picture.
     pub fn demuxer(&self) -> Option<&str> {
-        self.is_still().then_some(self.container.as_str())
+        (self.is_still() || self.container == JPEG_FILM_DEMUXER).then_some(self.container.as_str())
     }
 
     /// The sound that is encoded: the default one, else the first.

@@ -91,7 +91,7 @@ impl OperationArguments {
     pub fn operations(&self) -> Result<Operations, String> {
         let start = self.start.unwrap_or_default();
         let end = match self.duration {
-            Some(duration) if duration.is_zero() => return Err("--duration is longer than 0".to_owned()),
+            Some(duration) if duration.is_zero() => return Err("--duration must be longer than 0".to_owned()),
             Some(duration) => Some(start.saturating_add(duration)),
             None => self.end,
         };

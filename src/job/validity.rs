@@ -137,7 +137,11 @@ fn operations(asked: &Operations) -> Result<(), SpecProblem> {
     }
     let ends_after_start = asked.trim.end.is_none_or(|end| end > asked.trim.start.unwrap_or_default());
     demand(ends_after_start, "operations.trim", "the end must come after the start")?;
-    demand(asked.still_duration.is_none_or(|time| !time.is_zero()), "operations.still_duration", "is longer than 0")?;
+    demand(
+        asked.still_duration.is_none_or(|time| !time.is_zero()),
+        "operations.still_duration",
+        "must be longer than 0",
+    )?;
     if let Some(Crop::Area(area)) = asked.crop {
         let has_size = area.width > 0 && area.height > 0;
         let is_somewhere = area.left.checked_add(area.width).is_some() && area.top.checked_add(area.height).is_some();

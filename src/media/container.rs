@@ -19,6 +19,7 @@ pub fn container_name(format_name: &str, file: &Path) -> String {
         "mpegvideo" => "MPEG video without a container",
         "h264" => "H.264 without a container",
         "hevc" => "HEVC without a container",
+        "mjpeg" => "JPEG pictures without a container",
         "asf" => "Windows Media (ASF)",
         "flv" => "Flash Video (FLV)",
         "rm" => "RealMedia",

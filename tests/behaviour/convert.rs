@@ -1,6 +1,7 @@
 //! What a user makes of a file without a stream: another container or codec, a smaller file, a part, several joined. What
 //! comes out is measured: packets, decoded pictures, flashes and beeps.
 
+mod beside_the_film;
 mod changing;
 mod joined;
 mod sizes;
@@ -286,7 +287,8 @@ fn what_does_not_go_is_refused_with_what_to_do() {
         ("a.gif", &["--target-size", "1M"], "can't be chosen"),
         ("a.mp3", &["--rotate", "90"], "sound alone"),
         ("a.mp4", &["--target-size", "5k"], "too few"),
-        ("a.mp4", &["--lossless", "--start", "9"], "after the end of the source"),
+        ("a.mp4", &["--lossless", "--start", "9"], "starts at 00:00:09, after the end of the source at 00:00:04"),
+        ("a.mp4", &["--start", "3.99"], "No picture is left from 00:00:03.99 on: the source ends at 00:00:04"),
     ] {
         let output = output(name);
         let flags: Vec<&str> = ["-o", &output].iter().chain(flags).copied().collect();

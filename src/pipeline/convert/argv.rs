@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     job::{FileAudioCodec, FileFormat, FileVideoCodec},
+    media::SubtitleStream,
     pipeline::{
         encode::{
             argv, cascade, following,
@@ -60,11 +61,13 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
         list.push(&["-f", "concat", "-safe", "0", "-protocol_whitelist", PROTOCOLS, "-i"]);
         list.0.push(file_url(&places.work_folder.join(PARTS)));
     }
+    let cover = plan.cover.map(|stream| (list.input(plan), stream));
     let graph = graph(plan, is_gif);
     if !graph.is_empty() {
         list.push(&["-filter_complex", &graph]);
     }
     map_streams(&mut list, plan);
+    map_beside(&mut list, plan, cover);
     if plan.trim.start.is_some() && plan.encode.is_none() {
         list.push(&["-copypriorss", "0"]);
     }
@@ -91,8 +94,10 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
     for (place, track) in plan.sound.iter().enumerate() {
         sound_options(&mut list, plan, (place, track));
     }
-    if let Some(encoder) = container::subtitle_encoder(plan.format).filter(|_| !plan.subtitles.is_empty()) {
-        list.push(&["-c:s", encoder]);
+    for (place, planned) in plan.subtitles.iter().enumerate() {
+        let encoder = container::subtitle_encoder(plan.format).filter(|_| !planned.is_copied);
+        list.push(&[&format!("-c:s:{place}"), encoder.unwrap_or("copy")]);
+        list.push(&[&format!("-disposition:s:{place}"), &disposition(&planned.track)]);
     }
     for (track, language) in &plan.languages {
         list.push(&[&format!("-metadata:s:{track}"), &format!("language={language}")]);
@@ -174,6 +179,15 @@ struct ArgumentList(Vec<OsString>);
 impl ArgumentList {
     fn push(&mut self, arguments: &[&str]) {
         self.0.extend(arguments.iter().map(OsString::from));
+    }
+
+    /// Opens the source once more, in its whole length, and gives the number of this input: where a part of it is read,
+    /// what belongs to all of it is not.
+    fn input(&mut self, plan: &ConvertPlan) -> usize {
+        let number = self.0.iter().filter(|argument| *argument == "-i").count();
+        self.push(&["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"]);
+        self.0.push(file_url(&plan.source));
+        number
     }
 }
 
@@ -263,9 +277,32 @@ fn map_streams(list: &mut ArgumentList, plan: &ConvertPlan) {
             PlannedSound::Encoded { index, .. } => list.push(&["-map", &format!("[a{index}]")]),
         }
     }
-    for index in &plan.subtitles {
-        list.push(&["-map", &format!("0:{index}")]);
+    for planned in &plan.subtitles {
+        list.push(&["-map", &format!("0:{}", planned.track.index)]);
     }
+}
+
+/// Cover art, by its input and its stream, and attached files.
+fn map_beside(list: &mut ArgumentList, plan: &ConvertPlan, cover: Option<(usize, usize)>) {
+    if let Some((input, stream)) = cover {
+        let place = usize::from(plan.picture.is_some());
+        list.push(&["-map", &format!("{input}:{stream}"), &format!("-c:v:{place}"), "copy"]);
+        list.push(&[&format!("-disposition:v:{place}"), "attached_pic"]);
+    }
+    if plan.keeps_attachments {
+        list.push(&["-map", "0:t?", "-c:t", "copy"]);
+    }
+}
+
+/// What a track of subtitles is for, in ffmpeg's words, which would take the first track for the one to show.
+fn disposition(track: &SubtitleStream) -> String {
+    let marks = [
+        (track.is_default, "default"),
+        (track.is_forced, "forced"),
+        (track.is_for_hearing_impaired, "hearing_impaired"),
+    ];
+    let marks: Vec<&str> = marks.into_iter().filter(|(is_set, _)| *is_set).map(|(_, word)| word).collect();
+    if marks.is_empty() { "0".to_owned() } else { marks.join("+") }
 }
 
 /// The options of the picture's encoder.

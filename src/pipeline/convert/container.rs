@@ -107,6 +107,18 @@ pub(super) fn subtitle_encoder(format: FileFormat) -> Option<&'static str> {
     }
 }
 
+/// Codecs of subtitles, by ffmpeg's names, that are copied into a container.
+pub(super) fn holds_subtitles(format: FileFormat, codec: &str) -> bool {
+    const IN_MATROSKA: [&str; 7] = ["subrip", "srt", "ass", "ssa", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"];
+    format == FileFormat::Mkv && IN_MATROSKA.contains(&codec)
+}
+
+/// Codecs of cover art, by ffmpeg's names, that are copied into a container.
+pub(super) fn holds_cover(format: FileFormat, codec: &str) -> bool {
+    matches!(format, FileFormat::Mp4 | FileFormat::M4a | FileFormat::Mp3 | FileFormat::Flac)
+        && matches!(codec, "mjpeg" | "png")
+}
+
 /// How many tracks of sound a container has.
 pub(super) fn most_tracks(format: FileFormat) -> usize {
     match format {

@@ -5,8 +5,8 @@ use std::{path::Path, process::Command, time::Duration};
 use super::plan::{ConvertPlan, PlannedPicture};
 use crate::{
     failure::{Failure, FailureKind},
-    format,
     media::SourceMedia,
+    pipeline::plan::nothing_after,
     pipeline::probe::{PROTOCOL_WHITELIST, input_url},
     tools::{
         cancel::CancelToken,
@@ -34,8 +34,7 @@ pub(super) fn begin_at_keyframe(
 ) -> Result<(), Failure> {
     let asked = plan.trim.start.unwrap_or_default();
     if let Some(duration) = source.duration.filter(|duration| asked >= *duration) {
-        let (start, end) = (format::clock(asked), format::clock(duration));
-        let headline = format!("The trim starts at {start}, after the end of the source at {end}");
+        let headline = nothing_after(asked, duration);
         return Err(Failure::new(FailureKind::InvalidRequest, headline, "Start the trim earlier"));
     }
     let mut start = asked;

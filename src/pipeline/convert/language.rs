@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     job::FileFormat,
-    media::SourceMedia,
     pipeline::plan::{UNDETERMINED, language_name, language_tag},
 };
 
@@ -146,7 +145,7 @@ pub(super) fn word(format: FileFormat, told: &str, is_copied: bool) -> Result<Op
 
 /// What is known of the language of each track: ffmpeg's specifier of the track, the language, and whether ffmpeg passes it
 /// on.
-pub(super) fn told(plan: &ConvertPlan, source: &SourceMedia) -> Vec<(String, String, bool)> {
+pub(super) fn told(plan: &ConvertPlan) -> Vec<(String, String, bool)> {
     let mut told = Vec::new();
     if let Some(PlannedPicture::Copied(video)) = &plan.picture {
         told.extend(video.language.clone().map(|language| ("v:0".to_owned(), language, true)));
@@ -161,9 +160,8 @@ pub(super) fn told(plan: &ConvertPlan, source: &SourceMedia) -> Vec<(String, Str
         };
         told.extend(language.map(|language| (format!("a:{place}"), language, is_copied)));
     }
-    for (place, index) in plan.subtitles.iter().enumerate() {
-        let track = source.subtitles.iter().find(|track| track.index == *index);
-        let language = track.and_then(|track| track.language.clone());
+    for (place, planned) in plan.subtitles.iter().enumerate() {
+        let language = planned.track.language.clone();
         told.extend(language.map(|language| (format!("s:{place}"), language, true)));
     }
     told

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     job::{Conversion, FileFormat, FileVideoCodec, JobSpec, Trim},
-    media::{FrameRate, PictureSize, SourceMedia, VideoStream},
+    media::{FrameRate, PictureSize, SourceMedia, SubtitleStream, VideoStream},
     pipeline::plan::{EncodePlan, Findings, PlanError, PlanSummary, RenditionSummary, cut_off},
     preset::BitRate,
 };
@@ -32,8 +32,12 @@ pub(super) struct ConvertPlan {
     pub(super) picture: Option<PlannedPicture>,
     /// The tracks of sound.
     pub(super) sound: Vec<PlannedSound>,
-    /// Subtitles in text, by the index of their streams.
-    pub(super) subtitles: Vec<usize>,
+    /// The subtitles.
+    pub(super) subtitles: Vec<PlannedSubtitles>,
+    /// Index of the stream of cover art, which is copied.
+    pub(super) cover: Option<usize>,
+    /// Whether attached files are copied.
+    pub(super) keeps_attachments: bool,
     /// What is written as the language of a track, by ffmpeg's specifier of the track.
     pub(super) languages: Vec<(String, String)>,
     /// Whether the source ends within a fragment: what is copied of the picture and of the sound is read apart.
@@ -61,6 +65,15 @@ pub(super) enum PlannedPicture {
     Copied(Box<VideoStream>),
     /// It is encoded as the first rendition of the encode's plan.
     Encoded(FileVideoCodec),
+}
+
+/// What becomes of a track of subtitles.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct PlannedSubtitles {
+    /// The track.
+    pub(super) track: SubtitleStream,
+    /// Whether it is copied as it is: else its text is written in the container's own form.
+    pub(super) is_copied: bool,
 }
 
 impl ConvertPlan {
@@ -122,6 +135,8 @@ impl ConvertPlan {
             picture,
             sound,
             subtitles,
+            cover: request.cover(&mut warnings),
+            keeps_attachments: request.keeps_attachments(&mut warnings),
             languages: Vec::new(),
             is_cut_off: false,
             keeps_chapters: is_whole,
@@ -141,7 +156,7 @@ impl ConvertPlan {
         if self.encode.is_none() {
             self.warnings.extend(cut_off(source));
         }
-        for (track, told, is_copied) in language::told(&self, source) {
+        for (track, told, is_copied) in language::told(&self) {
             match language::word(self.format, &told, is_copied) {
                 Ok(word) => self.languages.extend(word.map(|word| (track, word))),
                 Err(warning) => self.warnings.push(warning),

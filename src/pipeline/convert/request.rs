@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::container;
+use super::{container, plan::PlannedSubtitles};
 use crate::{
     job::{
-        Conversion, Deinterlace, FileVideoCodec, JobSpec, Operations, Outputs, StreamTreatment, ThumbnailTimes, Trim,
-        VideoRate,
+        Conversion, Deinterlace, FileFormat, FileVideoCodec, JobSpec, Operations, Outputs, StreamTreatment,
+        ThumbnailTimes, Trim, VideoRate,
     },
     media::{SourceMedia, VideoStream},
-    pipeline::plan::{EncodePlan, Findings, PicturePlan, PlanError, burn_in},
+    pipeline::plan::{EncodePlan, Findings, PicturePlan, PlanError, burn_in, is_chosen},
     preset::{
         BitRate, Crf, EncoderChoice, HdrTreatment, LadderChoice, Preset, RateControl, Rung, StereoCodecs, VideoCodec,
         VideoSettings,
@@ -82,6 +82,8 @@ impl<'a> Request<'a> {
             Some("it is to be encoded".to_owned())
         } else if self.source.is_still() {
             Some("it is a still picture".to_owned())
+        } else if self.source.demuxer().is_some() {
+            Some("its pictures tell no time".to_owned())
         } else if operations.trim != Trim::default() && !copies {
             Some("a trim to the frame was asked for".to_owned())
         } else if operations.target_size_bytes.is_some_and(|bytes| bytes < self.source.size_bytes) {
@@ -197,23 +199,56 @@ impl<'a> Request<'a> {
     }
 
     /// Subtitles that go into the file.
-    pub(super) fn subtitles(&self, is_whole: bool, warnings: &mut Vec<String>) -> Vec<usize> {
+    pub(super) fn subtitles(&self, is_whole: bool, warnings: &mut Vec<String>) -> Vec<PlannedSubtitles> {
         let format = self.conversion.format;
         let all = &self.source.subtitles;
         if all.is_empty() || !format.has_picture() {
             return Vec::new();
         }
-        let is_held =
-            |codec: &str| container::subtitle_encoder(format).is_some() && container::TEXT_SUBTITLES.contains(&codec);
-        let kept: Vec<usize> =
-            all.iter().filter(|track| is_whole && is_held(&track.codec)).map(|track| track.index).collect();
-        let is_drawn = self.spec.operations.burn_in.is_some();
-        let left_out = all.len() - kept.len() - usize::from(is_drawn);
+        let drawn = self.spec.operations.burn_in.as_ref();
+        let (mut kept, mut left_out, mut styled) = (Vec::new(), 0, 0);
+        for track in all.iter().filter(|track| !is_chosen(drawn, track, all)) {
+            let is_copied = container::holds_subtitles(format, &track.codec);
+            let is_written = container::subtitle_encoder(format).is_some()
+                && container::TEXT_SUBTITLES.contains(&track.codec.as_str());
+            if is_whole && (is_copied || is_written) {
+                styled += u64::from(!is_copied && matches!(track.codec.as_str(), "ass" | "ssa"));
+                kept.push(PlannedSubtitles { track: track.clone(), is_copied });
+            } else {
+                left_out += 1;
+            }
+        }
         if left_out > 0 {
-            let tracks = crate::format::count(left_out as u64, "track of subtitles is", "tracks of subtitles are");
+            let tracks = crate::format::count(left_out, "track of subtitles is", "tracks of subtitles are");
             warnings.push(format!("{tracks} left out"));
         }
+        if styled > 0 {
+            let tracks = crate::format::count(styled, "track of subtitles loses", "tracks of subtitles lose");
+            warnings.push(format!("{tracks} fonts, colours and places, which {} does not hold", format.label()));
+        }
         kept
+    }
+
+    /// The cover art that goes into the file.
+    pub(super) fn cover(&self, warnings: &mut Vec<String>) -> Option<usize> {
+        let format = self.conversion.format;
+        let cover = self.source.cover.as_ref().filter(|_| format != FileFormat::Gif)?;
+        if container::holds_cover(format, &cover.codec) {
+            return Some(cover.index);
+        }
+        warnings.push(format!("The cover art is left out: it is not kept in {}", format.label()));
+        None
+    }
+
+    /// Whether attached files go into the file.
+    pub(super) fn keeps_attachments(&self, warnings: &mut Vec<String>) -> bool {
+        let format = self.conversion.format;
+        let is_kept = self.source.attachments > 0 && format == FileFormat::Mkv;
+        if self.source.attachments > 0 && !is_kept && format.has_picture() && format != FileFormat::Gif {
+            let files = crate::format::count(self.source.attachments as u64, "attached file is", "attached files are");
+            warnings.push(format!("{files} left out: {} holds none", format.label()));
+        }
+        is_kept
     }
 }
 

@@ -46,9 +46,12 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Length of the file.
+    /// Length of its picture and sound.
     pub(super) fn duration(&self) -> Duration {
-        let ends = self.streams.iter().map(|stream| stream.end - stream.start.min(0.0));
+        let subtitles = &self.media.subtitles;
+        let streams = self.streams.iter().enumerate();
+        let of_media = streams.filter(|(index, _)| !subtitles.iter().any(|track| track.index == *index));
+        let ends = of_media.map(|(_, stream)| stream).map(|stream| stream.end - stream.start.min(0.0));
         Duration::try_from_secs_f64(ends.fold(0.0, f64::max)).unwrap_or_default()
     }
 }

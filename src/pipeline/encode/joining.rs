@@ -111,16 +111,22 @@ pub(in crate::pipeline) fn sound_chains(join: &JoinPlan) -> Vec<String> {
     }
     let mut chains = Vec::new();
     let mut start = 0;
-    let format = format!("aformat=sample_fmts=fltp:sample_rates={JOINED_RATE_HZ}:channel_layouts=stereo");
+    let layout = if join.is_mono { "mono" } else { "stereo" };
+    let format = format!("aformat=sample_fmts=fltp:sample_rates={JOINED_RATE_HZ}:channel_layouts={layout}");
+    // One channel is as loud on both sides as alone: ffmpeg would make it quieter by 3 dB.
+    let doubled = "aformat=channel_layouts=mono,pan=stereo|c0=c0|c1=c0,";
     for (number, (part, end)) in join.parts.iter().zip(join.sound_ends()).enumerate() {
         let samples = end - start;
         start = end;
         let source = match part.sound {
             Some(stream) => {
                 let watch = format_change::watched_sound(number, stream, Opening::default());
-                format!("[{number}:{stream}]{watch},aresample=async=1:first_pts=0:rematrix_maxval=1,{format},apad")
+                let doubled = if part.is_mono && !join.is_mono { doubled } else { "" };
+                format!(
+                    "[{number}:{stream}]{watch},aresample=async=1:first_pts=0:rematrix_maxval=1,{doubled}{format},apad"
+                )
             }
-            None => format!("anullsrc=r={JOINED_RATE_HZ}:cl=stereo,{format}"),
+            None => format!("anullsrc=r={JOINED_RATE_HZ}:cl={layout},{format}"),
         };
         chains.push(format!("{source},atrim=end_sample={samples}[q{number}]"));
     }

@@ -1,6 +1,7 @@
 //! Turns subtitles into WebVTT: those of the source in one run of ffmpeg, each file beside it by itself, whatever its
 //! encoding.
 
+mod drawings;
 mod encoding;
 mod markup;
 
@@ -28,6 +29,10 @@ use crate::{
 
 /// Time for one run: as long as reading a large file from a slow share takes.
 const LIMIT: Duration = Duration::from_secs(3600);
+
+/// What is taken out of the source as it is.
+const SUBRIP_SOURCE: &str = "source.srt";
+const ASS_SOURCE: &str = "source.ass";
 
 /// Nothing is shown for longer, but what has no sensible end.
 const LONGEST_CUE: Duration = Duration::from_secs(24 * 3600);
@@ -102,7 +107,7 @@ impl Reader<'_> {
         self.work_folder.join(format!("subtitles_{index}.{extension}"))
     }
 
-    /// Takes all tracks of text out of the source: SubRip as it is, the others as WebVTT.
+    /// Takes all tracks of text out of the source: SubRip and ASS as they are, the others as WebVTT.
     fn read_source(&self, plan: &EncodePlan) -> Result<(), ChildError> {
         let mut command = ffmpeg(self.toolbox);
         command.arg("-i").arg(file_url(&plan.source));
@@ -111,10 +116,15 @@ impl Reader<'_> {
             let (stream, codec, format) = match rendition.origin {
                 SubtitleOrigin::Stream(stream) => (stream, "webvtt", "webvtt"),
                 SubtitleOrigin::SubRip(stream) => (stream, "copy", "srt"),
+                SubtitleOrigin::Ass(stream) => (stream, "copy", "ass"),
                 SubtitleOrigin::File(_) => continue,
             };
             has_streams = true;
-            let extension = if format == "srt" { "source.srt" } else { "vtt" };
+            let extension = match format {
+                "srt" => SUBRIP_SOURCE,
+                "ass" => ASS_SOURCE,
+                _ => "vtt",
+            };
             command.args(["-map", &format!("0:{stream}"), "-c:s", codec, "-f", format]);
             command.arg(file_url(&self.file_of(index, extension)));
         }
@@ -129,7 +139,8 @@ impl Reader<'_> {
     ) -> Result<Captions, ChildError> {
         let (file, format) = match &rendition.origin {
             SubtitleOrigin::Stream(_) => return Ok(self.written_by_ffmpeg(index)),
-            SubtitleOrigin::SubRip(_) => (self.file_of(index, "source.srt"), TextFormat::SubRip),
+            SubtitleOrigin::SubRip(_) => (self.file_of(index, SUBRIP_SOURCE), TextFormat::SubRip),
+            SubtitleOrigin::Ass(_) => (self.file_of(index, ASS_SOURCE), TextFormat::Ass),
             SubtitleOrigin::File(path) => (path.clone(), TextFormat::of(path)),
         };
         let content = regular_file::read(&file).unwrap_or_default();
@@ -141,7 +152,7 @@ impl Reader<'_> {
                 captions
             }
             TextFormat::SubRip => self.turned((index, "srt"), &markup::guarded(&text))?,
-            TextFormat::Ass => self.turned((index, "ass"), &text)?,
+            TextFormat::Ass => self.turned((index, "ass"), &drawings::left_out(&text))?,
         };
         if let Some(guessed) = guessed.filter(|_| !captions.cues.is_empty()) {
             let label = &rendition.label;

@@ -176,6 +176,22 @@ pub(super) fn check_outputs(spec: &JobSpec) -> Result<(), PlanError> {
     Ok(())
 }
 
+/// What the form in MPEG-TS can't offer: its segments hold the track that plays when nobody chooses.
+pub(super) fn left_out_of_transport_stream(spec: &JobSpec, audio: &[AudioRendition]) -> Option<String> {
+    if !spec.outputs.transport_stream || spec.kind != JobKind::Stream {
+        return None;
+    }
+    let kept = audio.iter().find(|track| track.is_default)?;
+    let mut left_out: Vec<&str> = Vec::new();
+    for track in audio.iter().filter(|track| track.stream != kept.stream) {
+        if !left_out.contains(&track.label.as_str()) {
+            left_out.push(&track.label);
+        }
+    }
+    let words = || format!("MPEG-TS has the sound “{}” alone: “{}” left out there", kept.label, left_out.join("”, “"));
+    (!left_out.is_empty()).then(words)
+}
+
 /// The renditions of all tracks: stereo of each in the source's order, then the same in Opus beside AAC, then 5.1 of those
 /// that have it, if they are asked for.
 pub(super) fn renditions(source: &SourceMedia, preset: &Preset, warnings: &mut Vec<String>) -> Vec<AudioRendition> {

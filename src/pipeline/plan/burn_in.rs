@@ -66,7 +66,7 @@ pub fn burn_in(
 }
 
 /// Whether a choice means this track of a source's.
-pub(super) fn is_chosen(choice: Option<&SubtitleChoice>, stream: &SubtitleStream, all: &[SubtitleStream]) -> bool {
+pub fn is_chosen(choice: Option<&SubtitleChoice>, stream: &SubtitleStream, all: &[SubtitleStream]) -> bool {
     choice.and_then(|choice| chosen(choice, all).ok()).is_some_and(|chosen| chosen.index == stream.index)
 }
 

@@ -22,6 +22,8 @@ pub struct JoinPlan {
     pub picture: Option<JoinedPicture>,
     /// Whether there is sound in any of them.
     pub has_sound: bool,
+    /// Whether all sound that there is has one channel; else the joined sound has two.
+    pub is_mono: bool,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -48,6 +50,8 @@ pub struct JoinedPart {
     pub picture: Option<PartPicture>,
     /// Index of its sound, if it has any.
     pub sound: Option<usize>,
+    /// Whether that has one channel.
+    pub is_mono: bool,
     /// Frames that it takes; its length in milliseconds where there is no picture.
     pub frames: u64,
 }
@@ -110,7 +114,8 @@ pub fn join(spec: &JobSpec, sources: &[SourceMedia], can_tone_map: bool) -> Resu
     if picture.is_none() && !has_sound {
         return Err(PlanError::Nothing(spec.source_name()));
     }
-    let mut join = JoinPlan { parts: Vec::new(), picture, has_sound, warnings: Vec::new() };
+    let is_mono = has_sound && sources.iter().filter_map(sound_of).all(has_one_channel);
+    let mut join = JoinPlan { parts: Vec::new(), picture, has_sound, is_mono, warnings: Vec::new() };
     for (file, source) in files.into_iter().zip(sources) {
         let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
         if !source.subtitles.is_empty() || !source.subtitle_files.is_empty() {
@@ -132,6 +137,7 @@ pub fn join(spec: &JobSpec, sources: &[SourceMedia], can_tone_map: bool) -> Resu
             demuxer: source.demuxer().map(str::to_owned),
             picture: part_picture,
             sound: sound_of(source).map(|sound| sound.index),
+            is_mono: sound_of(source).is_some_and(has_one_channel),
             frames: join.frame_rate().frames_in(length).max(1),
         });
     }
@@ -197,13 +203,25 @@ fn sound_of(source: &SourceMedia) -> Option<&AudioStream> {
     source.main_audio().filter(readable).or_else(|| source.audio.iter().find(readable))
 }
 
-/// How long a part is: until picture and sound have ended.
+fn has_one_channel(sound: &AudioStream) -> bool {
+    sound.channels == Some(1)
+}
+
+/// How long a part is: from the start of what comes first until picture and sound have ended.
 fn length(spec: &JobSpec, source: &SourceMedia) -> Option<Duration> {
     if source.is_still() {
         return Some(timing::still_duration(&spec.operations));
     }
     let picture = source.picture_duration().filter(|duration| !duration.is_zero())?;
-    Some(picture + timing::time_after_picture(source).unwrap_or_default())
+    Some(time_before_picture(source) + picture + timing::time_after_picture(source).unwrap_or_default())
+}
+
+/// For how long there is sound before the first picture. Where a picture does not tell its own length, that of the file
+/// holds this time already.
+fn time_before_picture(source: &SourceMedia) -> Duration {
+    let told = source.main_video().filter(|video| video.duration.is_some()).and_then(|video| video.start_time_seconds);
+    let late = told.zip(source.start_time_seconds).map_or(0.0, |(picture, file)| picture - file);
+    Duration::try_from_secs_f64(late).unwrap_or_default()
 }
 
 /// What the joined sources are together.
@@ -240,7 +258,7 @@ fn as_one(join: &JoinPlan, first: &SourceMedia, sources: &[SourceMedia]) -> Sour
         ..video.clone()
     });
     let sound = sources.iter().find_map(sound_of).map(|sound| AudioStream {
-        channels: sound.channels.map(|channels| channels.min(2)),
+        channels: Some(if join.is_mono { 1 } else { 2 }),
         sample_rate_hz: Some(JOINED_RATE_HZ),
         bits_per_sample: None,
         duration,
@@ -260,6 +278,8 @@ fn as_one(join: &JoinPlan, first: &SourceMedia, sources: &[SourceMedia]) -> Sour
         subtitles: Vec::new(),
         subtitle_files: Vec::new(),
         chapters,
+        cover: None,
+        attachments: 0,
     }
 }
 
@@ -278,14 +298,21 @@ mod tests {
 
     #[test]
     fn borders_of_sound_lie_at_the_nearest_sample_and_never_drift() {
-        let part = |frames| JoinedPart { source: "a".into(), demuxer: None, picture: None, sound: Some(0), frames };
+        let part = |frames| JoinedPart {
+            source: "a".into(),
+            demuxer: None,
+            picture: None,
+            sound: Some(0),
+            is_mono: false,
+            frames,
+        };
         let picture = JoinedPicture {
             size: PictureSize { width: 2, height: 2 },
             frame_rate: FrameRate::new(30000, 1001).unwrap(),
             label: ColourLabel { primaries: "bt709", transfer: "bt709", matrix: "bt709" },
         };
         let parts = vec![part(1); 300];
-        let join = JoinPlan { parts, picture: Some(picture), has_sound: true, warnings: Vec::new() };
+        let join = JoinPlan { parts, picture: Some(picture), has_sound: true, is_mono: false, warnings: Vec::new() };
         // 300 frames are 10.01 s.
         assert_eq!(*join.sound_ends().last().unwrap(), 480_480);
     }

@@ -24,12 +24,12 @@ use std::{
 };
 
 pub use audio::{AudioCodec, AudioLayout, AudioRendition};
-pub use burn_in::{DrawnColours, PlannedBurnIn, burn_in};
+pub use burn_in::{DrawnColours, PlannedBurnIn, burn_in, is_chosen};
 pub use colour::{AlphaConversion, ColourCodePoints, ColourLabel, PictureConversion};
 pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
 pub use language::{UNDETERMINED, language_name, language_tag};
 pub use one_format::{OneFormat, PictureFormat};
-pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark};
+pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark, nothing_after};
 pub use pictures::{PicturePlan, PlannedPicture};
 pub use renditions::VideoRendition;
 pub use span::PlannedSpan;
@@ -199,6 +199,7 @@ impl EncodePlan {
         let mut warnings = first_warnings(source, findings);
         audio::check_outputs(spec)?;
         let audio = audio::renditions(source, &spec.preset, &mut warnings);
+        warnings.extend(audio::left_out_of_transport_stream(spec, &audio));
         let subtitles = subtitles::renditions(source, spec.operations.burn_in.as_ref(), &mut warnings);
         let Some(video) = source.main_video() else {
             return Self::of_sound(spec, source, (audio, subtitles), (findings, warnings));

@@ -6,7 +6,7 @@ use super::{Findings, PlanError, PlannedBurnIn};
 use crate::{
     format,
     job::{Crop, CropArea, Flip, Operations, Strength, Turn, Watermark, WatermarkPosition},
-    media::{FrameRate, PictureSize},
+    media::{FrameRate, JPEG_FILM_DEMUXER, PictureSize},
 };
 
 /// A trimmed source is opened this much before the first frame that is kept, so that decoders and frame rate filter
@@ -16,7 +16,7 @@ const LEAD: Duration = Duration::from_secs(10);
 /// which is longer than any of them stays.
 const LEAD_WITH_SUBTITLES: Duration = Duration::from_secs(60);
 /// Containers without time stamps: to find a place in them, everything before has to be decoded.
-const WITHOUT_TIMESTAMPS: [&str; 5] = ["h264", "hevc", "mpegvideo", "m4v", "gif"];
+const WITHOUT_TIMESTAMPS: [&str; 6] = ["h264", "hevc", "mpegvideo", "m4v", "gif", JPEG_FILM_DEMUXER];
 /// What is left of a picture has at least this many pixels a side.
 const SMALLEST_SIDE: u32 = 16;
 
@@ -129,6 +129,15 @@ pub(super) struct Trimmed {
     pub(super) duration: Option<Duration>,
 }
 
+/// What is said of a trim that begins where nothing is left of a source of this length.
+pub fn nothing_after(start: Duration, length: Duration) -> String {
+    let (at, end) = (format::precise_clock(start), format::precise_clock(length));
+    if start < length {
+        return format!("No picture is left from {at} on: the source ends at {end}");
+    }
+    format!("The trim starts at {at}, after the end of the source at {end}")
+}
+
 /// Resolves the trim at the output's frame rate.
 pub(super) fn trim(
     operations: &Operations,
@@ -145,11 +154,7 @@ pub(super) fn trim(
         && first >= frames
     {
         return Err(PlanError::NotPossible {
-            what: format!(
-                "The trim starts at {}, after the end of the source at {}",
-                format::clock(asked.start.unwrap_or_default()),
-                format::clock(length)
-            ),
+            what: nothing_after(asked.start.unwrap_or_default(), length),
             hint: "Start the trim earlier".to_owned(),
         });
     }

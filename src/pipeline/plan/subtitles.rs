@@ -46,6 +46,8 @@ pub enum SubtitleOrigin {
     Stream(usize),
     /// The stream of this index in the source, which is SubRip.
     SubRip(usize),
+    /// The stream of this index in the source, which is Advanced SubStation Alpha.
+    Ass(usize),
     /// A file beside the source.
     File(PathBuf),
 }
@@ -123,6 +125,7 @@ fn tracks(source: &SourceMedia, burned_in: Option<&SubtitleChoice>, warnings: &m
         tracks.push(Track {
             origin: match stream.codec.as_str() {
                 "subrip" | "srt" => SubtitleOrigin::SubRip(stream.index),
+                "ass" | "ssa" => SubtitleOrigin::Ass(stream.index),
                 _ => SubtitleOrigin::Stream(stream.index),
             },
             language: stream.language.clone(),

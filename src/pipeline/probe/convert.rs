@@ -7,7 +7,7 @@ use super::{
     ffprobe_json::{self, Output, SideData, Stream, duration, number, ratio},
 };
 use crate::media::{
-    AudioStream, Chapter, Colour, FrameRate, HdrMetadata, PictureSize, ScanType, SourceMedia, SubtitleStream,
+    AudioStream, Chapter, Colour, CoverArt, FrameRate, HdrMetadata, PictureSize, ScanType, SourceMedia, SubtitleStream,
     VideoStream,
 };
 
@@ -49,23 +49,41 @@ pub(super) fn source_media(found: &Output, size_bytes: u64) -> SourceMedia {
     let of_type = |kind: &'static str| found.streams.iter().filter(move |stream| stream.codec_type == kind);
     let video: Vec<VideoStream> = of_type("video").filter_map(video_stream).collect();
     let audio: Vec<AudioStream> = of_type("audio").filter_map(audio_stream).collect();
+    let start = number(found.format.start_time.as_ref());
+    let subtitles: Vec<SubtitleStream> = of_type("subtitle").filter_map(subtitle_stream).collect();
+    let end_of_media = end_of_media((&video, &audio), start).filter(|_| !subtitles.is_empty());
     let longest = || {
         let video = video.iter().filter_map(|stream| stream.duration);
         video.chain(audio.iter().filter_map(|stream| stream.duration)).max()
     };
+    let told = found.format.duration.as_deref().and_then(positive_duration);
     SourceMedia {
         container: found.format.format_name.clone(),
         size_bytes,
         missing_bytes: 0,
-        duration: found.format.duration.as_deref().and_then(positive_duration).or_else(longest),
-        start_time_seconds: number(found.format.start_time.as_ref()),
+        // Subtitles can be left on for days after all else has ended.
+        duration: told.map(|told| end_of_media.map_or(told, |end| end.min(told))).or_else(longest),
+        start_time_seconds: start,
         bitrate_bps: number(found.format.bit_rate.as_ref()),
-        subtitles: of_type("subtitle").filter_map(subtitle_stream).collect(),
+        subtitles,
         subtitle_files: Vec::new(),
         chapters: found.chapters.iter().filter_map(chapter).collect(),
+        cover: of_type("video").find_map(cover),
+        attachments: of_type("attachment").count(),
         video,
         audio,
     }
+}
+
+/// When picture and sound have ended, counted from the start of the file; `None` unless each of them tells its length.
+fn end_of_media((video, audio): (&[VideoStream], &[AudioStream]), start: Option<f64>) -> Option<Duration> {
+    let of_video = video.iter().map(|stream| (stream.start_time_seconds, stream.duration));
+    let of_audio = audio.iter().map(|stream| (stream.start_time_seconds, stream.duration));
+    let ends = of_video.chain(of_audio).map(|(begin, length)| {
+        let late = begin.zip(start).map_or(0.0, |(begin, start)| begin - start);
+        length.map(|length| Duration::try_from_secs_f64(late).unwrap_or_default() + length)
+    });
+    ends.collect::<Option<Vec<Duration>>>()?.into_iter().max()
 }
 
 /// Why a file without pictures that ffprobe understands gives nothing to encode; `None` when its sound can be encoded.
@@ -94,6 +112,11 @@ pub(super) fn why_nothing(source: &Path, found: &Output, media: &SourceMedia) ->
 /// Cover art and the like.
 fn is_picture(stream: &Stream) -> bool {
     stream.disposition.attached_pic != 0 || stream.disposition.timed_thumbnails != 0
+}
+
+fn cover(stream: &Stream) -> Option<CoverArt> {
+    let codec = known_codec(stream).filter(|_| stream.disposition.attached_pic != 0)?;
+    Some(CoverArt { index: stream.index, codec })
 }
 
 fn video_stream(stream: &Stream) -> Option<VideoStream> {

@@ -9,6 +9,7 @@ use std::{
 use mp4_atom::{Atom, Header, Moof, Moov, ReadFrom};
 
 use super::ProbeError;
+use crate::media::JPEG_FILM_DEMUXER;
 
 /// Bytes of the beginning that are looked at.
 const BEGINNING: u64 = 4096;
@@ -27,6 +28,10 @@ const SCRIPT_EXTENSIONS: [(&str, &str); 5] = [
     ("ffconcat", "list of files to join"),
     ("txt", "text file"),
 ];
+
+const JPEG_DEMUXER: &str = "jpeg_pipe";
+/// Names of films that are one JPEG after the other: two pictures in a file of another name can be a photograph too.
+const JPEG_FILM_EXTENSIONS: [&str; 2] = ["mjpeg", "mjpg"];
 
 /// Boxes that an MP4 or MOV can begin with.
 const ISO_MEDIA_BOXES: [&[u8]; 6] = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"];
@@ -51,8 +56,8 @@ const TRANSPORT_PACKET: (usize, u8) = (188, 0x47);
 pub(super) struct FirstLook {
     /// Size of the file.
     pub(super) size_bytes: u64,
-    /// It is a still picture, which is opened with this demuxer.
-    pub(super) still_demuxer: Option<&'static str>,
+    /// The demuxer to open it with, where ffmpeg's own choice may be wrong: a still picture, or a film of JPEG pictures.
+    pub(super) demuxer: Option<&'static str>,
     /// It is a WebP with several pictures.
     pub(super) is_animated_webp: bool,
     /// It begins as MP4 and MOV files do.
@@ -89,11 +94,18 @@ pub(super) fn look_at(source: &Path) -> Result<FirstLook, ProbeError> {
     }
     Ok(FirstLook {
         size_bytes: metadata.len(),
-        still_demuxer: still_demuxer(&beginning),
+        demuxer: film_demuxer(source, &beginning).or_else(|| still_demuxer(&beginning)),
         is_animated_webp: is_animated_webp(&beginning),
         is_iso_media,
         missing_bytes: if is_iso_media { missing_bytes(source, metadata.len()).unwrap_or(0) } else { 0 },
     })
+}
+
+/// The demuxer of a film that begins as a still picture does: JPEG after JPEG, as its name says.
+fn film_demuxer(source: &Path, beginning: &[u8]) -> Option<&'static str> {
+    let extension = source.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let is_named_so = JPEG_FILM_EXTENSIONS.iter().any(|name| extension.eq_ignore_ascii_case(name));
+    (is_named_so && still_demuxer(beginning) == Some(JPEG_DEMUXER)).then_some(JPEG_FILM_DEMUXER)
 }
 
 /// The demuxer of a still picture, by how it begins. Animated PNG has its own.
@@ -101,7 +113,7 @@ fn still_demuxer(beginning: &[u8]) -> Option<&'static str> {
     let has = |name: &[u8]| beginning.windows(name.len()).any(|window| window == name);
     match beginning {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] if !has(b"acTL") => Some("png_pipe"),
-        [0xff, 0xd8, 0xff, ..] => Some("jpeg_pipe"),
+        [0xff, 0xd8, 0xff, ..] => Some(JPEG_DEMUXER),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] if !is_animated_webp(beginning) => {
             Some("webp_pipe")
         }
@@ -240,6 +252,9 @@ mod tests {
         assert_eq!(still_demuxer(b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x12\0\0\0"), None);
         assert_eq!(still_demuxer(b"RIFF\0\0\0\0WAVEfmt "), None);
         assert_eq!(still_demuxer(b"GIF89a"), None);
+        let film = |name: &str, beginning: &[u8]| film_demuxer(Path::new(name), beginning);
+        assert_eq!(film("a.MJPEG", b"\xff\xd8\xff\xe0"), Some("mjpeg"));
+        assert_eq!((film("a.jpg", b"\xff\xd8\xff\xe0"), film("a.mjpg", b"GIF89a")), (None, None));
         assert!(is_heic(b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf\0\0\x01Dmeta"));
         assert!(is_heic(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic"));
         assert!(!is_heic(b"\0\0\0\x1cftypmsf1\0\0\0\0msf1hevcheic"), "a film");

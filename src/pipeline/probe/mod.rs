@@ -46,7 +46,7 @@ const DETAIL_LINES: usize = 20;
 /// takes too long, vanishes meanwhile, or when `cancel` says so.
 pub fn probe(source: &Path, toolbox: &Toolbox, cancel: &CancelToken) -> Result<SourceMedia, ProbeError> {
     let first_look = look::look_at(source)?;
-    let output = run(probe_command(source, first_look.still_demuxer, toolbox), source, cancel)?;
+    let output = run(probe_command(source, first_look.demuxer, toolbox), source, cancel)?;
     let parsed: Option<ffprobe_json::Output> = serde_json::from_slice(&output.stdout).ok();
     let found = parsed.filter(|found| !found.streams.is_empty());
     let Some(found) = found.filter(|_| output.status.success()) else {

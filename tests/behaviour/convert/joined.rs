@@ -28,6 +28,22 @@ const TONE: Clip = Clip {
     recipe: "-f lavfi -i color=blue:size=320x180:rate=24 -f lavfi -i sine=600:sample_rate=24000 -t 1.5 -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -pix_fmt yuv420p -c:a libopus",
 };
 
+/// Five seconds of a tone in one channel; there are pictures from 2 to 4 s only.
+const LATE: Clip = Clip {
+    name: "late picture.mkv",
+    frames: 50,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i sine=440:sample_rate=48000:duration=5 -itsoffset 2 -f lavfi -i color=red:size=160x90:rate=25:duration=2 -map 1 -map 0 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac -b:a 128k",
+};
+
+/// A second of a tone in the left of two channels.
+const LEFT: Clip = Clip {
+    name: "left.mp4",
+    frames: 25,
+    frame_rate: (25, 1),
+    recipe: "-f lavfi -i color=blue:size=160x90:rate=25 -f lavfi -i aevalsrc=0.1*sin(600*2*PI*t)|0:s=48000 -t 1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac",
+};
+
 fn still(user: &User) -> PathBuf {
     let path = user.path("green.png");
     let mut command = std::process::Command::new(SYSTEM.program());
@@ -64,6 +80,39 @@ on_both_ffmpeg_versions! {
         assert!(onsets.iter().zip([1.0, 3.0, 7.0]).all(|(onset, at)| (onset - at).abs() < 0.02), "{onsets:?}");
         assert!(sound.between(4.1, 6.9).peak() < 0.001, "there is silence where there is no sound");
         assert!((sound.between(7.2, 8.3).frequency(0) - 600.0).abs() < 5.0);
+    }
+
+    fn a_source_whose_picture_begins_late_is_joined_in_its_whole_length(version) {
+        let user = User::with(version);
+        let output = user.path("both.mp4");
+        let flags = ["-o", &output.to_string_lossy(), "--join"];
+        convert(&user, &[&LATE.path(), &LATE.path()], &flags).assert_all_done();
+        let (count, errors) = decode(&output);
+        // The container begins with the delay of the sound's encoder: each source lasts a frame longer.
+        assert!(errors.is_empty() && (250..=252).contains(&count), "two times five seconds: {count} pictures, {errors}");
+        let sound = Samples::of(&output);
+        assert!((sound.between(4.2, 4.8).frequency(0) - 440.0).abs() < 5.0, "the end of the first");
+        assert!((sound.between(9.2, 9.8).frequency(0) - 440.0).abs() < 5.0, "the end of the second");
+    }
+
+    fn joined_sound_is_as_loud_as_its_sources(version) {
+        let user = User::with(version);
+        let (mono, stereo) = (user.path("mono.mp4"), user.path("stereo.mp4"));
+        let (late, left) = (LATE.path(), LEFT.path());
+        let loud = Samples::of(&late).between(1.0, 4.0).level(0, 440.0);
+        let close = |level: f64| (level / loud - 1.0).abs() < 0.05;
+        convert(&user, &[&late, &late], &["-o", &mono.to_string_lossy(), "--join"]).assert_all_done();
+        let made = Samples::of(&mono);
+        assert_eq!(made.channels.len(), 1);
+        let level = made.between(1.0, 4.0).level(0, 440.0);
+        assert!(close(level), "{level}, not {loud}");
+        convert(&user, &[&late, &left], &["-o", &stereo.to_string_lossy(), "--join"]).assert_all_done();
+        let made = Samples::of(&stereo);
+        assert_eq!(made.channels.len(), 2, "as many as any of them has");
+        let levels = [0, 1].map(|channel| made.between(1.0, 4.0).level(channel, 440.0));
+        assert!(levels.iter().all(|level| close(*level)), "{levels:?}, not {loud}");
+        let second = made.between(5.1, 5.9);
+        assert!((second.level(0, 600.0) - 0.1).abs() < 0.01 && second.level(1, 600.0) < 0.01, "left is left");
     }
 
     fn films_with_sound_become_one_gif(version) {

@@ -26,6 +26,20 @@ on_both_ffmpeg_versions! {
         }
     }
 
+    fn a_film_of_jpeg_pictures_without_a_container_moves(version) {
+        let user = User::with(version);
+        let colours = "-f lavfi -i color=red:size=320x180:rate=25:duration=2 -f lavfi -i color=blue:size=320x180:rate=25:duration=2";
+        let source = make(&user, "film.mjpeg", &format!("{colours} -lavfi concat -q:v 3 -f mjpeg"));
+        let made = Made::from(user, &source, &["--start", "1", "--end", "3"]);
+        let picture = picture_of(&made);
+        assert_eq!(decode(&picture), (50, String::new()));
+        assert!(is_red(colour_at(&picture, 24, 0.5, 0.5)) && !is_red(colour_at(&picture, 25, 0.5, 0.5)));
+        let user = User::with(version);
+        let source = make(&user, "film.mjpg", &format!("{colours} -lavfi concat -q:v 3 -f mjpeg"));
+        let made = Made::from(user, &source, &[]);
+        assert_eq!(decode(&picture_of(&made)), (100, String::new()));
+    }
+
     fn a_name_like_a_row_of_files_is_one_file(version) {
         let user = User::with(version);
         make(&user, "row1.png", "-f lavfi -i color=blue:size=320x180 -frames:v 1");

@@ -71,6 +71,22 @@ on_both_ffmpeg_versions! {
         assert_cues(&in_transport_stream.tracks[1], &[(3.0, 4.0, "Ausgang – Übergröße")]);
     }
 
+    fn drawings_and_notes_of_styled_subtitles_are_not_shown(version) {
+        let user = User::with(version);
+        let unseen = "Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,{\\p1}m 0 0 l 100 0 l 100 100{\\p0}\n\
+                      Dialogue: 0,0:00:04.00,0:00:05.00,Default,,0,0,0,,{who says this?}Moi{\\p1}m 0 0 l 9 9{\\p0}!\n";
+        let styled = user.file("fr.ass", format!("{STYLED}{unseen}").as_bytes());
+        let output = "-map 0 -map 1 -t 6 -c:v libx264 -preset ultrafast -c:s copy -metadata:s:s:0 language=fra";
+        let source = make(&user, "film.mkv", &format!("{VIDEO} -i {} {output}", styled.display()));
+        std::fs::rename(styled, user.path("film.de.ass")).expect("the user's folder can be written");
+        let made = Made::from(user, &source, &[]);
+        let shown = browser::read_subtitles(&made.stream.folder);
+        assert_eq!(shown.tracks.len(), 2);
+        for track in &shown.tracks {
+            assert_cues(track, &[(2.0, 3.0, "Bonjour\nle monde"), (4.0, 5.0, "Moi!")]);
+        }
+    }
+
     fn text_of_a_telephone_film_is_shown(version) {
         let user = User::with(version);
         let english = user.file("words.srt", ENGLISH.as_bytes()).display().to_string();

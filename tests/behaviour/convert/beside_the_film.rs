@@ -1,0 +1,82 @@
+//! What a file holds beside picture and sound: subtitles in their own form, fonts, cover art.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{FLASHES, made, streams};
+use crate::support::{
+    ffmpeg::{decode, on_both_ffmpeg_versions},
+    output_of,
+    user::User,
+};
+
+const STYLED: &str = "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour\n\
+    Style: Sign,Arial,20,&H000000FF\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, \
+    Effect, Text\nDialogue: 0,0:00:01.00,0:00:02.00,Sign,,0,0,0,,{\\pos(10,20)}Ausgang\n";
+const PLAIN: &str = "1\n00:00:00,200 --> 00:00:01,000\nHello\n\n";
+
+on_both_ffmpeg_versions! {
+    fn subtitles_and_fonts_stay_as_they_are_from_matroska_to_matroska(version) {
+        let user = User::with(version);
+        let [plain, styled, font] = [("a.srt", PLAIN), ("b.ass", STYLED), ("sign.ttf", "font")]
+            .map(|(name, text)| user.file(name, text.as_bytes()));
+        let source = user.path("tracks.mkv");
+        let mut command = Command::new(version.program());
+        command.args(["-v", "error", "-i"]).arg(FLASHES.path()).arg("-i").arg(&plain).arg("-i").arg(&styled);
+        command.args(["-map", "0", "-map", "1", "-map", "2", "-c", "copy", "-disposition:s:0", "0"]);
+        command.args(["-disposition:s:1", "forced", "-attach"]).arg(&font);
+        output_of({ command.args(["-metadata:s:t", "mimetype=application/x-truetype-font"]).arg(&source); command });
+        for flags in [&["--to", "mkv"][..], &["--to", "mkv", "--lossless"], &["--to", "mkv", "--reencode"]] {
+            let user = User::with(version);
+            let (file, finished) = made(&user, &source, flags);
+            let all = streams(&file);
+            let subtitles: Vec<(&str, &Value, &Value)> = all
+                .iter()
+                .filter(|stream| stream["codec_type"] == "subtitle")
+                .map(|stream| (stream["codec_name"].as_str().unwrap_or_default(), &stream["disposition"]["default"], &stream["disposition"]["forced"]))
+                .collect();
+            assert_eq!(subtitles, [("subrip", &0.into(), &0.into()), ("ass", &0.into(), &1.into())], "{flags:?}");
+            let attached = all.iter().find(|stream| stream["codec_type"] == "attachment").expect("the font");
+            assert_eq!(attached["tags"]["filename"], "sign.ttf");
+            assert_eq!(finished["warnings"].to_string(), "[]");
+            let mut command = Command::new(version.program());
+            command.args(["-v", "error", "-i"]).arg(&file).args(["-map", "0:s:1", "-c", "copy", "-f", "ass", "-"]);
+            let text = String::from_utf8(output_of(command)).expect("text");
+            assert!(text.contains("Sign,Arial,20") && text.contains("{\\pos(10,20)}Ausgang"), "{text}");
+        }
+        let user = User::with(version);
+        let (_, finished) = made(&user, &source, &["--to", "mp4"]);
+        let warnings = finished["warnings"].to_string();
+        assert!(warnings.contains("1 track of subtitles loses fonts, colours and places"), "{warnings}");
+        assert!(warnings.contains("1 attached file is left out"), "{warnings}");
+    }
+
+    fn cover_art_stays_where_the_container_holds_it(version) {
+        let user = User::with(version);
+        let source = user.path("song.mp3");
+        let picture = user.path("cover.jpg");
+        let mut command = Command::new(version.program());
+        command.args(["-v", "error", "-f", "lavfi", "-i", "color=red:size=64x64", "-frames:v", "1"]);
+        output_of({ command.args(["-pix_fmt", "yuvj420p"]).arg(&picture); command });
+        let mut command = Command::new(version.program());
+        command.args(["-v", "error", "-f", "lavfi", "-i", "sine=440:duration=4", "-i"]).arg(&picture);
+        command.args(["-map", "0", "-map", "1", "-c:a", "libmp3lame", "-c:v", "copy", "-disposition:v:0", "attached_pic"]);
+        output_of({ command.arg(&source); command });
+        for flags in [
+            &["--to", "m4a"][..], &["--to", "flac"], &["--to", "mp4"], &["--to", "mp3", "--lossless", "--start", "1", "--end", "3"],
+            &["--to", "mp3", "--start", "1"],
+        ] {
+            let user = User::with(version);
+            let (file, finished) = made(&user, &source, flags);
+            let all = streams(&file);
+            let covers = all.iter().filter(|stream| stream["disposition"]["attached_pic"] == 1 && stream["codec_name"] == "mjpeg");
+            assert_eq!(covers.count(), 1, "{flags:?}");
+            assert_eq!(decode(&file), (1, String::new()), "{flags:?}");
+            assert!(!finished["warnings"].to_string().contains("cover"), "{finished:#}");
+        }
+        let user = User::with(version);
+        let (_, finished) = made(&user, &source, &["--to", "ogg"]);
+        assert!(finished["warnings"].to_string().contains("The cover art is left out"), "{finished:#}");
+    }
+}
