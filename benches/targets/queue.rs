@@ -15,6 +15,7 @@ use reelpress::{
     job::{Destination, JobId, JobSpec, Priority, Schedule},
     preset::find_preset,
     settings::{AppFolders, Settings},
+    tools::cancel::CancelToken,
 };
 
 use crate::{
@@ -159,7 +160,7 @@ fn median_start(folders: &AppFolders) -> Duration {
 fn answer_times(folders: &AppFolders) -> [Vec<Duration>; 2] {
     let engine = start(folders, QueueLife::LastingAtRest);
     let server = Server::start(engine.clone(), folders, Owner::Terminal).expect("a socket");
-    let mut client = Client::connect(folders).expect("it can be reached").expect("it listens");
+    let mut client = Client::connect(folders, &CancelToken::default()).expect("it can be reached").expect("it listens");
     let mut page = File::create(folders.journal_file().with_extension("page")).expect("a file");
     let (mut times, mut flushes) = (Vec::new(), Vec::new());
     let mut ask = |command: Command| {

@@ -1,6 +1,6 @@
 //! The playlist from which a stream is played, where only its folder was named.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use super::files::{Address, Files, LARGEST_PLAYLIST_BYTES, Opened, Stored};
 use crate::pipeline::{layout::is_name_of_stream, publish::PublishError};
@@ -74,9 +74,14 @@ pub(super) fn find_stored_entry(files: &Stored) -> Result<Option<Found>, Publish
 fn choose_below(candidates: &[Candidate]) -> Option<Found> {
     let playlist = choose(candidates)?;
     let folder = |address: &Address| address.0.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
-    let own = folder(&playlist);
+    let is_main = |(address, text): &&Candidate| *address == playlist || has(text, b"#EXT-X-STREAM-INF");
+    // A form of the stream beside it has a main playlist of its own.
+    let led: BTreeSet<String> = candidates.iter().filter(is_main).map(|(address, _)| folder(address)).collect();
     let media = candidates.iter().filter(|(address, text)| {
-        folder(address) != own && is_media(text) && has(text, SEGMENT_NAME) && is_name_of_stream(&address.0, &|_| true)
+        !led.contains(&folder(address))
+            && is_media(text)
+            && has(text, SEGMENT_NAME)
+            && is_name_of_stream(&address.0, &|_| true)
     });
     Some(Found { beside: media.map(|(address, _)| address.clone()).collect(), playlist })
 }
@@ -145,6 +150,8 @@ mod tests {
         assert_eq!(Found::main_beside(&main.beside[0]).0, "master.m3u8");
         let together = found(&[("hls/720p.m3u8", ours), ("ts/master.m3u8", MULTIVARIANT)]).unwrap();
         assert_eq!(Found::main_beside(&together.beside[0]).0, "hls/master.m3u8");
+        let two_forms = [("hls/master.m3u8", MULTIVARIANT), ("ts/master.m3u8", MULTIVARIANT), ("ts/360p.m3u8", ours)];
+        assert_eq!(found(&two_forms).unwrap().beside, []);
         let others = found(&[("a/playlist.m3u8", MEDIA), ("b/playlist.m3u8", MEDIA)]).unwrap();
         assert!(others.beside.is_empty(), "{others:?}");
     }

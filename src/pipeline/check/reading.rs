@@ -228,18 +228,7 @@ impl Reader<'_> {
             self.gap(&address, &entry);
             return None;
         }
-        let opened = self.files.open(&address, entry.byte_range, LARGEST_SEGMENT_BYTES);
-        let mut opened = match opened {
-            Ok(opened) if opened.bytes > 0 => opened,
-            Ok(_) => {
-                self.ledger.broken(Rule::SegmentPresent, &address, "is empty");
-                return None;
-            }
-            Err(error) => {
-                self.ledger.broken(Rule::SegmentPresent, &address, error.to_string());
-                return None;
-            }
-        };
+        let mut opened = self.open_segment(&address, &entry)?;
         self.judge_headers(&address, opened.headers.take().as_ref());
         let mut segment = Segment::unmeasured(address, entry.byte_range, opened.bytes);
         let Some(mut opened) = self.unlock(rendition, &entry, opened) else {
@@ -285,6 +274,17 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// What is read of a segment; `None` after it was written down why that is nothing.
+    fn open_segment(&mut self, address: &Address, entry: &playlist::Entry) -> Option<Opened> {
+        let problem = match self.files.open(address, entry.byte_range, LARGEST_SEGMENT_BYTES) {
+            Ok(opened) if opened.bytes > 0 => return Some(opened),
+            Ok(_) => "is empty".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.ledger.broken(Rule::SegmentPresent, address, problem);
+        None
     }
 
     /// A segment of which the playlist says that it holds no media: then it is not to be had, or is something else.

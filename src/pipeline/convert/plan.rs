@@ -91,14 +91,7 @@ impl ConvertPlan {
         let format = conversion.format;
         let mut warnings = Vec::new();
         request.check_picture_is_held()?;
-        if spec.operations.target_size_bytes.is_some()
-            && matches!(format, FileFormat::Gif | FileFormat::Wav | FileFormat::Flac)
-        {
-            return Err(PlanError::NotPossible {
-                what: format!("The size of a {} file can't be chosen", format.label()),
-                hint: "Choose a smaller picture or a part, or another format, such as MP4 or MP3".to_owned(),
-            });
-        }
+        request.check_size_can_be_chosen()?;
         let copied_picture = request.picture_to_copy()?;
         let has_picture = format.has_picture() && source.main_video().is_some();
         let tracks = request.tracks(&mut warnings)?;

@@ -122,6 +122,19 @@ impl<'a> Request<'a> {
         })
     }
 
+    /// What has no bit rate to choose can't be fitted into a size.
+    pub(super) fn check_size_can_be_chosen(&self) -> Result<(), PlanError> {
+        let format = self.conversion.format;
+        let is_asked = self.spec.operations.target_size_bytes.is_some();
+        if !is_asked || !matches!(format, FileFormat::Gif | FileFormat::Wav | FileFormat::Flac) {
+            return Ok(());
+        }
+        Err(PlanError::NotPossible {
+            what: format!("The size of a {} file can't be chosen", format.label()),
+            hint: "Choose a smaller picture or a part, or another format, such as MP4 or MP3".to_owned(),
+        })
+    }
+
     pub(super) fn holds_nothing(&self) -> PlanError {
         let name = self.spec.source_name();
         let (what, hint) = if self.conversion.format.has_picture() && !self.conversion.format.has_sound() {

@@ -181,7 +181,7 @@ const PLAYLISTS: &[(&str, &str, Act)] = &[
     }),
     ("CODECS of HE-AAC for AAC-LC", "codecs", |copy| copy.edit(MAIN, "mp4a.40.2", "mp4a.40.5")),
     ("a gap that is none", "segment-present", |copy| {
-        copy.edit(SMALL, SEGMENTS[1], &format!("#EXT-X-GAP\n{}", SEGMENTS[1]))
+        copy.edit(SMALL, SEGMENTS[1], &format!("#EXT-X-GAP\n{}", SEGMENTS[1]));
     }),
     ("another FRAME-RATE", "frame-rate", |copy| copy.edit(MAIN, "RATE=25.000", "RATE=29.970")),
     ("SDR that says it is PQ", "video-range", |copy| copy.edit(MAIN, ",RESOLUTION", ",VIDEO-RANGE=PQ,RESOLUTION")),

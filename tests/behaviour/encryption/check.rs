@@ -158,7 +158,8 @@ fn what_is_wrong_with_keys_is_noticed() {
     let text = std::fs::read_to_string(&subtitles).unwrap();
     let last = text.rfind("#EXTINF").unwrap();
     std::fs::write(&subtitles, format!("{}#EXT-X-ENDLIST\n", &text[..last])).unwrap();
-    assert!(copy.verdict(&["--key", &keys]).names("broken", "must").contains(&"same-length"));
+    let verdict = copy.verdict(&["--key", &keys]);
+    assert!(verdict.names("broken", "must").contains(&"same-length"), "{text}\n{:#}", verdict.json);
 
     let copy = Copy::of(&made);
     let segment = copy.user.path("film/720p/segment_00001.m4s");

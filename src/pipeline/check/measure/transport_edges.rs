@@ -18,13 +18,23 @@ pub(in super::super) struct Edge {
     pub(in super::super) missing_bytes: usize,
 }
 
+/// What the head of a packet with a payload says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PacketHead {
+    pub(super) pid: u16,
+    pub(super) counter: u8,
+    pub(super) is_discontinuous: bool,
+    pub(super) begins_unit: bool,
+}
+
 /// Collects the edges of all PIDs.
 #[derive(Debug, Default)]
 pub(super) struct Edges(BTreeMap<u16, Edge>);
 
 impl Edges {
     /// Takes the next packet with a payload.
-    pub(super) fn take(&mut self, pid: u16, counter: u8, is_discontinuous: bool, begins_unit: bool, payload: &[u8]) {
+    pub(super) fn take(&mut self, head: PacketHead, payload: &[u8]) {
+        let PacketHead { pid, counter, is_discontinuous, begins_unit } = head;
         let edge = self.0.entry(pid).or_insert(Edge {
             pid,
             first_counter: counter,
@@ -60,14 +70,16 @@ mod tests {
 
     #[test]
     fn what_the_last_pes_packet_lacks_is_counted() {
+        let head =
+            |pid, counter, is_discontinuous, begins_unit| PacketHead { pid, counter, is_discontinuous, begins_unit };
         let mut edges = Edges::default();
-        edges.take(257, 4, false, true, &[0, 0, 1, 0xc0, 0, 14, 1, 2, 3, 4]);
+        edges.take(head(257, 4, false, true), &[0, 0, 1, 0xc0, 0, 14, 1, 2, 3, 4]);
         assert_eq!(edges.all()[0].missing_bytes, 10);
-        edges.take(257, 5, false, false, &[0; 8]);
+        edges.take(head(257, 5, false, false), &[0; 8]);
         assert_eq!(edges.all()[0].missing_bytes, 2);
-        edges.take(257, 6, false, false, &[0; 2]);
-        edges.take(256, 9, true, true, &[0, 0, 1, 0xe0, 0, 0, 1]);
-        edges.take(256, 10, false, false, &[0; 100]);
+        edges.take(head(257, 6, false, false), &[0; 2]);
+        edges.take(head(256, 9, true, true), &[0, 0, 1, 0xe0, 0, 0, 1]);
+        edges.take(head(256, 10, false, false), &[0; 100]);
         let all = edges.all();
         assert_eq!((all[0].missing_bytes, all[0].is_discontinuous, all[0].last_counter), (0, true, 10));
         assert_eq!((all[1].missing_bytes, all[1].first_counter, all[1].last_counter), (0, 4, 6));

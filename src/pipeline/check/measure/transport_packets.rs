@@ -6,7 +6,7 @@ use super::{
     FirstPicture, Frame, Kind, Span,
     elementary::{Elementary, StreamType},
     span_of,
-    transport_edges::{Edge, Edges},
+    transport_edges::{Edge, Edges, PacketHead},
     transport_stream::fill_durations,
 };
 
@@ -109,7 +109,8 @@ impl Transport {
         self.read_clock(pid, adaptation);
         let Some(payload) = packet.get(4 + adaptation_bytes..).filter(|_| has_payload) else { return };
         if pid != NULL_PID {
-            self.edges.take(pid, packet[3] & 0xf, is_discontinuous, begins_unit, payload);
+            let counter = packet[3] & 0xf;
+            self.edges.take(PacketHead { pid, counter, is_discontinuous, begins_unit }, payload);
         }
         if pid == 0 {
             self.read_programmes(payload);

@@ -216,7 +216,7 @@ fn whole_length(rendition: &Rendition) -> Option<f64> {
 fn is_cut_as_here(text: &Rendition) -> bool {
     text.media.entries.iter().all(|entry| {
         let name = entry.uri.rsplit('/').next().unwrap_or_default();
-        name.starts_with("segment_") && is_name_of_stream(name, &|_| false)
+        name.starts_with("segment_") && is_name_of_stream(&format!("subtitles/{name}"), &|_| false)
     })
 }
 

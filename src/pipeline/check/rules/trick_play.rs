@@ -115,12 +115,9 @@ pub(super) fn entries(stream: &Stream, rendition: &Rendition, files: &dyn Files,
                 continue;
             }
         };
-        if let Some(played) = played.get(&address) {
-            let problem = key_problem(rendition, entry, *played, files);
-            if entry.key.is_some() || problem.is_some() {
-                let place = Address(format!("{}: {}", rendition.address, entry.uri));
-                ledger.judge(Rule::Key, &place, problem.is_none(), || problem.unwrap_or_default());
-            }
+        let problem = played.get(&address).and_then(|played| key_problem(rendition, entry, *played, files));
+        if let Some(problem) = problem {
+            ledger.broken(Rule::Key, &Address(format!("{}: {}", rendition.address, entry.uri)), problem);
         }
         let found = match known.get(&address) {
             Some(segment) => in_segment(entry, segment),
