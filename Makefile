@@ -20,5 +20,5 @@ test: ## Run all tests, on real ffmpeg, S3 server, browser and display
 lint: ## Formatting, clippy, documentation, licences, unused dependencies, shell scripts
 	@.ci/lint
 
-bench: ## Measure encode, upload, window and memory against their targets (about 45 minutes)
+bench: ## Measure encode, quality, upload, window and queue against their targets (about an hour)
 	@.ci/bench
