@@ -155,7 +155,7 @@ rules! {
     CommonStart = 13 Must "common-start":
         "All variants start at the same time", "RFC 6.2.4";
     SameLength = 13 Must "same-length":
-        "All variants have the same length to one frame, sound alone and our own subtitles to half a second", "RFC 6.2.4, Apple 8.3, 8.7";
+        "All variants have the same length to one frame, the sound of pictures and our own subtitles to half a second", "RFC 6.2.4, Apple 8.3, 8.7";
     SubtitleLength = 13 Should "subtitle-length":
         "Subtitles go as far as the picture", "players";
     SourceLength = 13 Must "source-length":

@@ -234,12 +234,19 @@ fn nothing_is_dropped_that_a_store_which_is_down_does_not_have() {
         let key = format!("films/{NAME}/{}", file.strip_prefix(film.local()).unwrap().display());
         assert_eq!(objects.get(&key).map(Vec::len), Some(std::fs::metadata(file).unwrap().len() as usize), "{key}");
     }
-    // What is left here is not taken for a whole stream.
-    let mut publish = film.user.reelpress();
-    publish.args(["publish"]).arg(film.local()).arg(format!("s3://{}/again", film.buckets[0]));
-    let refused = publish.args(["--endpoint", &film.endpoint]).output().unwrap();
-    let told = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && told.contains("is not finished"), "{told}");
+    // What is left here is not taken for a whole stream, neither in the making nor without the notes that say so.
+    let refusal = || {
+        let mut publish = film.user.reelpress();
+        publish.args(["publish"]).arg(film.local()).arg(format!("s3://{}/again", film.buckets[0]));
+        let refused = publish.args(["--endpoint", &film.endpoint]).output().unwrap();
+        assert!(!refused.status.success());
+        String::from_utf8_lossy(&refused.stderr).into_owned()
+    };
+    assert!(refusal().contains("is not finished"), "{}", refusal());
+    let (notes, aside) = (film.local().join(".reelpress-unfinished"), film.user.path("notes"));
+    std::fs::rename(&notes, &aside).unwrap();
+    assert!(refusal().contains("were dropped here when they were published"), "{}", refusal());
+    std::fs::rename(&aside, &notes).unwrap();
     // All was encoded: what is lost now is encoded again all the same.
     let lost = format!("films/{NAME}/{}", dropped[0].strip_prefix(film.local()).unwrap().display());
     film.lose(&lost);
