@@ -124,6 +124,9 @@ pub struct EncodeCallArguments {
     /// Start over, also where an interrupted encode could go on
     #[arg(long)]
     pub fresh: bool,
+    /// Remove what an interrupted run of the same command has left, here and in the buckets, and encode nothing
+    #[arg(long, conflicts_with = "fresh")]
+    pub discard: bool,
 }
 
 /// What is encoded, and how

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 use jiff::Timestamp;
 
 use super::{
-    Context, EncodeArguments, EncodeCallArguments, Outcome, bad_usage, credentials, destination,
+    Context, EncodeArguments, EncodeCallArguments, Outcome, bad_usage, credentials, destination, discard,
     reporter::{Reporter, reporter},
 };
 use crate::{
@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, arguments: &EncodeCallArguments, interrupt:
             if arguments.fresh {
                 call.queue = QueueLife::ThisRunAfresh;
             }
-            call.run(context, interrupt)
+            if arguments.discard { discard::run(context, &call) } else { call.run(context, interrupt) }
         }
         Err(failure) => {
             context.output.failure(None, &failure);
@@ -215,21 +215,13 @@ impl Call {
                 return Outcome::SomeFailed;
             }
         };
-        let mut front = Front {
-            reporter,
-            jobs: HashMap::new(),
-            expected: self.jobs.len(),
-            unusable_tools: None,
-            is_interrupted: false,
-            outcome,
-        };
+        let mut front =
+            Front { reporter, jobs: HashMap::new(), expected: self.jobs.len(), unusable_tools: None, outcome };
         front.run(&engine, self.jobs, interrupt);
-        if interrupt.is_suspended() && !front.all_at_rest() {
-            let next = if front.goes_on_when_repeated() { "goes on where it was" } else { "begins again" };
-            front.interrupted(&format!("the same command {next}"));
-            context.output.say_always(&format!("reelpress: interrupted; the same command {next}"));
-        } else if front.is_interrupted {
-            front.interrupted("what was not finished is cancelled; the same command begins it again");
+        if front.outcome == Outcome::Interrupted {
+            let hint = front.way_on();
+            front.interrupted(hint);
+            context.output.say_always(&format!("reelpress: interrupted; {hint}"));
         }
         front.outcome
     }
@@ -243,7 +235,6 @@ struct Front<'a> {
     expected: usize,
     /// Why no job can run.
     unusable_tools: Option<Failure>,
-    is_interrupted: bool,
     outcome: Outcome,
 }
 
@@ -270,16 +261,17 @@ impl Front<'_> {
             select_biased! {
                 recv(interrupts) -> _ => {
                     interrupts = &mut never;
-                    self.interrupt(engine, interrupt);
+                    let _ = engine.send(Command::Stop);
                 }
                 recv(events) -> event => match event {
                     Ok(Event::Stopped) | Err(_) => engine_runs = false,
-                    Ok(event) => self.event(&event, engine),
+                    Ok(event) => self.event(&event),
                 },
             }
         }
         if !self.all_at_rest() {
-            self.outcome = self.outcome.max(Outcome::SomeFailed);
+            let why = if interrupt.is_cancelled() { Outcome::Interrupted } else { Outcome::SomeFailed };
+            self.outcome = self.outcome.max(why);
         }
         let _ = engine.send(Command::Stop);
         wait_for_stop(&events, &mut |_| {});
@@ -294,35 +286,23 @@ impl Front<'_> {
         self.reporter.interrupted(hint);
     }
 
-    /// Whether the work that was begun stays: of a stream its finished segments do, of one file nothing can be used.
-    fn goes_on_when_repeated(&self) -> bool {
-        self.jobs.values().any(|job| !job.is_at_rest && job.spec.kind == JobKind::Stream)
+    /// How an interrupted call goes on: of a stream its finished segments stay, of one file nothing can be used.
+    fn way_on(&self) -> &'static str {
+        let stays = |job: &FollowedJob| !job.is_at_rest && job.spec.kind == JobKind::Stream;
+        match self.jobs.values().any(stays) {
+            true => "the same command goes on where it was; with --discard it removes what is there",
+            false => "the same command begins again",
+        }
     }
 
     fn all_at_rest(&self) -> bool {
         self.jobs.len() == self.expected && self.jobs.values().all(|job| job.is_at_rest)
     }
 
-    /// Cancels all jobs, or leaves them for the next run of the same command.
-    fn interrupt(&mut self, engine: &EngineHandle, interrupt: &CancelToken) {
-        self.is_interrupted = true;
-        self.outcome = Outcome::Interrupted;
-        if interrupt.is_suspended() {
-            let _ = engine.send(Command::Stop);
-            return;
-        }
-        for id in self.jobs.iter().filter(|(_, job)| !job.is_at_rest).map(|(id, _)| *id) {
-            let _ = engine.send(Command::Cancel { id });
-        }
-    }
-
-    fn event(&mut self, event: &Event, engine: &EngineHandle) {
+    fn event(&mut self, event: &Event) {
         match event {
             Event::JobAdded { id, spec, .. } => {
                 self.jobs.insert(*id, FollowedJob { spec: (**spec).clone(), is_at_rest: false, is_interrupted: false });
-                if self.is_interrupted {
-                    let _ = engine.send(Command::Cancel { id: *id });
-                }
             }
             Event::JobFinished { id, .. } | Event::JobCancelled { id, .. } => self.rest(*id),
             Event::JobInterrupted { id, .. } => {

@@ -12,8 +12,8 @@ use crate::tools::cancel::CancelToken;
 /// and then its whole process group.
 const SAME_REQUEST: Duration = Duration::from_millis(500);
 
-/// Starts listening for Ctrl-C and for the system's request to end. The first cancels the token, or suspends it where the
-/// user has not asked for the end: the terminal was closed, or the machine goes down. The second ends the program at once.
+/// Starts listening for Ctrl-C and for the system's request to end. The first suspends the token: work that can go on later
+/// stays, as nobody has said that it is given up. The second ends the program at once.
 ///
 /// # Errors
 /// When the system gives no thread or no signal handler; Ctrl-C then ends the program as it always does.
@@ -29,7 +29,7 @@ pub(super) fn listen() -> std::io::Result<CancelToken> {
     let listener = move || {
         runtime.block_on(async move {
             let mut first = None;
-            while let Some(request) = signals.next().await {
+            while signals.next().await.is_some() {
                 let first = *first.get_or_insert_with(Instant::now);
                 if interrupted.is_cancelled() {
                     if first.elapsed() < SAME_REQUEST {
@@ -37,23 +37,12 @@ pub(super) fn listen() -> std::io::Result<CancelToken> {
                     }
                     std::process::exit(i32::from(Outcome::Interrupted.exit_code()));
                 }
-                match request {
-                    Request::OfUser => interrupted.cancel(),
-                    #[cfg(unix)]
-                    Request::OfSystem => interrupted.suspend(),
-                }
+                interrupted.suspend();
             }
         });
     };
     thread::Builder::new().name("interrupt".to_owned()).spawn(listener)?;
     Ok(token)
-}
-
-/// Who wants the program to end.
-enum Request {
-    OfUser,
-    #[cfg(unix)]
-    OfSystem,
 }
 
 #[cfg(unix)]
@@ -67,12 +56,12 @@ impl Signals {
     }
 
     /// Waits for the next one; `None` when none can come any more.
-    async fn next(&mut self) -> Option<Request> {
+    async fn next(&mut self) -> Option<()> {
         let [interrupt, terminate, hang_up] = &mut self.0;
         tokio::select! {
-            received = interrupt.recv() => received.map(|()| Request::OfUser),
-            received = terminate.recv() => received.map(|()| Request::OfSystem),
-            received = hang_up.recv() => received.map(|()| Request::OfSystem),
+            received = interrupt.recv() => received,
+            received = terminate.recv() => received,
+            received = hang_up.recv() => received,
         }
     }
 }
@@ -87,7 +76,7 @@ impl Signals {
     }
 
     /// Waits for the next one; `None` when none can come any more.
-    async fn next(&mut self) -> Option<Request> {
-        self.0.recv().await.map(|()| Request::OfUser)
+    async fn next(&mut self) -> Option<()> {
+        self.0.recv().await
     }
 }

@@ -5,6 +5,7 @@ mod check;
 mod convert;
 mod credentials;
 mod destination;
+mod discard;
 mod doctor;
 mod encode;
 mod interrupt;

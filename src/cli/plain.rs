@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context, files: &[PathBuf], interrupt: &CancelToken)
         context.output.say_always(WITHOUT_WINDOW);
         return Outcome::BadUsage;
     }
-    let arguments = EncodeCallArguments { encode: encode::as_set(files), jobs: None, fresh: false };
+    let arguments = EncodeCallArguments { encode: encode::as_set(files), jobs: None, fresh: false, discard: false };
     encode::run(context, &arguments, interrupt)
 }
 

@@ -20,8 +20,8 @@ pub(super) const DOCUMENTATION: &str = r#"Where the streams go:
   printed on standard output, one a line, in the order in which the jobs end.
 
 How it ends early:
-  Ctrl-C cancels: what was made of unfinished streams is removed, here and in the bucket. A request of the system to end
-  (SIGTERM, a closed terminal) interrupts: the same command goes on where it was.
+  Ctrl-C, SIGTERM and a closed terminal interrupt: the same command goes on where it was. With --discard it removes what
+  is there of unfinished streams, here and in the buckets, and encodes nothing. A second Ctrl-C does not wait for anything.
 
 Events of --json, one object a line on standard output. `event` tells which; every event of a job has `job`, its id.
   job_added       source, preset, destination
@@ -49,6 +49,7 @@ Events of --json, one object a line on standard output. `event` tells which; eve
   job_failed      source, failure {kind, stage, headline, hint, detail}
   job_cancelled
   job_interrupted  reached_seconds (what stays of the stream; 0 where it begins again): the program ended first
+  discarded       source, folder: what --discard has removed; something that stays is `noticed`
   interrupted     hint (how to go on): the program was told to end; always the last event then
   noticed         failure {kind, stage, headline, hint, detail}: something that belongs to no job, such as a folder
                   without video
@@ -109,6 +110,8 @@ pub(super) enum WireEvent {
     JobInterrupted { job: JobId, reached_seconds: f64 },
     /// The program was told to end.
     Interrupted { hint: String },
+    /// What an interrupted run has left was removed, here and in the buckets.
+    Discarded { source: String, folder: String },
     /// Something that belongs to no job.
     Noticed { failure: WireFailure },
 }
@@ -241,9 +244,14 @@ impl WireEvent {
             Event::JobInterrupted { id, reached, .. } => {
                 Self::JobInterrupted { job: *id, reached_seconds: reached.as_secs_f64() }
             }
-            Event::Noticed { failure } => Self::Noticed { failure: WireFailure::of(failure) },
+            Event::Noticed { failure } => Self::noticed(failure),
             _ => return None,
         })
+    }
+
+    /// Something that belongs to no job.
+    pub(super) fn noticed(failure: &Failure) -> Self {
+        Self::Noticed { failure: WireFailure::of(failure) }
     }
 
     fn planned(job: JobId, plan: &PlanSummary) -> Self {
@@ -446,7 +454,9 @@ mod tests {
             Event::Noticed { failure },
         ];
         let interrupted = serde_json::to_value(WireEvent::Interrupted { hint: String::new() }).unwrap();
-        for line in events.iter().map(line).chain([interrupted]) {
+        let discarded = WireEvent::Discarded { source: String::new(), folder: String::new() };
+        let discarded = serde_json::to_value(discarded).unwrap();
+        for line in events.iter().map(line).chain([interrupted, discarded]) {
             let name = line["event"].as_str().unwrap();
             let documented = DOCUMENTATION.split_once(&format!("\n  {name} ")).map(|(_, rest)| rest);
             let documented =

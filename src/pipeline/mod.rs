@@ -41,7 +41,9 @@ use progress::Reporter;
 use source_length::check_length;
 use stream_folder::StreamFolder;
 pub use stream_folder::remove_interrupted_folder;
-pub use unfinished::{Beginning, GoesOnBy, Remains, is_under_way, reached, reached_by, remove_interrupted};
+pub use unfinished::{
+    Beginning, Discarded, GoesOnBy, Remains, discard, is_under_way, reached, reached_by, remove_interrupted,
+};
 use unfinished::{Begun, Notes, SourceIdentity, Unfinished};
 use uploads::{Ending, Uploads};
 use work_folder::WorkFolder;

@@ -89,20 +89,20 @@ impl StreamFolder {
     }
 
     /// The folders that a job would have and that are there already.
-    pub(super) fn that_are_there(request: &JobRequest) -> Vec<PathBuf> {
-        let Ok(wanted) = wanted_folder(request) else { return Vec::new() };
-        let parent = request.spec.destination.local_folder();
+    pub(super) fn that_are_there((spec, id): (&JobSpec, JobId)) -> Vec<PathBuf> {
+        let Ok(wanted) = spec.wanted_folder(id) else { return Vec::new() };
+        let parent = spec.destination.local_folder();
         let names = (1..MOST_SUFFIXES).map(|number| numbered(&wanted.path, number));
         names.map(|name| parent.join(name)).take_while(|path| path.exists()).collect()
     }
 
     /// The folders that lie where those of other jobs would that ask for the same, where each job has one for itself.
-    pub(super) fn of_alike_jobs(request: &JobRequest) -> Vec<PathBuf> {
-        let names = request.spec.folder_names(request.id).unwrap_or_default();
+    pub(super) fn of_alike_jobs((spec, id): (&JobSpec, JobId)) -> Vec<PathBuf> {
+        let names = spec.folder_names(id).unwrap_or_default();
         if names.iter().all(Option::is_some) {
             return Vec::new();
         }
-        let mut folders = vec![request.spec.destination.local_folder().to_owned()];
+        let mut folders = vec![spec.destination.local_folder().to_owned()];
         for name in names {
             folders = match name {
                 Some(name) => folders.iter().map(|folder| folder.join(&name)).filter(|path| path.is_dir()).collect(),

@@ -1,6 +1,7 @@
 //! A stream in the making, as a later run of its job finds it: a hidden folder in the stream's own one says what it is
 //! made of and by, and holds the passing files. What is finished, the segments themselves tell.
 
+mod discard;
 mod dropping;
 mod identity;
 mod remains;
@@ -14,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+pub use discard::{Discarded, discard};
 use dropping::dropped_segments;
 pub(super) use identity::SourceIdentity;
 use remains::withdraw;
@@ -34,7 +36,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    job::{JobId, PlaceInBucket, Stage},
+    job::{JobId, JobSpec, PlaceInBucket, Stage},
     tools::{atomic_file, cancel::CancelToken},
 };
 
@@ -92,12 +94,12 @@ impl Unfinished {
         let local = request.spec.destination.local_folder();
         let mut lost = None;
         let mut useless = Vec::new();
-        for stream_folder in candidates(request) {
+        for stream_folder in candidates((&request.spec, request.id), &request.beginning) {
             let Some(earlier) = State::read(&stream_folder) else { continue };
             let Some(files) = files_of(request, plan, &earlier) else { continue };
             let earlier_plan = EncodePlan { files, ..plan.clone() };
             let state = State::of(request, &earlier_plan);
-            if !is_candidate(request, &state, &earlier) {
+            if !matches!(request.beginning, Beginning::From(_)) && !earlier.is_of_call_for(&request.spec) {
                 continue;
             }
             let Some(lock) = lock(&stream_folder) else { continue };
@@ -329,19 +331,19 @@ pub fn reached_by(stream_folder: &Path, id: JobId) -> Option<Duration> {
 }
 
 /// Folders that may hold what an earlier run has left.
-fn candidates(request: &JobRequest) -> Vec<PathBuf> {
-    let local = request.spec.destination.local_folder();
-    match &request.beginning {
+fn candidates((spec, id): (&JobSpec, JobId), beginning: &Beginning) -> Vec<PathBuf> {
+    let local = spec.destination.local_folder();
+    match beginning {
         Beginning::From(folder) if folder.starts_with(local) => vec![folder.clone()],
         Beginning::From(_) => Vec::new(),
         Beginning::WhereItWas | Beginning::Fresh => {
             let is_of_same_call = |folder: &PathBuf| {
                 let begun_by = State::read(folder).and_then(|earlier| earlier.job);
-                let wanted = begun_by.and_then(|id| request.spec.wanted_folder(id).ok());
+                let wanted = begun_by.and_then(|id| spec.wanted_folder(id).ok());
                 wanted.is_some_and(|wanted| local.join(wanted.path) == *folder)
             };
-            let of_alike_jobs = StreamFolder::of_alike_jobs(request).into_iter().filter(is_of_same_call);
-            StreamFolder::that_are_there(request).into_iter().chain(of_alike_jobs).collect()
+            let of_alike_jobs = StreamFolder::of_alike_jobs((spec, id)).into_iter().filter(is_of_same_call);
+            StreamFolder::that_are_there((spec, id)).into_iter().chain(of_alike_jobs).collect()
         }
     }
 }
@@ -351,14 +353,6 @@ fn files_of(request: &JobRequest, plan: &EncodePlan, earlier: &State) -> Option<
     match earlier.job.filter(|id| *id != request.id) {
         Some(id) => StreamFiles::of(&request.spec, id, plan).ok(),
         None => Some(plan.files.clone()),
-    }
-}
-
-/// Whether what `earlier` tells of is this job's to go on with or to remove.
-fn is_candidate(request: &JobRequest, state: &State, earlier: &State) -> bool {
-    match request.beginning {
-        Beginning::From(_) => true,
-        _ => !earlier.is_queued && earlier.source == state.source && earlier.destination == state.destination,
     }
 }
 

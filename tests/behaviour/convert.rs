@@ -318,7 +318,10 @@ fn an_interrupted_conversion_leaves_nothing() {
     assert!(events.any(|event| encodes(&event)), "the encode ended before it could be interrupted");
     let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
     kill_process(id, Signal::INT).expect("the program still runs");
-    assert!(events.any(|event| event["event"] == "job_cancelled"));
+    let rest: Vec<Value> = events.collect();
+    assert!(rest.iter().any(|event| event["event"] == "job_interrupted"), "{rest:#?}");
+    let hint = rest.last().and_then(|event| event["hint"].as_str());
+    assert_eq!(hint, Some("the same command begins again"), "{rest:#?}");
     assert_eq!(child.wait().expect("the child can be waited for").code(), Some(130));
     assert_eq!(files_under(&user.output()), Vec::<String>::new());
     assert_eq!(user.processes(), Vec::<String>::new());

@@ -102,6 +102,11 @@ impl State {
         Some(PlaceInBucket { prefix: prefix.clone(), revision: revision.cloned() })
     }
 
+    /// Whether this is what a call for this source and destination has left, which a job of no queue may take over.
+    pub(super) fn is_of_call_for(&self, spec: &JobSpec) -> bool {
+        !self.is_queued && self.source == spec.source && self.destination == destination(spec)
+    }
+
     /// Why a job of this state can't go on with what `earlier` has begun; `None` when it can.
     pub(super) fn differs_from(&self, earlier: &Self) -> Option<&'static str> {
         let is_known = self.identity.is_some() && self.joined.iter().all(Option::is_some);

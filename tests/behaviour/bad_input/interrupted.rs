@@ -30,6 +30,14 @@ impl Running {
         running
     }
 
+    /// Ends it as Ctrl-C does.
+    fn interrupt(self) -> Ended {
+        self.signal(Signal::INT);
+        let ended = self.end();
+        assert_eq!(ended.exit_code, Some(130), "{}", ended.stderr);
+        ended
+    }
+
     /// Starts an encode and returns with the first event for which this is true.
     fn until(user: &User, files: &[&Path], is_reached: impl Fn(&Value) -> bool) -> Self {
         let mut command = user.encode_command(files, "quick");
@@ -65,27 +73,53 @@ impl Running {
     }
 }
 
-#[test]
-fn ctrl_c_ends_the_program_and_ffmpeg_and_leaves_nothing() {
-    let user = User::new();
-    let running = Running::until_playable(&user, &[&clips::MINUTE.path(), &clips::sample()]);
-    running.signal(Signal::INT);
-    let ended = running.end();
-    assert_eq!(ended.exit_code, Some(130), "{}", ended.stderr);
-    assert!(ended.events_named("job_finished").is_empty(), "{:#?}", ended.events);
-    assert_nothing_left(&user, &[]);
+/// Gives up what an interrupted encode of this file has left.
+fn discard(user: &User, file: &Path) -> Ended {
+    Ended::of(user.encode_command_to(user.output().as_os_str(), &["--discard".into()], &[file], "quick"))
 }
 
 #[test]
-fn a_file_of_the_user_in_the_folder_of_a_cancelled_stream_stays() {
+fn ctrl_c_ends_the_program_and_ffmpeg_and_what_it_has_made_can_be_discarded() {
+    let user = User::new();
+    let ended = Running::until_playable(&user, &[&clips::MINUTE.path(), &clips::sample()]).interrupt();
+    assert!(ended.events_named("job_finished").is_empty(), "{:#?}", ended.events);
+    assert_eq!(user.processes(), Vec::<String>::new());
+    let ended = discard(&user, &clips::MINUTE.path());
+    assert_eq!(ended.exit_code, Some(0), "{}", ended.stderr);
+    let discarded = ended.events_named("discarded");
+    let folder = user.output().join("minute");
+    assert_eq!(discarded.len(), 1, "{discarded:#?}");
+    assert_eq!(discarded[0]["folder"].as_str(), folder.to_str(), "{discarded:#?}");
+    assert_nothing_left(&user, &[]);
+    let ended = discard(&user, &clips::MINUTE.path());
+    assert_eq!((ended.exit_code, ended.events.len()), (Some(0), 0), "{:#?}", ended.events);
+    assert!(ended.stderr.contains("nothing of an interrupted run"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_stream_that_is_being_made_or_is_finished_is_not_discarded() {
+    let user = User::new();
+    user.encode(&[&clips::sample()], "quick").assert_all_done();
+    let ended = discard(&user, &clips::sample());
+    assert_eq!((ended.exit_code, ended.events.len()), (Some(0), 0), "{:#?}", ended.events);
+    assert!(user.output().join("sample/master.m3u8").is_file());
+    let running = Running::until_playable(&user, &[&clips::MINUTE.path()]);
+    let ended = discard(&user, &clips::MINUTE.path());
+    assert_eq!(ended.exit_code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("is being made in"), "{}", ended.stderr);
+    running.end().assert_all_done();
+}
+
+#[test]
+fn a_file_of_the_user_in_the_folder_of_a_discarded_stream_stays() {
     let user = User::new();
     let running = Running::until_playable(&user, &[&clips::MINUTE.path()]);
     let folder = user.output().join("minute");
     for name in ["notes.txt", "720p/cover.png"] {
         std::fs::write(folder.join(name), name).expect("the folder of the stream is there");
     }
-    running.signal(Signal::INT);
-    assert_eq!(running.end().exit_code, Some(130));
+    running.interrupt();
+    assert_eq!(discard(&user, &clips::MINUTE.path()).exit_code, Some(0));
     assert_eq!(user.output_files(), ["minute/720p/cover.png", "minute/notes.txt"]);
     // The next stream of this name has a folder of its own.
     user.encode(&[&clips::MINUTE.path()], "quick").assert_all_done();
@@ -96,31 +130,22 @@ fn a_file_of_the_user_in_the_folder_of_a_cancelled_stream_stays() {
 /// Programs that read the events learn of the end there too, and how to go on.
 #[test]
 fn the_events_of_an_interrupted_call_end_with_what_became_of_it() {
-    for (signal, name, words) in
-        [(Signal::TERM, "job_interrupted", "goes on where it was"), (Signal::INT, "job_cancelled", "begins it again")]
-    {
-        let user = User::new();
-        let running = Running::until_playable(&user, &[&clips::MINUTE.path(), &clips::sample()]);
-        running.signal(signal);
-        let ended = running.end();
-        assert_eq!(ended.exit_code, Some(130), "{}", ended.stderr);
-        let last = ended.events.last().expect("events");
-        assert_eq!(last["event"], "interrupted", "{last}");
-        assert!(last["hint"].as_str().is_some_and(|hint| hint.contains(words)), "{last}");
-        let of_jobs = ended.events_named(name);
-        let jobs: std::collections::BTreeSet<&str> = of_jobs.iter().filter_map(|event| event["job"].as_str()).collect();
-        assert_eq!((of_jobs.len(), jobs.len()), (2, 2), "{of_jobs:#?}");
-        if name == "job_interrupted" {
-            let reached = of_jobs.iter().filter_map(|event| event["reached_seconds"].as_f64()).fold(0.0, f64::max);
-            assert!(reached >= 6.0, "{of_jobs:#?}");
-        }
-    }
+    let user = User::new();
+    let ended = Running::until_playable(&user, &[&clips::MINUTE.path(), &clips::sample()]).interrupt();
+    let last = ended.events.last().expect("events");
+    assert_eq!(last["event"], "interrupted", "{last}");
+    assert!(last["hint"].as_str().is_some_and(|hint| hint.contains("goes on where it was")), "{last}");
+    let of_jobs = ended.events_named("job_interrupted");
+    let jobs: std::collections::BTreeSet<&str> = of_jobs.iter().filter_map(|event| event["job"].as_str()).collect();
+    assert_eq!((of_jobs.len(), jobs.len()), (2, 2), "{of_jobs:#?}");
+    let reached = of_jobs.iter().filter_map(|event| event["reached_seconds"].as_f64()).fold(0.0, f64::max);
+    assert!(reached >= 6.0, "{of_jobs:#?}");
 }
 
-/// The machine goes down, or the terminal is closed: nobody has given the work up.
+/// Ctrl-C, a machine that goes down, a terminal that is closed: nobody has given the work up.
 #[test]
-fn what_the_system_ends_goes_on_when_the_same_command_is_typed_again() {
-    for signal in [Signal::TERM, Signal::HUP] {
+fn what_was_interrupted_goes_on_when_the_same_command_is_typed_again() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let user = User::new();
         let running = Running::until_playable(&user, &[&clips::MINUTE.path()]);
         running.signal(signal);
@@ -132,8 +157,8 @@ fn what_the_system_ends_goes_on_when_the_same_command_is_typed_again() {
         let again = Running::until(&user, &[&clips::MINUTE.path()], |event| event["event"] == "job_planned");
         let goes_on_at = again.events.last().and_then(|planned| planned["goes_on_at_seconds"].as_f64());
         assert!(goes_on_at.is_some_and(|seconds| seconds >= 6.0), "{goes_on_at:?}");
-        again.signal(Signal::INT);
-        assert_eq!(again.end().exit_code, Some(130));
+        again.interrupt();
+        assert_eq!(discard(&user, &clips::MINUTE.path()).exit_code, Some(0));
         assert_nothing_left(&user, &[]);
     }
 }

@@ -36,7 +36,6 @@ pub struct Stopped {
     exit_code: Option<i32>,
     took: Duration,
     told: String,
-    events: Vec<Value>,
 }
 
 impl AtWork {
@@ -82,12 +81,16 @@ impl AtWork {
         let mut told = String::new();
         std::io::Read::read_to_string(&mut self.child.stderr.take().unwrap(), &mut told).unwrap();
         println!("it ended after {took:?}");
-        Stopped { exit_code: status.code(), took, told, events: self.events.iter().collect() }
+        Stopped { exit_code: status.code(), took, told }
     }
 }
 
 fn flags(endpoint: &str) -> Vec<OsString> {
     ["--endpoint", endpoint, "--speed", "ultrafast", "--max-upload", "300k"].map(Into::into).to_vec()
+}
+
+fn with(more: &[&str], endpoint: &str) -> Vec<OsString> {
+    flags(endpoint).into_iter().chain(more.iter().map(Into::into)).collect()
 }
 
 #[test]
@@ -99,27 +102,24 @@ fn ctrl_c_ends_soon_when_the_store_is_frozen_and_what_stays_there_is_told() {
     let source = clips::MINUTE.path();
     let place = OsString::from(format!("s3://{bucket}/films"));
 
-    let encode = user.encode_command_to(&place, &flags(&store.endpoint), &[&source], "quick");
-    let encode = AtWork::start(encode).until_published(2);
+    let encode = |more: &[&str]| user.encode_command_to(&place, &with(more, &store.endpoint), &[&source], "quick");
+    let running = AtWork::start(encode(&[])).until_published(2);
     store.freeze();
-    let stopped = encode.interrupt();
+    let stopped = running.interrupt();
     store.thaw();
     assert_eq!(stopped.exit_code, Some(130), "{}", stopped.told);
     assert!(stopped.took < SOON, "{:?}", stopped.took);
-    let headline = format!("A part of the cancelled stream stays in s3://{bucket}/films/minute");
-    let notice = stopped.events.iter().find(|event| event["event"] == "noticed").expect("what stays is an event");
-    assert_eq!(notice["failure"]["headline"], headline.as_str(), "{notice}");
+    assert!(stopped.told.contains("the same command goes on where it was"), "{}", stopped.told);
 
-    // The same in words, for people.
-    let mut encode = user.reelpress();
-    encode.args(["encode", "--preset", "quick", "--out"]).arg(&place).args(flags(&store.endpoint)).arg(&source);
-    let encode = AtWork::start(encode);
-    wait_for("a second stream", || (count(&runtime, &store.endpoint, &bucket, "films/minute-2/") > 1).then_some(()));
     store.freeze();
-    let stopped = encode.interrupt();
+    let discarded = crate::support::user::Ended::of(encode(&["--discard"]));
     store.thaw();
-    assert!(stopped.took < SOON, "{:?}", stopped.took);
-    assert!(stopped.told.contains(&format!("{headline}-2")), "{}", stopped.told);
+    assert_eq!(discarded.exit_code, Some(1), "{}", discarded.stderr);
+    let headline = format!("A part of the cancelled stream stays in s3://{bucket}/films/minute");
+    let notice = discarded.events.iter().find(|event| event["event"] == "noticed").expect("what stays is an event");
+    assert_eq!(notice["failure"]["headline"], headline.as_str(), "{notice}");
+    // The same in words, for people.
+    assert!(discarded.stderr.contains(&headline), "{}", discarded.stderr);
 
     let folder = user.path("large");
     write(&folder, "film.mp4", &vec![7; 40 << 20]);
@@ -208,18 +208,21 @@ fn a_killed_job_that_finds_its_store_away_goes_on_where_it_was_when_that_is_back
 }
 
 #[test]
-fn the_name_of_a_cancelled_stream_is_free_again() {
+fn the_name_of_a_discarded_stream_is_free_again() {
     let endpoint = shared_endpoint();
     let runtime = Runtime::new().unwrap();
     let bucket = new_bucket(&runtime, &endpoint).bucket;
     let user = User::new();
     let place = OsString::from(format!("s3://{bucket}/films"));
-    let encode = user.encode_command_to(&place, &flags(&endpoint), &[&clips::MINUTE.path()], "quick");
-    let stopped = AtWork::start(encode).until_published(2).interrupt();
+    let source = clips::MINUTE.path();
+    let encode = |more: &[&str]| user.encode_command_to(&place, &with(more, &endpoint), &[&source], "quick");
+    let stopped = AtWork::start(encode(&[])).until_published(2).interrupt();
     assert_eq!(stopped.exit_code, Some(130), "{}", stopped.told);
+    assert!(count(&runtime, &endpoint, &bucket, "films/minute/") > 0);
+    let discarded = crate::support::user::Ended::of(encode(&["--discard"]));
+    assert_eq!(discarded.exit_code, Some(0), "{}", discarded.stderr);
     assert_eq!(count(&runtime, &endpoint, &bucket, ""), 0);
-    let encode = user.encode_command_to(&place, &flags(&endpoint), &[&clips::MINUTE.path()], "quick");
-    let encode = AtWork::start(encode).until_published(1);
+    let encode = AtWork::start(encode(&[])).until_published(1);
     let (plain, numbered) =
         ["films/minute/", "films/minute-"].map(|prefix| count(&runtime, &endpoint, &bucket, prefix)).into();
     let stopped = encode.interrupt();
