@@ -201,10 +201,16 @@ impl Destination {
 
     /// The places in the user's words: a path, or `s3://bucket/prefix`, with commas between several.
     pub fn label(&self) -> String {
-        match self {
-            Self::Folder(folder) => folder.display().to_string(),
-            Self::S3 { .. } => self.buckets().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        }
+        self.places().join(", ")
+    }
+
+    /// The same one by one, the folder last.
+    pub fn places(&self) -> Vec<String> {
+        let folder = match self {
+            Self::Folder(folder) | Self::S3 { local_folder: folder, keep_local: true, .. } => Some(folder),
+            Self::S3 { .. } => None,
+        };
+        self.buckets().map(ToString::to_string).chain(folder.map(|folder| folder.display().to_string())).collect()
     }
 }
 

@@ -1,6 +1,9 @@
 //! Where the program writes what it does: standard error, and a file a day in the app's data folder.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use indicatif::MultiProgress;
 use tracing::level_filters::LevelFilter;
@@ -10,7 +13,10 @@ use tracing_appender::{
 };
 use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::{settings::AppFolders, tools::regular_file};
+use crate::{
+    settings::AppFolders,
+    tools::{private, regular_file},
+};
 
 /// Environment variable with what is logged: a level (`debug`), or levels of parts (`reelpress::engine=trace`).
 pub const LOG_VARIABLE: &str = "REELPRESS_LOG";
@@ -85,12 +91,9 @@ fn open_file(
     folders: &AppFolders,
 ) -> Result<(tracing_appender::non_blocking::NonBlocking, WorkerGuard), Box<dyn std::error::Error>> {
     // The library would write its own words to standard error for a folder that is not there or can't be read.
-    std::fs::create_dir_all(folders.logs())?;
-    for entry in std::fs::read_dir(folders.logs())? {
-        let file = entry?.path();
-        if file.extension().is_some_and(|extension| extension == LOG_EXTENSION) {
-            regular_file::check(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        }
+    private::create_folder(&folders.logs())?;
+    for file in files(folders)? {
+        regular_file::check(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
@@ -98,7 +101,15 @@ fn open_file(
         .filename_suffix(LOG_EXTENSION)
         .max_log_files(KEPT_FILES)
         .build(folders.logs())?;
+    // What is begun at midnight is closed at the next start; until then its folder is.
+    files(folders)?.iter().for_each(|file| private::close(file));
     Ok(tracing_appender::non_blocking(appender))
+}
+
+fn files(folders: &AppFolders) -> io::Result<Vec<PathBuf>> {
+    let paths = std::fs::read_dir(folders.logs())?.map(|entry| Ok(entry?.path()));
+    let is_log = |path: &PathBuf| path.extension().is_some_and(|extension| extension == LOG_EXTENSION);
+    paths.filter(|path| path.as_ref().map_or(true, is_log)).collect()
 }
 
 /// What the environment asks for, else `level` for us and warnings of others; never what could hold a secret.

@@ -11,6 +11,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{Conversion, Destination, JobKind, Outputs, S3Location, StreamLayout, WorkingHours},
     preset::{PresetChanges, StereoCodecs, find_preset},
+    tools::disk,
 };
 
 /// Saved settings, with defaults for all that the file does not have.
@@ -178,7 +179,7 @@ impl Settings {
     pub fn save(&self, file: &Path) -> Result<(), SettingsError> {
         let failed = |source| SettingsError::Unwritable { file: file.to_owned(), source };
         let text = serde_json::to_vec_pretty(self).map_err(|source| failed(source.into()))?;
-        crate::tools::atomic_file::write_durably(file, &text).map_err(failed)
+        crate::tools::atomic_file::write_privately(file, &text).map_err(failed)
     }
 }
 
@@ -209,6 +210,23 @@ pub enum SettingsError {
         /// What the system says.
         source: std::io::Error,
     },
+}
+
+impl SettingsError {
+    /// The same for the user, with what to do next, and with how long the settings hold that could not be saved.
+    pub fn into_failure(self, hold: &str) -> Failure {
+        match &self {
+            Self::Unwritable { file, source } if disk::is_full(source) => {
+                let folder = file.parent().unwrap_or(file).display();
+                let headline = format!("The disk of {folder} is full: the settings can't be saved");
+                Failure::new(FailureKind::DiskFull, headline, format!("{hold}Make room on the disk of {folder}"))
+            }
+            _ => {
+                let hint = format!("{hold}Make the folder writable, or correct the file");
+                Failure::new(FailureKind::OutputNotWritable, self.to_string(), hint)
+            }
+        }
+    }
 }
 
 /// `Videos/Reelpress` in the user's home, or the home itself where the system has no folder for videos.

@@ -201,9 +201,13 @@ impl Teller<'_> {
         match event {
             Event::JobPlanned { plan, .. } => {
                 if let Some(at) = plan.goes_on_at {
-                    let at = format::clock(at);
+                    let from = if plan.is_encoded() {
+                        "is encoded already, goes on with packaging".to_owned()
+                    } else {
+                        format!("goes on at {}", format::clock(at))
+                    };
                     let fresh = if self.offers_fresh { " (--fresh starts over)" } else { "" };
-                    output.say(&format!("{}: goes on at {at}{fresh}", name.as_deref().unwrap_or_default()));
+                    output.say(&format!("{}: {from}{fresh}", name.as_deref().unwrap_or_default()));
                 }
             }
             Event::JobFinished { report, .. } => {

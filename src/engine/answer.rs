@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{Command, EngineHandle, EngineStopped, Event};
-use crate::{failure::Failure, job::JobId};
+use crate::{
+    failure::{Failure, FailureKind},
+    job::JobId,
+};
 
 /// The dispatcher takes commands within milliseconds, also on a disk that is slow to sync.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -18,6 +21,15 @@ pub struct Answer {
     pub added: Vec<JobId>,
     /// What went wrong.
     pub notices: Vec<Failure>,
+}
+
+impl Answer {
+    /// Why what was done is not on the disk, if it is not.
+    pub fn unsaved(&self) -> Option<&Failure> {
+        self.notices
+            .iter()
+            .find(|failure| matches!(failure.kind, FailureKind::DiskFull | FailureKind::OutputNotWritable))
+    }
 }
 
 impl EngineHandle {

@@ -19,6 +19,8 @@ use crate::{
 
 /// Version of the form of the file.
 const SCHEMA_VERSION: u32 = 1;
+/// Field of settings and jobs with the address of keys.
+const URI_FIELD: &str = "uri";
 /// Lines of the program's own log that come along.
 const PROGRAM_LOG_LINES: usize = 300;
 
@@ -89,7 +91,7 @@ impl BugReport {
     /// When the file can't be written.
     pub fn write(&self, file: &Path) -> Result<(), Failure> {
         let text = self.text()?;
-        atomic_file::write_durably(file, &text).map_err(|error| {
+        atomic_file::write_privately(file, &text).map_err(|error| {
             let headline = format!("{} can't be written: {error}", file.display());
             Failure::new(FailureKind::OutputNotWritable, headline, "Choose a folder that you may write to")
         })
@@ -119,7 +121,16 @@ fn without_secrets(value: &mut Value, known: &[String]) {
     match value {
         Value::String(text) => *text = secrets::removed_from(text, known),
         Value::Array(values) => values.iter_mut().for_each(|value| without_secrets(value, known)),
-        Value::Object(fields) => fields.values_mut().for_each(|value| without_secrets(value, known)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    // That of keys need not have a scheme.
+                    Value::String(text) if name == URI_FIELD => *text = secrets::without_query(text),
+                    _ => {}
+                }
+                without_secrets(value, known);
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -91,7 +91,7 @@ impl Dispatcher {
         if self.services.starts_jobs() {
             self.services.check_tools(&self.snapshot.settings);
             self.services.remove_replaced();
-            self.services.remove_left_behind(self.known_jobs());
+            self.services.remove_left_behind(self.known_jobs(), self.known_folders());
             self.services.measure_disk(&self.snapshot.settings);
             // The keychain may have them now.
             let without_keys = self.snapshot.jobs.iter().filter(|job| job.waits_for_keys());
@@ -110,7 +110,10 @@ impl Dispatcher {
                 recv(progress) -> _ => self.drain_slots(),
                 // Jobs whose time has come are started below.
                 recv(retries) -> _ => {},
-                recv(disk) -> _ => self.services.measure_disk(&self.snapshot.settings),
+                recv(disk) -> _ => {
+                    self.services.measure_disk(&self.snapshot.settings);
+                    self.save_unsaved();
+                }
             }
             self.start_jobs();
             self.perform_planned();
@@ -130,14 +133,7 @@ impl Dispatcher {
             && let Err(error) = self.journal.append(&lasting)
         {
             tracing::error!(%error, "the journal can't be written");
-            shown.push(Event::Noticed {
-                failure: Failure::new(
-                    FailureKind::OutputNotWritable,
-                    "The queue can't be saved",
-                    "Make room on the disk that holds your user folder; until then the queue is lost when Reelpress ends",
-                )
-                .with_detail(error.to_string()),
-            });
+            shown.push(Event::Noticed { failure: error.unsaved_failure() });
         }
         self.snapshot.apply_all(&shown);
         // Told first: who sees the last job end knows already what the machine does next.
@@ -145,6 +141,15 @@ impl Dispatcher {
         self.snapshot.apply_all(&end);
         shown.splice(0..0, end);
         self.showcase.show(&self.snapshot, &shown);
+    }
+
+    /// Writes what could not be written before, if there is room again. That it can't was told already.
+    fn save_unsaved(&mut self) {
+        if self.journal.has_unsaved()
+            && let Err(error) = self.journal.append(&[])
+        {
+            tracing::info!(%error, "the journal still can't be written");
+        }
     }
 
     fn command(&mut self, command: Command) {
@@ -227,6 +232,17 @@ impl Dispatcher {
     fn known_jobs(&self) -> HashSet<JobId> {
         let removed = self.snapshot.last_removed.iter().map(|(_, job)| job);
         self.snapshot.jobs.iter().chain(removed).map(|job| job.id).collect()
+    }
+
+    /// Folders of streams that these have made or begun.
+    fn known_folders(&self) -> HashSet<PathBuf> {
+        let removed = self.snapshot.last_removed.iter().map(|(_, job)| job);
+        let folders = self.snapshot.jobs.iter().chain(removed).flat_map(|job| {
+            let finished = job.unpublished.as_ref().and_then(|stream| stream.report.folder.clone());
+            let planned = job.plan.as_ref().map(|plan| plan.folder.clone());
+            [finished, planned, job.unfinished.clone()]
+        });
+        folders.flatten().collect()
     }
 
     fn use_settings(&mut self, settings: Settings) {

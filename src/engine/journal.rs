@@ -10,12 +10,15 @@ use std::{
 };
 
 use backon::{BlockingRetryable, ConstantBuilder};
-use damage::{as_damage, is_cut_to_nothing, is_damage, set_aside, set_entries_aside};
+use damage::{as_damage, has_log_alone, is_cut_to_nothing, is_damage, set_aside, set_entries_aside};
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 
 use super::{Event, Snapshot};
-use crate::tools::regular_file;
+use crate::{
+    failure::{Failure, FailureKind},
+    tools::{disk, private, regular_file},
+};
 
 /// Version of the tables; a file with a newer one is left alone.
 const SCHEMA_VERSION: i64 = 1;
@@ -49,6 +52,12 @@ pub enum JournalError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// There is no room for it.
+    #[error("the disk is full: the queue {} can't be saved", file.display())]
+    DiskFull {
+        /// The journal.
+        file: PathBuf,
+    },
     /// SQLite reports an error.
     #[error("the queue {} can't be used: {source}", file.display())]
     Database {
@@ -59,6 +68,65 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// Of what kind it is.
+    pub fn kind(&self) -> FailureKind {
+        if matches!(self, Self::DiskFull { .. }) { FailureKind::DiskFull } else { FailureKind::Internal }
+    }
+
+    /// What the user can do when the queue can't be opened.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::InUse(_) => "Use the Reelpress that is open, or close it first".to_owned(),
+            Self::TooNew { .. } => "Install the newest version of Reelpress".to_owned(),
+            Self::DiskFull { file } => {
+                let folder = file.parent().unwrap_or(file);
+                format!("Make room on the disk of {}, then try again", folder.display())
+            }
+            Self::Folder { .. } | Self::Database { .. } => {
+                "Check that the folder is on a working disk, may be written to, and holds files under these names"
+                    .to_owned()
+            }
+        }
+    }
+
+    /// What is said of events that are not on the disk, and are tried again with those that follow.
+    pub(super) fn unsaved_failure(&self) -> Failure {
+        if let Self::DiskFull { file } = self {
+            let folder = file.parent().unwrap_or(file).display();
+            let headline = format!("The disk of {folder} is full: the queue can't be saved");
+            let hint = format!("Make room on the disk of {folder}; what is not saved when Reelpress ends is lost");
+            return Failure::new(FailureKind::DiskFull, headline, hint);
+        }
+        let hint = "Check the disk that holds your user folder; what is not saved when Reelpress ends is lost";
+        Failure::new(FailureKind::OutputNotWritable, "The queue can't be saved", hint).with_detail(self.to_string())
+    }
+
+    /// What the system says of the folder or a file in it.
+    fn of_system(file: &Path, source: std::io::Error) -> Self {
+        if disk::is_full(&source) {
+            Self::DiskFull { file: file.to_owned() }
+        } else {
+            Self::Folder { file: file.to_owned(), source }
+        }
+    }
+
+    /// What SQLite says, which calls a full disk one that fails.
+    fn of_database(file: &Path, source: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{CannotOpen, DiskFull, SystemIoFailure};
+        let is_full = match source.sqlite_error_code() {
+            Some(DiskFull) => true,
+            Some(SystemIoFailure | CannotOpen) => file.parent().is_some_and(disk::has_no_room),
+            _ => false,
+        };
+        if is_full {
+            Self::DiskFull { file: file.to_owned() }
+        } else {
+            Self::Database { file: file.to_owned(), source }
+        }
+    }
+}
+
 /// The events of one queue on disk, or in memory for a queue that ends with the program.
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -66,6 +134,8 @@ pub(super) struct Journal {
     file: PathBuf,
     /// Held as long as the journal is open; the system frees it when the program dies.
     _lock: Option<File>,
+    /// What could not be written yet, such as to a full disk; it goes in before what follows.
+    unsaved: Vec<Event>,
     /// Where a damaged journal was put, in whose place this one came.
     set_aside: Option<PathBuf>,
 }
@@ -85,9 +155,8 @@ impl Journal {
     /// A journal that ends with the program.
     pub(super) fn in_memory() -> Result<Self, JournalError> {
         let file = PathBuf::from(":memory:");
-        let connection =
-            Connection::open_in_memory().map_err(|source| JournalError::Database { file: file.clone(), source })?;
-        let journal = Self { connection, file, _lock: None, set_aside: None };
+        let connection = Connection::open_in_memory().map_err(|source| JournalError::of_database(&file, source))?;
+        let journal = Self { connection, file, _lock: None, unsaved: Vec::new(), set_aside: None };
         journal.create_tables()?;
         Ok(journal)
     }
@@ -95,9 +164,9 @@ impl Journal {
     /// Opens or makes the journal at `file` and takes its lock. A damaged file is set aside, and what can be read of it
     /// goes into a new one.
     pub(super) fn open(file: &Path) -> Result<Self, JournalError> {
-        let failed = |source| JournalError::Folder { file: file.to_owned(), source };
+        let failed = |source| JournalError::of_system(file, source);
         if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
+            private::create_folder(folder).map_err(failed)?;
         }
         let beside = ["-wal", "-shm", "-journal"].map(|end| {
             let mut name = file.as_os_str().to_owned();
@@ -108,6 +177,7 @@ impl Journal {
         for path in beside.iter().map(PathBuf::as_path).chain([file, &lock_file]) {
             regular_file::check(path).map_err(|source| JournalError::Folder { file: path.to_owned(), source })?;
         }
+        beside.iter().map(PathBuf::as_path).chain([file]).for_each(private::close);
         let lock = File::create(lock_file).map_err(failed)?;
         let waits = ConstantBuilder::new().with_delay(LOCK_INTERVAL).with_max_times(LOCK_ATTEMPTS);
         let is_held = |error: &TryLockError| matches!(error, TryLockError::WouldBlock);
@@ -117,8 +187,14 @@ impl Journal {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         // Before SQLite sees it.
-        if !is_cut_to_nothing(file) {
-            match Self::open_database(file) {
+        if !is_cut_to_nothing(file) && !has_log_alone(file) {
+            let is_new = !file.exists();
+            let opened = Self::open_database(file);
+            if is_new && opened.is_err() && is_cut_to_nothing(file) {
+                // It would be taken for one that has lost its content.
+                let _ = std::fs::remove_file(file);
+            }
+            match opened {
                 Err(JournalError::Database { source, .. }) if is_damage(&source) => {}
                 opened => return opened.map(|journal| Self { _lock: Some(lock), ..journal }),
             }
@@ -130,9 +206,12 @@ impl Journal {
     }
 
     fn open_database(file: &Path) -> Result<Self, JournalError> {
-        let database = |source| JournalError::Database { file: file.to_owned(), source };
+        let database = |source| JournalError::of_database(file, source);
+        // SQLite gives the files beside it the rights that it has.
+        private::create_file(file).map_err(|source| JournalError::of_system(file, source))?;
         let connection = Connection::open(file).map_err(database)?;
-        let journal = Self { connection, file: file.to_owned(), _lock: None, set_aside: None };
+        let unsaved = Vec::new();
+        let journal = Self { connection, file: file.to_owned(), _lock: None, unsaved, set_aside: None };
         let found: i64 =
             journal.connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(database)?;
         if found > SCHEMA_VERSION {
@@ -170,17 +249,25 @@ impl Journal {
     }
 
     fn failed(&self, source: rusqlite::Error) -> JournalError {
-        JournalError::Database { file: self.file.clone(), source }
+        JournalError::of_database(&self.file, source)
     }
 
-    /// Adds events, all or none.
+    /// Adds events, all or none. What can't be written is kept, and goes in with those that come next.
     pub(super) fn append(&mut self, events: &[Event]) -> Result<(), JournalError> {
+        self.unsaved.extend_from_slice(events);
         let result = (|| {
             let transaction = self.connection.transaction()?;
-            insert(&transaction, events)?;
+            insert(&transaction, &self.unsaved)?;
             transaction.commit()
         })();
-        result.map_err(|source| self.failed(source))
+        result.map_err(|source| self.failed(source))?;
+        self.unsaved.clear();
+        Ok(())
+    }
+
+    /// Whether something could not be written yet.
+    pub(super) fn has_unsaved(&self) -> bool {
+        !self.unsaved.is_empty()
     }
 
     /// The state that all events add up to.

@@ -1,13 +1,13 @@
 //! A queue in a file, to be taken to another machine or to be kept.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{QueueEntry, Snapshot};
 use crate::{
     format,
-    job::{Destination, JobSpec, JobState, Schedule},
+    job::{Destination, JobKind, JobSpec, JobState, Keys, Schedule},
 };
 
 /// Version of the form of the file; a file with a newer one is refused.
@@ -61,14 +61,37 @@ impl FiledEnd {
 
 impl FiledJob {
     /// The job on this machine, where streams that do not stay are made in the folder `unkept`: the file tells the one of
-    /// the machine that wrote it.
-    pub fn into_entry(self, unkept: &Path) -> QueueEntry {
+    /// the machine that wrote it. Relative paths, as somebody may have written them, count from `folder`, which holds the
+    /// file.
+    pub fn into_entry(self, folder: &Path, unkept: &Path) -> QueueEntry {
         let Self { mut spec, schedule, .. } = self;
+        for path in paths(&mut spec) {
+            *path = folder.join(&*path);
+        }
         if let Destination::S3 { local_folder, keep_local: false, .. } = &mut spec.destination {
             *local_folder = unkept.to_owned();
         }
         QueueEntry { spec, schedule }
     }
+}
+
+/// All that a job reads and writes on this machine.
+fn paths(spec: &mut JobSpec) -> Vec<&mut PathBuf> {
+    let mut paths = vec![&mut spec.source];
+    paths.extend(&mut spec.joined);
+    match &mut spec.destination {
+        Destination::Folder(folder) | Destination::S3 { local_folder: folder, .. } => paths.push(folder),
+    }
+    if let JobKind::File(conversion) = &mut spec.kind {
+        paths.extend(&mut conversion.output);
+    }
+    paths.extend(spec.operations.watermark.as_mut().map(|watermark| &mut watermark.image));
+    match spec.outputs.encryption.as_mut().map(|encryption| &mut encryption.keys) {
+        Some(Keys::Made { folder, .. }) => paths.push(folder),
+        Some(Keys::Given { file, .. }) => paths.push(file),
+        Some(Keys::BesideSegments) | None => {}
+    }
+    paths
 }
 
 /// Why a file can't be read as a queue.

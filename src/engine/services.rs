@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, FailureKind},
-    job::{JobId, JobState, S3Location},
+    job::{Destination, JobId, JobState, S3Location},
     pipeline::{self, Beginning, Remains, publish},
     preview::PreviewServer,
     settings::{AppFolders, PowerAction, Settings, WhenDone},
@@ -110,7 +110,8 @@ impl Services {
         if folder.is_none() && unpublished.is_none() {
             return;
         }
-        let is_kept = matches!(job.state, JobState::Failed { .. });
+        let is_kept = matches!(job.state, JobState::Failed { .. })
+            && !matches!(job.spec.destination, Destination::S3 { keep_local: false, .. });
         let (spec, id) = (job.spec.clone(), job.id);
         let (runtime, reports) = (self.runtime_handle(), self.reports.clone());
         self.to_completion(move || {
@@ -122,13 +123,16 @@ impl Services {
         });
     }
 
-    /// Removes what killed programs have left in the app's own folders: passing files, and pictures of jobs that are no
-    /// longer known.
-    pub(super) fn remove_left_behind(&self, known: HashSet<JobId>) {
+    /// Removes what killed programs have left in the app's own folders: passing files, streams that nobody goes on with,
+    /// and pictures of jobs that are no longer known.
+    pub(super) fn remove_left_behind(&self, known: HashSet<JobId>, folders: HashSet<PathBuf>) {
         let work = self.work_folders();
+        let (streams, is_lasting) = (self.folders.streams(), self.is_lasting());
         let thumbnails = self.is_lasting().then(|| self.folders.thumbnails());
         self.in_background(move |_| {
             pipeline::remove_left_behind(&work);
+            let is_known = |path: &Path| folders.contains(path);
+            pipeline::remove_given_up(&streams, is_lasting.then_some(&is_known));
             if let Some(folder) = thumbnails {
                 remove_pictures(&folder, &known);
             }
@@ -240,11 +244,7 @@ impl Services {
             let newest = unsaved.lock().unwrap_or_else(PoisonError::into_inner).take();
             let Some(settings) = newest else { return };
             if let Err(error) = settings.save(&file) {
-                let failure = Failure::new(
-                    FailureKind::OutputNotWritable,
-                    error.to_string(),
-                    "The settings hold until Reelpress ends; make the folder writable to keep them",
-                );
+                let failure = error.into_failure("The settings hold until Reelpress ends. ");
                 // The dispatcher is gone only when the program ends.
                 let _ = reports.send(WorkerReport::Event(Box::new(Event::Noticed { failure })));
             }

@@ -217,6 +217,7 @@ impl Snapshot {
         for job in self.jobs.iter() {
             match &job.state {
                 JobState::Waiting | JobState::Interrupted { .. } => counts.waiting += 1,
+                JobState::Running { is_paused: true, .. } => counts.paused += 1,
                 JobState::Running { progress, .. } if progress.stage == Stage::Publish => counts.publishing += 1,
                 JobState::Running { .. } => counts.encoding += 1,
                 JobState::Done { .. } => counts.done += 1,

@@ -22,11 +22,17 @@ pub struct MissingKeys {
     pub name: String,
     /// Why, in words that follow a colon.
     pub why: String,
-    /// Whether there is a keychain that could keep them.
-    pub has_keychain: bool,
 }
 
 impl ReelpressApp {
+    /// Finds out, off the UI thread, whether the system has a keychain, before the user is offered one.
+    pub(super) fn look_for_keychain(&self) {
+        self.desktop.run("keychain", || {
+            keychain::look();
+            None
+        });
+    }
+
     /// Looks whether the keys are there that new files and the jobs of the queue need.
     pub(super) fn look_for_all_keys(&self) {
         let settings = &self.snapshot.settings;
@@ -66,10 +72,10 @@ impl ReelpressApp {
         if self.view.dialog.is_some() || self.view.missing_keys.is_empty() {
             return;
         }
-        let MissingKeys { name, why, has_keychain } = self.view.missing_keys.remove(0);
+        let MissingKeys { name, why } = self.view.missing_keys.remove(0);
         // Asked once: who does not give them now can set them in the settings, or try the job again.
         if self.view.asked_keys.insert(name.clone()) {
-            self.view.dialog = Some(Dialog::Keys(KeysForm::asking(&name, (&why, has_keychain))));
+            self.view.dialog = Some(Dialog::Keys(KeysForm::asking(&name, &why)));
         }
     }
 
@@ -115,13 +121,12 @@ impl ReelpressApp {
 
 /// The keys of this name, when they can't be read.
 fn missing(name: String) -> Option<MissingKeys> {
-    let (why, has_keychain) = match keychain::read(&name) {
+    let why = match keychain::read(&name) {
         Ok(Some(_)) => return None,
-        Ok(None) => ("the keychain has none of this name".to_owned(), true),
-        Err(error @ KeychainError::Refused { .. }) => (error.to_string(), true),
-        Err(KeychainError::Unavailable(_)) => ("this system has no keychain that can be used".to_owned(), false),
+        Ok(None) => "the keychain has none of this name".to_owned(),
+        Err(error) => error.to_string(),
     };
-    Some(MissingKeys { name, why, has_keychain })
+    Some(MissingKeys { name, why })
 }
 
 fn names<'a>(places: impl Iterator<Item = &'a S3Location>) -> BTreeSet<String> {

@@ -112,6 +112,7 @@ impl ReelpressApp {
         };
         app.view.selected = app.snapshot.jobs.first().map(|job| job.id);
         app.view.take_snapshot(&app.snapshot);
+        app.look_for_keychain();
         app.look_for_all_keys();
         if let Some(failure) = start.notice {
             app.view.notify(NoticeMessage::Failure(failure));

@@ -104,6 +104,13 @@ pub fn state_line(job: &Job, queue_paused: bool) -> String {
     match &job.state {
         JobState::Waiting if queue_paused => "The queue is paused".to_owned(),
         JobState::Waiting => job.waits_for_retry().map(next_try).unwrap_or_default(),
+        JobState::Interrupted { reached, is_held } if is_encoded(job, *reached) => {
+            if *is_held {
+                "All encoded".to_owned()
+            } else {
+                "Goes on with packaging, all is encoded".to_owned()
+            }
+        }
         JobState::Interrupted { reached, is_held: true } if !reached.is_zero() => {
             format!("{} encoded", format::clock(*reached))
         }
@@ -118,6 +125,11 @@ pub fn state_line(job: &Job, queue_paused: bool) -> String {
             format!("{verb} in {}", format::clock(report.wall_time))
         }
     }
+}
+
+/// Whether an interrupted job has encoded all that it is to: the last segment may be a short one.
+fn is_encoded(job: &Job, reached: std::time::Duration) -> bool {
+    job.plan.as_ref().and_then(|plan| plan.duration).is_some_and(|duration| reached >= duration)
 }
 
 /// The line below the state of a job in this queue: as [`state_line`], or when a job that waits for its time starts.
@@ -184,6 +196,9 @@ fn numbers(progress: &Progress) -> String {
         numbers.extend(progress.frames_per_second.map(|rate| format!("{rate:.0} fps")));
     }
     numbers.extend(format::time_left(progress.time_left));
+    if progress.upload_interruption.is_some() {
+        numbers.push("the upload waits for the store".to_owned());
+    }
     numbers.join(BETWEEN_FACTS)
 }
 
@@ -203,7 +218,9 @@ pub fn row_description(snapshot: &Snapshot, job: &Job, now: &Zoned) -> String {
 pub fn short_destination(destination: &crate::job::Destination, home: Option<&Path>) -> String {
     match destination {
         crate::job::Destination::Folder(folder) => short_path(folder, home),
-        crate::job::Destination::S3 { .. } => destination.label(),
+        crate::job::Destination::S3 { .. } => {
+            destination.buckets().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        }
     }
 }
 
@@ -221,11 +238,12 @@ pub fn queue_status(counts: &QueueCounts, time_left: Option<std::time::Duration>
         return vec!["Ready".to_owned()];
     }
     let mut parts = vec![format!("{} of {} done", counts.done, counts.all)];
-    let running: Vec<String> = [(counts.encoding, "encoding"), (counts.publishing, "publishing")]
-        .into_iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, word)| format!("{number} {word}"))
-        .collect();
+    let running: Vec<String> =
+        [(counts.encoding, "encoding"), (counts.publishing, "publishing"), (counts.paused, "paused")]
+            .into_iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, word)| format!("{number} {word}"))
+            .collect();
     if !running.is_empty() {
         parts.push(running.join(BETWEEN_FACTS));
     }
@@ -333,7 +351,16 @@ mod tests {
 
     #[test]
     fn the_status_line_counts() {
-        let counts = QueueCounts { all: 12, encoding: 2, publishing: 1, waiting: 4, done: 3, failed: 0, cancelled: 0 };
+        let counts = QueueCounts {
+            all: 12,
+            encoding: 2,
+            publishing: 1,
+            paused: 0,
+            waiting: 4,
+            done: 3,
+            failed: 0,
+            cancelled: 0,
+        };
         let left = Some(Duration::from_secs(5050));
         assert_eq!(
             queue_status(&counts, left, false).join(" | "),

@@ -33,6 +33,9 @@ use crate::{
 /// How often an encoder is begun again that was killed or crashed and had come farther than the one before.
 const MOST_LOST_ENCODERS: u32 = 3;
 
+/// How the warning of a damaged source begins.
+pub(super) const DAMAGED: &str = "The source is damaged";
+
 /// What came of encoding a plan.
 pub(super) struct Attempt<'a> {
     pub(super) plan: &'a EncodePlan,
@@ -109,7 +112,7 @@ impl<'a> Making<'a> {
         unfinished: &mut Unfinished,
         finished: Option<FinishedSegments>,
     ) -> Attempt<'a> {
-        let following = unfinished.format_changes().clone();
+        let following = unfinished.format_changes();
         let mut course = Course { plan, software, finished, following, lost_encoders: 0, lost_without_gain: false };
         loop {
             let plan = course.plan;
@@ -156,7 +159,7 @@ impl<'a> Making<'a> {
 
     fn tell(&self, what: &str, course: &Course<'_>) {
         let from = match &course.finished {
-            Some(finished) => format!("goes on at {}", clock(course.plan.start_of_segment(finished.first_segment))),
+            Some(finished) => format!("goes on at {}", clock(course.plan.reached_with(finished.first_segment))),
             None => "begins again".to_owned(),
         };
         self.listeners.0.notice(Notice::Logged(format!("{what}: the encode {from}")));
@@ -384,7 +387,7 @@ impl Course<'_> {
 pub(super) fn weigh_damage(damage: &Damage, spec: &JobSpec) -> Result<Option<String>, Failure> {
     let Some(lost) = damage.description() else { return Ok(None) };
     match spec.preset.on_damage {
-        OnDamage::Warn => Ok(Some(format!("The source is damaged: {lost}"))),
+        OnDamage::Warn => Ok(Some(format!("{DAMAGED}: {lost}"))),
         OnDamage::Fail => {
             let headline = format!("“{}” is damaged: {lost}", spec.source_name());
             let hint = "Copy the file again from where it came from, or let damaged sources pass with a warning";

@@ -34,18 +34,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use attempts::{Attempt, Making};
+use attempts::{Attempt, DAMAGED, Making};
 use package::{FileListener, FinishedStream, Room};
 use plan::{EncodePlan, PlanSummary};
 use progress::Reporter;
-use source_length::check_length;
+use source_length::{KnownSources, check_length, may_come_of_source};
 use stream_folder::StreamFolder;
 pub use stream_folder::remove_interrupted_folder;
 pub use unfinished::{
-    Beginning, Discarded, GoesOnBy, Remains, discard, is_under_way, reached, reached_by, remove_interrupted,
+    Beginning, Discarded, GoesOnBy, Remains, discard, is_under_way, reached, reached_by, remove_given_up,
+    remove_interrupted,
 };
-use unfinished::{Begun, Notes, SourceIdentity, Unfinished};
-use uploads::{Ending, Uploads};
+use unfinished::{Begun, Notes, Unfinished};
+use uploads::{Ending, Uploads, stays_here};
 use work_folder::WorkFolder;
 pub use work_folder::remove_left_behind;
 
@@ -146,7 +147,7 @@ pub fn run(request: &JobRequest, observer: &dyn Observer) -> Result<Report, JobE
 fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, Failure> {
     let started = Instant::now();
     let spec = &request.spec;
-    let identity = SourceIdentity::of(&spec.source);
+    let sources = KnownSources::of(spec);
 
     let (source, join) = prepare::read_sources(request).map_err(|failure| failure.at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
@@ -158,7 +159,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     // What goes on keeps the id from which its keys and vectors follow.
     let request = &JobRequest { id: unfinished.job().unwrap_or(request.id), ..request.clone() };
     let finished = if goes_on { unfinished.finished_segments(&plan, request) } else { None };
-    let goes_on_at = finished.as_ref().map(|finished| plan.start_of_segment(finished.first_segment));
+    let goes_on_at = finished.as_ref().map(|finished| plan.reached_with(finished.first_segment));
     let summary = PlanSummary { goes_on_at, ..plan.summary(folder.path().to_owned()) };
     observer.notice(Notice::Planned(Box::new(summary)));
     let places = (&folder, goes_on_at);
@@ -175,7 +176,13 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let listeners = (observer, &room, uploads.as_ref());
     let making = Making { request, folder: &folder, listeners };
     let Attempt { plan, reporter, made } = making.make((&plan, software.as_ref()), &mut unfinished, finished);
-    let made = made.and_then(|made| judged((request, observer), (plan, &folder), &reporter, identity.as_ref(), made));
+    let made = made.and_then(|made| judged((request, observer), (plan, &folder), &reporter, &sources, made));
+    let made = made.map_err(|failure| match sources.changed(true) {
+        Some(changed) if may_come_of_source(&failure) && !request.cancel.is_cancelled() => {
+            changed.with_detail(format!("{}\n{}", failure.headline, failure.detail))
+        }
+        _ => failure,
+    });
     let (stream, warnings) = match made {
         Ok(made) => made,
         Err(failure) => {
@@ -199,7 +206,13 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let stream = match rest {
         Ok(stream) => stream,
         Err(failure) => {
-            leave((request, observer), folder, uploads);
+            if stays_here(request) && !request.cancel.is_suspended() {
+                unfinished.remove();
+                folder.keep();
+                uploads.into_iter().for_each(|uploads| uploads.withdraw(observer));
+            } else {
+                leave((request, observer), folder, uploads);
+            }
             return Err(failure);
         }
     };
@@ -231,10 +244,14 @@ fn judged(
     (request, observer): (&JobRequest, &dyn Observer),
     (plan, folder): (&EncodePlan, &StreamFolder),
     reporter: &Reporter<'_>,
-    identity: Option<&SourceIdentity>,
+    sources: &KnownSources,
     (stream, mut warnings): (FinishedStream, Vec<String>),
 ) -> Result<(FinishedStream, Vec<String>), Failure> {
-    warnings.extend(check_length(plan, &stream, request, identity)?);
+    let is_damaged = warnings.iter().any(|warning| warning.starts_with(DAMAGED));
+    if let Some(changed) = sources.changed(is_damaged) {
+        return Err(changed.with_detail(warnings.join("\n")));
+    }
+    warnings.extend(check_length(plan, &stream, request, sources.first())?);
     verify::all_there(folder.path(), &reporter.finished_files())?;
     verify::verify(request, plan, folder.path(), observer)?;
     Ok((stream, warnings))

@@ -7,7 +7,7 @@ use super::{
     publish::PublishError,
     stream_folder::StreamFolder,
     unfinished::remove_state,
-    uploads::{Ending, Uploads},
+    uploads::{Ending, Uploads, stays_here},
 };
 use crate::{
     failure::Failure,
@@ -50,8 +50,12 @@ pub(super) fn send(
     uploads.finish(&ending, &mut stream);
     let local = request.spec.destination.local_folder();
     if request.cancel.is_cancelled() && !request.cancel.is_suspended() {
-        // The folder goes with the cancelled job, and so does what is in the buckets.
-        drop(StreamFolder::at(local, folder));
+        // The folder goes with the cancelled job, and so does what is in the buckets; where the stream is whole, it stays.
+        if stays_here(request) {
+            remove_state(folder);
+        } else {
+            drop(StreamFolder::at(local, folder));
+        }
         uploads.withdraw(observer);
         return Err(PublishError::Cancelled.into_failure().at(Stage::Publish));
     }

@@ -1,16 +1,64 @@
-//! Whether all of a source was read: it may end early, or be taken away meanwhile.
+//! Whether all of a source was read: it may end early, be taken away or be written to meanwhile.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{JobRequest, package::FinishedStream, plan::EncodePlan, probe, unfinished::SourceIdentity};
 use crate::{
     failure::{Failure, FailureKind},
-    job::Stage,
+    job::{JobSpec, Stage},
 };
 
 /// A stream that is shorter than its source by more than this part and this time is worth a warning.
 const MISSING_PART: f64 = 0.02;
 const MISSING_TIME: Duration = Duration::from_secs(1);
+
+/// The sources of a job as they are when it begins.
+pub(super) struct KnownSources(Vec<(PathBuf, Option<SourceIdentity>)>);
+
+impl KnownSources {
+    pub(super) fn of(spec: &JobSpec) -> Self {
+        let sources = std::iter::once(&spec.source).chain(&spec.joined);
+        Self(sources.map(|source| (source.clone(), SourceIdentity::of(source))).collect())
+    }
+
+    /// The first of them.
+    pub(super) fn first(&self) -> Option<&SourceIdentity> {
+        self.0.first().and_then(|(_, identity)| identity.as_ref())
+    }
+
+    /// The failure for a source that was written to since then: what was made of it may be of both. One that was only
+    /// touched, or has gone when it was read, counts where `has_suffered`.
+    pub(super) fn changed(&self, has_suffered: bool) -> Option<Failure> {
+        let is_changed = |(path, known): &&(PathBuf, Option<SourceIdentity>)| match (SourceIdentity::of(path), known) {
+            (Some(now), Some(known)) if has_suffered => now != *known,
+            (Some(now), Some(known)) => !now.has_content_of(known),
+            (now, known) => has_suffered && now.is_some() != known.is_some(),
+        };
+        self.0.iter().find(is_changed).map(|(path, _)| changed(path))
+    }
+}
+
+/// Whether what failed so may come of a source that was written to.
+pub(super) fn may_come_of_source(failure: &Failure) -> bool {
+    matches!(
+        failure.kind,
+        FailureKind::EncoderFailed
+            | FailureKind::SourceInvalid
+            | FailureKind::SourceUnreadable
+            | FailureKind::SourceVanished
+            | FailureKind::StreamIncorrect
+    )
+}
+
+fn changed(source: &Path) -> Failure {
+    let name = source.file_name().unwrap_or(source.as_os_str()).to_string_lossy();
+    let headline = format!("“{name}” was removed or changed while it was encoded");
+    let hint = "Put the file back, leave it in place until the job is done, and retry the job";
+    Failure::new(FailureKind::SourceVanished, headline, hint).at(Stage::Encode)
+}
 
 /// Compares the stream's length with the source's: a warning when the source ended early, a failure when it was taken
 /// away or changed meanwhile.
@@ -39,11 +87,7 @@ pub(super) fn check_made(
     let made = crate::format::clock(made);
     let of = crate::format::clock(expected);
     if SourceIdentity::of(&spec.source).as_ref() != identity {
-        let name = spec.source_name();
-        let headline = format!("“{name}” was removed or changed while it was encoded");
-        let hint = "Put the file back, leave it in place until the job is done, and retry the job";
-        let failure = Failure::new(FailureKind::SourceVanished, headline, hint);
-        return Err(failure.with_detail(format!("{made} of {of} could be read")).at(Stage::Encode));
+        return Err(changed(&spec.source).with_detail(format!("{made} of {of} could be read")));
     }
     // The clock of a broadcast can jump: what it says is not how much there is.
     let there = spec.joined.is_empty().then(|| probe::transport_length(&spec.source, toolbox, cancel)).flatten();

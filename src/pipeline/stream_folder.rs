@@ -28,7 +28,6 @@ const MOST_SUFFIXES: u32 = 10_000;
 #[derive(Debug)]
 pub struct StreamFolder {
     path: PathBuf,
-    name: String,
     is_kept: bool,
     /// Removed after the folder itself, where nothing else is in them.
     _above: FoldersAbove,
@@ -59,8 +58,7 @@ impl StreamFolder {
         std::fs::create_dir_all(parent).map_err(|error| failed(&parent.join(&wanted.path), &error))?;
         let above = FoldersAbove::make(parent, &wanted.path)?;
         for number in 1..MOST_SUFFIXES {
-            let name = numbered(&wanted.path, number);
-            let path = parent.join(&name);
+            let path = parent.join(numbered(&wanted.path, number));
             let Some(claim) = Claim::take(&path) else {
                 if wanted.when_taken == WhenTaken::Number {
                     continue;
@@ -78,7 +76,7 @@ impl StreamFolder {
                 made = remove_own_files(&path).and_then(|()| std::fs::create_dir_all(&path));
             }
             match made {
-                Ok(()) => return Ok(Self { path, name, is_kept: false, _above: above, _claim: Some(claim) }),
+                Ok(()) => return Ok(Self { path, is_kept: false, _above: above, _claim: Some(claim) }),
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(&path, &error)),
                 Err(_) if wanted.when_taken == WhenTaken::Number => {}
                 Err(_) => return Err(taken(&path)),
@@ -114,19 +112,13 @@ impl StreamFolder {
 
     /// A folder that an earlier run has made under `parent`.
     pub fn at(parent: &Path, path: &Path) -> Self {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let above = FoldersAbove::between(parent, path);
-        Self { path: path.to_owned(), name, is_kept: false, _above: above, _claim: None }
+        Self { path: path.to_owned(), is_kept: false, _above: above, _claim: None }
     }
 
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Its path under the folder that it was made in, with forward slashes.
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// Leaves the folder where it is.
@@ -263,7 +255,8 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let first = create(parent.path(), "clip", WhenTaken::Number).unwrap();
         let second = create(parent.path(), "clip", WhenTaken::Number).unwrap();
-        assert_eq!((first.name(), second.name()), ("clip", "clip-2"));
+        let names = [&first, &second].map(|folder| folder.path().to_owned());
+        assert_eq!(names, ["clip", "clip-2"].map(|name| parent.path().join(name)));
         first.keep();
         drop(second);
         assert!(parent.path().join("clip").is_dir());

@@ -4,6 +4,7 @@
 mod discard;
 mod dropping;
 mod identity;
+mod noted;
 mod remains;
 mod state;
 mod under_way;
@@ -18,8 +19,9 @@ use std::{
 pub use discard::{Discarded, discard};
 use dropping::dropped_segments;
 pub(super) use identity::SourceIdentity;
+pub(super) use noted::Noted;
 use remains::withdraw;
-pub use remains::{Remains, remove_interrupted};
+pub use remains::{Remains, remove_given_up, remove_interrupted};
 use state::{State, plan_hash};
 pub(super) use under_way::first_under_way;
 pub use under_way::{GoesOnBy, is_under_way};
@@ -60,7 +62,7 @@ pub enum Beginning {
 #[derive(Debug)]
 pub(super) struct Unfinished {
     stream_folder: PathBuf,
-    state: State,
+    noted: Noted,
     /// Those of its segments that are dropped once all buckets have them; `None` where all stay.
     dropped: Option<Arc<DroppedSegments>>,
     /// Held as long as somebody makes it; the system frees it when the program dies.
@@ -113,8 +115,9 @@ impl Unfinished {
                     let state = State { is_queued: request.is_queued, ..earlier };
                     // Before its folder is one that a failure removes: what is finished in it is not lost to a full disk.
                     let folder_path = stream_folder.clone();
-                    let unfinished = Self { stream_folder, state, dropped, _lock: Some(lock) };
-                    unfinished.save_at_once()?;
+                    let noted = Noted::new(&stream_folder, state);
+                    let unfinished = Self { stream_folder, noted, dropped, _lock: Some(lock) };
+                    unfinished.noted.save_at_once()?;
                     let folder = StreamFolder::at(local, &folder_path);
                     plan.files = earlier_plan.files;
                     return Ok(Begun { folder, unfinished, goes_on: true });
@@ -132,8 +135,9 @@ impl Unfinished {
         let folder = StreamFolder::of_job(request)?;
         let stream_folder = folder.path().to_owned();
         let dropped = dropped_segments(request, &stream_folder)?;
-        let mut unfinished = Self { stream_folder, state: State::of(request, plan), dropped, _lock: None };
-        unfinished.save_at_once()?;
+        let noted = Noted::new(&stream_folder, State::of(request, plan));
+        let mut unfinished = Self { stream_folder, noted, dropped, _lock: None };
+        unfinished.noted.save_at_once()?;
         unfinished._lock = lock(&unfinished.stream_folder);
         plan.warnings.extend(lost.map(|reason| format!("The interrupted encode began again: {reason}")));
         Ok(Begun { folder, unfinished, goes_on: false })
@@ -146,17 +150,17 @@ impl Unfinished {
 
     /// Where an earlier run has put a part of it in the bucket at this place in the job's list.
     pub(super) fn place_in(&self, bucket: usize) -> Option<PlaceInBucket> {
-        self.state.place_in(bucket)
+        self.noted.state().place_in(bucket)
     }
 
     /// The job that has begun it, from whose id keys and vectors follow.
     pub(super) fn job(&self) -> Option<JobId> {
-        self.state.job
+        self.noted.state().job
     }
 
     /// The first of two passes is done.
     pub(super) fn has_first_pass(&self) -> bool {
-        self.state.has_first_pass
+        self.noted.state().has_first_pass
     }
 
     /// Notes that the first of two passes is done; its own notes are on the disk before that is said.
@@ -171,13 +175,13 @@ impl Unfinished {
                 File::open(entry.path()).and_then(|file| file.sync_all()).map_err(|error| failed(&error))?;
             }
         }
-        self.state.has_first_pass = true;
-        self.save(notes)
+        self.noted.state().has_first_pass = true;
+        self.noted.save(notes)
     }
 
     /// Where its source changes its format, as far as that is known.
-    pub(super) fn format_changes(&self) -> &Following {
-        &self.state.format_changes
+    pub(super) fn format_changes(&self) -> Following {
+        self.noted.state().format_changes.clone()
     }
 
     /// Notes where its source changes its format. What goes on later follows that from its start.
@@ -185,13 +189,13 @@ impl Unfinished {
     /// # Errors
     /// When that can't be written.
     pub(super) fn has_format_changes(&mut self, changes: &Following, notes: Notes<'_>) -> Result<(), Failure> {
-        self.state.format_changes.clone_from(changes);
-        self.save(notes)
+        self.noted.state().format_changes.clone_from(changes);
+        self.noted.save(notes)
     }
 
     /// All segments are written.
     pub(super) fn is_encoded(&self) -> bool {
-        self.state.is_encoded
+        self.noted.state().is_encoded
     }
 
     /// Notes where it lies in each bucket, if it has a place there yet.
@@ -203,12 +207,8 @@ impl Unfinished {
         places: Vec<Option<PlaceInBucket>>,
         notes: Notes<'_>,
     ) -> Result<(), Failure> {
-        let (prefixes, revisions) = PlaceInBucket::as_texts(places);
-        let mut prefixes = prefixes.into_iter();
-        self.state.bucket_prefix = prefixes.next().filter(|prefix| !prefix.is_empty());
-        self.state.more_bucket_prefixes = prefixes.collect();
-        self.state.revisions = revisions;
-        self.save(notes)
+        self.noted.state().lies_in_buckets(places);
+        self.noted.save(notes)
     }
 
     /// Notes that all segments are written.
@@ -216,8 +216,8 @@ impl Unfinished {
     /// # Errors
     /// When that can't be written.
     pub(super) fn was_encoded(&mut self, notes: Notes<'_>) -> Result<(), Failure> {
-        self.state.is_encoded = true;
-        self.save(notes)
+        self.noted.state().is_encoded = true;
+        self.noted.save(notes)
     }
 
     /// Notes that it is made by this plan from now on.
@@ -225,10 +225,15 @@ impl Unfinished {
     /// # Errors
     /// When that can't be written.
     pub(super) fn is_made_by(&mut self, plan: &EncodePlan, notes: Notes<'_>) -> Result<(), Failure> {
-        self.state.plan = plan_hash(plan);
+        self.noted.state().plan = plan_hash(plan);
         // Another encoder reads other notes.
-        self.state.has_first_pass = false;
-        self.save(notes)
+        self.noted.state().has_first_pass = false;
+        self.noted.save(notes)
+    }
+
+    /// What is noted of it, for what is noted by others than the job's own thread.
+    pub(super) fn noted(&self) -> &Noted {
+        &self.noted
     }
 
     /// What of it is finished and can stay.
@@ -261,30 +266,14 @@ impl Unfinished {
             None => remove(),
         };
         removed.map_err(|error| write_failure(&self.stream_folder.join(FOLDER), &error))?;
-        self.state.is_encoded = false;
-        self.state.has_first_pass = false;
-        self.save(notes)
+        self.noted.state().is_encoded = false;
+        self.noted.state().has_first_pass = false;
+        self.noted.save(notes)
     }
 
     /// The stream is finished: nothing is gone on with any more.
     pub(super) fn remove(self) {
         remove_state(&self.stream_folder);
-    }
-
-    fn save(&self, notes: Notes<'_>) -> Result<(), Failure> {
-        let (path, text) = self.note();
-        let written = notes.room.write_note(&path, &text, notes.cancel, notes.changed);
-        written.map_err(|error| error.into_failure().at(Stage::Package))
-    }
-
-    /// As [`save`](Self::save), where nobody is at work yet who could wait.
-    fn save_at_once(&self) -> Result<(), Failure> {
-        let (path, text) = self.note();
-        atomic_file::write_durably(&path, &text).map_err(|error| write_failure(&path, &error).at(Stage::Package))
-    }
-
-    fn note(&self) -> (PathBuf, Vec<u8>) {
-        (self.work_folder().join(STATE), serde_json::to_vec_pretty(&self.state).unwrap_or_default())
     }
 }
 

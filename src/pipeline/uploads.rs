@@ -1,5 +1,6 @@
 //! The uploads of a job, one for each of its buckets, none of which waits for another.
 
+mod contact;
 mod ending;
 mod place;
 
@@ -8,8 +9,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub(super) use ending::{Ending, end};
-use place::begin_each;
+use contact::Contact;
+pub(super) use ending::{Ending, end, stays_here};
+use place::{Wanted, begin_each};
 
 use super::{
     JobRequest, Notice, Observer,
@@ -21,13 +23,13 @@ use super::{
 };
 use crate::{
     failure::{Failure, FailureKind},
-    job::{Destination, PlaceInBucket, PublishedStream, Report, S3Location, Stage, UnpublishedStream, UploadProgress},
+    job::{PlaceInBucket, PublishedStream, Report, S3Location, Stage, UnpublishedStream, UploadProgress},
 };
 
 /// The uploads of one job.
 #[derive(Debug)]
 pub(super) struct Uploads {
-    each: Vec<Upload>,
+    each: Arc<Vec<Arc<Upload>>>,
     /// Segments that are dropped when all of them are there; `None` where all stay.
     dropped: Option<Arc<DroppedSegments>>,
 }
@@ -45,6 +47,8 @@ struct Upload {
 enum State {
     /// At work.
     Running(Box<Publisher>),
+    /// The store is away, and is asked until it answers.
+    Waiting(Contact),
     /// Not begun; where the store was asked in vain, with why.
     ToCome(Option<Failure>),
     /// The whole stream is there, and how far it had come then.
@@ -55,8 +59,9 @@ enum State {
 
 impl Uploads {
     /// Takes the places of a job's stream in its buckets, if it goes to some, all at once. `goes_on` tells that an earlier
-    /// run has put a part there. A store that does not answer or can't take the stream is asked again when that is finished,
-    /// as long as another one takes it or it stays in a folder too.
+    /// run has put a part there. A store that is away or can take no requests is waited for while the encode goes on; one
+    /// that can't take the stream for another reason is asked again when that is finished, as long as another one takes it
+    /// or it stays in a folder too.
     ///
     /// # Errors
     /// When no store takes a stream that goes to stores alone, or the job can't have its place in one.
@@ -72,13 +77,14 @@ impl Uploads {
         }
         let earlier: Vec<Option<PlaceInBucket>> =
             (0..locations.len()).map(|index| unfinished.place_in(index)).collect();
-        let wanted: Vec<(&S3Location, Option<&PlaceInBucket>)> =
+        let places: Vec<(&S3Location, Option<&PlaceInBucket>)> =
             locations.iter().copied().zip(earlier.iter().map(Option::as_ref)).collect();
         let dropped = unfinished.dropped().cloned();
-        let begun = begin_each(request, (folder.path(), folder.name()), dropped.as_ref(), &wanted)?;
-        let stays_here = matches!(request.spec.destination, Destination::S3 { keep_local: true, .. });
-        let can_begin = stays_here || begun.iter().any(Result::is_ok);
-        let refusal = begun.iter().filter_map(|begun| begun.as_ref().err());
+        let wanted = Wanted::each(request, folder.path(), dropped.as_ref(), &places)?;
+        let begun = begin_each(request, &wanted);
+        let waits = |error: &PublishError| error.is_passing();
+        let can_begin = stays_here(request) || begun.iter().any(|begun| begun.as_ref().err().is_none_or(waits));
+        let refusal = begun.iter().filter_map(|begun| begun.as_ref().err()).filter(|error| !waits(error));
         let refusal = refusal.filter(|error| !can_begin || !error.is_of_place()).map(PublishError::clone).next();
         if let Some(error) = refusal {
             // What an earlier run has put there stays for the next one.
@@ -87,14 +93,28 @@ impl Uploads {
             drop(withdraw_all(publishers));
             return Err(error.into_failure().at(Stage::Publish));
         }
-        let state = |begun: Result<Publisher, PublishError>| match begun {
-            Ok(publisher) => State::Running(Box::new(publisher)),
-            Err(error) => State::ToCome(Some(error.into_failure())),
-        };
-        let each = locations.into_iter().zip(earlier).zip(begun.into_iter().map(state));
-        let each = each.map(|((location, earlier), state)| Upload::new(location, earlier, state));
-        let uploads = Self { each: each.collect(), dropped };
+        let mut away = Vec::new();
+        let mut each = Vec::new();
+        for (index, ((location, earlier), (begun, wanted))) in
+            locations.into_iter().zip(earlier).zip(begun.into_iter().zip(wanted)).enumerate()
+        {
+            let state = match begun {
+                Ok(publisher) => State::Running(Box::new(publisher)),
+                Err(error) => {
+                    let is_away = waits(&error);
+                    let reason = error.into_failure();
+                    away.extend(is_away.then(|| (index, (wanted, reason.clone()))));
+                    State::ToCome(Some(reason))
+                }
+            };
+            each.push(Arc::new(Upload::new(location, earlier, state)));
+        }
+        let uploads = Self { each: Arc::new(each), dropped };
         unfinished.lies_in_buckets(uploads.places(), notes)?;
+        for (index, contact) in away {
+            let noted = (Arc::downgrade(&uploads.each), unfinished.noted().clone());
+            uploads.each[index].wait_for_store(request, contact, Some(noted));
+        }
         Ok(Some(uploads))
     }
 
@@ -110,8 +130,8 @@ impl Uploads {
             None => State::ToCome(None),
         };
         let locations = request.spec.destination.buckets().enumerate();
-        let upload = |(index, location)| Upload::new(location, stream.place_in(index), state(index));
-        Ok(Self { each: locations.map(upload).collect(), dropped })
+        let upload = |(index, location)| Arc::new(Upload::new(location, stream.place_in(index), state(index)));
+        Ok(Self { each: Arc::new(locations.map(upload).collect()), dropped })
     }
 
     /// Segments that are dropped when all buckets have them; `None` where all stay.
@@ -121,10 +141,8 @@ impl Uploads {
 
     /// Takes a file that will go up in its turn to each bucket. Never waits.
     pub(super) fn file_finished(&self, file: &FinishedFile) {
-        for upload in &self.each {
-            if let State::Running(publisher) = &*upload.state() {
-                publisher.file_finished(file.clone());
-            }
+        for upload in self.each.iter() {
+            upload.file_finished(file);
         }
     }
 
@@ -132,10 +150,13 @@ impl Uploads {
     pub(super) fn status(&self) -> PublishStatus {
         let mut all: Option<PublishStatus> = None;
         let (mut interruption, mut failure) = (None, None);
-        for upload in &self.each {
+        for upload in self.each.iter() {
             let (status, is_under_way) = match &*upload.state() {
                 State::Running(publisher) => (publisher.status(), true),
                 State::Published(_, status) => (status.clone(), status.finished_files > 0),
+                State::Waiting(contact) => {
+                    (PublishStatus { interruption: contact.reason(), ..Default::default() }, false)
+                }
                 State::ToCome(Some(reason)) if reason.kind != FailureKind::NetworkLost => {
                     (PublishStatus { failure: Some(reason.clone()), ..Default::default() }, false)
                 }
@@ -160,7 +181,7 @@ impl Uploads {
 
     /// How far each has come; empty when there is only one and nothing is wrong with it for good.
     pub(super) fn progress(&self) -> Vec<UploadProgress> {
-        let all: Vec<UploadProgress> = self.each.iter().map(Upload::progress).collect();
+        let all: Vec<UploadProgress> = self.each.iter().map(|upload| upload.progress()).collect();
         if self.are_several() || self.status().failure.is_some() { all } else { Vec::new() }
     }
 
@@ -173,21 +194,18 @@ impl Uploads {
 
     /// Where the stream lies, or a part of it, in the order of the buckets; `None` where it has no place yet.
     pub(super) fn places(&self) -> Vec<Option<PlaceInBucket>> {
-        let place = |upload: &Upload| match &*upload.state() {
-            State::Running(publisher) | State::Failed(Some(publisher), _) => Some(publisher.place().clone()),
-            _ => upload.earlier.clone(),
-        };
-        self.each.iter().map(place).collect()
+        self.each.iter().map(|upload| upload.place()).collect()
     }
 
     /// Deletes what is in the buckets of a stream that will not be whole; where it is, viewers may be at it. What stays is
     /// told.
     pub(super) fn withdraw(self, observer: &dyn Observer) {
-        let publisher = |upload: Upload| match upload.state.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        let publisher = |upload: &Arc<Upload>| match std::mem::replace(&mut *upload.state(), State::ToCome(None)) {
             State::Running(publisher) | State::Failed(Some(publisher), _) => Some(*publisher),
+            State::Waiting(contact) => contact.into_begun().map(|publisher| *publisher),
             State::ToCome(_) | State::Published(..) | State::Failed(None, _) => None,
         };
-        for leftover in withdraw_all(self.each.into_iter().filter_map(publisher).collect()) {
+        for leftover in withdraw_all(self.each.iter().filter_map(publisher).collect()) {
             observer.notice(Notice::Left(leftover.into_failure()));
         }
     }
@@ -202,12 +220,31 @@ impl Upload {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes a file that will go up in its turn. Never waits.
+    fn file_finished(&self, file: &FinishedFile) {
+        match &mut *self.state() {
+            State::Running(publisher) => publisher.file_finished(file.clone()),
+            State::Waiting(contact) => contact.file_finished(file),
+            _ => {}
+        }
+    }
+
+    /// Where the stream lies there, or a part of it.
+    fn place(&self) -> Option<PlaceInBucket> {
+        match &*self.state() {
+            State::Running(publisher) | State::Failed(Some(publisher), _) => Some(publisher.place().clone()),
+            State::Waiting(contact) => contact.place().or(self.earlier.as_ref()).cloned(),
+            _ => self.earlier.clone(),
+        }
+    }
+
     fn progress(&self) -> UploadProgress {
         let (published_files, trouble, is_whole) = match &*self.state() {
             State::Running(publisher) => {
                 let status = publisher.status();
                 (status.published_files, status.failure.or(status.interruption), false)
             }
+            State::Waiting(contact) => (0, contact.reason(), false),
             State::ToCome(reason) => (0, reason.clone(), false),
             State::Published(_, status) => (status.published_files, None, true),
             State::Failed(publisher, reason) => {

@@ -30,6 +30,17 @@ pub fn write_durably(path: &Path, content: &[u8]) -> std::io::Result<()> {
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
+/// The same for a file that only this user may read: it may hold addresses with signatures in them.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_privately(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut unfinished = UnfinishedFile::begin_with(path, 0o600)?;
+    unfinished.file().write_all(content)?;
+    unfinished.finish()?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
 /// Brings the names in a folder to the disk, where the system can be asked for that.
 ///
 /// # Errors
@@ -73,15 +84,21 @@ impl UnfinishedFile {
     /// # Errors
     /// What the system says when the folder or file can't be made.
     pub fn begin(path: &Path) -> std::io::Result<Self> {
+        // Streams are served by other users' programs; tempfile's default of 0600 would hide them. The umask still
+        // applies.
+        Self::begin_with(path, 0o666)
+    }
+
+    fn begin_with(path: &Path, mode: u32) -> std::io::Result<Self> {
         check_replaceable(path)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(TEMPORARY_PREFIX);
-        // Streams are served by other users' programs; tempfile's default of 0600 would hide them. The umask still
-        // applies.
         #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+        #[cfg(not(unix))]
+        let _ = mode;
         Ok(Self { file: builder.tempfile_in(folder)?, path: path.to_owned() })
     }
 

@@ -1,6 +1,14 @@
 //! How much can be written where, and room that is given back.
 
-use std::{fs::File, io, ops::Range, path::Path};
+use std::{
+    fs::File,
+    io::{self, Write},
+    ops::Range,
+    path::Path,
+};
+
+/// SQLite's files grow by steps of this.
+const TRIAL_BYTES: usize = 32 * 1024;
 
 /// The disk that holds a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +69,21 @@ fn device(folder: &Path) -> Option<u64> {
 #[cfg(not(unix))]
 fn device(_folder: &Path) -> Option<u64> {
     None
+}
+
+/// Whether the system refuses because there is no room.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Whether not even a small file can be written into a folder because there is no room, on its disk or for this user.
+pub fn has_no_room(folder: &Path) -> bool {
+    let write = || {
+        let mut file = super::atomic_file::temporary_file(folder)?;
+        file.write_all(&[1; TRIAL_BYTES])?;
+        file.as_file().sync_all()
+    };
+    write().is_err_and(|error: io::Error| is_full(&error))
 }
 
 /// Bytes that can be written into a folder; `None` when it can't be reached.

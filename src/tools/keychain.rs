@@ -4,7 +4,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use keyring::v1::{Entry, Error};
@@ -87,6 +90,26 @@ impl KeychainError {
 /// Keys of this process.
 static HELD: Mutex<BTreeMap<String, AccessKey>> = Mutex::new(BTreeMap::new());
 
+/// Whether there was no keychain that could be used when one was last asked.
+static IS_MISSING: AtomicBool = AtomicBool::new(false);
+
+/// Whether the system is known to have no keychain that can be used. Never waits.
+pub fn is_missing() -> bool {
+    IS_MISSING.load(Ordering::Relaxed)
+}
+
+/// Finds out whether the system has a keychain, by asking it for what nobody has put there. May wait for it.
+pub fn look() {
+    let _ = read_kept("reelpress: is there a keychain");
+}
+
+/// Notes whether there was a keychain to ask.
+fn noted<T>(asked: Result<T, KeychainError>) -> Result<T, KeychainError> {
+    let is_missing = asked.as_ref().is_err_and(KeychainError::is_unavailable);
+    IS_MISSING.store(is_missing, Ordering::Relaxed);
+    asked
+}
+
 /// Keeps a key in the memory of this process until it ends.
 pub fn hold(name: &str, key: AccessKey) {
     HELD.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), key);
@@ -98,7 +121,7 @@ pub fn hold(name: &str, key: AccessKey) {
 /// When there is no keychain or it refuses.
 pub fn keep(name: &str, key: &AccessKey) -> Result<(), KeychainError> {
     let text = serde_json::to_string(key).map_err(|error| refused(name, &error))?;
-    entry(name)?.set_password(&text).map_err(|error| of_keychain(name, &error))
+    noted(entry(name).and_then(|entry| entry.set_password(&text).map_err(|error| of_keychain(name, &error))))
 }
 
 /// The key of this name; `None` when there is none. May wait for the user to unlock the keychain; must not be called on
@@ -110,12 +133,16 @@ pub fn read(name: &str) -> Result<Option<AccessKey>, KeychainError> {
     if let Some(key) = HELD.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
         return Ok(Some(key.clone()));
     }
-    match entry(name)?.get_password() {
+    read_kept(name)
+}
+
+fn read_kept(name: &str) -> Result<Option<AccessKey>, KeychainError> {
+    noted(entry(name).and_then(|entry| match entry.get_password() {
         // The parser's words could repeat a part of the secret.
         Ok(text) => serde_json::from_str(&text).map(Some).map_err(|_| refused(name, &"it holds something else")),
         Err(Error::NoEntry) => Ok(None),
         Err(error) => Err(of_keychain(name, &error)),
-    }
+    }))
 }
 
 /// Takes a key out of the keychain; false when there was none of this name.

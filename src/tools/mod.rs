@@ -11,6 +11,7 @@ pub mod keychain;
 pub mod memory;
 pub mod pause;
 pub mod power;
+pub mod private;
 pub mod regular_file;
 pub mod sound;
 pub mod stall;

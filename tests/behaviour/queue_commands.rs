@@ -338,6 +338,37 @@ fn a_job_for_buckets_alone_is_made_in_the_folder_of_who_imports_it() {
     assert_eq!(exported(&other), [streams(&other), user.path("kept")]);
 }
 
+#[test]
+fn the_list_of_the_queue_shows_the_folder_beside_the_buckets() {
+    let user = User::new();
+    video(&user, "film.mp4");
+    let folder = user.path("streams").display().to_string();
+    let places = ["--out", "s3://films/a", "--out", "s3://backup/b", "--out", &folder];
+    done(&user, &[&["add", "--preset", "quick"], &places[..], &["film.mp4"]].concat());
+    let expected = ["s3://films/a", "s3://backup/b", &folder];
+    assert_eq!(listed(&user)[0]["destinations"], serde_json::json!(expected));
+    let table = String::from_utf8(call(&user, &["list"]).stdout).unwrap();
+    assert!(table.contains(&expected.join(", ")), "{table}");
+}
+
+#[test]
+fn relative_paths_of_an_imported_file_count_from_its_folder() {
+    let user = User::new();
+    add(&user, &["film.mp4"]);
+    done(&user, &["export", "queue.json"]);
+    let mut queue: Value = serde_json::from_slice(&std::fs::read(user.path("queue.json")).unwrap()).unwrap();
+    queue["jobs"][0]["spec"]["source"] = "clips/film.mp4".into();
+    queue["jobs"][0]["spec"]["destination"] = serde_json::json!({ "folder": "made" });
+    let elsewhere = user.path("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    std::fs::write(elsewhere.join("queue.json"), queue.to_string()).unwrap();
+    let other = User::new();
+    done(&other, &["import", elsewhere.join("queue.json").to_str().unwrap()]);
+    let job = &listed(&other)[0];
+    assert_eq!(job["source"], elsewhere.join("clips/film.mp4").to_str().unwrap());
+    assert_eq!(job["destination"], elsewhere.join("made").to_str().unwrap());
+}
+
 /// What the user has cancelled is not done on another machine, nor here a second time.
 #[test]
 fn jobs_that_have_ended_are_not_begun_again_by_an_export_and_an_import() {
@@ -496,4 +527,34 @@ fn working_hours_are_set_from_the_terminal_and_kept() {
     for wrong in [&["hours", "22:00"][..], &["hours", "22:00", "22:00"], &["hours", "1:00", "25:00"]] {
         assert_eq!(call(&user, wrong).status.code(), Some(2), "{wrong:?}");
     }
+}
+
+/// What belongs to the user's queue may hold signed addresses and tokens.
+#[test]
+fn the_queue_its_log_exports_and_reports_are_nobody_elses_and_reports_tell_no_query() {
+    use std::os::unix::fs::PermissionsExt;
+    let user = User::new();
+    video(&user, "film.mp4");
+    let keys = user.path("keys").display().to_string();
+    let uri = "https://keys.example.org/{id}/{number}.key?auth=VERYSECRET";
+    let encrypted = ["--encrypt", "--key-uri", uri, "--key-folder", &keys];
+    add(&user, &[&encrypted[..], &["film.mp4"]].concat());
+    let data = user.path("home/data");
+    for (path, mode) in [(data.clone(), 0o755), (data.join("queue.sqlite"), 0o644)] {
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o077, 0, "{path:?}");
+        // As earlier versions have made them.
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    }
+    done(&user, &["export", "queue.json"]);
+    done(&user, &["report", "film", "report.json"]);
+    let inside = crate::support::user::files_under(&data).into_iter().map(|path| data.join(path));
+    let others = ["queue.json", "report.json", "home/data/logs", "home/data"].map(|name| user.path(name));
+    for path in inside.chain(others) {
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o077, 0, "{path:?}");
+    }
+    let report = std::fs::read_to_string(user.path("report.json")).unwrap();
+    assert!(report.contains("https://keys.example.org/{id}/{number}.key?[removed]"), "{report}");
+    assert!(!report.contains("VERYSECRET"), "{report}");
+    let export = std::fs::read_to_string(user.path("queue.json")).unwrap();
+    assert!(export.contains("VERYSECRET"), "what is to be done is whole");
 }

@@ -60,9 +60,10 @@ pub struct S3Arguments {
     /// Tag of the objects, such as project=films or media:tier=cold; may be given several times
     #[arg(long = "tag", value_name = "[KIND:]KEY=VALUE", help_heading = "S3")]
     pub tags: Vec<String>,
-    /// How the store encrypts the objects: s3, kms or kms:KEY [default: as the bucket says]
-    #[arg(long, value_name = "HOW", help_heading = "S3", value_parser = Encryption::typed)]
-    pub encryption: Option<Encryption>,
+    /// How the store encrypts the objects where they lie: s3, kms or kms:KEY [default: as the bucket says]; for segments that
+    /// players decrypt there is --encrypt
+    #[arg(long, alias = "encryption", value_name = "HOW", help_heading = "S3", value_parser = Encryption::typed)]
+    pub server_side_encryption: Option<Encryption>,
     /// Canned ACL of the objects, such as public-read; buckets without ACLs refuse it [default: none]
     #[arg(long, value_name = "ACL", help_heading = "S3", value_parser = typed_acl)]
     pub acl: Option<String>,
@@ -125,7 +126,7 @@ impl S3Arguments {
                 cache_control: ByKind::typed(&self.cache_control).map_err(|reason| wrong("--cache-control", reason))?,
                 storage_class: ByKind::typed(&self.storage_class).map_err(|reason| wrong("--storage-class", reason))?,
                 tags: ObjectTag::typed(&self.tags).map_err(|reason| wrong("--tag", reason))?,
-                encryption: self.encryption.clone(),
+                encryption: self.server_side_encryption.clone(),
                 acl: self.acl.clone(),
             },
             public_url: self.public_url.clone(),

@@ -63,3 +63,14 @@ fn flags_of_one_meaning_have_one_name_in_all_commands_and_their_old_names_still_
         }
     }
 }
+
+#[test]
+fn encryption_by_the_store_has_a_name_of_its_own_and_the_earlier_one() {
+    for flag in ["--server-side-encryption", "--encryption"] {
+        let line = ["reelpress", "encode", "a.mp4", "--out", "s3://films", flag, "kms"];
+        let encode = Arguments::try_parse_from(line).unwrap().command;
+        let Some(CommandArguments::Encode(encode)) = encode else { panic!("{flag}") };
+        assert_eq!(encode.encode.s3.server_side_encryption, Some(crate::job::s3::Encryption::Kms { key: None }));
+        assert_eq!(encode.encode.encryption.resolve(), Ok(None), "its segments stay clear");
+    }
+}

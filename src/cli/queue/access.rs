@@ -86,9 +86,15 @@ impl Access {
     /// When it was not done.
     pub(in crate::cli) fn ask(&mut self, command: Command) -> Result<Answer, Failure> {
         match self {
-            Self::Own(engine) => engine.ask(command).map_err(|error| {
-                Failure::new(FailureKind::Internal, error.to_string(), "Try again; if it fails again, report the log")
-            }),
+            Self::Own(engine) => {
+                let answer = engine.ask(command).map_err(|error| {
+                    let hint = "Try again; if it fails again, report the log";
+                    Failure::new(FailureKind::Internal, error.to_string(), hint)
+                })?;
+                // With this process it would be lost.
+                answer.unsaved().map_or(Ok(()), |failure| Err(failure.clone()))?;
+                Ok(answer)
+            }
             Self::Owner(client) => match client.ask(&Request::Do { command: Box::new(command) }) {
                 Ok(Reply::Taken { added, notices }) => Ok(Answer { added, notices }),
                 Ok(_) => Err(ControlError::OtherVersion.into_failure()),
@@ -125,13 +131,10 @@ fn listening_owner(context: &Context, interrupt: &CancelToken) -> Result<Option<
 }
 
 fn failure(error: &EngineError) -> Failure {
-    let hint = match error {
-        EngineError::Journal(JournalError::InUse(_)) => "Use the Reelpress that is open, or close it first",
-        EngineError::Journal(JournalError::TooNew { .. }) => "Install the newest version of Reelpress",
-        EngineError::Journal(_) => {
-            "Check that the folder is on a working disk, may be written to, and holds files under these names"
+    match error {
+        EngineError::Journal(error) => Failure::new(error.kind(), error.to_string(), error.hint()),
+        EngineError::Threads(_) => {
+            Failure::new(FailureKind::Internal, error.to_string(), "Close other programs, then try again")
         }
-        EngineError::Threads(_) => "Close other programs, then try again",
-    };
-    Failure::new(FailureKind::Internal, error.to_string(), hint)
+    }
 }

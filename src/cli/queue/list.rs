@@ -38,7 +38,10 @@ struct ListedJob {
     stage: Option<crate::job::Stage>,
     percent: Option<f64>,
     preset: String,
+    /// All places, with commas between them.
     destination: String,
+    /// The same one by one: buckets, then the folder.
+    destinations: Vec<String>,
     priority: u8,
     /// RFC 3339; null until it has ended.
     ended_at: Option<String>,
@@ -181,6 +184,7 @@ impl ListedJob {
             percent: job.progress().map(|progress| (progress.fraction * 1000.0).round() / 10.0),
             preset: job.spec.preset.id.clone(),
             destination: job.spec.destination.label(),
+            destinations: job.spec.destination.places(),
             priority: job.schedule.priority.number(),
             ended_at: job.ended_at.map(|at| at.to_string()),
             starts_at: job.waits_until(&snapshot.settings, now).map(|at| at.to_string()),

@@ -4,7 +4,6 @@ use super::{Access, Refusal, tell_notices};
 use crate::{
     cli::{Context, WhenDoneArguments, bad_usage},
     engine::Command,
-    failure::{Failure, FailureKind},
     job::WorkingHours,
     settings::Settings,
 };
@@ -87,8 +86,5 @@ fn change(
         change(&mut settings);
         settings.save(&file)
     });
-    changed.map_err(|error| {
-        let hint = "Make the folder writable, or correct the file";
-        Failure::new(FailureKind::OutputNotWritable, error.to_string(), hint).into()
-    })
+    changed.map_err(|error| error.into_failure("").into())
 }

@@ -43,7 +43,7 @@ pub(super) fn export(
         context.output.data(&String::from_utf8_lossy(&text));
         return Ok(());
     }
-    atomic_file::write_durably(&absolute(file), &text).map_err(failed)?;
+    atomic_file::write_privately(&absolute(file), &text).map_err(failed)?;
     let jobs = format::count(queue.jobs.len() as u64, "job", "jobs");
     context.output.say(&format!("{jobs} written to {}", file.display()));
     Ok(())
@@ -78,7 +78,9 @@ pub(super) fn import((context, access): (&Context, &mut Access), file: &Path, al
         return Ok(());
     }
     let unkept = context.folders.streams();
-    let entries = wanted.into_iter().map(|job| job.into_entry(&unkept)).collect();
+    let file = absolute(file);
+    let folder = file.parent().unwrap_or(&file);
+    let entries = wanted.into_iter().map(|job| job.into_entry(folder, &unkept)).collect();
     enqueue(context, access, entries, false)
 }
 

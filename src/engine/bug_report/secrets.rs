@@ -22,6 +22,8 @@ const SECRET_FIELDS: [&str; 13] = [
     "secret",
     "sig",
 ];
+/// Of a destination: what stands behind its question mark are options of this program, and none of them is a secret.
+const DESTINATION_SCHEME: &str = "s3";
 /// Letters that AWS's ids of keys begin with.
 const KEY_ID_BEGINNINGS: [&str; 2] = ["AKIA", "ASIA"];
 /// Their length.
@@ -36,14 +38,14 @@ pub(super) fn of_environment(variables: impl Iterator<Item = (String, String)>) 
     secrets
 }
 
-/// The text without the secrets that are `known`, without names and passwords in addresses, without values of fields
-/// that are secrets, and without ids of keys.
+/// The text without the secrets that are `known`, without names, passwords and query strings in addresses, without values
+/// of fields that are secrets, and without ids of keys.
 pub(super) fn removed_from(text: &str, known: &[String]) -> String {
     let mut text = text.to_owned();
     for secret in known {
         text = text.replace(secret.as_str(), REMOVED);
     }
-    without_key_ids(&without_fields(&without_users(&text)))
+    without_key_ids(&without_fields(&without_queries(&without_users(&text))))
 }
 
 /// `https://name:password@host` becomes `https://[removed]@host`.
@@ -62,6 +64,33 @@ fn without_users(text: &str) -> String {
         }
     }
     result
+}
+
+/// `https://keys.example/1.key?auth=abc` becomes `https://keys.example/1.key?[removed]`, wherever in the text it stands.
+fn without_queries(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut result = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_destination = result.ends_with(DESTINATION_SCHEME);
+        result.push_str("://");
+        let end = part.find(|letter: char| letter.is_whitespace() || "\"'<>”“".contains(letter)).unwrap_or(part.len());
+        let (address, rest) = part.split_at(end);
+        if is_destination {
+            result.push_str(address);
+        } else {
+            result.push_str(&without_query(address));
+        }
+        result.push_str(rest);
+    }
+    result
+}
+
+/// An address without what stands behind its question mark.
+pub(super) fn without_query(address: &str) -> String {
+    match address.split_once('?') {
+        Some((address, query)) if !query.is_empty() => format!("{address}?{REMOVED}"),
+        _ => address.to_owned(),
+    }
 }
 
 /// `token=abc&x=1` becomes `token=[removed]&x=1`; after a colon the rest of the line goes.
@@ -125,7 +154,10 @@ mod tests {
         assert_eq!(known, ["geheimnis"]);
         for (text, expected) in [
             ("key geheimnis of /home/anna", "key [removed] of /home/anna"),
-            ("at https://anna:pass@store.example/x?y=1", "at https://[removed]@store.example/x?y=1"),
+            ("at https://anna:pass@store.example/x?y=1", "at https://[removed]@store.example/x?[removed]"),
+            ("key https://k.example/{id}/1.key?auth=abc, then", "key https://k.example/{id}/1.key?[removed] then"),
+            ("“https://k.example/1.key?auth=abc” is used", "“https://k.example/1.key?[removed]” is used"),
+            ("to s3://films/new?profile=anna&region=eu", "to s3://films/new?profile=anna&region=eu"),
             ("see https://store.example/a@b", "see https://store.example/a@b"),
             ("u?X-Amz-Signature=ab12&X-Amz-Date=1", "u?X-Amz-Signature=[removed]&X-Amz-Date=1"),
             ("Authorization: Bearer abc def", "Authorization: [removed]"),

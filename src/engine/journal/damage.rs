@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{ALL_EVENTS, Journal, entry};
-use crate::engine::Event;
+use crate::{engine::Event, tools::private};
 
 /// Of an SQLite file (<https://sqlite.org/fileformat2.html#the_database_header>).
 const HEADER_BYTES: usize = 100;
@@ -14,6 +14,8 @@ const HEADER_BYTES: usize = 100;
 const PAGE_COUNT_AT: usize = 28;
 /// SQLite's default, which a journal has.
 const PAGE_BYTES: usize = 4096;
+/// How the name of the log beside a journal ends.
+const LOG_END: &str = "-wal";
 
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
@@ -34,7 +36,8 @@ pub(super) fn as_damage(error: rusqlite::Error) -> rusqlite::Error {
 
 /// Moves a damaged journal out of the way and gives the events of its readable part, and where it lies now.
 pub(super) fn set_aside(file: &Path) -> std::io::Result<(Vec<Event>, PathBuf)> {
-    let events = if is_cut_to_nothing(file) {
+    let has_log_alone = has_log_alone(file);
+    let events = if has_log_alone || is_cut_to_nothing(file) {
         readable_events_of_log(file).unwrap_or_default()
     } else {
         let as_it_is = readable_events(file).unwrap_or_default();
@@ -42,18 +45,25 @@ pub(super) fn set_aside(file: &Path) -> std::io::Result<(Vec<Event>, PathBuf)> {
         if with_new_header.len() > as_it_is.len() { with_new_header } else { as_it_is }
     };
     let aside = place_aside(file);
-    for ending in ["", "-wal", "-shm"] {
+    for ending in ["", LOG_END, "-shm"] {
         match std::fs::rename(named(file, ending), named(&aside, ending)) {
-            Err(error) if ending.is_empty() || error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound || (ending.is_empty() && !has_log_alone) => {
+                return Err(error);
+            }
             _ => {}
         }
     }
-    Ok((events, aside))
+    Ok((events, if has_log_alone { named(&aside, LOG_END) } else { aside }))
 }
 
 /// Whether a journal lost all its content: SQLite takes such a file for a new one, and deletes the log beside it.
 pub(super) fn is_cut_to_nothing(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
+}
+
+/// Whether of a journal only the log is there, which SQLite would delete beside a new one.
+pub(super) fn has_log_alone(file: &Path) -> bool {
+    !file.exists() && std::fs::metadata(named(file, LOG_END)).is_ok_and(|metadata| metadata.len() > 0)
 }
 
 fn named(file: &Path, ending: &str) -> PathBuf {
@@ -75,6 +85,7 @@ pub(super) fn set_entries_aside(
     sequences: &[i64],
 ) -> Result<PathBuf, Box<dyn std::error::Error>> {
     let aside = place_aside(file);
+    private::create_file(&aside)?;
     journal.execute("ATTACH DATABASE ?1 AS aside", [aside.to_str().ok_or("its name is no text")?])?;
     let copied = copy_aside(journal, sequences);
     journal.execute("DETACH DATABASE aside", [])?;
@@ -121,7 +132,7 @@ fn readable_events_of_log(file: &Path) -> Result<Vec<Event>, Box<dyn std::error:
     let folder = tempfile::tempdir()?;
     let copy = folder.path().join("copy.sqlite");
     drop(Journal::open_database(&copy)?);
-    std::fs::copy(named(file, "-wal"), named(&copy, "-wal"))?;
+    std::fs::copy(named(file, LOG_END), named(&copy, LOG_END))?;
     Ok(readable_events(&copy)?)
 }
 

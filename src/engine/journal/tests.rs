@@ -158,6 +158,46 @@ fn a_journal_that_is_cut_to_nothing_is_told_and_gives_back_what_its_log_holds() 
 }
 
 #[test]
+fn a_log_whose_journal_is_gone_is_told_and_gives_back_its_jobs() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, log, kept_log] = ["queue.sqlite", "queue.sqlite-wal", "log"].map(|name| folder.path().join(name));
+    let (ids, events): (Vec<JobId>, Vec<Event>) = (0..5).map(|_| added()).unzip();
+    let mut journal = Journal::open(&file).unwrap();
+    journal.append(&events).unwrap();
+    std::fs::copy(&log, &kept_log).unwrap();
+    drop(journal);
+    std::fs::remove_file(&file).unwrap();
+    std::fs::copy(&kept_log, &log).unwrap();
+    let Replay { snapshot, set_aside, .. } = Journal::open(&file).unwrap().replay().unwrap();
+    assert_eq!(snapshot.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), ids);
+    assert_eq!(std::fs::read(set_aside.unwrap()).unwrap(), std::fs::read(&kept_log).unwrap());
+    assert_eq!(Journal::open(&file).unwrap().replay().unwrap().set_aside, None, "told once");
+}
+
+#[test]
+fn what_a_full_disk_did_not_take_is_told_and_written_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("queue.sqlite");
+    let mut journal = Journal::open(&file).unwrap();
+    let pages: i64 = journal.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    let limit = |journal: &Journal, pages: i64| {
+        journal.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+    };
+    limit(&journal, pages);
+    let (ids, events): (Vec<JobId>, Vec<Event>) = (0..20).map(|_| added()).unzip();
+    let error = journal.append(&events).unwrap_err();
+    assert!(matches!(error, JournalError::DiskFull { .. }), "{error:?}");
+    let failure = error.unsaved_failure();
+    let place = folder.path().display().to_string();
+    assert!(failure.kind == FailureKind::DiskFull && failure.headline.contains(&place), "{failure:?}");
+    assert!(journal.has_unsaved() && journal.replay().unwrap().snapshot.jobs.is_empty());
+    limit(&journal, pages + 1000);
+    journal.append(&[]).unwrap();
+    let kept: Vec<JobId> = journal.replay().unwrap().snapshot.jobs.iter().map(|job| job.id).collect();
+    assert!(!journal.has_unsaved() && kept == ids);
+}
+
+#[test]
 fn entries_whose_text_is_damaged_are_passed_over_and_set_aside() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("queue.sqlite");

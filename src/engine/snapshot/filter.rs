@@ -54,10 +54,12 @@ impl JobFilter {
 pub struct QueueCounts {
     /// All jobs.
     pub all: usize,
-    /// At work, but not publishing alone.
+    /// At work, but not publishing alone, nor held.
     pub encoding: usize,
     /// At work, with only the publishing left.
     pub publishing: usize,
+    /// Held by the user in their work.
+    pub paused: usize,
     /// In the queue, begun or not.
     pub waiting: usize,
     /// With a stream.
@@ -73,7 +75,7 @@ impl QueueCounts {
     pub fn of(&self, filter: JobFilter) -> usize {
         match filter {
             JobFilter::All => self.all,
-            JobFilter::Active => self.encoding + self.publishing,
+            JobFilter::Active => self.encoding + self.publishing + self.paused,
             JobFilter::Waiting => self.waiting,
             JobFilter::Done => self.done,
             JobFilter::Failed => self.failed,

@@ -85,15 +85,15 @@ fn buttons(ui: &mut Ui, form: &mut AdjustForm, actions: &mut Vec<Action>) -> boo
     let asked = asked(form);
     let mut is_done = false;
     button_line(ui, |ui| {
+        if Button::plain("Reset").show(ui).on_hover_text("No adjustments").clicked() {
+            form.reset();
+        }
+        is_done |= Button::new("Cancel").show(ui).clicked();
         if next_step(ui, verb, asked.is_ok())
             && let Ok(asked) = asked
         {
             actions.extend(asked);
             is_done = true;
-        }
-        is_done |= Button::new("Cancel").show(ui).clicked();
-        if Button::plain("Reset").show(ui).on_hover_text("No adjustments").clicked() {
-            form.reset();
         }
     });
     is_done

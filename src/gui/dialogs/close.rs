@@ -14,20 +14,20 @@ use crate::{
 
 /// Asks what to do with the running jobs; true when it was answered.
 pub fn close_ui(ui: &Ui, counts: &QueueCounts, actions: &mut Vec<Action>) -> bool {
-    let running = (counts.encoding + counts.publishing) as u64;
+    let running = (counts.encoding + counts.publishing + counts.paused) as u64;
     let mut answer = None;
     let is_done = dialog(ui, ("Jobs are still running", 480.0), |ui| {
         let jobs = format::count(running, "job is", "jobs are");
         paragraph(ui, &format!("{jobs} at work. Stopped jobs wait for the next start and go on from there."));
         button_line(ui, |ui| {
-            if Button::primary("Keep running").show(ui).on_hover_text("Minimises the window").clicked() {
-                answer = Some(CloseAnswer::KeepRunning);
+            if Button::new("Stop and close").show(ui).clicked() {
+                answer = Some(CloseAnswer::StopAndClose);
             }
             if Button::new("Close when finished").show(ui).clicked() {
                 answer = Some(CloseAnswer::CloseWhenFinished);
             }
-            if Button::new("Stop and close").show(ui).clicked() {
-                answer = Some(CloseAnswer::StopAndClose);
+            if Button::primary("Keep running").show(ui).on_hover_text("Minimises the window").clicked() {
+                answer = Some(CloseAnswer::KeepRunning);
             }
         });
         answer.is_some()

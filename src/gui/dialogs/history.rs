@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use eframe::egui::{Align, Label, Layout, Rect, RichText, ScrollArea, Ui, UiBuilder, vec2};
 use jiff::Zoned;
 
-use super::{button_line, dialog, paragraph};
+use super::{dialog, paragraph, told_button_line};
 use crate::{
     engine::Job,
     failure::Failure,
@@ -72,15 +72,11 @@ pub fn history_ui(ui: &Ui, view: &mut HistoryView, actions: &mut Vec<Action>) ->
             list(ui, view, height, actions);
         });
         let mut is_done = false;
-        button_line(ui, |ui| {
-            is_done = Button::primary("Close").show(ui).clicked();
-            let count = view.found.1.len() as u64;
-            if matches!(view.jobs, Some(Ok(_))) {
-                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                    paragraph(ui, &crate::format::count(count, "job", "jobs"));
-                });
-            }
-        });
+        let count = match view.jobs {
+            Some(Ok(_)) => crate::format::count(view.found.1.len() as u64, "job", "jobs"),
+            _ => String::new(),
+        };
+        told_button_line(ui, &count, |ui| is_done = Button::primary("Close").show(ui).clicked());
         is_done
     })
 }

@@ -13,7 +13,7 @@ use crate::{
         theme,
         widgets::{Button, check_box},
     },
-    tools::keychain::AccessKey,
+    tools::keychain::{self, AccessKey},
 };
 
 const NAME: &str = "Name";
@@ -40,9 +40,9 @@ impl KeysForm {
         Self { name: name.trim().to_owned(), asked_because: None, key, in_keychain: true, takes_keyboard: true }
     }
 
-    /// The form for keys that are needed and that the keychain does not give; without a keychain they can only be held.
-    pub fn asking(name: &str, (why, has_keychain): (&str, bool)) -> Self {
-        Self { asked_because: Some(why.to_owned()), in_keychain: has_keychain, ..Self::new(name) }
+    /// The form for keys that are needed and that the keychain does not give.
+    pub fn asking(name: &str, why: &str) -> Self {
+        Self { asked_because: Some(why.to_owned()), ..Self::new(name) }
     }
 
     /// The name and the keys.
@@ -87,26 +87,32 @@ pub fn keys_ui(ui: &Ui, form: &mut KeysForm, actions: &mut Vec<Action>) -> bool 
         }
         fields.secret(ui, SECRET, &mut form.key.secret);
         ui.add_space(theme::SPACE[1]);
-        check_box(ui, &mut form.in_keychain, "Keep them in the system’s keychain");
+        let has_keychain = !keychain::is_missing();
+        if has_keychain {
+            check_box(ui, &mut form.in_keychain, "Keep them in the system’s keychain");
+        }
+        let in_keychain = form.in_keychain && has_keychain;
         paragraph(
             ui,
-            if form.in_keychain {
-                "Reelpress writes keys nowhere else."
-            } else {
-                "They hold until Reelpress ends, and are written nowhere."
+            match (has_keychain, in_keychain) {
+                (true, true) => "Reelpress writes keys nowhere else.",
+                (true, false) => "They hold until Reelpress ends, and are written nowhere.",
+                (false, _) => {
+                    "This system has no keychain that can be used: they hold until Reelpress ends, and are written nowhere."
+                }
             },
         );
         let keys = form.keys();
         let mut is_done = false;
         button_line(ui, |ui| {
+            let leave = if form.asked_because.is_some() { "Not now" } else { "Cancel" };
+            is_done |= Button::new(leave).named(&format!("{leave}: access keys")).show(ui).clicked();
             if next_step(ui, "Use keys", keys.is_ok())
                 && let Ok((name, key)) = keys
             {
-                actions.push(Action::UseKeys { name, key, in_keychain: form.in_keychain });
+                actions.push(Action::UseKeys { name, key, in_keychain });
                 is_done = true;
             }
-            let leave = if form.asked_because.is_some() { "Not now" } else { "Cancel" };
-            is_done |= Button::new(leave).named(&format!("{leave}: access keys")).show(ui).clicked();
         });
         is_done
     })

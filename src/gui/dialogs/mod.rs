@@ -118,11 +118,30 @@ fn next_step(ui: &mut Ui, verb: &str, can_be_taken: bool) -> bool {
     can_be_taken && (is_pressed || is_entered)
 }
 
-/// The line of buttons below a dialog, the one for the next step at the right.
+/// The line of buttons below a dialog, the one for the next step last, at the right. They are laid out from the left, as they
+/// are read and as Tab goes through them, and end where the dialog does.
 fn button_line(ui: &mut Ui, buttons: impl FnOnce(&mut Ui)) {
+    told_button_line(ui, "", buttons);
+}
+
+/// The same with words at the left.
+fn told_button_line(ui: &mut Ui, words: &str, buttons: impl FnOnce(&mut Ui)) {
     ui.add_space(theme::SPACE[2]);
+    let id = ui.scope_id().with("button line");
+    let width = ui.data(|data| data.get_temp::<f32>(id));
     let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT);
-    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), buttons);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        if !words.is_empty() {
+            ui.label(RichText::new(words).color(theme::palette(ui).weak));
+        }
+        let room = ui.available_width();
+        ui.add_space((room - width.unwrap_or(room)).max(0.0));
+        let line = ui.scope(buttons).response.rect.width();
+        if width.is_none_or(|width| (width - line).abs() > 0.5) {
+            ui.data_mut(|data| data.insert_temp(id, line));
+            ui.ctx().request_discard("the width of the buttons is known now");
+        }
+    });
 }
 
 fn paragraph(ui: &mut Ui, words: &str) {

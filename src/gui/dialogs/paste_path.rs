@@ -61,6 +61,7 @@ pub fn path_ui(ui: &Ui, form: &mut PathForm, actions: &mut Vec<Action>) -> bool 
         let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         let mut is_done = false;
         button_line(ui, |ui| {
+            is_done |= Button::new("Cancel").show(ui).clicked();
             let verb = if form.purpose == PathPurpose::AddFiles || form.purpose == PathPurpose::AddFolder {
                 "Add"
             } else {
@@ -75,7 +76,6 @@ pub fn path_ui(ui: &Ui, form: &mut PathForm, actions: &mut Vec<Action>) -> bool 
                     is_done = true;
                 }
             }
-            is_done |= Button::new("Cancel").show(ui).clicked();
         });
         is_done
     })

@@ -96,13 +96,13 @@ pub fn schedule_ui(ui: &Ui, form: &mut ScheduleForm, actions: &mut Vec<Action>) 
         let commands = form.commands(&Zoned::now());
         let mut is_done = false;
         button_line(ui, |ui: &mut egui::Ui| {
+            is_done |= Button::new("Cancel").show(ui).clicked();
             if next_step(ui, "Save", commands.is_ok())
                 && let Ok(commands) = commands
             {
                 actions.extend(commands.into_iter().map(Action::Send));
                 is_done = true;
             }
-            is_done |= Button::new("Cancel").show(ui).clicked();
         });
         is_done
     })

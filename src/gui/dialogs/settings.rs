@@ -60,13 +60,13 @@ pub fn settings_ui(
         let settings = form.to_settings(&snapshot.settings);
         let mut is_done = false;
         button_line(ui, |ui| {
+            is_done |= Button::new("Cancel").show(ui).clicked();
             if next_step(ui, "Save", settings.is_ok())
                 && let Ok(settings) = settings
             {
                 actions.push(Action::Send(Command::UpdateSettings { settings: Box::new(settings) }));
                 is_done = true;
             }
-            is_done |= Button::new("Cancel").show(ui).clicked();
         });
         is_done
     });

@@ -42,14 +42,14 @@ fn unusable(ui: &mut Ui, failure: &Failure, asks_for_download: &mut bool, action
     }
     let mut is_done = false;
     button_line(ui, |ui| {
-        *asks_for_download = Button::primary("Download ffmpeg…").show(ui).clicked();
-        if Button::new("Choose…").named("Choose ffmpeg…").show(ui).clicked() {
-            actions.push(Action::Pick(PathPurpose::Ffmpeg));
-        }
+        is_done = Button::plain("Not now").show(ui).clicked();
         if Button::new("Check again").icon(icon::RETRY).show(ui).clicked() {
             actions.push(Action::Send(Command::CheckTools));
         }
-        is_done = Button::plain("Not now").show(ui).clicked();
+        if Button::new("Choose…").named("Choose ffmpeg…").show(ui).clicked() {
+            actions.push(Action::Pick(PathPurpose::Ffmpeg));
+        }
+        *asks_for_download = Button::primary("Download ffmpeg…").show(ui).clicked();
     });
     is_done
 }
@@ -61,11 +61,11 @@ fn confirm_download(ui: &mut Ui, asks_for_download: &mut bool, actions: &mut Vec
          in its own data folder. Nothing else on this computer changes.",
     );
     button_line(ui, |ui| {
-        if Button::primary("Download").show(ui).clicked() {
-            actions.push(Action::Send(Command::DownloadTools));
+        if Button::new("Back").show(ui).clicked() {
             *asks_for_download = false;
         }
-        if Button::new("Back").show(ui).clicked() {
+        if Button::primary("Download").show(ui).clicked() {
+            actions.push(Action::Send(Command::DownloadTools));
             *asks_for_download = false;
         }
     });

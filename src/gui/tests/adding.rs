@@ -52,7 +52,7 @@ fn dropped_files_become_jobs_with_the_chosen_preset_and_destination() {
     let sources: Vec<_> = specs.iter().map(|spec| spec.source.to_str().unwrap()).collect();
     assert_eq!(sources, ["/films/a.mp4", "/films/Müller – b.mov", "/films/folder"]);
     assert!(
-        specs.iter().all(|spec| spec.preset.id == "web-hls" && spec.destination.label() == "s3://media-prod/films")
+        specs.iter().all(|spec| spec.preset.id == "web-hls" && spec.destination.places()[0] == "s3://media-prod/films")
     );
 }
 

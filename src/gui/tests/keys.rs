@@ -59,7 +59,9 @@ fn keys_that_no_keychain_has_are_asked_for_and_the_job_begins_again_with_them() 
     story.tell(&Event::SettingsChanged { settings: Box::new(settings) });
     let mut window = Window::open(story.snapshot);
     until(&mut window, |window| window.shows_somewhere("Jobs need the keys “asked at the start”"));
-    assert!(window.shows("They hold until Reelpress ends, and are written nowhere."));
+    let words =
+        "This system has no keychain that can be used: they hold until Reelpress ends, and are written nowhere.";
+    assert!(window.shows(words) && !window.shows_somewhere("Keep them in the"), "no keychain is offered");
     let id = {
         let mut story = states::Story { snapshot: window.harness.state().snapshot().clone() };
         let id = story.add("film.mp4");
@@ -118,7 +120,8 @@ fn keys_are_set_and_removed_in_the_settings() {
     window.type_into("Name", "set by hand");
     window.type_into("Access key id", "an-id");
     window.type_secret_into("Secret access key", "a-secret");
-    assert!(window.shows("Reelpress writes keys nowhere else."));
+    until(&mut window, |window| window.shows_somewhere("This system has no keychain"));
+    assert!(!window.shows_somewhere("Keep them in the"), "no keychain is offered");
     window.press("Use keys");
     until(&mut window, |window| window.shows("The keys “set by hand” hold until Reelpress ends"));
     assert!(keychain::read("set by hand").unwrap().is_some());
@@ -130,4 +133,19 @@ fn keys_are_set_and_removed_in_the_settings() {
     let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?}") };
     assert_eq!(settings.s3.credentials.as_deref(), Some("set by hand"));
     assert!(!serde_json::to_string(settings).unwrap().contains("a-secret"));
+}
+
+#[test]
+fn tab_goes_through_the_buttons_of_a_dialog_as_they_are_read() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Settings…");
+    let place = |window: &Window, name: &str| window.harness.get_by_label(name).rect();
+    let (cancel, save) = (place(&window, "Cancel"), place(&window, "Save"));
+    assert!(cancel.right() < save.left() && (cancel.center().y - save.center().y).abs() < 1.0, "{cancel} {save}");
+    window.harness.get_by_label("Cancel").focus();
+    window.draw();
+    window.key(Modifiers::NONE, Key::Tab);
+    assert!(window.harness.get_by_label("Save").is_focused());
+    window.key(Modifiers::SHIFT, Key::Tab);
+    assert!(window.harness.get_by_label("Cancel").is_focused());
 }

@@ -315,6 +315,7 @@ fn a_running_job_can_be_held_from_its_menu_and_goes_on_from_its_row() {
     window.press("Pause");
     assert_eq!(window.asked(), [Command::Pause { id }]);
     window.happens(Event::JobPaused { id });
+    assert!(window.shows("1 paused") && !window.shows_somewhere("1 encoding"), "in the status line");
     assert!(window.shows_somewhere("bikes.mp4, Paused"));
     window.press("Resume bikes.mp4");
     assert_eq!(window.asked(), [Command::Resume { id }]);

@@ -205,7 +205,7 @@ fn a_destination_has_all_that_the_flags_can_say() {
     window.type_into("ACL", "public-read");
     window.press("Save");
     let address = saved(&window).s3.address();
-    let flags = "s3://media-prod/films?credentials=films&encryption=kms%3Aalias%2Ffilms&acl=public-read&\
+    let flags = "s3://media-prod/films?credentials=films&server-side-encryption=kms%3Aalias%2Ffilms&acl=public-read&\
                  public-url=https%3A%2F%2Fcdn.example.org&replace-after=1800s&presign=43200s&cloudfront=E2EXAMPLE1&\
                  cache-control=all%3Amax-age%3D60%2C+public&cache-control=playlists%3Ano-cache&tag=all%3Aproject%3Dfilms";
     assert_eq!(address, flags);

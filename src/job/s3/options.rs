@@ -31,7 +31,8 @@ impl S3Location {
                 "cache-control" => cache_control.push(text()?),
                 "storage-class" => storage_class.push(text()?),
                 "tag" => tags.push(text()?),
-                "encryption" => {
+                // The second is what it was called before.
+                "server-side-encryption" | "encryption" => {
                     place.objects.encryption = Some(Encryption::typed(&value).map_err(|reason| wrong(&reason))?);
                 }
                 "acl" => place.objects.acl = Some(typed_acl(&value).map_err(|reason| wrong(&reason))?),
@@ -74,7 +75,7 @@ impl S3Location {
             ("region", self.region.clone()),
             ("profile", self.profile.clone()),
             ("credentials", self.credentials.clone()),
-            ("encryption", self.objects.encryption.as_ref().map(Encryption::text)),
+            ("server-side-encryption", self.objects.encryption.as_ref().map(Encryption::text)),
             ("acl", self.objects.acl.clone()),
             ("public-url", self.public_url.clone()),
             ("replace-after", self.replace_after.map(|stays| format!("{}s", stays.as_secs()))),

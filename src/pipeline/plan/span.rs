@@ -53,6 +53,12 @@ impl EncodePlan {
         self.timing.frame_rate.duration_of(number * self.timing.segment_frames)
     }
 
+    /// How far the stream goes that has all segments before this one: the last may be a short one.
+    pub fn reached_with(&self, segments: u64) -> Duration {
+        let start = self.start_of_segment(segments);
+        self.duration.map_or(start, |duration| start.min(duration))
+    }
+
     /// The same plan for nothing but the pictures that are set aside of these frames.
     pub fn pictures_of(&self, frames: Range<u64>) -> Self {
         let software = self.in_software().unwrap_or_else(|| self.clone());

@@ -60,6 +60,13 @@ pub struct PlanSummary {
     pub goes_on_at: Option<Duration>,
 }
 
+impl PlanSummary {
+    /// Whether an interrupted job has encoded all and only what follows that is left.
+    pub fn is_encoded(&self) -> bool {
+        self.goes_on_at.zip(self.duration).is_some_and(|(at, duration)| at >= duration)
+    }
+}
+
 /// One rendition of a plan, for people to see.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenditionSummary {

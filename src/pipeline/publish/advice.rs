@@ -3,6 +3,10 @@
 use super::{error::PublishError, location::S3LocationError};
 use crate::{failure::FailureKind, pipeline::GoesOnBy};
 
+/// What stores say that do not know the checksums which are sent with each request.
+const OF_CHECKSUMS: [&str; 6] =
+    ["checksum", "x-amz-sdk", "trailer", "aws-chunked", "notimplemented", "not implemented"];
+
 impl PublishError {
     /// Of what kind it is.
     pub(super) fn kind(&self) -> FailureKind {
@@ -28,9 +32,12 @@ impl PublishError {
             Self::KeysMissing { .. } => FailureKind::KeysMissing,
             Self::CredentialsMissing { .. } | Self::CredentialsRefused { .. } => FailureKind::CredentialsRefused,
             Self::PermissionDenied { .. } | Self::PermissionsMissing { .. } => FailureKind::PermissionDenied,
-            Self::NetworkLost { .. } | Self::StoreUnavailable { .. } => FailureKind::NetworkLost,
+            Self::NetworkLost { .. } | Self::StoreUnavailable { .. } | Self::NotAStore { .. } => {
+                FailureKind::NetworkLost
+            }
             Self::LocalFile { .. } | Self::FileChanged { .. } => FailureKind::SourceVanished,
             Self::PlaylistIncomplete { .. }
+            | Self::NotWholeFile { .. }
             | Self::ContentDiffers { .. }
             | Self::NotStored { .. }
             | Self::SegmentLost { .. } => FailureKind::StreamIncorrect,
@@ -82,9 +89,14 @@ impl PublishError {
             Self::WrongRegion { .. } => "Set the bucket's own region in the destination".to_owned(),
             Self::NetworkLost { .. } => "Check the network and the address of the store, then try again".to_owned(),
             Self::StoreUnavailable { .. } => "Wait a while, then try again".to_owned(),
-            Self::Refused { .. } | Self::Damaged { .. } => "See the details for what the store says; for one that knows no checksums, choose \
-                its store (--store) or set AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
-                .to_owned(),
+            Self::NotAStore { .. } => {
+                "Open a web page to see whether this network asks you to sign in, and check the address of the store"
+                    .to_owned()
+            }
+            Self::Refused { detail, .. } => refused_hint(detail).to_owned(),
+            Self::Damaged { .. } => {
+                "Publish it again; if it stays so, the store, a proxy before it or this computer's memory is faulty".to_owned()
+            }
             Self::ContentDiffers { .. } => {
                 "Try again; if it stays so, the store or a proxy before it is faulty".to_owned()
             }
@@ -97,10 +109,21 @@ impl PublishError {
             Self::NoFolder { .. } => "Check the path of the stream's folder".to_owned(),
             Self::NothingToPublish { .. } => "Choose the folder that holds the stream's playlists".to_owned(),
             Self::PlaylistIncomplete { .. } => "Encode the source again, or restore the missing files".to_owned(),
+            Self::NotWholeFile { .. } => "Copy it again from where it is whole, or encode the source again".to_owned(),
             Self::Internal { .. } => "Try again, and report it with the details".to_owned(),
             Self::Cancelled => "Publish the folder again to go on".to_owned(),
         }
     }
+}
+
+/// What the user can do about this answer of a store.
+fn refused_hint(detail: &str) -> &'static str {
+    let detail = detail.to_ascii_lowercase();
+    if OF_CHECKSUMS.iter().any(|word| detail.contains(word)) {
+        return "If this store knows no checksums, choose it (--store) or set \
+                AWS_REQUEST_CHECKSUM_CALCULATION=when_required";
+    }
+    "Check the address of the store, and what the destination asks for: storage class, tags, encryption, access (ACL)"
 }
 
 fn location_hint(error: &S3LocationError) -> &'static str {

@@ -80,8 +80,9 @@ pub(super) struct Begun {
     pub(super) replacement: Option<Replacement>,
 }
 
-/// Opens the bucket, takes the place in it and makes sure that it can be written.
-pub(super) async fn begin(location: &S3Location, place: Place<'_>) -> Result<Begun, PublishError> {
+/// Opens the bucket, takes the place in it and makes sure that it can be written. `run` is by what others know who has the
+/// place, the same each time when this is tried again.
+pub(super) async fn begin(location: &S3Location, place: Place<'_>, run: &str) -> Result<Begun, PublishError> {
     let bucket = Bucket::open(location).await?;
     let (mut claim, present, replacement) = match (location.replace_after, place) {
         (Some(stays), place) => {
@@ -94,10 +95,7 @@ pub(super) async fn begin(location: &S3Location, place: Place<'_>) -> Result<Beg
             let (replacement, present) = Replacement::begin(&bucket, &prefix, revision, stays).await?;
             (claim, present, Some(replacement))
         }
-        (None, Place::New { stream_name }) => {
-            let owner = uuid::Uuid::now_v7().to_string();
-            (new_claim(&bucket, stream_name, &owner).await?, Present::new(), None)
-        }
+        (None, Place::New { stream_name }) => (new_claim(&bucket, stream_name, run).await?, Present::new(), None),
         (None, Place::SameOrNew { stream_name, folder, files }) => {
             let owner = fingerprint(folder, files)?;
             match same_claim(&bucket, stream_name, (folder, files), &owner).await? {
@@ -106,7 +104,7 @@ pub(super) async fn begin(location: &S3Location, place: Place<'_>) -> Result<Beg
             }
         }
         (None, Place::Exactly { path, is_of_same_job }) => {
-            let (claim, present) = exact_claim(&bucket, path, is_of_same_job).await?;
+            let (claim, present) = exact_claim(&bucket, path, is_of_same_job, run).await?;
             (claim, present, None)
         }
         (None, Place::GoOn(PlaceInBucket { prefix, .. })) => {
@@ -145,7 +143,12 @@ async fn new_claim(bucket: &Bucket, stream_name: &str, owner: &str) -> Result<Cl
 }
 
 /// Exactly this place, under which nothing lies but what an earlier try of the same job has left.
-async fn exact_claim(bucket: &Bucket, path: &str, is_of_same_job: bool) -> Result<(Claim, Present), PublishError> {
+async fn exact_claim(
+    bucket: &Bucket,
+    path: &str,
+    is_of_same_job: bool,
+    run: &str,
+) -> Result<(Claim, Present), PublishError> {
     let key = bucket.key(path)?;
     let mut claim = Claim::of(bucket, &key).ok_or_else(|| PublishError::InUse { key: key.clone() })?;
     for (end, _) in path.match_indices('/') {
@@ -161,8 +164,7 @@ async fn exact_claim(bucket: &Bucket, path: &str, is_of_same_job: bool) -> Resul
         claim.is_noted = true;
         return Ok((claim, present));
     }
-    let owner = uuid::Uuid::now_v7().to_string();
-    if present.is_empty() && claim.note(bucket, &owner).await? {
+    if present.is_empty() && claim.note(bucket, run).await? {
         return Ok((claim, present));
     }
     Err(PublishError::Taken { key })

@@ -4,7 +4,10 @@ use std::{error::Error, path::PathBuf};
 
 pub use super::action::Action;
 use super::location::S3LocationError;
-use crate::{failure::Failure, pipeline::GoesOnBy};
+use crate::{failure::Failure, format::shortened, pipeline::GoesOnBy};
+
+/// Of what a store says in a headline.
+const MOST_CHARACTERS: usize = 200;
 
 /// Why a stream could not be published.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -140,8 +143,16 @@ pub enum PublishError {
         /// What the store said.
         detail: String,
     },
+    /// Something answers that is no S3 store, such as the page at which a network asks people to sign in.
+    #[error("what answers for {place} is no S3 store")]
+    NotAStore {
+        /// The bucket, and its store when that is not AWS.
+        place: String,
+        /// What it said.
+        detail: String,
+    },
     /// The store refuses for another reason.
-    #[error("the store of {place} refuses to {} an object", action.verb())]
+    #[error("the store of {place} refuses to {} an object: {}", action.verb(), first_line(detail))]
     Refused {
         /// What was tried.
         action: Action,
@@ -151,10 +162,8 @@ pub enum PublishError {
         detail: String,
     },
     /// What arrived at the store is not what was sent.
-    #[error("the store of {place} refuses to {} an object", action.verb())]
+    #[error("what arrives at the store of {place} is not what was sent")]
     Damaged {
-        /// What was tried.
-        action: Action,
         /// The bucket, and its store when that is not AWS.
         place: String,
         /// What the store said.
@@ -230,6 +239,14 @@ pub enum PublishError {
         /// Paths of what is missing.
         names: Vec<String>,
     },
+    /// A file of the stream is empty or ends too early.
+    #[error("the file {} is not whole: {detail}", file.display())]
+    NotWholeFile {
+        /// The file.
+        file: PathBuf,
+        /// How that shows.
+        detail: String,
+    },
     /// A task of this program ended in a way that it should not.
     #[error("publishing stopped by a defect of Reelpress")]
     Internal {
@@ -252,9 +269,14 @@ impl PublishError {
         matches!(self, Self::NoFolder { .. } | Self::NotAFolder { .. } | Self::NothingToPublish { .. })
     }
 
-    /// True for what mends itself: a lost network, a store that has too much to do.
+    /// True for what mends itself: a lost network, also one that asks people to sign in, and a store that has too much to do.
     pub(in crate::pipeline) fn is_passing(&self) -> bool {
-        matches!(self, Self::NetworkLost { .. } | Self::StoreUnavailable { .. })
+        matches!(self, Self::NetworkLost { .. } | Self::StoreUnavailable { .. } | Self::NotAStore { .. })
+    }
+
+    /// True for a store that answers, and has too much to do at this moment.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self, Self::StoreUnavailable { .. })
     }
 
     /// True for what lies in the place alone, such as a bucket that is not there: other places of a job get its stream, and
@@ -298,6 +320,7 @@ impl PublishError {
             | Self::WrongRegion { detail, .. }
             | Self::NetworkLost { detail, .. }
             | Self::StoreUnavailable { detail, .. }
+            | Self::NotAStore { detail, .. }
             | Self::Refused { detail, .. }
             | Self::Damaged { detail, .. }
             | Self::LocalFile { detail, .. }
@@ -317,6 +340,7 @@ impl PublishError {
             | Self::Unfinished { .. }
             | Self::SegmentLost { .. }
             | Self::NotWhole { .. }
+            | Self::NotWholeFile { .. }
             | Self::NothingToPublish { .. }
             | Self::Cancelled => String::new(),
         }
@@ -335,6 +359,12 @@ pub(super) fn causes(error: &dyn Error) -> String {
         cause = inner.source();
     }
     texts.join(": ")
+}
+
+/// As much of what a store says as goes into a headline.
+fn first_line(detail: &str) -> String {
+    let line = detail.lines().next().unwrap_or_default();
+    shortened(&line.replace(char::is_control, " "), MOST_CHARACTERS)
 }
 
 /// `write, read and delete`.

@@ -13,6 +13,7 @@ mod conditional;
 mod connection;
 mod dropped;
 mod error;
+mod folder;
 pub mod headers;
 mod intact;
 mod lanes;
@@ -36,14 +37,10 @@ mod target;
 mod throttle;
 mod unchanged;
 mod uploader;
+mod whole;
 mod withdrawal;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use aws_sdk_s3::config::ProvideCredentials;
 use bytes::Bytes;
@@ -57,22 +54,22 @@ pub use claim::{ABANDONED_AFTER, Place};
 pub use dropped::LocalStream;
 pub(in crate::pipeline) use dropped::lost_segments;
 pub use error::{Action, PublishError};
+pub(in crate::pipeline) use folder::published_files;
+pub use folder::{FolderFiles, not_published, publish_folder};
 pub use location::S3LocationError;
+pub use patience::FirstContact;
 pub use reach::{PublicView, public_view};
 pub use reading::{BucketReader, Listing};
-pub use status::PublishStatus;
+pub use status::{PublishStatus, StatusBoard};
 pub use withdrawal::{Leftover, withdraw_earlier};
 
 use crate::{
     job::{PlaceInBucket, S3Location},
-    pipeline::{dropped::DroppedSegments, unfinished::first_under_way},
-    tools::{atomic_file::TEMPORARY_PREFIX, cancel::CancelToken},
+    tools::cancel::CancelToken,
 };
 use claim::{Begun, Claim, begin};
-use headers::FileKind;
 use replace::ReplacedFiles;
 use s3::Bucket;
-use status::StatusBoard;
 use target::{Target, stopped};
 use uploader::{Message, Uploader};
 
@@ -151,7 +148,20 @@ impl Publisher {
         place: Place<'_>,
         cancel: &CancelToken,
     ) -> Result<Self, PublishError> {
-        let goes_on = place.may_go_on();
+        runtime.block_on(Self::begin(location, local.into(), place, cancel, FirstContact::Once))
+    }
+
+    /// The same on the runtime, for a store that is waited for as `contact` says.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), but for what is waited for.
+    pub async fn begin(
+        location: &S3Location,
+        local: LocalStream<'_>,
+        place: Place<'_>,
+        cancel: &CancelToken,
+        contact: FirstContact<'_>,
+    ) -> Result<Self, PublishError> {
         let (stop, stop_receiver) = watch::channel(false);
         let stop = Arc::new(stop);
         let stop_on_cancel = Arc::clone(&stop);
@@ -159,18 +169,28 @@ impl Publisher {
             stop_on_cancel.send_replace(true);
         });
         let mut stop_first_contact = stop_receiver.clone();
-        let Begun { bucket, claim, present, replacement } = runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = stopped(&mut stop_first_contact) => Err(PublishError::Cancelled),
-                begun = s3::first_contact(location, begin(location, place)) => begun,
-            }
-        })?;
+        let run = uuid::Uuid::now_v7().to_string();
+        let begin = || s3::first_contact(location, begin(location, place, &run));
+        let begun = tokio::select! {
+            biased;
+            () = stopped(&mut stop_first_contact) => Err(PublishError::Cancelled),
+            begun = contact.make(begin) => begun,
+        }?;
+        Ok(Self::at_work((location, local), begun, (stop, stop_receiver), place.may_go_on()))
+    }
+
+    fn at_work(
+        (location, local): (&S3Location, LocalStream<'_>),
+        Begun { bucket, claim, present, replacement }: Begun,
+        (stop, stop_receiver): (Arc<watch::Sender<bool>>, watch::Receiver<bool>),
+        goes_on: bool,
+    ) -> Self {
+        let runtime = Handle::current();
         let board = Arc::new(StatusBoard::default());
         let revision = replacement.as_ref().map(|replacement| replacement.revision.clone());
         let place = PlaceInBucket { prefix: claim.prefix.clone(), revision };
         let (messages, receiver) = mpsc::unbounded_channel();
-        let LocalStream { folder, dropped } = local.into();
+        let LocalStream { folder, dropped } = local;
         let target = Target {
             bucket: bucket.clone().into_patient(),
             folder: folder.to_owned(),
@@ -186,8 +206,7 @@ impl Publisher {
         };
         target.present.keys().for_each(|path| target.board.sending(&target.key(path, false)));
         let task = runtime.spawn(Uploader::new(target, Arc::clone(&stop), receiver).run());
-        let (runtime, location) = (runtime.clone(), location.clone());
-        Ok(Self { runtime, messages, board, stop, task: Some(task), place, location, bucket, claim })
+        Self { runtime, messages, board, stop, task: Some(task), place, location: location.clone(), bucket, claim }
     }
 
     /// Takes a file that will go up in its turn. Never waits. Hidden and temporary files are left out.
@@ -297,49 +316,6 @@ impl Drop for Publisher {
     }
 }
 
-/// Publishes any folder under its own name: media first, then the playlists that name them, multivariant playlists
-/// last. What an earlier try has left there of the very same files is gone on with. `progress` is called ten times a
-/// second on the caller's thread, which must not be one of the runtime.
-///
-/// # Errors
-/// As [`Publisher::start`] and [`Publisher::finish`], and when the folder can't be read, has nothing to publish, holds a
-/// stream in the making, has a playlist that names what is not there, which is known before anything is sent, or changes meanwhile.
-pub fn publish_folder(
-    runtime: &Handle,
-    folder: &Path,
-    location: &S3Location,
-    progress: &dyn Fn(PublishStatus),
-    cancel: &CancelToken,
-) -> Result<PublishedLocation, PublishError> {
-    let unreadable = |detail: String| PublishError::LocalFile { file: folder.to_owned(), detail };
-    let folder = folder.canonicalize().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
-            PublishError::NoFolder { folder: folder.to_owned() }
-        }
-        _ => unreadable(error.to_string()),
-    })?;
-    if !folder.is_dir() {
-        return Err(PublishError::NotAFolder { file: folder });
-    }
-    let name = folder.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| PublishError::InvalidName { name: folder.display().to_string() })?;
-    if let Some((folder, goes_on_by)) = first_under_way(&folder) {
-        return Err(PublishError::Unfinished { folder, goes_on_by });
-    }
-    let dropped = DroppedSegments::of(&folder, false).map_err(|error| unreadable(error.to_string()))?;
-    if dropped.is_some_and(|segments| !segments.all().is_empty()) {
-        return Err(PublishError::NotWhole { folder });
-    }
-    let files = published_files(&folder)?;
-    let must_stay = intact::look_at(&folder, &files)?;
-    intact::check_playlists(&folder, &files)?;
-    let place = Place::SameOrNew { stream_name: name, folder: &folder, files: &files };
-    let mut publisher = Publisher::start(runtime, location, &folder, place, cancel)?;
-    // When the task has ended, its failure comes from `finish`.
-    let _ = publisher.messages.send(Message::MustStay(must_stay));
-    publisher.send_all(files.into_keys().map(|(_, path)| path), progress)
-}
-
 /// What a test that has passed comes to, for people.
 pub const CONNECTION_WORKS: &str = "Objects were listed, written, read, uploaded in parts and deleted";
 
@@ -354,77 +330,5 @@ pub fn test_destination(runtime: &Handle, location: &S3Location) -> Result<(), P
     }))
 }
 
-/// Files of a folder with their sizes in bytes, in the order in which they are to go up: by kind, then by path.
-pub type FolderFiles = BTreeMap<(FileKind, String), u64>;
-
-/// What is in a folder and is not published: links, which may lead anywhere, pipes and devices; files that are hidden, in
-/// hidden folders or half downloaded, but for temporary ones of this program. Relative paths.
-pub fn not_published(folder: &Path) -> Vec<PathBuf> {
-    let entries = walkdir::WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter().flatten();
-    let relative = |entry: &walkdir::DirEntry| entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_owned();
-    let is_left_out = |entry: &walkdir::DirEntry| {
-        let names: Vec<_> = relative(entry).iter().map(|name| name.to_string_lossy().into_owned()).collect();
-        let is_temporary = names.iter().any(|name| name.starts_with(TEMPORARY_PREFIX));
-        !entry.file_type().is_file() || (!uploader::is_published(&names.join("/")) && !is_temporary)
-    };
-    let others = entries.filter(|entry| !entry.file_type().is_dir() && is_left_out(entry));
-    others.map(|entry| relative(&entry)).collect()
-}
-
-/// Files of a folder that belong to a stream.
-///
-/// # Errors
-/// When the folder can't be read or has none.
-pub(super) fn published_files(folder: &Path) -> Result<FolderFiles, PublishError> {
-    let mut files = FolderFiles::new();
-    for entry in walkdir::WalkDir::new(folder) {
-        let entry = entry.map_err(|error| PublishError::LocalFile {
-            file: error.path().map_or_else(|| folder.to_owned(), Path::to_owned),
-            detail: error.to_string(),
-        })?;
-        if !entry.file_type().is_file() {
-            continue;
-        }
-        let path = relative_path(folder, entry.path())?;
-        if uploader::is_published(&path) {
-            let size = entry.metadata().map(|metadata| metadata.len());
-            let size = size.map_err(|error| PublishError::LocalFile {
-                file: entry.path().to_owned(),
-                detail: error.to_string(),
-            })?;
-            files.insert((FileKind::of(&path), path), size);
-        }
-    }
-    if files.is_empty() {
-        return Err(PublishError::NothingToPublish { folder: folder.to_owned() });
-    }
-    Ok(files)
-}
-
-/// With forward slashes on every system.
-fn relative_path(folder: &Path, file: &Path) -> Result<String, PublishError> {
-    let relative: PathBuf = file.strip_prefix(folder).unwrap_or(file).to_owned();
-    let names: Option<Vec<&str>> = relative.iter().map(std::ffi::OsStr::to_str).collect();
-    let names = names.ok_or_else(|| PublishError::InvalidName { name: relative.display().to_string() })?;
-    Ok(names.join("/"))
-}
-
 /// What lies under a stream's prefix already: sizes in bytes by path.
 pub(super) type Present = HashMap<String, u64>;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hidden_and_half_downloaded_files_are_told_as_left_out() {
-        let folder = tempfile::tempdir().unwrap();
-        for path in ["master.m3u8", "1080p/init.mp4", ".hidden", ".hd/y", ".hd/z", "film.mp4.part", ".reelpress-x7"] {
-            let file = folder.path().join(path);
-            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-            std::fs::write(file, path).unwrap();
-        }
-        let left_out = not_published(folder.path());
-        assert_eq!(left_out, [".hd/y", ".hd/z", ".hidden", "film.mp4.part"].map(PathBuf::from));
-    }
-}

@@ -15,6 +15,34 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const MOST_DAMAGED: u32 = 2;
 const DAMAGED_WAIT: Duration = Duration::from_millis(500);
 
+/// What the first contact with a store waits for.
+#[derive(Debug, Clone, Copy)]
+pub enum FirstContact<'a> {
+    /// For one answer, whatever that is.
+    Once,
+    /// For a store that answers, and is asked again as long as it can't take requests. Each wait is told on the board.
+    WhileBusy(&'a StatusBoard),
+    /// For a store that can be reached and takes requests. Each wait is told on the board.
+    UntilReached(&'a StatusBoard),
+}
+
+impl FirstContact<'_> {
+    /// Makes the first contact.
+    ///
+    /// # Errors
+    /// Whatever is not waited for.
+    pub(super) async fn make<T, F: Future<Output = Result<T, PublishError>>>(
+        self,
+        mut contact: impl FnMut() -> F,
+    ) -> Result<T, PublishError> {
+        match self {
+            Self::Once => contact().await,
+            Self::WhileBusy(board) => until(board, PublishError::is_busy, contact).await,
+            Self::UntilReached(board) => until(board, PublishError::is_passing, contact).await,
+        }
+    }
+}
+
 /// Makes a request until it gets an answer other than "not now". Each wait is told on `board`. Only the caller can end
 /// it, by dropping it. What the store says has arrived damaged is sent twice more.
 ///
@@ -22,6 +50,15 @@ const DAMAGED_WAIT: Duration = Duration::from_millis(500);
 /// Whatever waiting does not mend.
 pub(super) async fn until_answered<T, F: Future<Output = Result<T, PublishError>>>(
     board: &StatusBoard,
+    request: impl FnMut() -> F,
+) -> Result<T, PublishError> {
+    until(board, PublishError::is_passing, request).await
+}
+
+/// Makes a request until it ends otherwise than with what passes.
+async fn until<T, F: Future<Output = Result<T, PublishError>>>(
+    board: &StatusBoard,
+    passes: fn(&PublishError) -> bool,
     request: impl FnMut() -> F,
 ) -> Result<T, PublishError> {
     let waits = ExponentialBuilder::default()
@@ -33,7 +70,7 @@ pub(super) async fn until_answered<T, F: Future<Output = Result<T, PublishError>
     let result = request
         .retry(waits)
         .sleep(TokioSleeper)
-        .when(|error| error.is_passing() || error.is_damaged())
+        .when(|error| passes(error) || error.is_damaged())
         .adjust(|error, wait| {
             damaged += u32::from(error.is_damaged());
             if error.is_damaged() { (damaged <= MOST_DAMAGED).then_some(DAMAGED_WAIT) } else { wait }

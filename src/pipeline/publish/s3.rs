@@ -217,8 +217,8 @@ impl Bucket {
         text: Bytes,
         headers: Headers,
     ) -> Result<Option<String>, PublishError> {
-        let limit = self.transfer_limit(text.len() as u64);
-        self.put(key, ByteStream::from(text), headers, limit).await
+        let size = text.len() as u64;
+        self.put(key, (ByteStream::from(text), size), headers).await
     }
 
     /// Writes an object from a file of this size in one request, without holding it in memory. Gives its
@@ -231,20 +231,25 @@ impl Bucket {
         headers: Headers,
     ) -> Result<Option<String>, PublishError> {
         let body = self.file_body(file, 0, size).await?;
-        self.put(key, body, headers, self.transfer_limit(size)).await
+        self.put(key, (body, size), headers).await
     }
 
     async fn put(
         &self,
         key: &str,
-        body: ByteStream,
+        (body, size): (ByteStream, u64),
         headers: Headers,
-        limit: Duration,
     ) -> Result<Option<String>, PublishError> {
+        let limit = self.transfer_limit(size);
         let request = headers.on_put(self.client.put_object().bucket(&self.name).key(key).body(body));
         let with_limit = Builder::new().timeout_config(attempt_limit(limit));
         let written = request.customize().config_override(with_limit).send().await;
         let written = written.map_err(|error| PublishError::of_store(&error, Action::Write, &self.place))?;
+        if written.e_tag.is_none() && self.head(key).await?.is_none_or(|stored| stored.size != size) {
+            // A network that asks people to sign in takes everything.
+            let detail = "a file was accepted and is not there".to_owned();
+            return Err(PublishError::NotAStore { place: self.place.clone(), detail });
+        }
         Ok(written.e_tag)
     }
 

@@ -35,7 +35,7 @@ pub struct PublishStatus {
 
 /// Written by the uploads, read by whoever shows them. The lock is held only to copy.
 #[derive(Debug, Default)]
-pub(super) struct StatusBoard {
+pub struct StatusBoard {
     state: Mutex<State>,
 }
 
@@ -53,7 +53,7 @@ struct State {
 
 impl StatusBoard {
     /// A copy of the state, with the rate at this moment.
-    pub(super) fn read(&self) -> PublishStatus {
+    pub fn read(&self) -> PublishStatus {
         let mut state = self.lock();
         state.forget_old(Instant::now());
         let mut status = state.status.clone();
@@ -112,7 +112,7 @@ impl StatusBoard {
     }
 
     /// The store does not answer, and is asked again later.
-    pub(super) fn interrupted(&self, reason: Failure) {
+    pub(in crate::pipeline) fn interrupted(&self, reason: Failure) {
         self.lock().status.interruption = Some(reason);
     }
 

@@ -48,8 +48,8 @@ impl Unfinished {
         if lost.is_empty() {
             return Ok(None);
         }
-        self.state.is_encoded = false;
-        self.save_at_once()?;
+        self.noted.state().is_encoded = false;
+        self.noted.save_at_once()?;
         for path in &lost {
             let given_up = dropped.give_up(path);
             given_up.map_err(|error| write_failure(&self.stream_folder.join(path), &error).at(Stage::Package))?;

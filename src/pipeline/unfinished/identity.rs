@@ -23,6 +23,11 @@ pub(in crate::pipeline) struct SourceIdentity {
 }
 
 impl SourceIdentity {
+    /// Whether both have the same content, as far as it is known, whenever it was written.
+    pub(in crate::pipeline) fn has_content_of(&self, other: &Self) -> bool {
+        self.bytes == other.bytes && self.ends == other.ends
+    }
+
     /// `None` when the file can't be read.
     pub(in crate::pipeline) fn of(source: &Path) -> Option<Self> {
         // Opening a pipe would wait for whoever writes to it.

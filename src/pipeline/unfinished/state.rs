@@ -107,6 +107,15 @@ impl State {
         !self.is_queued && self.source == spec.source && self.destination == destination(spec)
     }
 
+    /// Notes where it lies in each bucket, if it has a place there yet.
+    pub(super) fn lies_in_buckets(&mut self, places: Vec<Option<PlaceInBucket>>) {
+        let (prefixes, revisions) = PlaceInBucket::as_texts(places);
+        let mut prefixes = prefixes.into_iter();
+        self.bucket_prefix = prefixes.next().filter(|prefix| !prefix.is_empty());
+        self.more_bucket_prefixes = prefixes.collect();
+        self.revisions = revisions;
+    }
+
     /// Why a job of this state can't go on with what `earlier` has begun; `None` when it can.
     pub(super) fn differs_from(&self, earlier: &Self) -> Option<&'static str> {
         let is_known = self.identity.is_some() && self.joined.iter().all(Option::is_some);

@@ -39,7 +39,8 @@ pub(in crate::pipeline) fn first_under_way(folder: &Path) -> Option<(PathBuf, Go
     Some((stream_folder, goes_on_by))
 }
 
-fn is_locked(marker: &Path) -> bool {
+/// Whether somebody makes the stream of which this is the marker.
+pub(super) fn is_locked(marker: &Path) -> bool {
     let Ok(lock) = File::open(marker.join(LOCK)) else { return false };
     matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
 }

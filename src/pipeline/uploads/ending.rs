@@ -1,8 +1,11 @@
 //! The end of a job's uploads, and what becomes of the local stream.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
-use super::{State, Upload, Uploads, place::begin_each};
+use super::{
+    State, Upload, Uploads,
+    place::{Wanted, begin_each},
+};
 use crate::{
     failure::{Failure, FailureKind},
     job::{Destination, PlaceInBucket, PublishedStream, Report, S3Location, Stage, UnpublishedStream},
@@ -38,30 +41,34 @@ pub(in crate::pipeline) struct Rest {
 }
 
 impl Uploads {
-    /// Begins what could not be begun before, and notes in `stream` where that goes. Nothing of it is sent yet.
+    /// Begins what could not be begun before, and notes in `stream` where that goes. Nothing of it is sent yet. A store that
+    /// is away is waited for.
     pub(in crate::pipeline) fn begin_rest(&self, ending: &Ending<'_>, stream: &mut UnpublishedStream) -> Rest {
-        let is_to_come = |(_, upload): &(usize, &Upload)| matches!(&*upload.state(), State::ToCome(_));
-        let rest: Vec<(usize, &Upload)> = self.each.iter().enumerate().filter(is_to_come).collect();
+        let is_to_come = |(_, upload): &(usize, &Arc<Upload>)| matches!(&*upload.state(), State::ToCome(_));
+        let rest: Vec<(usize, &Arc<Upload>)> = self.each.iter().enumerate().filter(is_to_come).collect();
         if rest.is_empty() {
             return Rest::default();
         }
         let places: Vec<(&S3Location, Option<&PlaceInBucket>)> =
             rest.iter().map(|(_, upload)| (&upload.location, upload.earlier.as_ref())).collect();
-        let name = ending.folder.file_name().unwrap_or_default().to_string_lossy();
         // What others have put into the folder meanwhile is not sent.
         let made: BTreeSet<String> = stream.report.files.iter().map(|file| file.path.clone()).collect();
         let files = published_files(ending.folder).map_err(PublishError::into_failure);
         let begun = files.and_then(|files| {
-            let begun = begin_each(ending.request, (ending.folder, &name), self.dropped.as_ref(), &places)?;
-            Ok((files, begun))
+            let wanted = Wanted::each(ending.request, ending.folder, self.dropped.as_ref(), &places)?;
+            let begun = begin_each(ending.request, &wanted);
+            Ok((files, begun.into_iter().zip(wanted)))
         });
         let files = match begun {
             Ok((files, begun)) => {
-                for ((_, upload), begun) in rest.iter().zip(begun) {
-                    *upload.state() = match begun {
-                        Ok(publisher) => State::Running(Box::new(publisher)),
-                        Err(error) => State::Failed(None, error.into_failure()),
-                    };
+                for ((_, upload), (begun, wanted)) in rest.iter().zip(begun) {
+                    match begun {
+                        Ok(publisher) => *upload.state() = State::Running(Box::new(publisher)),
+                        Err(error) if error.is_passing() => {
+                            upload.wait_for_store(ending.request, (wanted, error.into_failure()), None);
+                        }
+                        Err(error) => *upload.state() = State::Failed(None, error.into_failure()),
+                    }
                 }
                 files.into_keys().map(|(_, path)| path).filter(|path| made.contains(path)).collect()
             }
@@ -74,26 +81,28 @@ impl Uploads {
         Rest { buckets: rest.iter().map(|(index, _)| *index).collect(), files }
     }
 
-    /// Sends all files of the finished stream to where these uploads have begun.
+    /// Sends all files of the finished stream to where these uploads have begun, and to where they will.
     pub(in crate::pipeline) fn send_rest(&self, rest: &Rest) {
         for upload in rest.buckets.iter().filter_map(|index| self.each.get(*index)) {
-            if let State::Running(publisher) = &*upload.state() {
-                for path in &rest.files {
-                    publisher.file_finished(FinishedFile { path: path.clone(), content: FileContent::OnDisk });
-                }
+            for path in &rest.files {
+                upload.file_finished(&FinishedFile { path: path.clone(), content: FileContent::OnDisk });
             }
         }
     }
 
     /// Waits until each bucket has the whole stream or can't have it, and notes in `stream` which have it.
     pub(in crate::pipeline) fn finish(&self, ending: &Ending<'_>, stream: &mut UnpublishedStream) {
-        for upload in &self.each {
-            if let State::Running(publisher) = &*upload.state() {
-                publisher.seal();
-            }
-        }
+        self.each.iter().for_each(|upload| upload.seal());
+        let mut noted = self.places();
         loop {
             (ending.tell)();
+            let places = self.places();
+            if places != noted {
+                stream.lies_in(places.clone());
+                (ending.keep)(stream);
+                noted = places;
+            }
+            self.go_on_at(&noted);
             let ended: Vec<bool> = self.each.iter().enumerate().map(|at| ended(at, ending, stream)).collect();
             if ended.iter().all(|ended| *ended) {
                 return;
@@ -104,7 +113,7 @@ impl Uploads {
 
     /// Why not all buckets have the stream; `None` when they have.
     pub(in crate::pipeline) fn failure(&self) -> Option<Failure> {
-        let failure = |upload: &Upload| match &*upload.state() {
+        let failure = |upload: &Arc<Upload>| match &*upload.state() {
             State::Failed(_, failure) => Some(failure.clone()),
             _ => None,
         };
@@ -124,7 +133,7 @@ impl Uploads {
     }
 
     fn published(&self) -> Vec<PublishedStream> {
-        let published = |upload: &Upload| match &*upload.state() {
+        let published = |upload: &Arc<Upload>| match &*upload.state() {
             State::Published(stream, _) => Some(stream.clone()),
             _ => None,
         };
@@ -139,10 +148,32 @@ impl Uploads {
     }
 }
 
+impl Upload {
+    /// Nothing more will be finished.
+    fn seal(&self) {
+        let mut state = self.state();
+        match &mut *state {
+            State::Running(publisher) => publisher.seal(),
+            State::Waiting(contact) => contact.seal(),
+            // The store has refused after what could be begun was.
+            State::ToCome(reason) => {
+                if let Some(failure) = reason.take() {
+                    *state = State::Failed(None, failure);
+                }
+            }
+            State::Published(..) | State::Failed(..) => {}
+        }
+    }
+}
+
 /// True when the upload at this place in the list has ended; the first time, its end is noted.
-fn ended((index, upload): (usize, &Upload), ending: &Ending<'_>, stream: &mut UnpublishedStream) -> bool {
+fn ended((index, upload): (usize, &Arc<Upload>), ending: &Ending<'_>, stream: &mut UnpublishedStream) -> bool {
     let mut state = upload.state();
-    let State::Running(publisher) = &mut *state else { return true };
+    let publisher = match &mut *state {
+        State::Running(publisher) => publisher,
+        State::Waiting(_) => return false,
+        _ => return true,
+    };
     if !publisher.has_ended() {
         return false;
     }
@@ -182,30 +213,50 @@ pub(in crate::pipeline) fn end(
         }
         let kept = folder.path().display();
         let is_whole_here = uploads.dropped().is_none_or(|dropped| dropped.all().is_empty());
-        let way_out = if is_whole_here {
-            format!("the finished stream is kept in {kept}: retry the job or use “reelpress publish” to send the rest")
-        } else {
-            format!("what is not in all buckets is kept in {kept}: retry the job to send it")
+        // What lies in a folder of the user's is finished there.
+        let goes_on_by_call = !request.is_queued && !stays_here(request);
+        let way_out = match (goes_on_by_call, is_whole_here) {
+            (true, _) => {
+                format!("the finished stream is kept in {kept}: the same command, typed again, sends the rest")
+            }
+            (false, true) => {
+                format!(
+                    "the finished stream is kept in {kept}: retry the job or use “reelpress publish” to send the rest"
+                )
+            }
+            (false, false) => format!("what is not in all buckets is kept in {kept}: retry the job to send it"),
         };
         failure.hint.push_str(&format!("; {way_out}"));
         if request.cancel.is_suspended() {
             folder.keep();
         } else if request.cancel.is_cancelled() {
             uploads.withdraw(observer);
+            if stays_here(request) {
+                unfinished.remove();
+                folder.keep();
+            }
         } else {
             // The finished stream is not lost because it could not be sent, nor is what was sent of it.
-            unfinished.remove();
+            if !goes_on_by_call {
+                unfinished.remove();
+            }
             folder.keep();
         }
         return Err(failure);
     }
     let mut report = uploads.report(stream);
     unfinished.remove();
-    if matches!(request.spec.destination, Destination::S3 { keep_local: true, .. }) {
+    if stays_here(request) {
         folder.keep();
     } else {
         report.folder = None;
         report.multivariant_playlist = None;
     }
     Ok(report)
+}
+
+/// Whether the job's stream goes to a folder too. There it is whole before it is in the buckets, and stays like in a bucket
+/// that has it whole.
+pub(in crate::pipeline) fn stays_here(request: &JobRequest) -> bool {
+    matches!(request.spec.destination, Destination::S3 { keep_local: true, .. })
 }

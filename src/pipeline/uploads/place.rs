@@ -1,6 +1,9 @@
 //! Where in each bucket the stream of a job goes.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     failure::Failure,
@@ -8,61 +11,95 @@ use crate::{
     pipeline::{
         JobRequest,
         dropped::DroppedSegments,
-        publish::{LocalStream, Place, PublishError, Publisher},
+        publish::{FirstContact, LocalStream, Place, PublishError, Publisher},
         stream_folder::wanted_folder,
     },
+    tools::cancel::CancelToken,
 };
 
-/// Begins the upload from `folder`, whose stream has this name, to each of these places, at the same time. Beside a place
-/// stands where an earlier run has put a part. `dropped` are segments that need not stay when all have them. Takes as
-/// long as the slowest store, 15 seconds at most.
-///
-/// # Errors
-/// When the job's template gives no folder.
-pub(super) fn begin_each(
-    request: &JobRequest,
-    (folder, name): (&Path, &str),
-    dropped: Option<&Arc<DroppedSegments>>,
-    places: &[(&S3Location, Option<&PlaceInBucket>)],
-) -> Result<Vec<Result<Publisher, PublishError>>, Failure> {
-    let wanted = wanted_folder(request).map_err(|failure| failure.at(Stage::Publish))?;
-    let buckets: Vec<&S3Location> = request.spec.destination.buckets().collect();
-    let begin = |(index, (location, earlier)): (usize, &(&S3Location, Option<&PlaceInBucket>))| {
-        let earlier_try = request.unpublished.as_ref().and_then(|stream| stream.place_in(index));
-        let place = match *earlier {
-            // Under the key of what was to replace another stream lies that one.
-            Some(earlier) if earlier.revision.is_none() || location.replace_after.is_some() => Place::GoOn(earlier),
-            _ => place(&wanted, name, (location, earlier_try.as_ref())),
-        };
-        // What is begun later goes by its place in the job's list too.
-        let bucket = buckets.iter().position(|bucket| *bucket == *location).unwrap_or(index);
-        let local = LocalStream::dropping(folder, dropped, (bucket, buckets.len()));
-        Publisher::start(&request.runtime, location, local, place, &request.cancel)
-    };
-    Ok(std::thread::scope(|scope| {
-        let begin = &begin;
-        let threads: Vec<_> = places.iter().enumerate().map(|place| scope.spawn(move || begin(place))).collect();
-        let crashed = |_| Err(PublishError::Internal { detail: "the first contact has crashed".to_owned() });
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(crashed)).collect()
-    }))
+/// The upload of a stream to one place, before it has begun.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    location: S3Location,
+    folder: PathBuf,
+    place: WantedFolder,
+    /// Where an earlier run has put a part.
+    earlier: Option<PlaceInBucket>,
+    /// Where an earlier try of the job had its stream.
+    earlier_try: Option<PlaceInBucket>,
+    dropped: Option<Arc<DroppedSegments>>,
+    /// Place in the job's list, and the length of that.
+    bucket: (usize, usize),
+    cancel: CancelToken,
 }
 
-/// `earlier` is where an earlier try of the job had its stream.
-fn place<'a>(
-    wanted: &'a WantedFolder,
-    name: &'a str,
-    (location, earlier): (&S3Location, Option<&PlaceInBucket>),
-) -> Place<'a> {
-    match wanted.when_taken {
-        // The folder here may have a number that the place there has not.
-        _ if location.replace_after.is_some() => Place::Exactly { path: &wanted.path, is_of_same_job: false },
-        WhenTaken::Number => Place::New { stream_name: name },
-        when_taken => Place::Exactly {
-            path: &wanted.path,
-            is_of_same_job: when_taken == WhenTaken::Replace
-                || earlier.is_some_and(|earlier| {
-                    earlier.revision.is_none() && earlier.prefix == location.key_of(&wanted.path)
-                }),
-        },
+impl Wanted {
+    /// The uploads from `folder` to each of these places. Beside a place stands where an earlier run has put a part.
+    /// `dropped` are segments that need not stay when all have them.
+    ///
+    /// # Errors
+    /// When the job's template gives no folder.
+    pub(super) fn each(
+        request: &JobRequest,
+        folder: &Path,
+        dropped: Option<&Arc<DroppedSegments>>,
+        places: &[(&S3Location, Option<&PlaceInBucket>)],
+    ) -> Result<Vec<Self>, Failure> {
+        let place = wanted_folder(request).map_err(|failure| failure.at(Stage::Publish))?;
+        let buckets: Vec<&S3Location> = request.spec.destination.buckets().collect();
+        let wanted = |(index, (location, earlier)): (usize, &(&S3Location, Option<&PlaceInBucket>))| {
+            // What is begun later goes by its place in the job's list too.
+            let index = buckets.iter().position(|bucket| bucket == location).unwrap_or(index);
+            Self {
+                location: (*location).clone(),
+                folder: folder.to_owned(),
+                place: place.clone(),
+                earlier: earlier.cloned(),
+                earlier_try: request.unpublished.as_ref().and_then(|stream| stream.place_in(index)),
+                dropped: dropped.cloned(),
+                bucket: (index, buckets.len()),
+                cancel: request.cancel.clone(),
+            }
+        };
+        Ok(places.iter().enumerate().map(wanted).collect())
     }
+
+    /// Begins it.
+    pub(super) async fn begin(&self, contact: FirstContact<'_>) -> Result<Publisher, PublishError> {
+        let place = match &self.earlier {
+            // Under the key of what was to replace another stream lies that one.
+            Some(earlier) if earlier.revision.is_none() || self.location.replace_after.is_some() => {
+                Place::GoOn(earlier)
+            }
+            _ => self.place(),
+        };
+        let local = LocalStream::dropping(&self.folder, self.dropped.as_ref(), self.bucket);
+        Publisher::begin(&self.location, local, place, &self.cancel, contact).await
+    }
+
+    fn place(&self) -> Place<'_> {
+        let (wanted, location) = (&self.place, &self.location);
+        match wanted.when_taken {
+            _ if location.replace_after.is_some() => Place::Exactly { path: &wanted.path, is_of_same_job: false },
+            // The folder here may have a number that the place there needs not, and the other way round.
+            WhenTaken::Number => Place::New { stream_name: &wanted.path },
+            when_taken => Place::Exactly {
+                path: &wanted.path,
+                is_of_same_job: when_taken == WhenTaken::Replace
+                    || self.earlier_try.as_ref().is_some_and(|earlier| {
+                        earlier.revision.is_none() && earlier.prefix == location.key_of(&wanted.path)
+                    }),
+            },
+        }
+    }
+}
+
+/// Begins all of these at the same time, which takes as long as the slowest store, 15 seconds at most.
+pub(super) fn begin_each(request: &JobRequest, wanted: &[Wanted]) -> Vec<Result<Publisher, PublishError>> {
+    std::thread::scope(|scope| {
+        let begin = |wanted: &Wanted| request.runtime.block_on(wanted.begin(FirstContact::Once));
+        let threads: Vec<_> = wanted.iter().map(|wanted| scope.spawn(move || begin(wanted))).collect();
+        let crashed = |_| Err(PublishError::Internal { detail: "the first contact has crashed".to_owned() });
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(crashed)).collect()
+    })
 }

@@ -1,10 +1,6 @@
 //! Buckets that can't be published to.
 
-use std::{
-    ffi::OsString,
-    net::{Ipv4Addr, TcpListener},
-    process::Command,
-};
+use std::{ffi::OsString, process::Command};
 
 use super::{assert_failed_alone, assert_nothing_left};
 use crate::support::{
@@ -46,30 +42,4 @@ fn a_secret_key_that_is_wrong() {
     assert_failed_alone(&ended, "credentials_refused", "");
     assert!(!format!("{ended:?}").contains("not-the-secret"), "the secret is shown");
     assert_nothing_left(&user, &[]);
-}
-
-#[test]
-fn an_endpoint_where_nobody_listens() {
-    let user = User::new();
-    let closed = closed_address();
-    let ended = publish(&user, "films", &format!("http://{closed}"), |_| {});
-    assert_failed_alone(&ended, "network_lost", &closed);
-    assert_nothing_left(&user, &[]);
-}
-
-#[test]
-fn a_folder_gets_its_stream_also_when_the_store_beside_it_does_not_answer() {
-    let user = User::new();
-    let closed = closed_address();
-    let options = ["--endpoint".into(), format!("http://{closed}").into(), "--out".into(), user.output().into()];
-    let destination = OsString::from("s3://films/new");
-    let ended = Ended::of(user.encode_command_to(&destination, &options, &[&clips::sample()], "quick"));
-    assert_failed_alone(&ended, "network_lost", &closed);
-    assert!(user.stream_of(&clips::sample()).media_playlist("360p", "playlist.m3u8").end_list);
-}
-
-/// An address at which nobody listens.
-fn closed_address() -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("an address").to_string()
 }

@@ -111,6 +111,18 @@ fn a_stream_that_is_being_made_or_is_finished_is_not_discarded() {
 }
 
 #[test]
+fn a_source_that_is_overwritten_while_it_is_encoded_is_told_as_such_and_not_as_damaged() {
+    let user = User::new();
+    let source = user.file("film.mp4", &std::fs::read(clips::MINUTE.path()).expect("a clip"));
+    let running = Running::until_playable(&user, &[&source]);
+    // As another program does that exports it again.
+    std::fs::write(&source, std::fs::read(clips::SMALL.path()).expect("a clip")).expect("the source can be written");
+    let ended = running.end();
+    assert_failed_alone(&ended, "source_vanished", "“film.mp4” was removed or changed while it was encoded");
+    assert_nothing_left(&user, &[]);
+}
+
+#[test]
 fn a_file_of_the_user_in_the_folder_of_a_discarded_stream_stays() {
     let user = User::new();
     let running = Running::until_playable(&user, &[&clips::MINUTE.path()]);

@@ -33,9 +33,10 @@ pub struct AtWork {
 
 /// How it ended, and after what time.
 pub struct Stopped {
-    exit_code: Option<i32>,
-    took: Duration,
-    told: String,
+    pub exit_code: Option<i32>,
+    pub took: Duration,
+    pub told: String,
+    pub events: Vec<Value>,
 }
 
 impl AtWork {
@@ -63,6 +64,13 @@ impl AtWork {
         self
     }
 
+    /// Waits until it has ended by itself; gives the events that were not waited for.
+    pub fn end(mut self) -> Stopped {
+        let began = Instant::now();
+        let events = self.events.iter().collect();
+        self.ended(began, events)
+    }
+
     /// Kills it and its encoder at once.
     pub fn kill(mut self, user: &User) {
         for process in ["reelpress", "ffmpeg"].iter().flat_map(|name| user.process_ids_running(name)) {
@@ -72,16 +80,22 @@ impl AtWork {
         self.child.wait().unwrap();
     }
 
-    fn interrupt(mut self) -> Stopped {
+    pub fn interrupt(mut self) -> Stopped {
         let process = Pid::from_child(&self.child);
         let began = Instant::now();
         kill_process(process, Signal::INT).unwrap();
+        wait_for("the end of the program", || self.child.try_wait().unwrap());
+        let events = self.events.iter().collect();
+        self.ended(began, events)
+    }
+
+    fn ended(&mut self, began: Instant, events: Vec<Value>) -> Stopped {
         let status = wait_for("the end of the program", || self.child.try_wait().unwrap());
         let took = began.elapsed();
         let mut told = String::new();
         std::io::Read::read_to_string(&mut self.child.stderr.take().unwrap(), &mut told).unwrap();
         println!("it ended after {took:?}");
-        Stopped { exit_code: status.code(), took, told }
+        Stopped { exit_code: status.code(), took, told, events }
     }
 }
 
@@ -183,7 +197,7 @@ fn a_job_that_was_killed_and_is_then_cancelled_leaves_nothing_in_its_bucket() {
     assert_eq!(count(&runtime, &endpoint, &bucket, ""), 0, "nothing is left of it");
 }
 
-/// The store is away when the job goes on after a crash: the job tries again, and what was encoded is not lost.
+/// The store is away when the job goes on after a crash: the job waits for it, and what was encoded is not lost.
 #[test]
 fn a_killed_job_that_finds_its_store_away_goes_on_where_it_was_when_that_is_back() {
     let mut store = ObjectStore::start();
@@ -201,7 +215,7 @@ fn a_killed_job_that_finds_its_store_away_goes_on_where_it_was_when_that_is_back
     };
     AtWork::start(run()).until(|event| event["playable_seconds"].as_f64() >= Some(12.0)).kill(&user);
     store.kill();
-    AtWork::start(run()).until(|event| event["event"] == "job_retry_planned").kill(&user);
+    AtWork::start(run()).until(|event| event["upload_interruption"].is_string()).kill(&user);
     store.revive();
     let planned = |event: &Value| event["event"] == "job_planned" && event["goes_on_at_seconds"].as_f64() >= Some(12.0);
     AtWork::start(run()).until(planned).kill(&user);

@@ -74,3 +74,57 @@ fn a_bucket_that_is_removed_in_an_upload_is_told() {
         assert!(folder.join("main.m3u8").is_file(), "what was made stays here");
     });
 }
+
+/// What the page says at which a network asks people to sign in, for any request.
+fn sign_in_page() -> String {
+    let page = "<!doctype html><html><title>Welcome</title><body>Please sign in.</body></html>";
+    format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{page}", page.len())
+}
+
+#[test]
+fn a_network_that_asks_to_sign_in_is_told_as_such_and_takes_no_file_for_the_store() {
+    with_credentials(
+        "publish::troubled_store::a_network_that_asks_to_sign_in_is_told_as_such_and_takes_no_file_for_the_store",
+        |endpoint| {
+            let runtime = Runtime::new().unwrap();
+            let parent = TempDir::new().unwrap();
+            let folder = parent.path().join("film");
+            write_stream(&folder);
+            let portal = RecordingProxy::answering(endpoint, |_| Some(sign_in_page()));
+            let location = S3Location { endpoint: Some(portal.endpoint.clone()), ..new_bucket(&runtime, endpoint) };
+            let failure = publish(&runtime, &folder, &location).unwrap_err().into_failure();
+            assert!(failure.headline.ends_with("is no S3 store"), "{failure:?}");
+            assert!(failure.hint.contains("sign in") && !failure.hint.contains("checksum"), "{failure:?}");
+
+            // In the middle of an upload it is waited for.
+            let shown = AtomicUsize::new(0);
+            let portal = RecordingProxy::answering(endpoint, move |head| {
+                let is_media = head.contains(".m4s");
+                (is_media && shown.fetch_add(1, Ordering::AcqRel) < 4).then(sign_in_page)
+            });
+            let location = S3Location { endpoint: Some(portal.endpoint.clone()), ..new_bucket(&runtime, endpoint) };
+            publish(&runtime, &folder, &location).unwrap();
+            assert_eq!(objects(&runtime, &location).len(), 12);
+        },
+    );
+}
+
+#[test]
+fn the_headline_tells_what_a_store_says_that_refuses() {
+    let user = crate::support::user::User::new();
+    let folder = user.path("film");
+    write_stream(&folder);
+    let endpoint = crate::support::object_store::shared_endpoint();
+    let runtime = Runtime::new().unwrap();
+    let location = new_bucket(&runtime, &endpoint);
+    let proxy = RecordingProxy::answering(&endpoint, |head| {
+        let is_media = head.starts_with("PUT ") && head.contains(".m4s");
+        is_media.then(|| refusal(400, "InvalidStorageClass", "The storage class you specified is not valid"))
+    });
+    let mut publish = user.reelpress();
+    publish.arg("publish").arg(&folder).arg(format!("s3://{}", location.bucket)).args(["--endpoint", &proxy.endpoint]);
+    let output = crate::support::run(publish);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("InvalidStorageClass: The storage class you specified is not valid"), "{told}");
+    assert!(told.contains("storage class, tags") && !told.contains("details") && !told.contains("checksum"), "{told}");
+}

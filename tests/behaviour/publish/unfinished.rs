@@ -68,6 +68,28 @@ fn a_half_made_stream_is_refused_with_what_finishes_it() {
 }
 
 #[test]
+fn a_stream_with_a_segment_that_was_cut_off_or_is_empty_is_refused_before_anything_is_sent() {
+    let runtime = Runtime::new().unwrap();
+    let location = new_bucket(&runtime, &shared_endpoint());
+    let user = User::new();
+    user.encode(&[&clips::SMALL.path()], "quick").assert_all_done();
+    let folder = user.output().join("small");
+    let [segment, init] = ["360p/segment_00000.m4s", "360p/init.mp4"].map(|path| folder.join(path));
+    for (file, kept, words) in
+        [(&segment, 3, "ends at byte"), (&segment, 0, "it is empty"), (&init, 2, "within its box “moov”")]
+    {
+        let whole = std::fs::read(file).unwrap();
+        std::fs::write(file, &whole[..whole.len() * kept / 4]).unwrap();
+        let refused = publish(&user, &folder, &location.bucket);
+        assert_refused(&refused, 1, &[&file.display().to_string(), "is not whole", words]);
+        assert!(objects(&runtime, &location).is_empty(), "it is known before anything is sent");
+        std::fs::write(file, whole).unwrap();
+    }
+    let published = publish(&user, &folder, &location.bucket);
+    assert_eq!(published.status.code(), Some(0), "{}", String::from_utf8_lossy(&published.stderr));
+}
+
+#[test]
 fn a_file_in_place_of_a_folder_is_told_as_such() {
     let user = User::new();
     let file = user.file("master.m3u8", b"#EXTM3U\n");
