@@ -178,6 +178,7 @@ impl Journal {
             regular_file::check(path).map_err(|source| JournalError::Folder { file: path.to_owned(), source })?;
         }
         beside.iter().map(PathBuf::as_path).chain([file]).for_each(private::close);
+        private::create_file(&lock_file).map_err(failed)?;
         let lock = File::create(lock_file).map_err(failed)?;
         let waits = ConstantBuilder::new().with_delay(LOCK_INTERVAL).with_max_times(LOCK_ATTEMPTS);
         let is_held = |error: &TryLockError| matches!(error, TryLockError::WouldBlock);

@@ -2,6 +2,7 @@
 //! are held in memory.
 
 use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable;
 use jiff::Timestamp;
 
 use super::{Window, states};

@@ -4,8 +4,8 @@ use super::{error::PublishError, location::S3LocationError};
 use crate::{failure::FailureKind, pipeline::GoesOnBy};
 
 /// What stores say that do not know the checksums which are sent with each request.
-const OF_CHECKSUMS: [&str; 6] =
-    ["checksum", "x-amz-sdk", "trailer", "aws-chunked", "notimplemented", "not implemented"];
+const OF_CHECKSUMS: [&str; 7] =
+    ["checksum", "unsupported header", "x-amz-sdk", "trailer", "aws-chunked", "notimplemented", "not implemented"];
 
 impl PublishError {
     /// Of what kind it is.

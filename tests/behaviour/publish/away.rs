@@ -93,7 +93,7 @@ fn a_folder_gets_its_stream_beside_a_store_that_is_away_and_keeps_it_when_the_re
     let encode = AtWork::start(encode).until(|event| is_waiting(event) && event["stage"] == "publish");
     let stopped = encode.interrupt();
     assert_eq!(stopped.exit_code, Some(130), "{}", stopped.told);
-    let playlist = user.stream_of(&clips::SMALL.path()).media_playlist("360p", "playlist.m3u8");
+    let playlist = user.stream_of(&clips::SMALL.path()).media_playlist("180p", "playlist.m3u8");
     assert!(playlist.end_list);
     let files = files_under(&user.output().join("small"));
     assert!(!files.iter().any(|file| file.contains(".reelpress-")), "{files:?}");

@@ -74,12 +74,15 @@ fn a_stream_with_a_segment_that_was_cut_off_or_is_empty_is_refused_before_anythi
     let user = User::new();
     user.encode(&[&clips::SMALL.path()], "quick").assert_all_done();
     let folder = user.output().join("small");
-    let [segment, init] = ["360p/segment_00000.m4s", "360p/init.mp4"].map(|path| folder.join(path));
-    for (file, kept, words) in
-        [(&segment, 3, "ends at byte"), (&segment, 0, "it is empty"), (&init, 2, "within its box “moov”")]
-    {
+    let [segment, init] = ["180p/segment_00000.m4s", "180p/init.mp4"].map(|path| folder.join(path));
+    for (file, cut, words) in [
+        (&segment, 100, "within its box “mdat”"),
+        (&segment, 50_000, "and a playlist names"),
+        (&segment, usize::MAX, "it is empty"),
+        (&init, 100, "within its box “moov”"),
+    ] {
         let whole = std::fs::read(file).unwrap();
-        std::fs::write(file, &whole[..whole.len() * kept / 4]).unwrap();
+        std::fs::write(file, &whole[..whole.len().saturating_sub(cut)]).unwrap();
         let refused = publish(&user, &folder, &location.bucket);
         assert_refused(&refused, 1, &[&file.display().to_string(), "is not whole", words]);
         assert!(objects(&runtime, &location).is_empty(), "it is known before anything is sent");
