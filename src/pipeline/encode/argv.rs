@@ -308,6 +308,8 @@ fn sound_chain(plan: &EncodePlan, audio: &AudioRendition, index: usize) -> Strin
     }
     if plan.video_stream.is_some() {
         chain.push_str(&format!(",apad=pad_dur={SILENCE_SECONDS}"));
+    } else if !plan.silence_after_sound().is_zero() {
+        chain.push_str(&format!(",apad=pad_dur={}", operation_filters::seconds(plan.silence_after_sound())));
     }
     chain + &format!("[a{index}]")
 }
