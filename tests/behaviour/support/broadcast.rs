@@ -44,3 +44,20 @@ pub fn recording(user: &User, name: &str, transmissions: [Transmission; 2]) -> P
     });
     user.file(name, &parts.collect::<Vec<_>>().concat())
 }
+
+/// A recording of two pictures of three seconds at 25 frames a second, one after the other, in the user's folder. Each is
+/// what this filter of ffmpeg makes, encoded with these options.
+pub fn pictures(user: &User, name: &str, parts: [(&str, &str); 2]) -> PathBuf {
+    let parts = ["0", "3.1"].into_iter().zip(parts).map(|(start, (picture, options))| {
+        let part = user.path(&format!("{start}.ts"));
+        let mut command = Command::new(FfmpegVersion::Nine.program());
+        command.args(["-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=440"]);
+        command
+            .args(options.split_whitespace())
+            .args(["-c:a", "mp2", "-t", "3", "-output_ts_offset", start])
+            .arg(&part);
+        output_of(command);
+        std::fs::read(part).expect("a part")
+    });
+    user.file(name, &parts.collect::<Vec<_>>().concat())
+}
