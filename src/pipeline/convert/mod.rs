@@ -2,6 +2,7 @@
 //! something is to be changed. The order is that of a stream: probe, plan, ffmpeg, verify, and a name at the end.
 
 mod argv;
+mod beside;
 mod changes;
 mod container;
 mod cut;
@@ -173,6 +174,7 @@ impl Job<'_> {
                 return Err(Unmade { failure, copied: false, following });
             }
         }
+        self.take_out(&mut plan)?;
         let file =
             OutputFile::begin(request.id, &request.spec, conversion).map_err(|failure| failure.at(Stage::Package))?;
         note_hidden_folder(work_folder, file.hidden_folder()).map_err(|failure| failure.at(Stage::Package))?;
