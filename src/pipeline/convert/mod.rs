@@ -235,7 +235,7 @@ impl Job<'_> {
         following.learn(&all_told, plan.encode.as_ref());
         plan.encode.as_ref().into_iter().for_each(remove_even_sound);
         let mut warnings = following.warnings();
-        warnings.extend(weigh_damage(&all_told.damage, &request.spec)?);
+        warnings.extend(weigh_damage(&all_told.damage, request)?);
         let written = std::fs::read_to_string(&notes).ok().and_then(|notes| verify::frames_in(&notes));
         teller.begin(Run::Check);
         let measured = verify::measure(plan, file.unfinished(), &request.toolbox, &request.cancel)?;
@@ -251,7 +251,7 @@ impl Job<'_> {
             if !plan.copies() {
                 return Err(verify::wrong("it can't be decoded", &described).into());
             }
-            let warning = weigh_damage(&bad, &request.spec)?;
+            let warning = weigh_damage(&bad, request)?;
             warnings.extend(warning.filter(|_| all_told.damage.description().is_none()));
             return Ok((measured, warnings));
         }

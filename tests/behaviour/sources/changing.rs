@@ -172,6 +172,34 @@ fn brightness_of(user: &User, source: &Path) -> Vec<u8> {
     brightness(&stream.whole(&stream.video_renditions()[0], &workplace))
 }
 
+on_both_ffmpeg_versions! {
+    fn a_picture_that_changes_its_codec_is_refused_with_a_way_that_works(version) {
+        let user = User::with(version);
+        let source = pictures(&user, "evening.ts", [(&white("4/3"), H264), (&white("16/9"), MPEG2)]);
+        let ended = encode(&user, &source, &[]);
+        assert_eq!(ended.exit_code, Some(1), "{}", ended.stderr);
+        let failure = &ended.events_named("job_failed")[0]["failure"];
+        let headline = failure["headline"].as_str().expect("a headline");
+        assert!(headline.contains("changes its codec from H.264 to MPEG-2 at 00:00:0"), "{headline}");
+        let hint = failure["hint"].as_str().expect("a hint");
+        let place = hint.split_once("head -c ").and_then(|(_, rest)| rest.split(' ').next()).expect("a place");
+        let bytes = std::fs::read(&source).expect("the source");
+        let (first, second) = bytes.split_at(place.parse().expect("a number"));
+        let (first, second) = (user.file("first.ts", first), user.file("second.ts", second));
+        let options = ["--speed", "ultrafast", "--join"].map(OsString::from);
+        let user = User::with(version);
+        let ended = Ended::of(user.encode_command_to(user.output().as_os_str(), &options, &[&first, &second], "quick"));
+        ended.assert_all_done();
+    }
+
+    fn sound_that_changes_its_codec_is_told_with_its_time(version) {
+        let user = User::with(version);
+        let source = recording(&user, "film.ts", [AAC, STEREO]);
+        let warnings = finished_warnings(&encode(&user, &source, &[]));
+        assert!(warnings.contains("changes its codec from AAC to AC-3 at 00:00:0"), "{warnings}");
+    }
+}
+
 #[test]
 fn a_change_in_one_of_joined_sources_is_refused() {
     let user = User::with(FfmpegVersion::System);
