@@ -218,6 +218,7 @@ fn inputs(plan: &ConvertPlan) -> Vec<OsString> {
 fn copied_input(plan: &ConvertPlan) -> Vec<OsString> {
     let mut list = ArgumentList(Vec::new());
     list.push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
+    list.0.extend(inputs::clock_options(plan.clock_goes_back));
     for _ in 0..if plan.is_cut_off { 2 } else { 1 } {
         if let Some(start) = plan.trim.start {
             // A little before the keyframe, so that no rounding loses it; what comes before that is not copied.

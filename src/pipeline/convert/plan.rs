@@ -55,6 +55,8 @@ pub(super) struct ConvertPlan {
     pub(super) trim: Trim,
     /// By how much earlier than the part that is copied the source is opened, so that its keyframe is not missed.
     pub(super) lead: Duration,
+    /// By how much the clock of the source goes back, where ffmpeg would not notice it.
+    pub(super) clock_goes_back: Option<Duration>,
     /// How many pictures are copied, if not all.
     pub(super) frames: Option<u64>,
     /// Expected length.
@@ -148,6 +150,7 @@ impl ConvertPlan {
             copied_parts: copied_picture.map(|_| joined::parts(findings)).unwrap_or_default(),
             trim: spec.operations.trim,
             lead: Duration::ZERO,
+            clock_goes_back: source.clock_goes_back,
             frames: None,
             warnings,
         };

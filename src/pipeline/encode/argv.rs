@@ -322,7 +322,9 @@ pub fn heard_sound(plan: &EncodePlan, audio: &AudioRendition) -> String {
         (format!("[{track}]"), format!(":min_hard_comp={}", following::MOST_OFF))
     } else {
         let watch = format_change::watched_sound(0, audio.stream, Opening::of(plan));
-        (format!("[0:{}]{watch},", audio.stream), String::new())
+        // Where a clock begins anew, sound and picture of what comes before end at different times.
+        let most_off = plan.format.clock_goes_back.map(|_| format!(":min_hard_comp={}", following::MOST_OFF));
+        (format!("[0:{}]{watch},", audio.stream), most_off.unwrap_or_default())
     };
     let mut chain = format!(
         "{source}aresample=async=1{most_off}:first_pts=0:rematrix_maxval=1,aformat=sample_rates={}:channel_layouts={}",

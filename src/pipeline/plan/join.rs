@@ -280,6 +280,7 @@ fn as_one(join: &JoinPlan, first: &SourceMedia, sources: &[SourceMedia]) -> Sour
         chapters,
         cover: None,
         attachments: 0,
+        clock_goes_back: None,
     }
 }
 

@@ -17,6 +17,8 @@ pub struct OneFormat {
     pub headers: Option<PictureHeaders>,
     /// What they change, by the time since the source is opened; nothing where the picture is not fitted in.
     pub header_changes: Vec<(Duration, HeaderChange)>,
+    /// By how much the clock of the source goes back, where ffmpeg would not notice it.
+    pub clock_goes_back: Option<Duration>,
     /// A file with the sound of each rendition in one format, as the source's changes.
     pub even_sound: Option<PathBuf>,
 }
@@ -27,7 +29,8 @@ impl OneFormat {
         let is_plain = video.rotation_degrees == 0 && source.demuxer().is_none();
         let first = PictureFormat { size: video.coded_size, sample_aspect_ratio: video.sample_aspect_ratio };
         let headers = PictureHeaders::of(&source.container, &video.codec).filter(|_| is_plain);
-        Self { opening: is_plain.then_some(first), headers, ..Self::default() }
+        let clock_goes_back = source.clock_goes_back;
+        Self { opening: is_plain.then_some(first), headers, clock_goes_back, ..Self::default() }
     }
 
     /// Width and height of a pixel, as parts of what they are at the begin of the file, from each of these times on.

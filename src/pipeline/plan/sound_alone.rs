@@ -50,7 +50,7 @@ impl EncodePlan {
             demuxer: None,
             join: findings.join.clone(),
             video_stream: None,
-            format: OneFormat::default(),
+            format: OneFormat { clock_goes_back: source.clock_goes_back, ..OneFormat::default() },
             timing: Timing::for_rate(rate),
             conversion: PictureConversion::none(),
             hold_last_picture: None,

@@ -23,6 +23,10 @@ const BUFFER_BYTES: usize = 1 << 20;
 const TICKS_PER_SECOND: u64 = 90_000;
 /// A clock that goes on by more has jumped.
 const LONGEST_STEP: u64 = 10 * TICKS_PER_SECOND;
+/// A clock that goes back by less is not exact, by more is noticed by ffmpeg.
+const STEPS_BACK: std::ops::Range<u64> = TICKS_PER_SECOND..12 * TICKS_PER_SECOND;
+/// How much of a file is looked at for its clock: more than twelve seconds of any broadcast.
+const LOOKED_AT_BYTES: u64 = 32 << 20;
 /// How often a job that is cancelled is noticed, in packets.
 const PACKETS_BETWEEN_LOOKS: u64 = 10_000;
 
@@ -83,6 +87,20 @@ pub fn codec_change(source: &Path, cancel: &CancelToken) -> Option<CodecChange> 
     of_picture.or(tables.changes.first()).copied()
 }
 
+/// By how much the clock goes back, at the least, where short recordings follow each other at the begin of a transport stream:
+/// ffmpeg takes what belongs to the one before for a gap in the next. `None` where it does not.
+pub(super) fn clock_goes_back(source: &Path, cancel: &CancelToken) -> Option<Duration> {
+    let mut packets = Packets::open(source)?;
+    let mut tables = Tables::default();
+    while let Some((place, packet)) = packets.next_packet() {
+        tables.take(place, &packet);
+        if place > LOOKED_AT_BYTES || cancel.is_cancelled() {
+            break;
+        }
+    }
+    tables.step_back.map(|ticks| Duration::from_secs_f64(ticks as f64 / TICKS_PER_SECOND as f64))
+}
+
 /// The packets of a file with their places.
 struct Packets {
     file: BufReader<File>,
@@ -136,6 +154,8 @@ struct Tables {
     /// The stream with the clock, and what it has told last.
     clock: Option<(u16, u64)>,
     ticks: u64,
+    /// The smallest step that the clock has made back.
+    step_back: Option<u64>,
     changes: Vec<CodecChange>,
 }
 
@@ -169,6 +189,8 @@ impl Tables {
         match &mut self.clock {
             Some((of, last)) if *of == stream => {
                 self.ticks += now.checked_sub(*last).filter(|step| *step <= LONGEST_STEP).unwrap_or_default();
+                let back = last.checked_sub(now).filter(|step| STEPS_BACK.contains(step));
+                self.step_back = [self.step_back, back].into_iter().flatten().min();
                 *last = now;
             }
             Some(_) => {}
@@ -263,6 +285,16 @@ mod tests {
         let mut tables = Tables::default();
         packets.iter().enumerate().for_each(|(number, packet)| tables.take((number * PACKET_BYTES) as u64, packet));
         tables.changes
+    }
+
+    #[test]
+    fn the_smallest_step_back_of_a_clock_counts() {
+        let at = |seconds: u64| (seconds * TICKS_PER_SECOND) << 7;
+        let mut tables = Tables::default();
+        for seconds in [1, 9, 2, 8, 4, 4, 60, 1] {
+            tables.take_clock(5, &at(seconds).to_be_bytes()[3..]);
+        }
+        assert_eq!((tables.step_back, tables.ticks), (Some(4 * TICKS_PER_SECOND), 14 * TICKS_PER_SECOND));
     }
 
     #[test]

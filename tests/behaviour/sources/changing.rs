@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::Path};
 
 use super::{Made, encode, timing};
 use crate::support::{
-    broadcast::{AAC, FLASHES, OTHER, STEREO, SURROUND, pictures, recording},
+    broadcast::{AAC, FLASHES, OTHER, STEREO, SURROUND, Transmission, pictures, recording, recording_with_clock},
     ffmpeg::{FfmpegVersion, on_both_ffmpeg_versions},
     picture::{brightness, brightness_at, combing},
     sound::Samples,
@@ -48,6 +48,19 @@ on_both_ffmpeg_versions! {
         let made = made_with_warnings(user, &source, &["The sound changes its channels or its sample rate at 00:00:0"]);
         timing::assert_together("channels", &made, &FLASHES);
         assert_tone_throughout(&made, 6.0);
+    }
+
+    fn short_recordings_whose_clocks_begin_anew_follow_each_other_without_a_gap(version) {
+        let user = User::with(version);
+        let larger = Transmission { size: "320x180", ..STEREO };
+        let source = recording_with_clock(&user, "clips.ts", ["0", "0"], [STEREO, larger]);
+        let made = made_with_warnings(user, &source, &["The picture changes its size or its pixel format"]);
+        // A frame is over or missing where they meet.
+        timing::assert_together("clips", &made, &[1.0, 3.98]);
+        assert_tone_throughout(&made, 6.0);
+        let largest = made.stream.whole(&made.stream.video_renditions()[0], &made.workplace());
+        let pictures = brightness(&largest).len();
+        assert!((148..=152).contains(&pictures), "{pictures} pictures");
     }
 
     fn a_picture_that_changes_its_size_is_fitted_in(version) {

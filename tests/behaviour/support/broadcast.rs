@@ -29,8 +29,13 @@ pub const AAC: Transmission = Transmission { sound: "-c:a aac -ar 48000 -ac 1 -b
 /// A recording of two transmissions of three seconds, one after the other, in the user's folder. In each a flash and a beep of a tenth of a
 /// second come after one second; a quiet tone goes on all the time.
 pub fn recording(user: &User, name: &str, transmissions: [Transmission; 2]) -> PathBuf {
-    let parts = ["0", "3.1"].into_iter().zip(transmissions).map(|(start, Transmission { size, sound })| {
-        let (when, part) = ("between(t,1,1.1)", user.path(&format!("{start}.ts")));
+    recording_with_clock(user, name, ["0", "3.1"], transmissions)
+}
+
+/// The same where the clock of each transmission begins at this second.
+pub fn recording_with_clock(user: &User, name: &str, clock: [&str; 2], transmissions: [Transmission; 2]) -> PathBuf {
+    let parts = clock.into_iter().zip(transmissions).map(|(start, Transmission { size, sound })| {
+        let (when, part) = ("between(t,1,1.1)", user.path(&format!("{size} from {start}.ts")));
         let picture = format!("color=gray:size={size}:rate=25,drawbox=w=iw:h=ih:c=white:t=fill:enable='{when}'");
         let heard = format!("aevalsrc=exprs='0.05*sin(440*2*PI*t)+0.6*sin(2000*2*PI*t)*{when}':s=48000");
         let mut command = Command::new(FfmpegVersion::Nine.program());
