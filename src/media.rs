@@ -82,6 +82,9 @@ pub struct SourceMedia {
     /// Number of attached files, such as the fonts of subtitles.
     #[serde(default)]
     pub attachments: usize,
+    /// By how much the clock of a transport stream goes back where short recordings follow each other, at the least.
+    #[serde(default)]
+    pub clock_goes_back: Option<Duration>,
 }
 
 /// A picture that belongs to a file.

@@ -16,6 +16,7 @@ use super::{
         images::ImageMaker, write_failure,
     },
     plan::{EncodePlan, PicturePlan},
+    probe::codec_change,
     progress::Reporter,
     stream_folder::StreamFolder,
     unfinished::{Notes, Unfinished},
@@ -26,7 +27,7 @@ use super::{
 use crate::{
     failure::{Failure, FailureKind},
     format::clock,
-    job::{JobSpec, Stage},
+    job::Stage,
     preset::OnDamage,
 };
 
@@ -194,7 +195,7 @@ impl<'a> Making<'a> {
             let damage = self.encode(course, (unfinished, &work_folder), &mut packager, reporter)?;
             let changed = || reporter.room_changed();
             unfinished.was_encoded(self.notes(&changed)).map_err(Stop::Failed)?;
-            weigh_damage(&damage, &request.spec).map_err(Stop::Failed)?
+            weigh_damage(&damage, request).map_err(Stop::Failed)?
         };
         reporter.finished(Stage::Encode);
         let (stream, warnings) = self.package((plan, encryptor), packager, &work_folder, reporter).map_err(failed)?;
@@ -384,9 +385,16 @@ impl Course<'_> {
 }
 
 /// A warning that says how much of a damaged source is lost, or the failure of the job where its preset wants that.
-pub(super) fn weigh_damage(damage: &Damage, spec: &JobSpec) -> Result<Option<String>, Failure> {
+pub(super) fn weigh_damage(damage: &Damage, request: &JobRequest) -> Result<Option<String>, Failure> {
     let Some(lost) = damage.description() else { return Ok(None) };
+    let spec = &request.spec;
+    let change = spec.joined.is_empty().then(|| codec_change(&spec.source, &request.cancel)).flatten();
+    if let Some(change) = change.filter(|change| !change.is_sound) {
+        return Err(change.into_failure(&spec.source_name()).at(Stage::Encode));
+    }
+    let change = change.map(|change| format!("{}. {}", change.headline(&spec.source_name()), change.way_out()));
     match spec.preset.on_damage {
+        OnDamage::Warn if change.is_some() => Ok(change),
         OnDamage::Warn => Ok(Some(format!("{DAMAGED}: {lost}"))),
         OnDamage::Fail => {
             let headline = format!("“{}” is damaged: {lost}", spec.source_name());

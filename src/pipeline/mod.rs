@@ -141,7 +141,19 @@ pub fn run(request: &JobRequest, observer: &dyn Observer) -> Result<Report, JobE
     if request.cancel.is_cancelled() && result.is_err() {
         return Err(JobEnd::Cancelled);
     }
-    result.map_err(JobEnd::Failed)
+    result.map_err(|failure| JobEnd::Failed(with_cause(failure, request)))
+}
+
+/// A source that is taken for a damaged one may have become another one midway.
+fn with_cause(failure: Failure, request: &JobRequest) -> Failure {
+    let JobRequest { spec, cancel, .. } = request;
+    if failure.kind != FailureKind::SourceInvalid || !spec.joined.is_empty() {
+        return failure;
+    }
+    match probe::codec_change(&spec.source, cancel) {
+        Some(change) => Failure { stage: failure.stage, ..change.into_failure(&spec.source_name()) },
+        None => failure,
+    }
 }
 
 fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, Failure> {

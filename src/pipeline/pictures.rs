@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     JobRequest, Notice, Observer, check_wishes,
-    encode::{self, EncodeError, EncodeSession, argv, following::Following},
+    encode::{self, EncodeError, EncodeSession, argv, following::Following, picture_headers},
     layout::StreamFiles,
     measure,
     package::{FinishedStream, OutputMaker, Room, images::ImageMaker, tile_path},
@@ -131,8 +131,10 @@ fn take(
         loop {
             let followed = following.apply(&part, (&request.toolbox, work_folder), &session);
             let run = followed.and_then(|(part, _)| {
-                let arguments = argv::picture_arguments(&part, work_folder);
-                encode::run_alone((&request.toolbox, arguments), &session, &|_| {})
+                let mut arguments = argv::picture_arguments(&part, work_folder);
+                arguments.extend(picture_headers::output(&part));
+                let run = encode::run_alone((&request.toolbox, arguments), &session, &|_| {});
+                run.map_err(|error| error.in_time_of_source(&part))
             });
             let Err(error) = run else { break };
             if let EncodeError::FormatChanges(change) = &error

@@ -20,6 +20,8 @@ use crate::{
     tools::child,
 };
 
+/// What is read in no time.
+const READ_AT_ONCE_BYTES: u64 = 64 << 20;
 /// Time that the image of a watermark may take to be read.
 const IMAGE_LIMIT: Duration = Duration::from_secs(30);
 
@@ -47,7 +49,16 @@ pub(super) fn plan(
 /// When one of them can't be read or can't be joined.
 pub(super) fn read_sources(request: &JobRequest) -> Result<(SourceMedia, Option<JoinPlan>), Failure> {
     let JobRequest { spec, toolbox, cancel, .. } = request;
-    let read = |file: &Path| probe::probe(file, toolbox, cancel).map_err(ProbeError::into_failure);
+    let read = |file: &Path| {
+        let media = probe::probe(file, toolbox, cancel).map_err(ProbeError::into_failure)?;
+        // Of a short file ffmpeg may see the end before it begins, and takes all of it for that.
+        let change = (media.size_bytes <= READ_AT_ONCE_BYTES).then(|| probe::codec_change(file, cancel)).flatten();
+        let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+        match change.filter(|change| !change.is_sound) {
+            Some(change) => Err(change.into_failure(&name)),
+            None => Ok(media),
+        }
+    };
     let first = read(&spec.source)?;
     if spec.joined.is_empty() {
         return Ok((first, None));

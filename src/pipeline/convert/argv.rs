@@ -3,8 +3,9 @@
 use std::{ffi::OsString, path::Path, time::Duration};
 
 use super::{
-    container,
-    plan::{ConvertPlan, PlannedPicture},
+    beside::PlannedCover,
+    container::{self, CoverPlace},
+    plan::{ConvertPlan, PlannedPicture, PlannedSubtitles},
     sound::PlannedSound,
 };
 use crate::{
@@ -16,9 +17,9 @@ use crate::{
             format_change::{self, Opening},
             inputs::{self, MOST_PIXELS, PROGRESS_SECONDS, PROTOCOLS, file_url},
             operation_filters::{self, seconds},
-            span, video_encoder,
+            picture_headers, span, video_encoder,
         },
-        plan::EncodePlan,
+        plan::{EncodePlan, PictureHeaders},
     },
     preset::{EncoderSpeed, RateControl},
 };
@@ -61,20 +62,21 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
         list.push(&["-f", "concat", "-safe", "0", "-protocol_whitelist", PROTOCOLS, "-i"]);
         list.0.push(file_url(&places.work_folder.join(PARTS)));
     }
-    let cover = plan.cover.map(|stream| (list.input(plan), stream));
+    let cover = plan.cover.as_ref().map(|cover| (open_cover(&mut list, plan, cover), cover));
+    let styled: Vec<Option<usize>> = plan.subtitles.iter().map(|planned| open_styled(&mut list, planned)).collect();
     let graph = graph(plan, is_gif);
     if !graph.is_empty() {
         list.push(&["-filter_complex", &graph]);
     }
     map_streams(&mut list, plan);
+    for (planned, file) in plan.subtitles.iter().zip(styled) {
+        list.push(&["-map", &file.map_or_else(|| format!("0:{}", planned.track.index), |input| format!("{input}:0"))]);
+    }
     map_beside(&mut list, plan, cover);
     if plan.trim.start.is_some() && plan.encode.is_none() {
         list.push(&["-copypriorss", "0"]);
     }
-    if let Some(frames) = plan.frames {
-        // Not `-frames`, which older versions take for the end of the sound too: in MPEG-TS that comes after its picture.
-        list.push(&["-bsf:v:0", &format!("noise=drop='gte(n,{frames})'")]);
-    }
+    list.0.extend(dropped_pictures(plan).into_iter().flatten());
     if let Some((encode, codec)) = plan.encoded_picture() {
         list.0.extend(picture_options(encode, codec).into_iter().map(OsString::from));
         if encode.has_first_pass() {
@@ -98,6 +100,9 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
         let encoder = container::subtitle_encoder(plan.format).filter(|_| !planned.is_copied);
         list.push(&[&format!("-c:s:{place}"), encoder.unwrap_or("copy")]);
         list.push(&[&format!("-disposition:s:{place}"), &disposition(&planned.track)]);
+        if let (Some(title), Some(_)) = (&planned.track.title, &planned.file) {
+            list.push(&[&format!("-metadata:s:s:{place}"), &format!("title={title}")]);
+        }
     }
     for (track, language) in &plan.languages {
         list.push(&[&format!("-metadata:s:{track}"), &format!("language={language}")]);
@@ -108,6 +113,7 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
     list.0.push(file_url(places.notes));
     list.0.push(file_url(places.file));
     list.0.extend(plan.encode.iter().flat_map(following::unused_sound));
+    list.0.extend(plan.encoded_picture().into_iter().flat_map(|(encode, _)| picture_headers::output(encode)));
     list.0
 }
 
@@ -127,16 +133,18 @@ pub(super) fn first_pass_arguments(plan: &ConvertPlan, places: Places<'_>) -> Op
         list.push(&["-pass", "1", "-passlogfile"]);
         list.0.push(places.work_folder.join(PASS_LOG).into_os_string());
         list.push(&["-f", "null", "-"]);
+        list.0.extend(picture_headers::output(encode));
     }
     Some(list.0)
 }
 
 /// All arguments that find out whether what is copied changes its format: a picture does that at a keyframe.
-pub(super) fn scan_arguments(plan: &ConvertPlan) -> Vec<OsString> {
+/// `headers` are those that tell more of it than its pictures do.
+pub(super) fn scan_arguments(plan: &ConvertPlan, headers: Option<PictureHeaders>) -> Vec<OsString> {
     let mut list = ArgumentList(Vec::new());
     list.push(&["-skip_frame:v", "nokey"]);
     list.0.extend(copied_input(plan));
-    let opening = Opening { seek: plan.trim.start.unwrap_or_default(), ..Opening::default() };
+    let opening = opening(plan);
     let picture = match &plan.picture {
         Some(PlannedPicture::Copied(video)) => {
             Some((video.index, format_change::watched_picture(0, video.index, opening)))
@@ -152,6 +160,9 @@ pub(super) fn scan_arguments(plan: &ConvertPlan) -> Vec<OsString> {
         list.push(&["-filter_complex", &format!("[0:{stream}]{watch}[w{stream}]"), "-map", &format!("[w{stream}]")]);
     }
     list.push(&["-fps_mode", "passthrough", "-f", "null", "-"]);
+    if let (Some(PlannedPicture::Copied(video)), Some(headers)) = (&plan.picture, headers) {
+        list.0.extend(picture_headers::output_of((0, video.index), headers));
+    }
     list.0
 }
 
@@ -189,6 +200,14 @@ impl ArgumentList {
         self.0.push(file_url(&plan.source));
         number
     }
+
+    /// Opens a passing file of this format and gives its number.
+    fn passing_input(&mut self, format: &str, file: &Path) -> usize {
+        let number = self.0.iter().filter(|argument| *argument == "-i").count();
+        self.push(&["-f", format, "-protocol_whitelist", PROTOCOLS, "-i"]);
+        self.0.push(file_url(file));
+        number
+    }
 }
 
 fn inputs(plan: &ConvertPlan) -> Vec<OsString> {
@@ -199,10 +218,16 @@ fn inputs(plan: &ConvertPlan) -> Vec<OsString> {
 fn copied_input(plan: &ConvertPlan) -> Vec<OsString> {
     let mut list = ArgumentList(Vec::new());
     list.push(&["-hide_banner", "-y", "-stats_period", PROGRESS_SECONDS]);
+    list.0.extend(inputs::clock_options(plan.clock_goes_back));
     for _ in 0..if plan.is_cut_off { 2 } else { 1 } {
         if let Some(start) = plan.trim.start {
             // A little before the keyframe, so that no rounding loses it; what comes before that is not copied.
-            list.push(&["-ss", &seconds(start.saturating_sub(SEEK_MARGIN))]);
+            let sought = start.saturating_sub(SEEK_MARGIN);
+            let lead = plan.lead.min(sought);
+            if !lead.is_zero() {
+                list.push(&["-itsoffset", &format!("-{}", seconds(lead))]);
+            }
+            list.push(&["-ss", &seconds(sought - lead)]);
         }
         if let Some(end) = plan.trim.end {
             list.push(&["-t", &seconds(end.saturating_sub(plan.trim.start.unwrap_or_default()))]);
@@ -211,6 +236,22 @@ fn copied_input(plan: &ConvertPlan) -> Vec<OsString> {
         list.0.push(file_url(&plan.source));
     }
     list.0
+}
+
+/// Where the part of the source begins that is copied.
+pub(super) fn opening(plan: &ConvertPlan) -> Opening {
+    Opening { seek: plan.trim.start.unwrap_or_default(), ..Opening::default() }
+}
+
+/// What leaves out pictures that are copied: those after the end, and before the start those that are stored behind the
+/// keyframe and can't be decoded without what comes before it.
+fn dropped_pictures(plan: &ConvertPlan) -> Option<[OsString; 2]> {
+    let is_early = "not(eq(pts,nopts))*lt(pts,0)".to_owned();
+    let is_early = plan.trim.start.filter(|_| plan.encode.is_none() && plan.picture.is_some()).map(|_| is_early);
+    // Not `-frames`, which older versions take for the end of the sound too: in MPEG-TS that comes after its picture.
+    let is_late = plan.frames.map(|frames| format!("gte(n,{frames})"));
+    let parts: Vec<String> = is_early.into_iter().chain(is_late).collect();
+    (!parts.is_empty()).then(|| ["-bsf:v:0".into(), format!("noise=drop='{}'", parts.join("+")).into()])
 }
 
 /// What is done to what is encoded.
@@ -277,20 +318,45 @@ fn map_streams(list: &mut ArgumentList, plan: &ConvertPlan) {
             PlannedSound::Encoded { index, .. } => list.push(&["-map", &format!("[a{index}]")]),
         }
     }
-    for planned in &plan.subtitles {
-        list.push(&["-map", &format!("0:{}", planned.track.index)]);
+}
+
+/// Opens what holds the cover art, where that is an input, and gives its number.
+fn open_cover(list: &mut ArgumentList, plan: &ConvertPlan, cover: &PlannedCover) -> Option<usize> {
+    match (container::cover_place(plan.format), &cover.file) {
+        (CoverPlace::Stream, _) => Some(list.input(plan)),
+        (CoverPlace::Comment, Some(file)) => Some(list.passing_input("ffmetadata", file)),
+        _ => None,
     }
 }
 
-/// Cover art, by its input and its stream, and attached files.
-fn map_beside(list: &mut ArgumentList, plan: &ConvertPlan, cover: Option<(usize, usize)>) {
-    if let Some((input, stream)) = cover {
-        let place = usize::from(plan.picture.is_some());
-        list.push(&["-map", &format!("{input}:{stream}"), &format!("-c:v:{place}"), "copy"]);
-        list.push(&[&format!("-disposition:v:{place}"), "attached_pic"]);
-    }
+/// Opens the file by which styled subtitles pass, if there is one, and gives its number.
+fn open_styled(list: &mut ArgumentList, planned: &PlannedSubtitles) -> Option<usize> {
+    let file = planned.file.as_ref()?;
+    // Its times are those of the film, also if the first words come late.
+    list.push(&["-seek_timestamp", "1"]);
+    Some(list.passing_input("ass", file))
+}
+
+/// Cover art, with the input that holds it, and attached files.
+fn map_beside(list: &mut ArgumentList, plan: &ConvertPlan, cover: Option<(Option<usize>, &PlannedCover)>) {
     if plan.keeps_attachments {
         list.push(&["-map", "0:t?", "-c:t", "copy"]);
+    }
+    let Some((input, cover)) = cover else { return };
+    match (container::cover_place(plan.format), input, &cover.file) {
+        (CoverPlace::Stream, Some(input), _) => {
+            let place = usize::from(plan.picture.is_some());
+            list.push(&["-map", &format!("{input}:{}", cover.stream), &format!("-c:v:{place}"), "copy"]);
+            list.push(&[&format!("-disposition:v:{place}"), "attached_pic"]);
+        }
+        (CoverPlace::Attachment, _, Some(file)) => {
+            let place = if plan.keeps_attachments { plan.attachments } else { 0 };
+            list.push(&["-attach"]);
+            list.0.push(file_url(file));
+            list.push(&[&format!("-metadata:s:t:{place}"), &format!("mimetype={}", cover.media_type())]);
+        }
+        (CoverPlace::Comment, Some(input), _) => list.push(&["-map_metadata", &input.to_string()]),
+        _ => {}
     }
 }
 

@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
-use super::{Job, Unmade, failure_of, output::OutputFile, plan::ConvertPlan, teller::Teller};
+use super::{
+    Job, Unmade, argv, failure_of,
+    output::OutputFile,
+    plan::{ConvertPlan, PlannedPicture},
+    teller::Teller,
+};
 use crate::{
     failure::{Failure, FailureKind},
     format::precise_clock,
@@ -12,6 +17,7 @@ use crate::{
         Notice,
         encode::{self, EncodeError, EncodeListener, EncodeSession, FormatChange, Told, following::Following},
         measure,
+        plan::PictureHeaders,
     },
 };
 
@@ -53,9 +59,21 @@ impl Job<'_> {
         let request = self.request;
         self.observer.notice(Notice::Logged("Looking whether what is copied changes its format".to_owned()));
         let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: &Silent };
-        let run = (&request.toolbox, super::argv::scan_arguments(plan));
+        let headers = match &plan.picture {
+            Some(PlannedPicture::Copied(video)) => PictureHeaders::of(&self.source.container, &video.codec),
+            _ => None,
+        };
+        let run = (&request.toolbox, argv::scan_arguments(plan, headers));
         match encode::following::changes_in(run, &session) {
-            Ok(mut changes) => {
+            Ok(changes) => {
+                let opening = argv::opening(plan);
+                let in_time = |change: FormatChange| match &plan.picture {
+                    Some(PlannedPicture::Copied(video)) if change.header.is_some() => {
+                        FormatChange { stream: video.index, ..change.from_opening(opening) }
+                    }
+                    _ => change,
+                };
+                let mut changes: Vec<FormatChange> = changes.into_iter().map(in_time).collect();
                 // Older versions begin a chain anew also for a frame that is left out after the end.
                 changes.retain(|change| plan.trim.end.is_none_or(|end| change.at < end));
                 Ok(changes)
@@ -98,6 +116,10 @@ impl Job<'_> {
         (plan, following): (&ConvertPlan, &Following),
         file: &OutputFile,
     ) -> Unmade {
+        let error = match &plan.encode {
+            Some(encode) => error.in_time_of_source(encode),
+            None => error,
+        };
         let change = if let EncodeError::FormatChanges(change) = &error { Some(*change) } else { None };
         let further = change.zip(plan.encode.as_ref()).and_then(|(change, encode)| following.with(change, encode));
         let failure = failure_of(error, &self.request.spec.source_name(), file.unfinished()).at(Stage::Encode);

@@ -115,8 +115,32 @@ pub(super) fn holds_subtitles(format: FileFormat, codec: &str) -> bool {
 
 /// Codecs of cover art, by ffmpeg's names, that are copied into a container.
 pub(super) fn holds_cover(format: FileFormat, codec: &str) -> bool {
-    matches!(format, FileFormat::Mp4 | FileFormat::M4a | FileFormat::Mp3 | FileFormat::Flac)
-        && matches!(codec, "mjpeg" | "png")
+    let is_held = match format {
+        FileFormat::Mp4 | FileFormat::M4a | FileFormat::Mp3 | FileFormat::Flac => true,
+        FileFormat::Mkv | FileFormat::Ogg | FileFormat::Opus => true,
+        FileFormat::Mov | FileFormat::Webm | FileFormat::Avi | FileFormat::Gif | FileFormat::Wav => false,
+    };
+    is_held && matches!(codec, "mjpeg" | "png")
+}
+
+/// Where a container has cover art.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CoverPlace {
+    /// As a stream that is marked.
+    Stream,
+    /// As an attached file.
+    Attachment,
+    /// Among the comments.
+    Comment,
+}
+
+/// Where this one has it, if it holds any.
+pub(super) fn cover_place(format: FileFormat) -> CoverPlace {
+    match format {
+        FileFormat::Mkv => CoverPlace::Attachment,
+        FileFormat::Ogg | FileFormat::Opus => CoverPlace::Comment,
+        _ => CoverPlace::Stream,
+    }
 }
 
 /// How many tracks of sound a container has.

@@ -21,6 +21,11 @@ const PACKETS_LIMIT: Duration = Duration::from_secs(3600);
 const SAME: f64 = 0.002;
 /// What is read past the place that is looked for: frames are not stored in the order in which they are shown.
 const READ_PAST: f64 = 1.0;
+/// Containers in which ffmpeg looks for the time at which a picture is decoded, and so passes a keyframe that is shown much
+/// later than it is decoded.
+const SOUGHT_BY_DECODING: [&str; 2] = ["mpegts", "mpeg"];
+/// More than any encoder changes the order of pictures by.
+const LEAD: Duration = Duration::from_secs(3);
 
 /// Moves the start of the part to the keyframe at or before it; before the first keyframe, to the start of the source.
 ///
@@ -63,6 +68,11 @@ pub(super) fn begin_at_keyframe(
         }
     }
     plan.trim.start = (!start.is_zero()).then_some(start);
+    if SOUGHT_BY_DECODING.contains(&source.container.as_str())
+        && matches!(plan.picture, Some(PlannedPicture::Copied(_)))
+    {
+        plan.lead = LEAD;
+    }
     plan.duration = end.map(|end| end.saturating_sub(start));
     Ok(())
 }

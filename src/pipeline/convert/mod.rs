@@ -2,6 +2,7 @@
 //! something is to be changed. The order is that of a stream: probe, plan, ffmpeg, verify, and a name at the end.
 
 mod argv;
+mod beside;
 mod changes;
 mod container;
 mod cut;
@@ -173,6 +174,7 @@ impl Job<'_> {
                 return Err(Unmade { failure, copied: false, following });
             }
         }
+        self.take_out(&mut plan)?;
         let file =
             OutputFile::begin(request.id, &request.spec, conversion).map_err(|failure| failure.at(Stage::Package))?;
         note_hidden_folder(work_folder, file.hidden_folder()).map_err(|failure| failure.at(Stage::Package))?;
@@ -233,7 +235,7 @@ impl Job<'_> {
         following.learn(&all_told, plan.encode.as_ref());
         plan.encode.as_ref().into_iter().for_each(remove_even_sound);
         let mut warnings = following.warnings();
-        warnings.extend(weigh_damage(&all_told.damage, &request.spec)?);
+        warnings.extend(weigh_damage(&all_told.damage, request)?);
         let written = std::fs::read_to_string(&notes).ok().and_then(|notes| verify::frames_in(&notes));
         teller.begin(Run::Check);
         let measured = verify::measure(plan, file.unfinished(), &request.toolbox, &request.cancel)?;
@@ -249,7 +251,7 @@ impl Job<'_> {
             if !plan.copies() {
                 return Err(verify::wrong("it can't be decoded", &described).into());
             }
-            let warning = weigh_damage(&bad, &request.spec)?;
+            let warning = weigh_damage(&bad, request)?;
             warnings.extend(warning.filter(|_| all_told.damage.description().is_none()));
             return Ok((measured, warnings));
         }

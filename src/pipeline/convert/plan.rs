@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
+    beside::PlannedCover,
     container,
     joined::{self, CopiedPart},
     language,
@@ -34,10 +35,12 @@ pub(super) struct ConvertPlan {
     pub(super) sound: Vec<PlannedSound>,
     /// The subtitles.
     pub(super) subtitles: Vec<PlannedSubtitles>,
-    /// Index of the stream of cover art, which is copied.
-    pub(super) cover: Option<usize>,
+    /// Cover art, which is copied.
+    pub(super) cover: Option<PlannedCover>,
     /// Whether attached files are copied.
     pub(super) keeps_attachments: bool,
+    /// Number of files that the source has attached.
+    pub(super) attachments: usize,
     /// What is written as the language of a track, by ffmpeg's specifier of the track.
     pub(super) languages: Vec<(String, String)>,
     /// Whether the source ends within a fragment: what is copied of the picture and of the sound is read apart.
@@ -50,6 +53,10 @@ pub(super) struct ConvertPlan {
     pub(super) copied_parts: Vec<CopiedPart>,
     /// The part that is copied, if not all.
     pub(super) trim: Trim,
+    /// By how much earlier than the part that is copied the source is opened, so that its keyframe is not missed.
+    pub(super) lead: Duration,
+    /// By how much the clock of the source goes back, where ffmpeg would not notice it.
+    pub(super) clock_goes_back: Option<Duration>,
     /// How many pictures are copied, if not all.
     pub(super) frames: Option<u64>,
     /// Expected length.
@@ -74,6 +81,10 @@ pub(super) struct PlannedSubtitles {
     pub(super) track: SubtitleStream,
     /// Whether it is copied as it is: else its text is written in the container's own form.
     pub(super) is_copied: bool,
+    /// Whether that text is one of many that a styled form has beside it, which are left out first.
+    pub(super) is_styled: bool,
+    /// The file with what is left then.
+    pub(super) file: Option<PathBuf>,
 }
 
 impl ConvertPlan {
@@ -130,6 +141,7 @@ impl ConvertPlan {
             subtitles,
             cover: request.cover(&mut warnings),
             keeps_attachments: request.keeps_attachments(&mut warnings),
+            attachments: source.attachments,
             languages: Vec::new(),
             is_cut_off: false,
             keeps_chapters: is_whole,
@@ -137,6 +149,8 @@ impl ConvertPlan {
             encode,
             copied_parts: copied_picture.map(|_| joined::parts(findings)).unwrap_or_default(),
             trim: spec.operations.trim,
+            lead: Duration::ZERO,
+            clock_goes_back: source.clock_goes_back,
             frames: None,
             warnings,
         };

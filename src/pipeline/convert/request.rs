@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{container, plan::PlannedSubtitles};
+use super::{beside::PlannedCover, container, plan::PlannedSubtitles};
 use crate::{
     job::{
         Conversion, Deinterlace, FileFormat, FileVideoCodec, JobSpec, Operations, Outputs, StreamTreatment,
@@ -225,8 +225,9 @@ impl<'a> Request<'a> {
             let is_written = container::subtitle_encoder(format).is_some()
                 && container::TEXT_SUBTITLES.contains(&track.codec.as_str());
             if is_whole && (is_copied || is_written) {
-                styled += u64::from(!is_copied && matches!(track.codec.as_str(), "ass" | "ssa"));
-                kept.push(PlannedSubtitles { track: track.clone(), is_copied });
+                let is_styled = !is_copied && matches!(track.codec.as_str(), "ass" | "ssa");
+                styled += u64::from(is_styled);
+                kept.push(PlannedSubtitles { track: track.clone(), is_copied, is_styled, file: None });
             } else {
                 left_out += 1;
             }
@@ -243,11 +244,11 @@ impl<'a> Request<'a> {
     }
 
     /// The cover art that goes into the file.
-    pub(super) fn cover(&self, warnings: &mut Vec<String>) -> Option<usize> {
+    pub(super) fn cover(&self, warnings: &mut Vec<String>) -> Option<PlannedCover> {
         let format = self.conversion.format;
         let cover = self.source.cover.as_ref().filter(|_| format != FileFormat::Gif)?;
         if container::holds_cover(format, &cover.codec) {
-            return Some(cover.index);
+            return Some(PlannedCover { stream: cover.index, is_png: cover.codec == "png", file: None });
         }
         warnings.push(format!("The cover art is left out: it is not kept in {}", format.label()));
         None

@@ -102,7 +102,10 @@ fn check_streams(plan: &ConvertPlan, media: &SourceMedia) -> Result<(), Failure>
 /// Whether everything begins at the start, and nothing goes on after what was planned.
 fn check_times(plan: &ConvertPlan, measured: &Measured) -> Result<(), Failure> {
     let streams = &measured.streams;
-    if streams.iter().any(|stream| stream.packets == 0) && plan.subtitles.is_empty() {
+    let media = &measured.media;
+    let of_media = media.video.iter().map(|video| video.index).chain(media.audio.iter().map(|audio| audio.index));
+    let mut packets = of_media.map(|index| streams.get(index).map_or(0, |stream| stream.packets));
+    if packets.any(|packets| packets == 0) {
         return Err(wrong("a stream of it is empty", &format!("{streams:?}")));
     }
     let earliest = streams.iter().map(|stream| stream.start).fold(f64::INFINITY, f64::min);

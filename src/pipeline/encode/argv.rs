@@ -6,10 +6,10 @@ use super::{
     cascade, following,
     format_change::{self, Opening},
     inputs::{inputs, pattern_url},
-    joining, operation_filters, span, video_encoder,
+    joining, operation_filters, picture_headers, span, video_encoder,
 };
 use crate::{
-    media::PictureSize,
+    media::{FrameRate, PictureSize},
     pipeline::{
         package::{TILE_PATTERN, images::PICTURE_PATTERN},
         plan::{
@@ -62,6 +62,7 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
     push(&["-frag_duration", &FRAGMENT_MICROSECONDS.to_string(), "-flush_packets", "1", "pipe:1"]);
     arguments.extend(picture_outputs(plan, work_folder));
     arguments.extend(following::unused_sound(plan));
+    arguments.extend(picture_headers::output(plan));
     arguments
 }
 
@@ -111,6 +112,7 @@ pub fn first_pass_arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsStri
     arguments.extend(video_encoder::options(plan).iter().map(OsString::from));
     arguments.extend(pass("1", work_folder));
     arguments.extend(["-f", "null", "-"].map(OsString::from));
+    arguments.extend(picture_headers::output(plan));
     arguments
 }
 
@@ -164,21 +166,13 @@ fn waveform_chains(plan: &EncodePlan) -> Vec<String> {
 
 /// What happens to each picture before it is converted and scaled.
 pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
-    let PictureConversion { deinterlace, interlaced, assumed_matrix, .. } = &plan.conversion;
     let watch = |stream| format_change::watched_picture(0, stream, Opening::of(plan));
     let mut filters: Vec<String> = following::fitted(plan).into_iter().collect();
     filters.extend(plan.video_stream.filter(|_| plan.join.is_none()).map(watch));
     filters.extend(upright(&plan.conversion));
-    if let Some(matrix) = assumed_matrix {
-        filters.push(format!("setparams=colorspace={matrix}"));
-    }
-    if *deinterlace && plan.join.is_none() {
-        let mode = match interlaced {
-            InterlacedOutput::Frames => "send_frame",
-            InterlacedOutput::Fields => "send_field",
-        };
-        filters.push(format!("bwdif=mode={mode}"));
-    }
+    filters.extend(plan.conversion.assumed_matrix.map(assumed_matrix).filter(|_| plan.format.ranges().is_empty()));
+    filters.extend(deinterlaced(&plan.conversion).filter(|_| plan.join.is_none()));
+    filters.extend(changing_range(plan));
     if plan.join.is_some() {
         // The parts have this rate already; a rate filter would add a frame at their end.
         let rate = plan.timing.frame_rate;
@@ -186,6 +180,7 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
         filters.push(format!("settb={}/{},setpts=N+{first}", rate.denominator(), rate.numerator()));
     } else {
         filters.push(span::frame_rate(plan));
+        filters.extend(marked_deinterlaced(&plan.conversion, plan.timing.frame_rate));
         // After the rate filter, which has to see for how long the last picture is shown.
         filters.extend(plan.conversion.alpha.map(|alpha| alpha_filters(alpha, "")));
     }
@@ -195,6 +190,45 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
     }
     filters.extend(operation_filters::on_source(plan));
     filters
+}
+
+/// What makes whole frames of fields.
+pub(super) fn deinterlaced(conversion: &PictureConversion) -> Option<String> {
+    let mode = match conversion.interlaced {
+        InterlacedOutput::Frames => "send_frame",
+        InterlacedOutput::Fields => "send_field",
+    };
+    conversion.deinterlace.then(|| format!("bwdif=mode={mode}"))
+}
+
+/// What does that with frames that are marked as fields, among others that it leaves as they are. After the rate filter, as
+/// the length of the last frame does not come through.
+pub(super) fn marked_deinterlaced(conversion: &PictureConversion, rate: FrameRate) -> Option<String> {
+    let (ticks, seconds) = (rate.numerator(), rate.denominator());
+    conversion.deinterlace_marked.then(|| format!("bwdif=mode=send_frame:deint=interlaced,settb={seconds}/{ticks}"))
+}
+
+fn assumed_matrix(matrix: &str) -> String {
+    format!("setparams=colorspace={matrix}")
+}
+
+/// What brings a picture to standard range whose dynamic range is another one from some time on: all of it is tone-mapped, and
+/// that is laid over it while it is needed.
+fn changing_range(plan: &EncodePlan) -> Option<String> {
+    let (ranges, size) = (plan.format.ranges(), plan.format.opening?.size);
+    let number = |is_high| f64::from(u8::from(is_high));
+    let ranges: Vec<_> = ranges.into_iter().map(|(at, is_high)| (at, number(is_high))).collect();
+    let is_needed = following::steps(number(plan.conversion.tone_map), &ranges);
+    let assumed = plan.conversion.assumed_matrix.map(|matrix| assumed_matrix(matrix) + ",").unwrap_or_default();
+    let tone_mapped = PictureConversion { tone_map: true, ..plan.conversion.clone() };
+    let tone_mapped = range_filters_of(&tone_mapped, size).join(",");
+    let label = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv";
+    (!ranges.is_empty()).then(|| {
+        format!(
+            "split=2[standard][high];[standard]{assumed}scale=out_range=tv:out_color_matrix=bt709,format=yuv420p[low];\
+             [high]{tone_mapped}[mapped];[low][mapped]overlay=format=yuv420:enable='{is_needed}',{label}"
+        )
+    })
 }
 
 /// What brings a still picture upright; of others ffmpeg does that by itself. What some versions note of the turn must not
@@ -219,6 +253,9 @@ pub(super) fn alpha_filters(alpha: AlphaConversion, mark: &str) -> String {
 
 /// The way to standard range, scaled to `size`.
 pub(super) fn range_filters(plan: &EncodePlan, size: PictureSize) -> Vec<String> {
+    if !plan.format.ranges().is_empty() {
+        return Vec::new();
+    }
     range_filters_of(&plan.conversion, size)
 }
 
@@ -285,7 +322,9 @@ pub fn heard_sound(plan: &EncodePlan, audio: &AudioRendition) -> String {
         (format!("[{track}]"), format!(":min_hard_comp={}", following::MOST_OFF))
     } else {
         let watch = format_change::watched_sound(0, audio.stream, Opening::of(plan));
-        (format!("[0:{}]{watch},", audio.stream), String::new())
+        // Where a clock begins anew, sound and picture of what comes before end at different times.
+        let most_off = plan.format.clock_goes_back.map(|_| format!(":min_hard_comp={}", following::MOST_OFF));
+        (format!("[0:{}]{watch},", audio.stream), most_off.unwrap_or_default())
     };
     let mut chain = format!(
         "{source}aresample=async=1{most_off}:first_pts=0:rematrix_maxval=1,aformat=sample_rates={}:channel_layouts={}",
@@ -308,6 +347,8 @@ fn sound_chain(plan: &EncodePlan, audio: &AudioRendition, index: usize) -> Strin
     }
     if plan.video_stream.is_some() {
         chain.push_str(&format!(",apad=pad_dur={SILENCE_SECONDS}"));
+    } else if !plan.silence_after_sound().is_zero() {
+        chain.push_str(&format!(",apad=pad_dur={}", operation_filters::seconds(plan.silence_after_sound())));
     }
     chain + &format!("[a{index}]")
 }
@@ -383,7 +424,7 @@ mod tests {
         let graph = graph_of(&plan("a.mp4", |_| {}));
         assert!(
             graph.starts_with("[0:2]setpts=")
-                && graph.contains(",setparams=colorspace=bt709,fps=30000/1001:start_time=0,scale=1280:720"),
+                && graph.contains(",setparams=colorspace=bt709,fps=30000/1001:start_time=0,bwdif=mode=send_frame:deint=interlaced,settb=1001/30000,scale=1280:720"),
             "{graph}"
         );
         assert!(graph.contains("split=3[v0][s1][p];[s1]scale=640:360"), "{graph}");

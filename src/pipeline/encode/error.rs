@@ -1,9 +1,12 @@
 //! Why an encode did not come to its end, told apart by what the user can do about it.
 
-use super::FormatChange;
+use super::{FormatChange, format_change::Opening};
 use crate::{
     failure::{Failure, FailureKind},
-    pipeline::package::{PackageError, segmenter::SegmenterError},
+    pipeline::{
+        package::{PackageError, segmenter::SegmenterError},
+        plan::EncodePlan,
+    },
 };
 
 /// Why an encode did not come to its end.
@@ -55,6 +58,14 @@ pub enum EncodeError {
 }
 
 impl EncodeError {
+    /// The same with a change of format at the time of the source, of a run that has read it for a plan.
+    pub(in crate::pipeline) fn in_time_of_source(self, plan: &EncodePlan) -> Self {
+        match self {
+            Self::FormatChanges(change) => Self::FormatChanges(change.from_opening(Opening::of(plan))),
+            other => other,
+        }
+    }
+
     /// Whether ffmpeg was killed or has crashed.
     pub fn was_ended_by_signal(&self) -> bool {
         let stood_still = matches!(self, Self::StoodStill { .. });

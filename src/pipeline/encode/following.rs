@@ -2,18 +2,21 @@
 //! graph. The sound is decoded on its own first, into one format, in graphs that end where it changes: what comes out of
 //! them keeps its times, so that the main run takes it as it takes any sound.
 
-use std::{collections::BTreeMap, ffi::OsString, path::Path};
+use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     EncodeError, EncodeSession, Told,
     format_change::{self, FormatChange, FormatWatch, Opening},
-    inputs, run_watched,
+    inputs,
+    operation_filters::seconds,
+    picture_headers, run_watched,
 };
 use crate::{
     format::count,
-    pipeline::plan::{AudioRendition, EncodePlan, PictureFormat},
+    media::DynamicRange,
+    pipeline::plan::{AudioRendition, EncodePlan, HeaderChange, PictureFormat},
     tools::ffmpeg::Toolbox,
 };
 
@@ -28,6 +31,10 @@ const START: &str = "anullsrc=r=8000:cl=mono,atrim=end_sample=800[start]";
 /// A recording has a second of sound of one transmission twice, or not at all, where it goes over into another: what is
 /// farther off than this is put right there.
 pub(super) const MOST_OFF: &str = "0.01";
+/// Times of frames that are nearer than this are the same: containers round them.
+const SAME_TIME: Duration = Duration::from_millis(5);
+/// What rounding may have made a whole number larger by.
+const LITTLE: &str = "0.001";
 /// Times of changes that a warning names.
 const MOST_NAMED: usize = 3;
 
@@ -50,13 +57,16 @@ impl Following {
     }
 
     /// The same with a change that has stopped an encode of `plan`; `None` for one that can't be followed: in one of several
-    /// joined sources, or of a picture that is turned before it is seen.
+    /// joined sources, of a picture that is turned before it is seen, or of the range of one that keeps it.
     pub(in crate::pipeline) fn with(&self, change: FormatChange, plan: &EncodePlan) -> Option<Self> {
         // The chains of all streams begin anew where one changes. A picture that is followed is not it.
-        let change = FormatChange { is_sound: change.is_sound || self.follows_picture(plan), ..change };
+        let is_told_of_frames = change.header.is_none() && self.follows_picture(plan);
+        let change = FormatChange { is_sound: change.is_sound || is_told_of_frames, ..change };
         let is_new = if change.is_sound { !self.follows_sound() } else { plan.format.opening.is_some() };
+        let keeps_high_range = plan.renditions.iter().any(|rendition| rendition.range != DynamicRange::Sdr);
+        let is_lost = keeps_high_range && matches!(change.header, Some(HeaderChange::Range { .. }));
         let changes = self.changes.iter().copied().chain([change]).collect();
-        (is_new && plan.join.is_none()).then_some(Self { changes })
+        (is_new && !is_lost && plan.join.is_none()).then_some(Self { changes })
     }
 
     /// Where the sound changes, the picture often does too, and following it costs nothing.
@@ -83,15 +93,13 @@ impl Following {
     /// Takes what a run that followed has told, which is more than what had stopped the one before.
     pub(in crate::pipeline) fn learn(&mut self, told: &Told, plan: Option<&EncodePlan>) {
         let Some(plan) = plan.filter(|_| !self.is_empty()) else { return };
-        let seek = plan.operations.trim.map(|trim| trim.seek).unwrap_or_default();
         for is_sound in [false, true] {
             let of_kind = |change: &&FormatChange| change.is_sound == is_sound;
-            let mut changes: Vec<FormatChange> = told.changes.iter().filter(of_kind).copied().collect();
+            let changes = told.changes.iter().filter(of_kind).map(|change| change.from_opening(Opening::of(plan)));
+            let changes: Vec<FormatChange> = changes.collect();
             if changes.is_empty() {
                 continue;
             }
-            // Times that filters do not tell count from where the source is opened.
-            changes.iter_mut().filter(|change| change.size.is_some()).for_each(|change| change.at += seek);
             self.changes.retain(|change| change.is_sound != is_sound);
             self.changes.extend(changes);
         }
@@ -105,11 +113,15 @@ impl Following {
 
     /// What the user should know.
     pub(in crate::pipeline) fn warnings(&self) -> Vec<String> {
-        let [picture, sound] = [false, true].map(|is_sound| {
-            let mut changes: Vec<&FormatChange> = self.changes.iter().filter(|one| one.is_sound == is_sound).collect();
+        let of_kind = |is_of_kind: &dyn Fn(&FormatChange) -> bool| {
+            let mut changes: Vec<&FormatChange> = self.changes.iter().filter(|change| is_of_kind(change)).collect();
             changes.sort_by_key(|change| change.at);
             changes
-        });
+        };
+        let picture = of_kind(&|change| !change.is_sound && change.header.is_none());
+        let shape = of_kind(&|change| matches!(change.header, Some(HeaderChange::Shape { .. })));
+        let range = of_kind(&|change| matches!(change.header, Some(HeaderChange::Range { .. })));
+        let sound = of_kind(&|change| change.is_sound);
         let told = |changes: &[&FormatChange]| {
             let first = changes.first()?;
             let to = first.size.filter(|_| changes.len() == 1).map(|size| format!(" to {size}")).unwrap_or_default();
@@ -121,7 +133,10 @@ impl Following {
         let picture = told(&picture)
             .map(|told| format!("The picture changes {told}: it is fitted into the size with which it begins"));
         let sound = told(&sound).map(|told| format!("The sound changes {told}: all of it is converted to one format"));
-        picture.into_iter().chain(sound).collect()
+        let shape = told(&shape)
+            .map(|told| format!("The picture changes {told}: it is fitted into the one with which it begins"));
+        let range = told(&range).map(|told| format!("The picture changes {told}: all of it has standard range"));
+        picture.into_iter().chain(shape).chain(range).chain(sound).collect()
     }
 
     /// The plan in the form that follows what is known, and what the sound's own run has told. It is run here, if there is
@@ -137,14 +152,34 @@ impl Following {
     ) -> Result<(EncodePlan, Told), EncodeError> {
         let mut plan = plan.clone();
         plan.format.follows_picture = self.follows_picture(&plan);
+        let of_picture = self.scanned(&mut plan, toolbox, session)?;
         if !self.follows_sound() || plan.audio.is_empty() {
-            return Ok((plan, Told::default()));
+            return Ok((plan, of_picture));
         }
         let file = work_folder.join(SOUND_FILE);
         let watch = FormatWatch::that_goes_on();
         let told = run_watched((toolbox, sound_arguments(&plan, &file)), session, &|_| {}, watch)?;
         plan.format.even_sound = Some(file);
-        Ok((plan, told))
+        Ok((plan, told.after(of_picture)))
+    }
+
+    /// Reads all headers of a picture that is followed, as the main run must know of their changes before it begins.
+    fn scanned(
+        &self,
+        plan: &mut EncodePlan,
+        toolbox: &Toolbox,
+        session: &EncodeSession<'_>,
+    ) -> Result<Told, EncodeError> {
+        if !plan.format.follows_picture || plan.format.headers.is_none() || plan.video_stream.is_none() {
+            return Ok(Told::default());
+        }
+        let run = (toolbox, picture_headers::scan_arguments(plan));
+        let told = run_watched(run, session, &|_| {}, FormatWatch::that_goes_on())?;
+        let headers = |change: &FormatChange| change.header.map(|header| (change.at, header));
+        plan.format.header_changes = told.changes.iter().filter_map(headers).collect();
+        plan.format.headers = None;
+        // What can't be read is told of by the main run.
+        Ok(Told { changes: told.changes, ..Told::default() })
     }
 }
 
@@ -232,22 +267,43 @@ pub(super) fn fitted(plan: &EncodePlan) -> Option<String> {
         plan.format.opening.filter(|_| plan.format.follows_picture)?;
     let (width, height) = (size.width, size.height);
     let shape = format!("({width}*{across}/({height}*{down}))");
+    let shapes = plan.format.shapes();
+    // Newer versions take the shape of the first frame for that of all.
+    let seen =
+        if shapes.is_empty() { "dar".to_owned() } else { format!("(iw/ih*{across}/{down}*{})", steps(1.0, &shapes)) };
     Some(format!(
-        "scale=w='min({width},2*ceil({width}*dar/{shape}/2))':h='min({height},2*ceil({height}*{shape}/dar/2))'\
+        "scale=w='min({width},2*ceil({width}*{seen}/{shape}/2-{LITTLE}))':h='min({height},2*ceil({height}*{shape}/{seen}/2-{LITTLE}))'\
          :eval=frame:flags=bicubic:interl=-1,pad={width}:{height}:(ow-iw)/2:(oh-ih)/2:black:eval=frame,\
          setsar={across}/{down}"
     ))
 }
 
+/// An expression of a number that is another one from each of some times on.
+pub(super) fn steps(first: f64, changes: &[(Duration, f64)]) -> String {
+    let mut last = first;
+    let mut text = format!("({first}");
+    for (at, now) in changes {
+        let from = seconds(at.saturating_sub(SAME_TIME));
+        text.push_str(&format!("+gte(t,{from})*({})", now - last));
+        last = *now;
+    }
+    text + ")"
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::media::PictureSize;
 
     fn change(is_sound: bool, seconds: u64, size: Option<PictureSize>) -> FormatChange {
-        FormatChange { part: 0, stream: usize::from(is_sound), is_sound, at: Duration::from_secs(seconds), size }
+        FormatChange {
+            part: 0,
+            stream: usize::from(is_sound),
+            is_sound,
+            at: Duration::from_secs(seconds),
+            size,
+            header: None,
+        }
     }
 
     #[test]

@@ -7,12 +7,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::operation_filters;
+use super::{operation_filters, picture_headers::HeaderWatch};
 use crate::{
     failure::{Failure, FailureKind},
     format::clock,
     media::PictureSize,
-    pipeline::plan::EncodePlan,
+    pipeline::plan::{EncodePlan, HeaderChange},
 };
 
 /// What lies between the numbers of two streams in what is printed; longer than any source, in seconds.
@@ -30,6 +30,8 @@ const END_BEFORE: Duration = Duration::from_millis(1500);
 const INFO: &str = "[info] ";
 /// What ffmpeg says of each picture that is not as the first was, where it does not build its graph anew.
 const OTHER_PICTURE: &str = "incoming frame - w: ";
+/// Before that it says of the first one what it was.
+const FIRST_PICTURE: &str = "filter context - w: ";
 /// And what it adds each time.
 const OTHER_PICTURE_WARNING: &str = "Changing video frame properties on the fly";
 /// A stream that changes more often is damaged rather than changing.
@@ -82,12 +84,26 @@ pub struct FormatChange {
     pub at: Duration,
     /// The size of the picture from then on, where it is told.
     pub size: Option<PictureSize>,
+    /// What only the headers of the picture tell.
+    #[serde(default)]
+    pub header: Option<HeaderChange>,
 }
 
 impl FormatChange {
     /// What changes, in the words of people.
     pub(in crate::pipeline) fn what(&self) -> &'static str {
-        if self.is_sound { "its channels or its sample rate" } else { "its size or its pixel format" }
+        match self.header {
+            Some(HeaderChange::Shape { .. }) => "its aspect ratio",
+            Some(HeaderChange::Range { .. }) => "its dynamic range",
+            None if self.is_sound => "its channels or its sample rate",
+            None => "its size or its pixel format",
+        }
+    }
+
+    /// The same in the time of the source: what filters do not tell counts from where that is opened.
+    pub(in crate::pipeline) fn from_opening(self, opening: Opening) -> Self {
+        let counts_from_opening = self.size.is_some() || self.header.is_some();
+        Self { at: if counts_from_opening { self.at + opening.seek } else { self.at }, ..self }
     }
 
     /// When, to the millisecond.
@@ -132,6 +148,7 @@ pub(in crate::pipeline) struct FormatWatch {
     begun: BTreeMap<u64, f64>,
     goes_on: bool,
     size: Option<PictureSize>,
+    headers: HeaderWatch,
     /// A change that the run can't follow.
     pub(super) stops: Option<FormatChange>,
     /// Changes that it follows.
@@ -147,8 +164,12 @@ impl FormatWatch {
     /// Takes a line of ffmpeg; older versions print behind a line of progress. Gives whether the line is of interest for
     /// nobody else, as it comes with each picture.
     pub(super) fn note(&mut self, line: &str) -> bool {
-        if let Some((_, told)) = line.split_once(OTHER_PICTURE) {
-            self.note_picture(told);
+        if self.headers.note(line) {
+            self.take_headers();
+            return true;
+        }
+        if let Some((before, told)) = line.split_once(OTHER_PICTURE) {
+            self.note_picture(before, told);
             return true;
         }
         if line.contains(OTHER_PICTURE_WARNING) {
@@ -158,6 +179,27 @@ impl FormatWatch {
             self.note_begin(printed);
         }
         false
+    }
+
+    /// Hears that nothing more is printed.
+    pub(super) fn end(&mut self) {
+        self.headers.end();
+        self.take_headers();
+    }
+
+    fn take_headers(&mut self) {
+        for (at, header) in self.headers.take_changes() {
+            let change = FormatChange { part: 0, stream: 0, is_sound: false, at, size: None, header: Some(header) };
+            self.take(change);
+        }
+    }
+
+    fn take(&mut self, change: FormatChange) {
+        if !self.goes_on {
+            self.stops.get_or_insert(change);
+        } else if self.followed.len() < MOST_CHANGES {
+            self.followed.push(change);
+        }
     }
 
     fn note_begin(&mut self, printed: f64) {
@@ -176,16 +218,16 @@ impl FormatWatch {
         let at = Duration::from_millis((time.max(0.0) * 1000.0).round() as u64);
         let is_sound = number % 2 == 1;
         let (part, stream) = (place / MOST_STREAMS, place % MOST_STREAMS);
-        let change = FormatChange { part, stream, is_sound, at, size: None };
-        if !self.goes_on {
-            self.stops.get_or_insert(change);
-        } else if self.followed.len() < MOST_CHANGES {
-            self.followed.push(change);
-        }
+        self.take(FormatChange { part, stream, is_sound, at, size: None, header: None });
     }
 
-    /// Takes `240 h: 180 fmt: 0 pts_time: 2.04`, or more behind `fmt`.
-    fn note_picture(&mut self, told: &str) {
+    /// Takes `240 h: 180 fmt: 0 pts_time: 2.04`, or more behind `fmt`, and before it what the first picture was.
+    fn note_picture(&mut self, first: &str, told: &str) {
+        let first = first.split_once(FIRST_PICTURE).map(|(_, first)| form(first));
+        if first == Some(form(told)) {
+            // Newer versions tell of other colours too.
+            return;
+        }
         let number = |name: &str| told.split_once(name).and_then(|(_, rest)| rest.split_whitespace().next());
         let width = told.split_whitespace().next().and_then(|width| width.parse().ok());
         let height = number(" h: ").and_then(|height| height.parse().ok());
@@ -194,9 +236,22 @@ impl FormatWatch {
         let at = number("pts_time: ").and_then(|time| time.parse().ok());
         let at = at.and_then(|time| Duration::try_from_secs_f64(time).ok()).unwrap_or_default();
         if self.size.replace(size) != Some(size) && self.followed.len() < MOST_CHANGES {
-            self.followed.push(FormatChange { part: 0, stream: 0, is_sound: false, at, size: Some(size) });
+            self.followed.push(FormatChange {
+                part: 0,
+                stream: 0,
+                is_sound: false,
+                at,
+                size: Some(size),
+                header: None,
+            });
         }
     }
+}
+
+/// Size and pixel format in `240 h: 180 fmt: 0 csp: bt709`.
+fn form(told: &str) -> (&str, &str) {
+    let (size, rest) = told.split_once(" fmt: ").unwrap_or((told, ""));
+    (size, rest.split([' ', ',']).next().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -217,7 +272,7 @@ mod tests {
         );
         let begin = "[info] 41000000.000000";
         let at = Duration::from_millis(3008);
-        let expected = Some(FormatChange { part: 0, stream: 1, is_sound: true, at, size: None });
+        let expected = Some(FormatChange { part: 0, stream: 1, is_sound: true, at, size: None, header: None });
         let behind_progress = "size=N/A time=00:00:00.03 bitrate=N/A speed=N/A    [info] 41000003.008000";
         assert_eq!(change_in(&[begin, behind_progress]), expected);
         assert_eq!(change_in(&[begin, "[Eval @ 0x7f3444be7250] [info] 41000003.008000"]), expected);
@@ -225,7 +280,10 @@ mod tests {
         assert_eq!(picture, "setpts='PTS+0*if(N,0,print(4000011000000+5.000000+max(T,1.000000)))'");
         let lines = ["[info] 4000011000005.040000", "[info] 4000011000007.000000"];
         let at = Duration::from_secs(7);
-        assert_eq!(change_in(&lines), Some(FormatChange { part: 2, stream: 0, is_sound: false, at, size: None }));
+        assert_eq!(
+            change_in(&lines),
+            Some(FormatChange { part: 2, stream: 0, is_sound: false, at, size: None, header: None })
+        );
     }
 
     #[test]
@@ -246,6 +304,9 @@ mod tests {
                      alpha: unspecified pts_time: 2.016778";
         let warning = "[warning] Changing video frame properties on the fly is not supported by all filters.";
         assert!([older, warning, newer].iter().all(|line| watch.note(line)), "nobody wants to read them");
+        let other_colours = "[graph] [warning] filter context - w: 320 h: 180 fmt: 62 csp: bt709 range: tv, incoming frame - w: \
+                             320 h: 180 fmt: 62 csp: bt2020nc range: tv pts_time: 1.5";
+        assert!(watch.note(other_colours));
         assert!(!watch.note("[info] 41000000.000000") && !watch.note("[info] 41000003.008000"));
         assert!(!watch.note("[info] 41000003.008000"), "a second rendition of the same sound");
         let found: Vec<_> = watch.followed.iter().map(|change| (change.is_sound, change.at.as_millis())).collect();

@@ -63,6 +63,7 @@ pub(in crate::pipeline) fn source_inputs(plan: &EncodePlan) -> Vec<OsString> {
 /// The source with these options, or the joined sources from this one on.
 fn opened(plan: &EncodePlan, mut arguments: Vec<OsString>, first_part: usize) -> Vec<OsString> {
     let Some(join) = &plan.join else {
+        arguments.extend(clock_options(plan.format.clock_goes_back));
         arguments.extend(decoder_options(plan.video_stream, plan.conversion.alpha));
         if let Some(stream) = plan.video_stream.filter(|_| plan.format.follows_picture) {
             arguments.extend([format!("-reinit_filter:{stream}"), "0".to_owned()].map(OsString::from));
@@ -77,6 +78,13 @@ fn opened(plan: &EncodePlan, mut arguments: Vec<OsString>, first_part: usize) ->
         arguments.extend(source_input(part.demuxer.as_deref(), &part.source));
     }
     arguments
+}
+
+/// A step of the clock by less than this is none: what is left of a recording when the next one begins is as far off as its
+/// clock goes back there.
+pub(in crate::pipeline) fn clock_options(goes_back: Option<Duration>) -> Vec<OsString> {
+    let smallest = goes_back.map(|time| operation_filters::seconds(time / 2));
+    smallest.map_or_else(Vec::new, |smallest| vec!["-dts_delta_threshold".into(), smallest.into()])
 }
 
 fn source_input(demuxer: Option<&str>, source: &Path) -> impl Iterator<Item = OsString> {

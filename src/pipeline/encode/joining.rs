@@ -6,7 +6,6 @@ use super::{
     span,
 };
 use crate::pipeline::plan::{EncodePlan, JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture};
-use crate::preset::InterlacedOutput;
 
 /// The label of the joined picture.
 pub(super) const PICTURE: &str = "[joined]";
@@ -62,7 +61,9 @@ fn picture_chain(
             filters.push(format_change::watched_picture(number, own.stream, Opening::default()));
             filters.extend(own_filters(own));
             // A picture that ends early stays, one that starts late is there from the start.
-            filters.push(format!("fps={frame_rate}:start_time=0,tpad=stop=-1:stop_mode=clone"));
+            filters.push(format!("fps={frame_rate}:start_time=0"));
+            filters.extend(argv::marked_deinterlaced(&own.conversion, *frame_rate));
+            filters.push("tpad=stop=-1:stop_mode=clone".to_owned());
             filters.push(match skipped {
                 0 => format!("trim=end_frame={}", part.frames),
                 skipped => format!("trim=start_frame={skipped}:end_frame={},setpts=PTS-STARTPTS", part.frames),
@@ -94,13 +95,7 @@ fn picture_chain(
 fn own_filters(own: &PartPicture) -> Vec<String> {
     let mut filters: Vec<String> = argv::upright(&own.conversion).into_iter().collect();
     filters.extend(own.conversion.assumed_matrix.map(|matrix| format!("setparams=colorspace={matrix}")));
-    if own.conversion.deinterlace {
-        let mode = match own.conversion.interlaced {
-            InterlacedOutput::Frames => "send_frame",
-            InterlacedOutput::Fields => "send_field",
-        };
-        filters.push(format!("bwdif=mode={mode}"));
-    }
+    filters.extend(argv::deinterlaced(&own.conversion));
     filters
 }
 

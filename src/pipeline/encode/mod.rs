@@ -14,6 +14,7 @@ pub mod trial;
 pub(super) mod cascade;
 mod missed_pictures;
 mod parameters;
+pub(super) mod picture_headers;
 mod process;
 pub(super) mod span;
 pub(super) mod video_encoder;
@@ -107,7 +108,8 @@ pub fn encode(
         let ended = process.wait(session.cancel);
         (cutting.map(join), ended)
     });
-    outcome(cut, ended?)
+    let ended = ended.map_err(|error| error.in_time_of_source(plan))?;
+    outcome(cut, ended)
 }
 
 /// Makes the first of two passes over the source; its notes go into `work_folder`.
@@ -126,7 +128,7 @@ pub fn first_pass(
         session.listener.first_pass_progressed(u64::from(told.frame), rate);
     };
     let arguments = argv::first_pass_arguments(plan, work_folder);
-    run_alone((toolbox, arguments), session, &progressed).map(|_| ())
+    run_alone((toolbox, arguments), session, &progressed).map(|_| ()).map_err(|error| error.in_time_of_source(plan))
 }
 
 /// Runs ffmpeg with arguments that make it write files, to its end; gives what it tells of what it reads.

@@ -197,11 +197,11 @@ fn listen(
             }
             _ => false,
         };
-        if is_of_each_picture {
-            continue;
-        }
         if tail.formats.stops.is_some() {
             return Err("the source changes its format".to_owned());
+        }
+        if is_of_each_picture {
+            continue;
         }
         match event {
             // Its time is that of the track that is farthest, which is the sound: the segmenter knows the picture's.
@@ -214,6 +214,7 @@ fn listen(
             _ => {}
         }
     }
+    tail.formats.end();
     Ok(())
 }
 

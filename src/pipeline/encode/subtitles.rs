@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+pub(in crate::pipeline) use drawings::read_lines;
 use encoding::ReadText;
 
 use super::inputs::file_url;

@@ -104,7 +104,7 @@ impl Timing<'_> {
     /// The cue of these times, if it can be seen.
     fn cue(&self, lines: &[&str]) -> Option<Cue> {
         let lines = lines.iter().filter(|line| !line.trim().is_empty());
-        let text: Vec<String> = lines.map(|line| line.replace("-->", "→")).collect();
+        let text: Vec<String> = lines.map(|line| line.replace("-->", "--&gt;")).collect();
         let is_seen = self.end > self.start && !text.is_empty();
         is_seen.then(|| Cue {
             start: self.start,
@@ -156,12 +156,17 @@ fn block(cue: &Cue) -> String {
 pub fn chapters(chapters: &[Chapter]) -> String {
     let mut text = "WEBVTT\n".to_owned();
     for (index, chapter) in chapters.iter().enumerate() {
-        let words = chapter.title.as_deref().unwrap_or_default().replace("-->", "→");
+        let words = chapter.title.as_deref().unwrap_or_default();
         let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-        let title = if words.is_empty() { format!("Chapter {}", index + 1) } else { words };
+        let title = if words.is_empty() { format!("Chapter {}", index + 1) } else { escaped(&words) };
         text.push_str(&format!("\n{} --> {}\n{title}\n", clock(chapter.start), clock(chapter.end)));
     }
     text
+}
+
+/// Words in which nothing is markup (WebVTT, 4.2.2).
+fn escaped(words: &str) -> String {
+    words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn clock(time: Duration) -> String {
@@ -180,8 +185,26 @@ mod tests {
     fn cues_are_read_with_their_lines() {
         let read = Captions::of_ffmpeg(TEXT).cues;
         assert_eq!(read.len(), 2, "{read:?}");
-        assert_eq!(read[0].text, "First <i>line</i>\nsecond a → b");
+        assert_eq!(read[0].text, "First <i>line</i>\nsecond a --&gt; b");
         assert_eq!((read[1].start, read[1].end), (Duration::from_secs(9), Duration::from_millis(10_250)));
+    }
+
+    #[test]
+    fn titles_of_chapters_are_words_whatever_they_hold() {
+        let title = |title: &str| {
+            let (start, end) = (Duration::ZERO, Duration::from_secs(1));
+            chapters(&[Chapter { start, end, title: Some(title.to_owned()) }])
+                .lines()
+                .skip(3)
+                .collect::<Vec<_>>()
+                .join("|")
+        };
+        assert_eq!(title("Q&A: a < b > c"), "Q&amp;A: a &lt; b &gt; c");
+        assert_eq!(
+            title("&lt;\n\n00:00.000 --> 00:09.000\r<i>x</i>"),
+            "&amp;lt; 00:00.000 --&gt; 00:09.000 &lt;i&gt;x&lt;/i&gt;"
+        );
+        assert_eq!(title(" \n"), "Chapter 1");
     }
 
     #[test]

@@ -172,6 +172,7 @@ impl<'a> Packager<'a> {
             timing: self.plan.timing,
             expected_frames: self.plan.duration.map(|duration| self.plan.timing.frame_rate.frames_in(duration)),
             first_segment: self.first_segment,
+            silence_after: self.plan.silence_after_sound(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What happens to the colours, and how the result is labelled (truly).
 
 use crate::{
-    job::RgbColour,
+    job::{Deinterlace, RgbColour},
     media::{DynamicRange, VideoStream},
     preset::InterlacedOutput,
 };
@@ -16,6 +16,11 @@ pub struct ColourLabel {
     /// Matrix.
     pub matrix: &'static str,
 }
+
+/// Codecs, by ffmpeg's names, that mark each picture as a frame or as fields.
+const CODECS_WITH_FIELDS: [&str; 4] = ["mpeg2video", "h264", "hevc", "vc1"];
+/// Nothing smaller is a broadcast.
+const SMALLEST_FIELDS: u32 = 16;
 
 /// HD: ITU-R BT.709.
 const BT709: ColourLabel = ColourLabel { primaries: "bt709", transfer: "bt709", matrix: "bt709" };
@@ -76,6 +81,8 @@ impl ColourLabel {
 pub struct PictureConversion {
     /// Fields become whole frames.
     pub deinterlace: bool,
+    /// In a picture that begins with whole frames, those that are marked as fields become whole ones too.
+    pub deinterlace_marked: bool,
     /// What each field becomes then.
     pub interlaced: InterlacedOutput,
     /// HDR becomes standard dynamic range.
@@ -114,11 +121,19 @@ impl AlphaConversion {
     }
 }
 
+/// Whether frames of this codec tell each whether it is interlaced, in a form that can be deinterlaced.
+fn can_become_interlaced(video: &VideoStream) -> bool {
+    let is_planar = video.pixel_format.as_deref().is_some_and(|format| format.starts_with("yuv4"));
+    let size = video.coded_size;
+    is_planar && CODECS_WITH_FIELDS.contains(&video.codec.as_str()) && size.width.min(size.height) >= SMALLEST_FIELDS
+}
+
 impl PictureConversion {
     /// What sound alone needs.
     pub(super) fn none() -> Self {
         Self {
             deinterlace: false,
+            deinterlace_marked: false,
             interlaced: InterlacedOutput::Frames,
             tone_map: false,
             convert_gamut: false,
@@ -128,6 +143,12 @@ impl PictureConversion {
             alpha: None,
             label: BT709,
         }
+    }
+
+    /// The same with what is asked for interlaced pictures.
+    pub(super) fn wish(&mut self, asked: Deinterlace) {
+        self.deinterlace = asked.applies_to(self.deinterlace);
+        self.deinterlace_marked &= !self.deinterlace && asked == Deinterlace::Automatic;
     }
 
     /// What a stream needs; `background` is what is seen where it is transparent.
@@ -161,6 +182,7 @@ impl PictureConversion {
         };
         Self {
             deinterlace: video.scan.is_interlaced(),
+            deinterlace_marked: !video.scan.is_interlaced() && can_become_interlaced(video),
             interlaced,
             tone_map,
             convert_gamut: has_wide_gamut && !tone_map,

@@ -187,7 +187,7 @@ fn part_picture(
     if seen.pixels() == 0 {
         return Err(PlanError::UnreadablePicture(name.to_owned()));
     }
-    conversion.deinterlace = spec.operations.deinterlace.applies_to(conversion.deinterlace);
+    conversion.wish(spec.operations.deinterlace);
     Ok(PartPicture { stream: video.index, conversion, size: fitted(seen, joined.size) })
 }
 
@@ -280,6 +280,7 @@ fn as_one(join: &JoinPlan, first: &SourceMedia, sources: &[SourceMedia]) -> Sour
         chapters,
         cover: None,
         attachments: 0,
+        clock_goes_back: None,
     }
 }
 

@@ -28,7 +28,7 @@ pub use burn_in::{DrawnColours, PlannedBurnIn, burn_in, is_chosen};
 pub use colour::{AlphaConversion, ColourCodePoints, ColourLabel, PictureConversion};
 pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
 pub use language::{UNDETERMINED, language_name, language_tag};
-pub use one_format::{OneFormat, PictureFormat};
+pub use one_format::{HeaderChange, OneFormat, PictureFormat, PictureHeaders};
 pub use operations::{PlannedCrop, PlannedFade, PlannedOperations, PlannedTrim, PlannedWatermark, nothing_after};
 pub use pictures::{PicturePlan, PlannedPicture};
 pub use renditions::VideoRendition;
@@ -340,7 +340,7 @@ fn picture_conversion(
             hint: "Leave the background out: transparent parts become black".to_owned(),
         });
     }
-    conversion.deinterlace = spec.operations.deinterlace.applies_to(conversion.deinterlace);
+    conversion.wish(spec.operations.deinterlace);
     Ok(conversion)
 }
 

@@ -1,6 +1,6 @@
 //! The plan for a source of sound alone.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     AudioRendition, EncodePlan, Findings, OneFormat, PictureConversion, PicturePlan, PlanError, PlannedOperations,
@@ -16,8 +16,17 @@ use crate::{
 
 /// The steps in which files of sound are cut.
 const MILLISECONDS: Option<FrameRate> = FrameRate::new(1000, 1);
+/// Silence after the end of each of several tracks, of which as much stays as makes all equally long.
+const SILENCE_AFTER: Duration = Duration::from_secs(1);
 
 impl EncodePlan {
+    /// The silence that follows each track of a stream of sound alone; none where there is nothing as long as which it
+    /// should be.
+    pub fn silence_after_sound(&self) -> Duration {
+        let has_others = self.video_stream.is_none() && self.audio.len() > 1;
+        if has_others { SILENCE_AFTER } else { Duration::ZERO }
+    }
+
     /// The plan for a source of sound alone.
     pub(super) fn of_sound(
         spec: &JobSpec,
@@ -41,7 +50,7 @@ impl EncodePlan {
             demuxer: None,
             join: findings.join.clone(),
             video_stream: None,
-            format: OneFormat::default(),
+            format: OneFormat { clock_goes_back: source.clock_goes_back, ..OneFormat::default() },
             timing: Timing::for_rate(rate),
             conversion: PictureConversion::none(),
             hold_last_picture: None,

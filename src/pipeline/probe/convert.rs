@@ -70,6 +70,7 @@ pub(super) fn source_media(found: &Output, size_bytes: u64) -> SourceMedia {
         chapters: found.chapters.iter().filter_map(chapter).collect(),
         cover: of_type("video").find_map(cover),
         attachments: of_type("attachment").count(),
+        clock_goes_back: None,
         video,
         audio,
     }

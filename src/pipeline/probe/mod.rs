@@ -7,6 +7,7 @@ mod look;
 mod orientation;
 mod sidecar;
 mod thumbnail;
+mod transport_codecs;
 mod transport_length;
 
 use std::{
@@ -19,6 +20,7 @@ use std::{
 pub use error::ProbeError;
 pub use orientation::upright_filters;
 pub use thumbnail::thumbnail;
+pub use transport_codecs::codec_change;
 pub use transport_length::transport_length;
 
 use crate::{

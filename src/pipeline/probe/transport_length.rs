@@ -21,17 +21,23 @@ pub fn transport_length(source: &Path, toolbox: &Toolbox, cancel: &CancelToken) 
     ["v:0", "a:0"].into_iter().find_map(|stream| length_of(source, stream, toolbox, cancel))
 }
 
-/// Corrects the length of a transport stream that has too few bytes for it.
+/// Corrects the length of a transport stream that has too few bytes for it, or whose clock begins anew.
 pub(super) fn correct(media: &mut SourceMedia, source: &Path, toolbox: &Toolbox, cancel: &CancelToken) {
     if media.container != CONTAINER || media.video.is_empty() {
         return;
     }
+    media.clock_goes_back = super::transport_codecs::clock_goes_back(source, cancel);
     let told = media.duration.unwrap_or_default().as_secs_f64();
-    if media.size_bytes as f64 * 8.0 >= told * SMALLEST_RATE_BPS {
+    if media.size_bytes as f64 * 8.0 >= told * SMALLEST_RATE_BPS && media.clock_goes_back.is_none() {
         return;
     }
     let Some(length) = transport_length(source, toolbox, cancel) else { return };
     media.duration = Some(length);
+    if media.clock_goes_back.is_some() {
+        media.video.iter_mut().for_each(|video| video.duration = Some(length));
+        media.audio.iter_mut().for_each(|audio| audio.duration = Some(length));
+        return;
+    }
     for video in &mut media.video {
         video.duration = video.duration.map(|told| told.min(length));
     }

@@ -64,7 +64,8 @@ on_both_ffmpeg_versions! {
         command.args(["-map", "0", "-map", "1", "-c:a", "libmp3lame", "-c:v", "copy", "-disposition:v:0", "attached_pic"]);
         output_of({ command.arg(&source); command });
         for flags in [
-            &["--to", "m4a"][..], &["--to", "flac"], &["--to", "mp4"], &["--to", "mp3", "--lossless", "--start", "1", "--end", "3"],
+            &["--to", "m4a"][..], &["--to", "flac"], &["--to", "mp4"], &["--to", "mkv"],
+            &["--to", "ogg"], &["--to", "opus"], &["--to", "mp3", "--lossless", "--start", "1", "--end", "3"],
             &["--to", "mp3", "--start", "1"],
         ] {
             let user = User::with(version);
@@ -75,8 +76,58 @@ on_both_ffmpeg_versions! {
             assert_eq!(decode(&file), (1, String::new()), "{flags:?}");
             assert!(!finished["warnings"].to_string().contains("cover"), "{finished:#}");
         }
+    }
+
+    fn cover_art_of_a_film_is_kept_beside_its_fonts(version) {
         let user = User::with(version);
-        let (_, finished) = made(&user, &source, &["--to", "ogg"]);
+        let (source, picture, font) = (user.path("film.mkv"), user.path("cover.png"), user.file("sign.ttf", b"font"));
+        let mut command = Command::new(version.program());
+        output_of({ command.args(["-v", "error", "-f", "lavfi", "-i", "color=red:size=64x64", "-frames:v", "1"]).arg(&picture); command });
+        let mut command = Command::new(version.program());
+        command.args(["-v", "error", "-i"]).arg(FLASHES.path()).args(["-map", "0", "-c", "copy", "-attach"]).arg(&font);
+        command.args(["-metadata:s:t:0", "mimetype=application/x-truetype-font", "-attach"]).arg(&picture);
+        output_of({ command.args(["-metadata:s:t:1", "mimetype=image/png"]).arg(&source); command });
+        for (format, flags) in [("mkv", &["--reencode"][..]), ("mkv", &[]), ("mp4", &[])] {
+            let user = User::with(version);
+            let (file, finished) = made(&user, &source, &[&["--to", format], flags].concat());
+            let all = streams(&file);
+            let is_cover = |stream: &&Value| stream["disposition"]["attached_pic"] == 1 && stream["codec_name"] == "png";
+            assert_eq!(all.iter().filter(is_cover).count(), 1, "{format} {all:#?}");
+            let fonts = all.iter().filter(|stream| stream["tags"]["filename"] == "sign.ttf").count();
+            assert_eq!(fonts, usize::from(format == "mkv"), "{all:#?}");
+            assert!(!finished["warnings"].to_string().contains("cover"), "{finished:#}");
+            let (frames, errors) = decode(&file);
+            assert!(errors.is_empty() && (100..=101).contains(&frames), "{format}: {frames} {errors}");
+        }
+        let user = User::with(version);
+        let (_, finished) = made(&user, &source, &["--to", "mov"]);
         assert!(finished["warnings"].to_string().contains("The cover art is left out"), "{finished:#}");
+    }
+
+    fn drawings_and_notes_are_no_text_where_styles_are_lost(version) {
+        let user = User::with(version);
+        let unseen = "Dialogue: 0,0:00:01.50,0:00:02.00,Sign,,0,0,0,,{\\p1}m 0 0 l 100 0 l 100 100{\\p0}\n\
+                      Dialogue: 0,0:00:02.00,0:00:03.00,Sign,,0,0,0,,{who?}Weg{\\p1}m 0 0 l 9 9{\\p0}!\n";
+        let styled = user.file("b.ass", format!("{STYLED}{unseen}").as_bytes());
+        let source = user.path("tracks.mkv");
+        let mut command = Command::new(version.program());
+        command.args(["-v", "error", "-i"]).arg(FLASHES.path()).arg("-i").arg(&styled);
+        command.args(["-map", "0", "-map", "1", "-c", "copy", "-metadata:s:s:0", "language=ger", "-metadata:s:s:0", "title=Signs"]);
+        output_of({ command.arg(&source); command });
+        for format in ["mp4", "mov", "webm"] {
+            let user = User::with(version);
+            let (file, finished) = made(&user, &source, &["--to", format]);
+            assert!(finished["warnings"].to_string().contains("1 track of subtitles loses fonts"), "{finished:#}");
+            let mut command = Command::new(version.program());
+            command.args(["-v", "error", "-i"]).arg(&file).args(["-map", "0:s:0", "-f", "srt", "-"]);
+            let text = String::from_utf8(output_of(command)).expect("text");
+            // Older versions begin the source later by the delay of its sound's encoder.
+            assert!(text.contains("\n00:00:01,0") && text.contains("Ausgang"), "{format}: {text}");
+            assert!(text.contains("\n00:00:02,0") && text.contains("Weg!"), "{format}: {text}");
+            assert!(!text.contains("m 0 0") && !text.contains("who"), "{format}: {text}");
+            let track = streams(&file).into_iter().find(|stream| stream["codec_type"] == "subtitle").expect("a track");
+            let language = track["tags"]["language"].as_str().unwrap_or_default().to_owned();
+            assert!(["deu", "ger", "de"].contains(&language.as_str()), "{format}: {language}");
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! Broadcasts that change their format midway: what changes is encoded, what does not is copied, and cuts keep all of their
 //! sound.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use super::{codecs, convert, flashes_and_beeps, made, times};
 use crate::support::{
-    broadcast::{AAC, FLASHES, OTHER, STEREO, SURROUND, recording},
+    broadcast::{AAC, FLASHES, OTHER, STEREO, SURROUND, pictures, recording},
     ffmpeg::{decode, on_both_ffmpeg_versions},
+    output_of,
+    picture::brightness_at,
     user::User,
 };
 
@@ -52,6 +54,37 @@ on_both_ffmpeg_versions! {
         let (frames, errors) = decode(&file);
         assert!(errors.is_empty() && (148..=152).contains(&frames), "{frames} {errors}");
         assert_refused(&user, &source, "so it can't be copied");
+    }
+
+    fn a_picture_that_changes_its_shape_is_encoded(version) {
+        let user = User::with(version);
+        let [narrow, wide] = ["4/3", "16/9"].map(|shape| format!("color=white:size=720x576:rate=25,setdar={shape}"));
+        let options = "-c:v libx264 -preset ultrafast -g 25 -pix_fmt yuv420p";
+        let source = pictures(&user, "evening.ts", [(&narrow, options), (&wide, options)]);
+        let (file, finished) = made(&user, &source, &["--to", "mkv"]);
+        assert!(finished["warnings"].to_string().contains("The picture changes its aspect ratio at 00:00:03."), "{finished:#}");
+        let top = brightness_at(&file, 0.5, 0.05);
+        assert!(top[..74].iter().all(|bright| *bright > 200) && top[78..].iter().all(|bright| *bright < 40), "{top:?}");
+        assert_refused(&user, &source, "changes its aspect ratio at 00:00:03.");
+    }
+
+    fn a_part_of_a_broadcast_begins_at_the_keyframe_before_its_start(version) {
+        let user = User::with(version);
+        let source = user.path("open.ts");
+        let mut command = Command::new(version.program());
+        command.args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25", "-f", "lavfi", "-i", "sine=440"]);
+        // Keyframes that are shown long after they are decoded, and pictures before them that need those before.
+        command.args("-t 10 -c:v libx264 -preset fast -g 50 -bf 8 -b_strategy 0 -sc_threshold 0 -c:a mp2".split(' '));
+        output_of({ command.args(["-x264-params", "open-gop=1"]).arg(&source); command });
+        for (start, pictures) in [("3.3", 200), ("5.9", 150), ("8.2", 50)] {
+            let user = User::with(version);
+            let (file, _) = made(&user, &source, &["--to", "mkv", "--lossless", "--start", start]);
+            let pictures = pictures..=pictures + 1;
+            let (decoded, complaints) = decode(&file);
+            assert!(pictures.contains(&decoded), "{decoded} pictures from {start} s on: {complaints}");
+            let [picture, sound] = ["v:0", "a:0"].map(|stream| times(&file, stream)[0]);
+            assert!((picture - sound).abs() < 0.05, "the picture begins at {picture}, the sound at {sound}");
+        }
     }
 
     fn a_part_of_a_broadcast_that_is_copied_has_its_sound_to_the_end(version) {

@@ -213,13 +213,13 @@ fn chapters_are_kept_in_a_file_of_their_own() {
     let marks = user.file(
         "marks.txt",
         b";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1500\ntitle=Opening\n[CHAPTER]\nTIMEBASE=1/1000\n\
-          START=1500\nEND=3000\ntitle=Second --> part\n",
+          START=1500\nEND=3000\ntitle=Q&A <2> --> part\n",
     );
     let input = "-f lavfi -i testsrc2=size=320x180:rate=25";
     let arguments = format!("{input} -i {} -map_metadata 1 -t 3 -c:v libx264 -preset ultrafast", marks.display());
     let source = make(&user, "talk.mp4", &arguments);
     let made = Made::from(user, &source, &[]);
-    let expected = "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nOpening\n\n00:00:01.500 --> 00:00:03.000\nSecond → part\n";
+    let expected = "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nOpening\n\n00:00:01.500 --> 00:00:03.000\nQ&amp;A &lt;2&gt; --&gt; part\n";
     assert_eq!(made.stream.text("chapters.vtt"), expected);
 }
 

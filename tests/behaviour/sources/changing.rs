@@ -5,9 +5,9 @@ use std::{ffi::OsString, path::Path};
 
 use super::{Made, encode, timing};
 use crate::support::{
-    broadcast::{AAC, FLASHES, OTHER, STEREO, SURROUND, recording},
+    broadcast::{AAC, FLASHES, OTHER, STEREO, SURROUND, Transmission, pictures, recording, recording_with_clock},
     ffmpeg::{FfmpegVersion, on_both_ffmpeg_versions},
-    picture::brightness_at,
+    picture::{brightness, brightness_at, combing},
     sound::Samples,
     user::{Ended, User, files_under},
 };
@@ -50,6 +50,19 @@ on_both_ffmpeg_versions! {
         assert_tone_throughout(&made, 6.0);
     }
 
+    fn short_recordings_whose_clocks_begin_anew_follow_each_other_without_a_gap(version) {
+        let user = User::with(version);
+        let larger = Transmission { size: "320x180", ..STEREO };
+        let source = recording_with_clock(&user, "clips.ts", ["0", "0"], [STEREO, larger]);
+        let made = made_with_warnings(user, &source, &["The picture changes its size or its pixel format"]);
+        // A frame is over or missing where they meet.
+        timing::assert_together("clips", &made, &[1.0, 3.98]);
+        assert_tone_throughout(&made, 6.0);
+        let largest = made.stream.whole(&made.stream.video_renditions()[0], &made.workplace());
+        let pictures = brightness(&largest).len();
+        assert!((148..=152).contains(&pictures), "{pictures} pictures");
+    }
+
     fn a_picture_that_changes_its_size_is_fitted_in(version) {
         let user = User::with(version);
         let source = recording(&user, "stations.ts", [AAC, OTHER]);
@@ -63,6 +76,140 @@ on_both_ffmpeg_versions! {
         assert!((148..=152).contains(&edge.len()), "{} pictures", edge.len());
         assert!(edge[..70].iter().all(|bright| *bright > 100) && edge[80..140].iter().all(|bright| *bright < 40), "{edge:?}");
         assert!(middle.iter().all(|bright| *bright > 100), "{middle:?}");
+    }
+}
+
+const MPEG2: &str = "-c:v mpeg2video -g 12 -bf 2 -b:v 2M";
+const HEVC: &str = "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le";
+const H264: &str = "-c:v libx264 -preset ultrafast -bf 2 -g 25 -pix_fmt yuv420p";
+
+/// A white picture of PAL's size in this shape.
+fn white(shape: &str) -> String {
+    format!("color=white:size=720x576:rate=25,setdar={shape}")
+}
+
+/// How bright the largest rendition is at its top, at its left edge and in the middle, picture by picture.
+fn places(made: &Made) -> [Vec<u8>; 3] {
+    let largest = made.stream.whole(&made.stream.video_renditions()[0], &made.workplace());
+    let places = [(0.5, 0.05), (0.05, 0.5), (0.5, 0.5)].map(|(x, y)| brightness_at(&largest, x, y));
+    assert!(places.iter().all(|bright| (148..=156).contains(&bright.len())), "{places:?}");
+    places
+}
+
+#[track_caller]
+fn assert_dark_from(bright: &[u8], first: usize) {
+    let first_dark = bright.iter().position(|bright| *bright < 40).unwrap_or(bright.len());
+    assert!(first_dark.abs_diff(first) <= 1, "dark from {first_dark} on, not from {first}: {bright:?}");
+    assert!(bright[first_dark..].iter().all(|bright| *bright < 40), "{bright:?}");
+    assert!(bright[..first_dark].iter().all(|bright| *bright > 200), "{bright:?}");
+}
+
+on_both_ffmpeg_versions! {
+    fn a_picture_that_becomes_wider_is_not_squeezed(version) {
+        for options in [MPEG2, H264] {
+            let user = User::with(version);
+            let (narrow, wide) = (white("4/3"), white("16/9"));
+            let source = pictures(&user, "evening.ts", [(&narrow, options), (&wide, options)]);
+            let made = made_with_warnings(user, &source, &["The picture changes its aspect ratio at 00:00:03.0"]);
+            let [top, edge, middle] = places(&made);
+            assert_dark_from(&top, 76);
+            assert!(edge.iter().chain(&middle).all(|bright| *bright > 200), "{edge:?} {middle:?}");
+
+            let user = User::with(version);
+            let source = pictures(&user, "night.ts", [(&wide, options), (&narrow, options)]);
+            let made = made_with_warnings(user, &source, &["The picture changes its aspect ratio at 00:00:03.0"]);
+            let [top, edge, middle] = places(&made);
+            assert_dark_from(&edge, 76);
+            assert!(top.iter().chain(&middle).all(|bright| *bright > 200), "{top:?} {middle:?}");
+        }
+    }
+
+    fn a_part_behind_a_change_of_shape_has_its_own_shape(version) {
+        let user = User::with(version);
+        let source = pictures(&user, "evening.ts", [(&white("4/3"), MPEG2), (&white("16/9"), MPEG2)]);
+        encode(&user, &source, &["--start", "4"]).assert_all_done();
+        std::fs::create_dir(user.path("workplace")).expect("the user's folder can be written");
+        let stream = user.stream_of(&source);
+        let largest = stream.whole(&stream.video_renditions()[0], &user.path("workplace"));
+        let [top, middle] = [0.05, 0.5].map(|y| brightness_at(&largest, 0.5, y));
+        assert!(top.len() > 45 && top.iter().all(|bright| *bright < 40), "{top:?}");
+        assert!(middle.iter().all(|bright| *bright > 200), "{middle:?}");
+    }
+
+    fn a_picture_that_becomes_interlaced_is_not_combed(version) {
+        let user = User::with(version);
+        // A box that moves by eight points from field to field.
+        let moving = |rate: u32| {
+            format!("color=black:size=720x576:rate={rate}[a];color=white:size=80x400:rate={rate}[b];[a][b]overlay=x=8*mod(n\\,60):y=88")
+        };
+        let fields = format!("{},tinterlace=interleave_top,setfield=tff", moving(50));
+        let interlaced = format!("{H264} -flags +ilme+ildct -x264-params tff=1");
+        let source = pictures(&user, "sport.ts", [(&moving(25), H264), (&fields, &interlaced)]);
+        let made = Made::from(user, &source, &[]);
+        let largest = made.stream.whole(&made.stream.video_renditions()[0], &made.workplace());
+        for frame in [30, 60, 90, 110, 140] {
+            let combed = combing(&largest, frame, (720, 576));
+            assert!(combed < 0.01, "frame {frame}: {combed}");
+        }
+    }
+
+    fn a_picture_that_becomes_one_of_high_range_is_tone_mapped(version) {
+        let user = User::with(version);
+        let high = format!("{HEVC} -x265-params log-level=error:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc");
+        let standard = format!("{HEVC} -x265-params log-level=error:colorprim=bt709:transfer=bt709:colormatrix=bt709");
+        let grey = "color=0x808080:size=1280x720:rate=25";
+        let source = pictures(&user, "gala.ts", [(grey, &standard), (grey, &high)]);
+        let other = pictures(&user, "alag.ts", [(grey, &high), (grey, &standard)]);
+        let [low, bright] = [("low.ts", &standard), ("bright.ts", &high)].map(|(name, options)| {
+            let alone = pictures(&user, name, [(grey, options), (grey, options)]);
+            encode(&user, &alone, &[]).assert_all_done();
+            brightness_of(&user, &alone)[100]
+        });
+        assert!(bright.abs_diff(low) > 20, "{low} and {bright}");
+        for (source, is_high_first) in [(&source, false), (&other, true)] {
+            let warnings = finished_warnings(&encode(&user, source, &[]));
+            assert!(warnings.contains("The picture changes its dynamic range at 00:00:03."), "{warnings}");
+            let all = brightness_of(&user, source);
+            let [first, second] = if is_high_first { [bright, low] } else { [low, bright] };
+            assert!(all[..74].iter().all(|one| one.abs_diff(first) < 6), "{all:?}, not {first}");
+            assert!(all[78..].iter().all(|one| one.abs_diff(second) < 6), "{all:?}, not {second}");
+        }
+    }
+}
+
+/// Average brightness of each picture of the largest rendition of a source.
+fn brightness_of(user: &User, source: &Path) -> Vec<u8> {
+    let workplace = user.path(&format!("workplace of {}", source.display().to_string().replace('/', "_")));
+    std::fs::create_dir(&workplace).expect("the user's folder can be written");
+    let stream = user.stream_of(source);
+    brightness(&stream.whole(&stream.video_renditions()[0], &workplace))
+}
+
+on_both_ffmpeg_versions! {
+    fn a_picture_that_changes_its_codec_is_refused_with_a_way_that_works(version) {
+        let user = User::with(version);
+        let source = pictures(&user, "evening.ts", [(&white("4/3"), H264), (&white("16/9"), MPEG2)]);
+        let ended = encode(&user, &source, &[]);
+        assert_eq!(ended.exit_code, Some(1), "{}", ended.stderr);
+        let failure = &ended.events_named("job_failed")[0]["failure"];
+        let headline = failure["headline"].as_str().expect("a headline");
+        assert!(headline.contains("changes its codec from H.264 to MPEG-2 at 00:00:0"), "{headline}");
+        let hint = failure["hint"].as_str().expect("a hint");
+        let place = hint.split_once("head -c ").and_then(|(_, rest)| rest.split(' ').next()).expect("a place");
+        let bytes = std::fs::read(&source).expect("the source");
+        let (first, second) = bytes.split_at(place.parse().expect("a number"));
+        let (first, second) = (user.file("first.ts", first), user.file("second.ts", second));
+        let options = ["--speed", "ultrafast", "--join"].map(OsString::from);
+        let user = User::with(version);
+        let ended = Ended::of(user.encode_command_to(user.output().as_os_str(), &options, &[&first, &second], "quick"));
+        ended.assert_all_done();
+    }
+
+    fn sound_that_changes_its_codec_is_told_with_its_time(version) {
+        let user = User::with(version);
+        let source = recording(&user, "film.ts", [AAC, STEREO]);
+        let warnings = finished_warnings(&encode(&user, &source, &[]));
+        assert!(warnings.contains("changes its codec from AAC to AC-3 at 00:00:0"), "{warnings}");
     }
 }
 

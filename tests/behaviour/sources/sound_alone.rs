@@ -35,6 +35,24 @@ on_both_ffmpeg_versions! {
     }
 }
 
+on_both_ffmpeg_versions! {
+    fn languages_of_unlike_length_end_together(version) {
+        let user = User::with(version);
+        let inputs = "-f lavfi -i sine=500:duration=13.5 -f lavfi -i sine=700:duration=4.2";
+        let tracks = "-map 0 -map 1 -c:a pcm_s16le -metadata:s:a:0 language=eng -metadata:s:a:1 language=deu";
+        let source = make(&user, "book.mka", &format!("{inputs} {tracks}"));
+        let made = Made::from(user, &source, &[]);
+        let [english, german] = ["audio", "audio-de"].map(|name| made.segments(name));
+        assert_eq!((english.len(), german.len()), (3, 3));
+        for (english, german) in english.iter().zip(&german) {
+            assert!((english.end() - german.end()).abs() < 0.03, "{} and {}", english.end(), german.end());
+        }
+        assert!((english[2].end() - 13.5).abs() < 0.06, "{}", english[2].end());
+        let heard = Samples::of(&made.stream.whole("audio-de", &made.workplace()));
+        assert!(heard.between(4.0, 4.15).peak() > 0.05 && heard.between(4.3, 13.4).peak() < 0.001, "no silence follows");
+    }
+}
+
 #[test]
 fn a_second_of_sound_is_a_stream_too() {
     let user = User::new();

@@ -100,7 +100,7 @@ on_both_ffmpeg_versions! {
 
     fn words_that_look_like_markup_stay_in_files_of_any_encoding(version) {
         let user = User::with(version);
-        let words = "1\n00:00:00,500 --> 00:00:01,500\nI <3 you, <i>a</i> < b\n<- {look}\n\n";
+        let words = "1\n00:00:00,500 --> 00:00:01,500\nI <3 you, <i>a</i> < b\n<- {look}, Q&A &copy\n\n";
         let english = user.file("words.srt", words.as_bytes()).display().to_string();
         let output = "-map 0 -map 1 -t 3 -c:v libx264 -preset ultrafast -c:s copy -metadata:s:s:0 language=eng";
         let source = make(&user, "film.mkv", &format!("{VIDEO} -i {english} {output}"));
@@ -119,7 +119,7 @@ on_both_ffmpeg_versions! {
         assert!(shown.errors.is_empty() && shown.tracks.len() == 4, "{shown:#?}");
         let track = |name: &str| shown.tracks.iter().find(|track| track.name == name).unwrap_or_else(|| panic!("{name}"));
         for name in ["English", "German"] {
-            assert_cues(track(name), &[(0.5, 1.5, "I &lt;3 you, <i>a</i> &lt; b\n&lt;- {look}")]);
+            assert_cues(track(name), &[(0.5, 1.5, "I &lt;3 you, <i>a</i> &lt; b\n&lt;- {look}, Q&amp;A &amp;copy")]);
         }
         assert_cues(track("Russian"), &[(1.0, 2.0, "Привет, мир!")]);
         assert_cues(track("French"), &[(1.0, 2.0, "<c.loud>Déjà</c> &lt; vu")]);

@@ -29,8 +29,13 @@ pub const AAC: Transmission = Transmission { sound: "-c:a aac -ar 48000 -ac 1 -b
 /// A recording of two transmissions of three seconds, one after the other, in the user's folder. In each a flash and a beep of a tenth of a
 /// second come after one second; a quiet tone goes on all the time.
 pub fn recording(user: &User, name: &str, transmissions: [Transmission; 2]) -> PathBuf {
-    let parts = ["0", "3.1"].into_iter().zip(transmissions).map(|(start, Transmission { size, sound })| {
-        let (when, part) = ("between(t,1,1.1)", user.path(&format!("{start}.ts")));
+    recording_with_clock(user, name, ["0", "3.1"], transmissions)
+}
+
+/// The same where the clock of each transmission begins at this second.
+pub fn recording_with_clock(user: &User, name: &str, clock: [&str; 2], transmissions: [Transmission; 2]) -> PathBuf {
+    let parts = clock.into_iter().zip(transmissions).map(|(start, Transmission { size, sound })| {
+        let (when, part) = ("between(t,1,1.1)", user.path(&format!("{size} from {start}.ts")));
         let picture = format!("color=gray:size={size}:rate=25,drawbox=w=iw:h=ih:c=white:t=fill:enable='{when}'");
         let heard = format!("aevalsrc=exprs='0.05*sin(440*2*PI*t)+0.6*sin(2000*2*PI*t)*{when}':s=48000");
         let mut command = Command::new(FfmpegVersion::Nine.program());
@@ -38,6 +43,23 @@ pub fn recording(user: &User, name: &str, transmissions: [Transmission; 2]) -> P
         command.args(sound.split_whitespace()).args(["-t", "3", "-output_ts_offset", start]);
         command
             .args(["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "25", "-pix_fmt", "yuv420p"])
+            .arg(&part);
+        output_of(command);
+        std::fs::read(part).expect("a part")
+    });
+    user.file(name, &parts.collect::<Vec<_>>().concat())
+}
+
+/// A recording of two pictures of three seconds at 25 frames a second, one after the other, in the user's folder. Each is
+/// what this filter of ffmpeg makes, encoded with these options.
+pub fn pictures(user: &User, name: &str, parts: [(&str, &str); 2]) -> PathBuf {
+    let parts = ["0", "3.1"].into_iter().zip(parts).map(|(start, (picture, options))| {
+        let part = user.path(&format!("{start}.ts"));
+        let mut command = Command::new(FfmpegVersion::Nine.program());
+        command.args(["-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=440"]);
+        command
+            .args(options.split_whitespace())
+            .args(["-c:a", "mp2", "-t", "3", "-output_ts_offset", start])
             .arg(&part);
         output_of(command);
         std::fs::read(part).expect("a part")

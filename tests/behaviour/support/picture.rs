@@ -41,3 +41,20 @@ pub fn whole(file: &Path, frame: usize, (width, height): (u32, u32)) -> Vec<u8> 
     command.args(["-map", "0:v:0", "-vf", &drawn, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]);
     output_of(command)
 }
+
+/// How many of the points of a frame of this size lie between lines above and below that are both far brighter or both far
+/// darker, as happens where two fields are shown as one picture; from 0 to 1.
+pub fn combing(file: &Path, frame: usize, (width, height): (usize, usize)) -> f64 {
+    let mut command = Command::new(system_tool("ffmpeg"));
+    command.args(["-v", "error", "-nostdin", "-i"]).arg(file);
+    let drawn = format!("select=eq(n\\,{frame}),format=gray");
+    command.args(["-map", "0:v:0", "-vf", &drawn, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray", "-"]);
+    let points = output_of(command);
+    assert_eq!(points.len(), width * height, "{}: no picture {frame} of this size", file.display());
+    let at = |place: usize| i32::from(points[place]);
+    let is_combed = |place: &usize| {
+        let [above, below] = [place - width, place + width].map(|other| at(*place) - at(other));
+        above.abs() > 60 && below.abs() > 60 && (above > 0) == (below > 0)
+    };
+    (width..points.len() - width).filter(is_combed).count() as f64 / points.len() as f64
+}

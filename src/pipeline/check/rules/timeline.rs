@@ -179,23 +179,21 @@ fn aligned_sound(picture: &Rendition, sound: &Rendition, ledger: &mut Ledger) {
     }
 }
 
-/// Subtitles and sound beside the picture; subtitles beside the sound where there is none. Sound alone in several languages
-/// may end at different times.
+/// Subtitles, and sound that is played alone, beside the picture, or where there is none beside the first sound.
 pub(super) fn lengths(stream: &Stream, ledger: &mut Ledger) {
     let of_kind = |kind: Kind| {
         let played = stream.renditions.iter().filter(|rendition| !rendition.media.i_frames_only);
         played.filter(move |rendition| rendition.kind() == Some(kind))
     };
-    let picture = stream.pictures().next();
-    if let Some((picture, expected)) = picture.and_then(|picture| Some((picture, whole_length(picture)?))) {
-        for sound in of_kind(Kind::Sound) {
+    let Some(first) = stream.pictures().next().or_else(|| of_kind(Kind::Sound).next()) else { return };
+    if let Some(expected) = whole_length(first) {
+        for sound in of_kind(Kind::Sound).filter(|sound| sound.address != first.address) {
             let Some(length) = whole_length(sound) else { continue };
             ledger.judge(Rule::SameLength, &sound.address, (length - expected).abs() <= LOST_SEGMENT, || {
-                format!("lasts {length:.3} s, {} lasts {expected:.3} s", picture.address)
+                format!("lasts {length:.3} s, {} lasts {expected:.3} s", first.address)
             });
         }
     }
-    let Some(first) = picture.or_else(|| of_kind(Kind::Sound).next()) else { return };
     for text in of_kind(Kind::Text) {
         let (length, expected) = (text.media.seconds(), first.media.seconds());
         // Subtitles of others may end with the last cue.

@@ -2,12 +2,31 @@
 
 /// Begin of a line with text that is shown.
 const SHOWN: &str = "Dialogue:";
+/// Fields of such a line, of which the last is the text.
+const FIELDS: usize = 10;
 
 /// The same file without drawings (`{\p1}m 0 0 l 9 9{\p0}`) and notes (`{who is this?}`), which ffmpeg takes for text.
 pub(super) fn left_out(file: &str) -> String {
     file.split_inclusive('\n')
         .map(|line| if line.starts_with(SHOWN) { read_text(line) } else { line.to_owned() })
         .collect()
+}
+
+/// The same without lines of which nothing is read then: some encoders of older versions take them for the end.
+pub(in crate::pipeline) fn read_lines(file: &str) -> String {
+    left_out(file).split_inclusive('\n').filter(|line| !line.starts_with(SHOWN) || has_text(line)).collect()
+}
+
+/// Whether anything but codes stands behind the times, styles and margins of a line.
+fn has_text(line: &str) -> bool {
+    let mut rest = line.splitn(FIELDS, ',').nth(FIELDS - 1).unwrap_or_default();
+    let mut text = String::new();
+    while let Some((before, _, behind)) = next_codes(rest) {
+        text.push_str(before);
+        rest = behind;
+    }
+    text.push_str(rest);
+    !text.replace("\\N", " ").replace("\\n", " ").replace("\\h", " ").trim().is_empty()
 }
 
 /// A line with what is read of it, and all codes.
@@ -64,6 +83,9 @@ mod tests {
         ] {
             assert_eq!(shown(written), read);
         }
+        let line = |text: &str| format!("Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,{text}\n");
+        let all = [r"{\p1}m 0 0 l 9 9", r"{a note}", r"\N", r"a, b{\i1}", ""].map(line).concat();
+        assert_eq!(read_lines(&all), line(r"a, b{\i1}"));
         let others = "; {not shown}\nComment: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,{x}a\n";
         assert_eq!(left_out(others), others);
     }

@@ -22,7 +22,7 @@ pub(super) fn guarded(subrip: &str) -> String {
     replaced(&text, ('{', '}'), &brace.to_string(), is_code)
 }
 
-/// WebVTT out of ffmpeg, in which every `<` is escaped that begins no tag.
+/// WebVTT out of ffmpeg, in which every `<` is escaped that begins no tag, and every `&` that begins no name of a sign.
 pub(super) fn escaped(webvtt: &str) -> String {
     let is_tag = |tag: &str| {
         let (name, rest) = name_of(tag);
@@ -30,7 +30,21 @@ pub(super) fn escaped(webvtt: &str) -> String {
         is_time || WEBVTT_TAGS.contains(&name.as_str()) && (rest.is_empty() || rest.starts_with([' ', '.', '\t']))
     };
     let [(_, less), (_, brace)] = STAND_INS;
-    replaced(webvtt, ('<', '>'), "&lt;", is_tag).replace(less, "&lt;").replace(brace, "{")
+    let text = replaced(webvtt, ('&', ';'), "&amp;", is_sign);
+    replaced(&text, ('<', '>'), "&lt;", is_tag).replace(less, "&lt;").replace(brace, "{")
+}
+
+/// Whether this stands between `&` and `;` for a sign: `amp`, `#39`, `#x27` (HTML, 13.1.4).
+fn is_sign(name: &str) -> bool {
+    let are_all =
+        |digits: &str, is_digit: fn(&char) -> bool| !digits.is_empty() && digits.chars().all(|one| is_digit(&one));
+    match name.strip_prefix('#') {
+        Some(number) => match number.strip_prefix(['x', 'X']) {
+            Some(number) => are_all(number, char::is_ascii_hexdigit),
+            None => are_all(number, char::is_ascii_digit),
+        },
+        None => are_all(name, char::is_ascii_alphanumeric),
+    }
 }
 
 /// The name of a tag in small letters, and what is behind it.
@@ -70,6 +84,20 @@ mod tests {
         }
         for markup in ["<i>a</i>", "<B>b</B>", "<font color=\"#ff0000\">c</font>", "{\\an8}d", "a<br/>b", "{y:i}e"] {
             assert_eq!(guarded(markup), markup);
+        }
+    }
+
+    #[test]
+    fn an_ampersand_is_one_unless_it_names_a_sign() {
+        for (text, written) in [
+            ("Q&A", "Q&amp;A"),
+            ("Tom & Jerry; <b>both</b>", "Tom &amp; Jerry; <b>both</b>"),
+            ("a &copy b", "a &amp;copy b"),
+            ("&amp; &lt;i&gt; &#39; &#x27; &nbsp;", "&amp; &lt;i&gt; &#39; &#x27; &nbsp;"),
+            ("&; &#; &#x; &a b; &&amp;", "&amp;; &amp;#; &amp;#x; &amp;a b; &amp;&amp;"),
+        ] {
+            assert_eq!(escaped(text), written);
+            assert_eq!(escaped(written), written, "once is enough");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Cuts a track of sound at the packets nearest to the picture's borders, and ends it with the picture.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use super::{
     AudioTrackLayout, Segment, SegmenterError,
@@ -78,11 +78,11 @@ impl AudioCutter {
     }
 
     /// The next segment of a track without pictures beside it, once it is sure that the rest is long enough to be a
-    /// segment of its own.
-    pub(super) fn next_segment_alone(&mut self) -> Result<Option<Segment>, SegmenterError> {
+    /// segment of its own, also without the silence that may end it.
+    pub(super) fn next_segment_alone(&mut self, silence: Duration) -> Result<Option<Segment>, SegmenterError> {
         let end = (self.segments_cut + 1) * self.timing.segment_frames;
         let there = self.packets_cut + self.waiting.len() as u64;
-        if there < self.packet_at(end + self.timing.shortest_segment_frames()) {
+        if there < self.packet_at(end + self.timing.shortest_segment_frames()) + self.whole_packets(silence) {
             return Ok(None);
         }
         let packets = self.packet_at(end).saturating_sub(self.packets_cut);
@@ -95,6 +95,27 @@ impl AudioCutter {
             return Ok(None);
         }
         self.cut(self.waiting.len() as u64).map(Some)
+    }
+
+    /// Packets that lie in a time from their first one on.
+    fn whole_packets(&self, time: Duration) -> u64 {
+        let samples = time.as_secs_f64() * f64::from(self.layout.sample_rate_hz);
+        (samples / f64::from(self.layout.packet_samples)) as u64
+    }
+
+    /// The length of all that was taken, but for this silence at its end.
+    pub(super) fn length_without(&self, silence: Duration) -> Duration {
+        let packets = (self.packets_cut + self.waiting.len() as u64).saturating_sub(self.whole_packets(silence));
+        let samples = packets * u64::from(self.layout.packet_samples);
+        Duration::from_secs_f64(samples as f64 / f64::from(self.layout.sample_rate_hz))
+    }
+
+    /// Ends a track without pictures beside it with the packet that is nearest to this time.
+    pub(super) fn end_at(&mut self, time: Duration) {
+        let samples = time.as_secs_f64() * f64::from(self.layout.sample_rate_hz);
+        let packets = (samples / f64::from(self.layout.packet_samples)).round() as u64;
+        self.fill_with_silence(packets);
+        self.waiting.truncate(usize::try_from(packets.saturating_sub(self.packets_cut)).unwrap_or(usize::MAX));
     }
 
     /// The length of all that was taken, in frames.

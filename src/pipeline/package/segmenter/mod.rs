@@ -65,6 +65,8 @@ pub struct TrackLayout {
     pub expected_frames: Option<u64>,
     /// Number of the first segment of the pictures; the sound begins at the start.
     pub first_segment: u64,
+    /// Silence that follows each track of sound without pictures, and of which as much stays as makes all equally long.
+    pub silence_after: Duration,
 }
 
 /// What a track of sound is.
@@ -168,6 +170,7 @@ impl TrackLayout {
 struct Cutters {
     video: Vec<VideoCutter>,
     audio: Vec<AudioCutter>,
+    silence_after: Duration,
 }
 
 impl Cutters {
@@ -178,6 +181,7 @@ impl Cutters {
         Self {
             video: (0..video_tracks).map(cutter).collect(),
             audio: audio.map(|(index, track)| AudioCutter::new(video_tracks + index, *track, timing)).collect(),
+            silence_after: layout.silence_after,
         }
     }
 
@@ -218,16 +222,24 @@ impl Cutters {
     fn emit_alone(&mut self, sink: &mut dyn SegmentSink) -> Result<(), SegmenterError> {
         sink.advanced(self.audio.iter().map(AudioCutter::frames_taken).min().unwrap_or(0));
         for audio in &mut self.audio {
-            while let Some(segment) = audio.next_segment_alone()? {
+            while let Some(segment) = audio.next_segment_alone(self.silence_after)? {
                 sink.segment(segment)?;
             }
         }
         Ok(())
     }
 
+    /// What ends early goes on as silence until the longest has ended.
     fn finish_alone(&mut self, sink: &mut dyn SegmentSink) -> Result<u64, SegmenterError> {
+        if !self.silence_after.is_zero() {
+            let length = self.audio.iter().map(|audio| audio.length_without(self.silence_after)).max();
+            self.audio.iter_mut().for_each(|audio| audio.end_at(length.unwrap_or_default()));
+        }
         let frames = self.audio.iter().map(AudioCutter::frames_taken).max().unwrap_or(0);
         for audio in &mut self.audio {
+            while let Some(segment) = audio.next_segment_alone(Duration::ZERO)? {
+                sink.segment(segment)?;
+            }
             if let Some(segment) = audio.last_segment_alone()? {
                 sink.segment(segment)?;
             }

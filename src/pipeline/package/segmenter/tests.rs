@@ -31,7 +31,14 @@ fn layout(audio: bool) -> TrackLayout {
     let timing = Timing::for_rate(FrameRate::new(25, 1).unwrap());
     let sound = AudioTrackLayout { sample_rate_hz: 48_000, packet_samples: 1024, priming_packets: 1 };
     let audio_tracks = audio.then_some(sound).into_iter().collect();
-    TrackLayout { video_tracks: 2, audio_tracks, timing, expected_frames: None, first_segment: 0 }
+    TrackLayout {
+        video_tracks: 2,
+        audio_tracks,
+        timing,
+        expected_frames: None,
+        first_segment: 0,
+        silence_after: Duration::ZERO,
+    }
 }
 
 /// Frames in decode order I P B, with presentation times that begin two frames late, as an encoder's do.
@@ -193,6 +200,28 @@ fn sound_that_ends_early_goes_on_as_the_silence_at_its_end() {
     let collected = run(400, Some(1 + 500));
     let packets: u64 = collected.track(2).iter().map(|segment| segment.duration_ticks / 1024).sum();
     assert_eq!(packets, 750);
+}
+
+#[test]
+fn sound_alone_in_several_languages_ends_with_the_longest() {
+    let sound = layout(true).audio_tracks[0];
+    let silence_after = Duration::from_secs(1);
+    let layout = TrackLayout { video_tracks: 0, audio_tracks: vec![sound; 3], silence_after, ..layout(true) };
+    let mut cutters = Cutters::new(&layout);
+    let mut collected = Collected::default();
+    // 18.3 s, 4 s and 12 s with a packet of priming before and a second of silence behind.
+    for part in 0..10_u64 {
+        for (track, packet_count) in [858_u64, 188, 563].into_iter().enumerate() {
+            cutters.take(track, packets(if part == 0 { 1 } else { 0 } + packet_count / 10)).unwrap();
+            cutters.take(track, packets(if part == 0 { 46 + packet_count % 10 } else { 0 })).unwrap();
+        }
+        cutters.emit(&mut collected).unwrap();
+    }
+    assert_eq!(cutters.finish(&mut collected).unwrap(), 457);
+    for track in 0..3 {
+        let packets: Vec<u64> = collected.track(track).iter().map(|segment| segment.duration_ticks / 1024).collect();
+        assert_eq!(packets, [281, 282, 295], "track {track}");
+    }
 }
 
 #[test]
