@@ -96,14 +96,7 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
     for (place, track) in plan.sound.iter().enumerate() {
         sound_options(&mut list, plan, (place, track));
     }
-    for (place, planned) in plan.subtitles.iter().enumerate() {
-        let encoder = container::subtitle_encoder(plan.format).filter(|_| !planned.is_copied);
-        list.push(&[&format!("-c:s:{place}"), encoder.unwrap_or("copy")]);
-        list.push(&[&format!("-disposition:s:{place}"), &disposition(&planned.track)]);
-        if let (Some(title), Some(_)) = (&planned.track.title, &planned.file) {
-            list.push(&[&format!("-metadata:s:s:{place}"), &format!("title={title}")]);
-        }
-    }
+    subtitle_options(&mut list, plan);
     for (track, language) in &plan.languages {
         list.push(&[&format!("-metadata:s:{track}"), &format!("language={language}")]);
     }
@@ -357,6 +350,17 @@ fn map_beside(list: &mut ArgumentList, plan: &ConvertPlan, cover: Option<(Option
         }
         (CoverPlace::Comment, Some(input), _) => list.push(&["-map_metadata", &input.to_string()]),
         _ => {}
+    }
+}
+
+fn subtitle_options(list: &mut ArgumentList, plan: &ConvertPlan) {
+    for (place, planned) in plan.subtitles.iter().enumerate() {
+        let encoder = container::subtitle_encoder(plan.format).filter(|_| !planned.is_copied);
+        list.push(&[&format!("-c:s:{place}"), encoder.unwrap_or("copy")]);
+        list.push(&[&format!("-disposition:s:{place}"), &disposition(&planned.track)]);
+        if let (Some(title), Some(_)) = (&planned.track.title, &planned.file) {
+            list.push(&[&format!("-metadata:s:s:{place}"), &format!("title={title}")]);
+        }
     }
 }
 

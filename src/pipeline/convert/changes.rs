@@ -69,7 +69,7 @@ impl Job<'_> {
                 let opening = argv::opening(plan);
                 let in_time = |change: FormatChange| match &plan.picture {
                     Some(PlannedPicture::Copied(video)) if change.header.is_some() => {
-                        FormatChange { stream: video.index, ..change.from_opening(opening) }
+                        FormatChange { stream: video.index, ..change.in_time_of_source(opening) }
                     }
                     _ => change,
                 };

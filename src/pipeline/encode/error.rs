@@ -61,7 +61,7 @@ impl EncodeError {
     /// The same with a change of format at the time of the source, of a run that has read it for a plan.
     pub(in crate::pipeline) fn in_time_of_source(self, plan: &EncodePlan) -> Self {
         match self {
-            Self::FormatChanges(change) => Self::FormatChanges(change.from_opening(Opening::of(plan))),
+            Self::FormatChanges(change) => Self::FormatChanges(change.in_time_of_source(Opening::of(plan))),
             other => other,
         }
     }

@@ -95,7 +95,7 @@ impl Following {
         let Some(plan) = plan.filter(|_| !self.is_empty()) else { return };
         for is_sound in [false, true] {
             let of_kind = |change: &&FormatChange| change.is_sound == is_sound;
-            let changes = told.changes.iter().filter(of_kind).map(|change| change.from_opening(Opening::of(plan)));
+            let changes = told.changes.iter().filter(of_kind).map(|change| change.in_time_of_source(Opening::of(plan)));
             let changes: Vec<FormatChange> = changes.collect();
             if changes.is_empty() {
                 continue;

@@ -101,7 +101,7 @@ impl FormatChange {
     }
 
     /// The same in the time of the source: what filters do not tell counts from where that is opened.
-    pub(in crate::pipeline) fn from_opening(self, opening: Opening) -> Self {
+    pub(in crate::pipeline) fn in_time_of_source(self, opening: Opening) -> Self {
         let counts_from_opening = self.size.is_some() || self.header.is_some();
         Self { at: if counts_from_opening { self.at + opening.seek } else { self.at }, ..self }
     }
