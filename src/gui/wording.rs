@@ -173,6 +173,12 @@ fn next_try(retry: &PlannedRetry) -> String {
 /// What a lost network means for the user.
 const GOES_ON: &str = "goes on by itself";
 
+/// Why the upload of a job at work does not go on at this moment.
+pub fn upload_waits(job: &Job) -> Option<String> {
+    let interruption = job.progress()?.upload_interruption.as_ref()?;
+    Some(format!("{interruption}; {GOES_ON}"))
+}
+
 /// `3.4× speed · 85 fps · 00:05:12 left`, or `41 of 45 files · 12.4 MB/s` while only the upload is left.
 fn numbers(progress: &Progress) -> String {
     let mut numbers = Vec::new();

@@ -156,8 +156,16 @@ impl Default for Progress {
 }
 
 impl Progress {
+    /// Whether all is made and nothing goes up at this moment, as a store is away or overloaded.
+    pub fn waits_for_store(&self) -> bool {
+        self.stage == Stage::Publish && self.upload_interruption.is_some()
+    }
+
     /// What the user reads while it runs.
     pub fn working_label(&self) -> &'static str {
+        if self.waits_for_store() {
+            return "Waiting for the store";
+        }
         if self.is_copying && self.stage == Stage::Encode { "Copying" } else { self.stage.working_label() }
     }
 }

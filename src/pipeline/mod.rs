@@ -189,18 +189,12 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let making = Making { request, folder: &folder, listeners };
     let Attempt { plan, reporter, made } = making.make((&plan, software.as_ref()), &mut unfinished, finished);
     let made = made.and_then(|made| judged((request, observer), (plan, &folder), &reporter, &sources, made));
-    let made = made.map_err(|failure| match sources.changed(true) {
-        Some(changed) if may_come_of_source(&failure) && !request.cancel.is_cancelled() => {
-            changed.with_detail(format!("{}\n{}", failure.headline, failure.detail))
-        }
-        _ => failure,
-    });
     let (stream, warnings) = match made {
         Ok(made) => made,
         Err(failure) => {
             drop(reporter);
             leave((request, observer), folder, uploads);
-            return Err(failure);
+            return Err(with_cause_in_sources(request, &sources, failure));
         }
     };
     reporter.finished(Stage::Package);
@@ -218,13 +212,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     let stream = match rest {
         Ok(stream) => stream,
         Err(failure) => {
-            if stays_here(request) && !request.cancel.is_suspended() {
-                unfinished.remove();
-                folder.keep();
-                uploads.into_iter().for_each(|uploads| uploads.withdraw(observer));
-            } else {
-                leave((request, observer), folder, uploads);
-            }
+            leave_finished((request, observer), (folder, unfinished), uploads);
             return Err(failure);
         }
     };
@@ -349,6 +337,31 @@ fn check_wishes(request: &JobRequest) -> Result<(), Failure> {
         return Err(Failure::new(FailureKind::ToolMissing, headline, hint).at(Stage::Probe));
     }
     Ok(())
+}
+
+/// The failure of a job, or that of a source which was written to meanwhile, where it may come of that.
+fn with_cause_in_sources(request: &JobRequest, sources: &KnownSources, failure: Failure) -> Failure {
+    match sources.changed(true) {
+        Some(changed) if may_come_of_source(&failure) && !request.cancel.is_cancelled() => {
+            changed.with_detail(format!("{}\n{}", failure.headline, failure.detail))
+        }
+        _ => failure,
+    }
+}
+
+/// Leaves a finished stream where it was to stay, and nothing of it in the buckets, unless the job goes on later.
+fn leave_finished(
+    (request, observer): (&JobRequest, &dyn Observer),
+    (folder, unfinished): (StreamFolder, Unfinished),
+    uploads: Option<Uploads>,
+) {
+    if stays_here(request) && !request.cancel.is_suspended() {
+        unfinished.remove();
+        folder.keep();
+        uploads.into_iter().for_each(|uploads| uploads.withdraw(observer));
+    } else {
+        leave((request, observer), folder, uploads);
+    }
 }
 
 /// Leaves nothing of an unfinished stream here or in the buckets, unless the job goes on later.

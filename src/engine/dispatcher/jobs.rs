@@ -8,8 +8,12 @@ use super::{Dispatcher, Event, IntakeRequest};
 use crate::{
     engine::{Job, places::Places},
     failure::{Failure, FailureKind},
-    job::{JobId, JobSpec, JobState},
+    job::{JobId, JobSpec, JobState, Progress},
 };
+
+/// So many jobs that wait for a store that is away do not keep others from their start; each has made its stream and holds
+/// threads and room for it.
+const MOST_WAITING_FOR_STORE: usize = 8;
 
 impl Dispatcher {
     pub(super) fn cancel(&mut self, id: JobId) {
@@ -36,9 +40,14 @@ impl Dispatcher {
         self.emit(vec![if is_held { Event::JobPaused { id } } else { Event::JobResumed { id } }]);
     }
 
-    /// Jobs at work, without those that are held or wait for room on a disk.
+    /// Jobs at work, without those that are held or wait for room on a disk, nor those that wait for their store, up to a
+    /// number.
     pub(super) fn busy_jobs(&self) -> usize {
-        self.running.iter().filter(|(id, job)| !job.pause.is_set() && !self.waits_for_room(**id)).count()
+        let at_work = self.running.iter().filter(|(id, job)| !job.pause.is_set() && !self.waits_for_room(**id));
+        let waits_for_store =
+            |id: JobId| self.snapshot.job(id).and_then(|job| job.progress()).is_some_and(Progress::waits_for_store);
+        let (waiting, busy): (Vec<_>, Vec<_>) = at_work.partition(|(id, _)| waits_for_store(**id));
+        busy.len() + waiting.len().saturating_sub(MOST_WAITING_FOR_STORE)
     }
 
     pub(super) fn retry(&mut self, id: JobId) {

@@ -230,6 +230,9 @@ fn stream(ui: &mut Ui, job: &Job, view: &ViewState) {
     if let Some(published) = wording::published(job) {
         fact(ui, "Published", &published);
     }
+    if let Some(waits) = wording::upload_waits(job) {
+        fact(ui, "Upload waits", &waits);
+    }
     if let JobState::Done { report } = &job.state
         && let Some(file) = &report.file
     {

@@ -61,26 +61,11 @@ impl PublishError {
                     .to_owned()
             }
             Self::BucketMissing { .. } => "Check the bucket's name and the endpoint, or create the bucket".to_owned(),
-            Self::CredentialsMissing { profile: Some(profile), .. } => {
-                format!("Add the profile “{profile}” to ~/.aws/credentials or ~/.aws/config, or choose another profile")
-            }
-            Self::CredentialsMissing { profile: None, .. } => {
-                "Name keys (in the window with Set keys…, in the terminal with --credentials), choose a profile of \
-                 ~/.aws/credentials, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-                    .to_owned()
-            }
-            Self::KeysMissing { name, has_keychain, .. } => keys_hint(name, *has_keychain),
-            Self::CredentialsRefused { .. } => {
-                "Check the access key and its secret, sign in again if they have expired, or choose another profile"
-                    .to_owned()
-            }
-            Self::PermissionDenied { action, .. } => {
-                format!("Allow {} for these credentials, or choose another profile", action.permission())
-            }
-            Self::PermissionsMissing { actions, .. } => {
-                let names: Vec<&str> = actions.iter().map(|action| action.permission()).collect();
-                format!("Allow {} for these credentials; a policy that allows all that is needed is at hand", names.join(", "))
-            }
+            Self::CredentialsMissing { .. }
+            | Self::KeysMissing { .. }
+            | Self::CredentialsRefused { .. }
+            | Self::PermissionDenied { .. }
+            | Self::PermissionsMissing { .. } => self.access_hint(),
             Self::NotStored { .. } => {
                 "Publish it again, which sends what is missing; if it stays so, the store or a proxy before it is faulty"
                     .to_owned()
@@ -110,8 +95,38 @@ impl PublishError {
             Self::NothingToPublish { .. } => "Choose the folder that holds the stream's playlists".to_owned(),
             Self::PlaylistIncomplete { .. } => "Encode the source again, or restore the missing files".to_owned(),
             Self::NotWholeFile { .. } => "Copy it again from where it is whole, or encode the source again".to_owned(),
-            Self::Internal { .. } => "Try again, and report it with the details".to_owned(),
+            Self::Internal { .. } => "Try again; if it fails again, report it with the log".to_owned(),
             Self::Cancelled => "Publish the folder again to go on".to_owned(),
+        }
+    }
+
+    /// The same for keys and permissions.
+    fn access_hint(&self) -> String {
+        match self {
+            Self::CredentialsMissing { profile: Some(profile), .. } => {
+                format!("Add the profile “{profile}” to ~/.aws/credentials or ~/.aws/config, or choose another profile")
+            }
+            Self::CredentialsMissing { profile: None, .. } => {
+                "Name keys (in the window with Set keys…, in the terminal with --credentials), choose a profile of \
+                 ~/.aws/credentials, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                    .to_owned()
+            }
+            Self::KeysMissing { name, has_keychain, .. } => keys_hint(name, *has_keychain),
+            Self::CredentialsRefused { .. } => {
+                "Check the access key and its secret, sign in again if they have expired, or choose another profile"
+                    .to_owned()
+            }
+            Self::PermissionDenied { action, .. } => {
+                format!("Allow {} for these credentials, or choose another profile", action.permission())
+            }
+            Self::PermissionsMissing { actions, .. } => {
+                let names: Vec<&str> = actions.iter().map(|action| action.permission()).collect();
+                format!(
+                    "Allow {} for these credentials; a policy that allows all that is needed is at hand",
+                    names.join(", ")
+                )
+            }
+            _ => String::new(),
         }
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Contact {
     is_sealed: bool,
     /// The upload, from when the store has answered until it is noted where it goes.
     begun: Option<Box<Publisher>>,
+    /// Why it will not begin any more.
+    end: Option<Failure>,
     task: AbortHandle,
 }
 
@@ -39,6 +41,11 @@ impl Contact {
     /// Where the upload goes, once the store has answered.
     pub(super) fn place(&self) -> Option<&PlaceInBucket> {
         self.begun.as_ref().map(|publisher| publisher.place())
+    }
+
+    /// Why it will not begin any more, once that is so.
+    pub(super) fn end(&self) -> Option<&Failure> {
+        self.end.as_ref()
     }
 
     /// Takes a file that will go up.
@@ -91,7 +98,7 @@ impl Upload {
             }
         });
         let task = task.abort_handle();
-        *state = State::Waiting(Contact { board, files: Vec::new(), is_sealed: false, begun: None, task });
+        *state = State::Waiting(Contact { board, files: Vec::new(), is_sealed: false, begun: None, end: None, task });
     }
 
     fn has_answer(&self, begun: Result<Publisher, PublishError>) {
@@ -99,7 +106,7 @@ impl Upload {
         let State::Waiting(contact) = &mut *state else { return };
         match begun {
             Ok(publisher) => contact.begun = Some(Box::new(publisher)),
-            Err(error) if contact.is_sealed => *state = State::Failed(None, error.into_failure()),
+            Err(error) if contact.is_sealed => contact.end = Some(error.into_failure()),
             // Asked once more at the end, as it may be mended until then.
             Err(error) => *state = State::ToCome(Some(error.into_failure())),
         }

@@ -171,7 +171,11 @@ fn ended((index, upload): (usize, &Arc<Upload>), ending: &Ending<'_>, stream: &m
     let mut state = upload.state();
     let publisher = match &mut *state {
         State::Running(publisher) => publisher,
-        State::Waiting(_) => return false,
+        State::Waiting(contact) => {
+            let Some(failure) = contact.end().cloned() else { return false };
+            *state = State::Failed(None, failure);
+            return true;
+        }
         _ => return true,
     };
     if !publisher.has_ended() {

@@ -60,9 +60,14 @@ fn a_job_of_the_queue_says_that_it_waits_for_its_store_and_goes_on_when_that_has
     add.args(["queue", "add", "--preset", "quick", "--out", &format!("s3://{}/a", location.bucket)]);
     add.args(["--endpoint", &proxy.endpoint]).arg(clips::SMALL.path());
     crate::support::output_of(add);
+    // It does not hold up the next one.
+    let mut next = user.reelpress();
+    next.args(["queue", "add", "--preset", "quick", "--out"]).arg(user.output()).arg(clips::SMALL.path());
+    crate::support::output_of(next);
     let mut run = user.reelpress();
     run.args(["queue", "run", "--json"]);
     let run = AtWork::start(run).until(|event| is_waiting(event) && event["stage"] == "publish");
+    let run = run.until(|event| event["event"] == "job_finished");
     is_busy.store(false, Ordering::Release);
     let ended = run.end();
     assert_eq!(ended.exit_code, Some(0), "{}\n{:#?}", ended.told, ended.events.last());
