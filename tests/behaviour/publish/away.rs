@@ -92,12 +92,20 @@ fn a_terminal_without_bars_says_that_an_encode_waits_for_its_store() {
 #[test]
 fn a_folder_gets_its_stream_beside_a_store_that_is_away_and_keeps_it_when_the_rest_is_cancelled() {
     let user = User::new();
-    let closed = closed_address();
-    let flags = ["--endpoint".into(), format!("http://{closed}").into(), "--out".into(), user.output().into()];
-    let encode = user.encode_command_to(&OsString::from("s3://films/new"), &flags, &[&clips::SMALL.path()], "quick");
-    let encode = AtWork::start(encode).until(|event| is_waiting(event) && event["stage"] == "publish");
-    let stopped = encode.interrupt();
-    assert_eq!(stopped.exit_code, Some(130), "{}", stopped.told);
+    let endpoint = format!("http://{}", closed_address());
+    let queue = |arguments: &[&str]| {
+        let mut command = user.reelpress();
+        command.arg("queue").args(arguments);
+        command
+    };
+    let mut add = queue(&["add", "--preset", "quick", "--out", "s3://films/new", "--endpoint", &endpoint, "--out"]);
+    add.arg(user.output()).arg(clips::SMALL.path());
+    crate::support::output_of(add);
+    let run = AtWork::start(queue(&["run", "--json"]));
+    let run = run.until(|event| is_waiting(event) && event["stage"] == "publish");
+    crate::support::output_of(queue(&["cancel", "small"]));
+    let stopped = run.end();
+    assert!(stopped.events.iter().any(|event| event["event"] == "job_cancelled"), "{:#?}", stopped.events);
     let playlist = user.stream_of(&clips::SMALL.path()).media_playlist("180p", "playlist.m3u8");
     assert!(playlist.end_list);
     let files = files_under(&user.output().join("small"));
