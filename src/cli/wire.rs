@@ -408,6 +408,10 @@ mod tests {
         let id = JobId::generate();
         let at = jiff::Timestamp::UNIX_EPOCH;
         let failure = Failure::new(FailureKind::Internal, "", "");
+        let retry = |number, waits_for_keys| {
+            let retry = PlannedRetry { number, not_before: at, failure: failure.clone(), waits_for_keys };
+            Event::JobRetryPlanned { id, retry: Box::new(retry) }
+        };
         let report = Report {
             folder: None,
             file: None,
@@ -430,28 +434,12 @@ mod tests {
             Event::JobProgressed { id, progress: Box::default() },
             Event::FilesFinished { id, files: Vec::new() },
             Event::JobFinished { id, report: Box::new(report), at },
-            Event::JobRetryPlanned {
-                id,
-                retry: Box::new(PlannedRetry {
-                    number: 1,
-                    not_before: at,
-                    failure: failure.clone(),
-                    waits_for_keys: false,
-                }),
-            },
-            Event::JobRetryPlanned {
-                id,
-                retry: Box::new(PlannedRetry {
-                    number: 0,
-                    not_before: at,
-                    failure: failure.clone(),
-                    waits_for_keys: true,
-                }),
-            },
+            retry(1, false),
+            retry(0, true),
             Event::JobFailed { id, failure: failure.clone(), at },
             Event::JobCancelled { id, at },
             Event::JobInterrupted { id, reached: Duration::ZERO, folder: None, is_held: false },
-            Event::Noticed { failure },
+            Event::Noticed { failure: failure.clone() },
         ];
         let interrupted = serde_json::to_value(WireEvent::Interrupted { hint: String::new() }).unwrap();
         let discarded = WireEvent::Discarded { source: String::new(), folder: String::new() };
