@@ -124,7 +124,7 @@ pub struct EncodeCallArguments {
     /// Start over, also where an interrupted encode could go on
     #[arg(long)]
     pub fresh: bool,
-    /// Remove what an interrupted run of the same command has left, here and in the buckets, and encode nothing
+    /// Remove what an interrupted encode of the same files to the same places has left, and encode nothing
     #[arg(long, conflicts_with = "fresh")]
     pub discard: bool,
 }

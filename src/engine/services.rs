@@ -28,7 +28,7 @@ use crate::{
         content_key::KeyFiles,
         disk::{self, Disk},
         ffmpeg::{DownloadProgress, ToolError, Toolbox},
-        power,
+        power, private,
     },
 };
 
@@ -129,7 +129,12 @@ impl Services {
         let work = self.work_folders();
         let (streams, is_lasting) = (self.folders.streams(), self.is_lasting());
         let thumbnails = self.is_lasting().then(|| self.folders.thumbnails());
+        let own = [self.folders.data.clone(), self.folders.cache.clone()];
         self.in_background(move |_| {
+            // They hold pictures of the user's films and say where these lie.
+            own.iter().filter_map(|folder| private::create_folder(folder).err()).for_each(|error| {
+                tracing::info!(%error, "a folder of the program could not be made");
+            });
             pipeline::remove_left_behind(&work);
             let is_known = |path: &Path| folders.contains(path);
             pipeline::remove_given_up(&streams, is_lasting.then_some(&is_known));

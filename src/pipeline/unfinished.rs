@@ -302,8 +302,8 @@ fn remove_passing_files(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// How far the unfinished stream in a folder goes: what all renditions of pictures have, or of sound where that is alone. `None` when there is none that
-/// could be gone on with.
+/// How far the unfinished stream in a folder goes: what all renditions of pictures have, or of sound where that is alone.
+/// `None` when there is none that could be gone on with.
 pub fn reached(stream_folder: &Path) -> Option<Duration> {
     let state = State::read(stream_folder)?;
     let segments = |folder: &String| {
@@ -311,7 +311,9 @@ pub fn reached(stream_folder: &Path) -> Option<Duration> {
         files.filter(|file| file.file_name().to_string_lossy().starts_with("segment_")).count()
     };
     let fewest = state.segments_folders.iter().map(segments).min().unwrap_or(0);
-    Some(state.segment_duration * u32::try_from(fewest).unwrap_or(u32::MAX))
+    let reached = state.segment_duration * u32::try_from(fewest).unwrap_or(u32::MAX);
+    // The last segment may be shorter.
+    Some(state.duration.map_or(reached, |whole| reached.min(whole)))
 }
 
 /// The same where this very job has begun it.

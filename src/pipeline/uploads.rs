@@ -51,8 +51,8 @@ enum State {
     Waiting(Contact),
     /// Not begun; where the store was asked in vain, with why.
     ToCome(Option<Failure>),
-    /// The whole stream is there, and how far it had come then.
-    Published(PublishedStream, PublishStatus),
+    /// The whole stream is there: where, and how far it had come then.
+    Published(PublishedStream, Option<PlaceInBucket>, PublishStatus),
     /// Ended early.
     Failed(Option<Box<Publisher>>, Failure),
 }
@@ -126,7 +126,7 @@ impl Uploads {
         let dropped =
             DroppedSegments::of(folder, false).map_err(|error| write_failure(folder, &error).at(Stage::Publish))?;
         let state = |index: usize| match stream.published.get(&index) {
-            Some(published) => State::Published(published.clone(), PublishStatus::default()),
+            Some(published) => State::Published(published.clone(), stream.place_in(index), PublishStatus::default()),
             None => State::ToCome(None),
         };
         let locations = request.spec.destination.buckets().enumerate();
@@ -153,7 +153,7 @@ impl Uploads {
         for upload in self.each.iter() {
             let (status, is_under_way) = match &*upload.state() {
                 State::Running(publisher) => (publisher.status(), true),
-                State::Published(_, status) => (status.clone(), status.finished_files > 0),
+                State::Published(_, _, status) => (status.clone(), status.finished_files > 0),
                 State::Waiting(contact) => {
                     (PublishStatus { interruption: contact.reason(), ..Default::default() }, false)
                 }
@@ -234,6 +234,7 @@ impl Upload {
         match &*self.state() {
             State::Running(publisher) | State::Failed(Some(publisher), _) => Some(publisher.place().clone()),
             State::Waiting(contact) => contact.place().or(self.earlier.as_ref()).cloned(),
+            State::Published(_, place, _) => place.clone(),
             _ => self.earlier.clone(),
         }
     }
@@ -246,7 +247,7 @@ impl Upload {
             }
             State::Waiting(contact) => (0, contact.reason(), false),
             State::ToCome(reason) => (0, reason.clone(), false),
-            State::Published(_, status) => (status.published_files, None, true),
+            State::Published(_, _, status) => (status.published_files, None, true),
             State::Failed(publisher, reason) => {
                 let files = publisher.as_ref().map_or(0, |publisher| publisher.status().published_files);
                 (files, Some(reason.clone()), false)

@@ -23,7 +23,7 @@ const FIRST_BOXES: [&[u8; 4]; 9] = [b"styp", b"ftyp", b"moof", b"moov", b"sidx",
 const HEADER_BYTES: u64 = 8;
 const LARGE_HEADER_BYTES: u64 = 16;
 /// Of MPEG-TS, and the byte that each of its packets begins with.
-const PACKET_BYTES: u64 = 188;
+const PACKET_BYTES: [u64; 2] = [188, 204];
 const SYNC_BYTE: u8 = 0x47;
 /// Of AES.
 const CIPHER_BLOCK_BYTES: u64 = 16;
@@ -113,7 +113,10 @@ fn cut_off(path: &Path, size: u64) -> io::Result<Option<String>> {
     let mut header = [0; LARGE_HEADER_BYTES as usize];
     let first = read_header(&mut file, &mut header)?;
     if first.first() == Some(&SYNC_BYTE) && path.extension().is_some_and(|extension| extension == "ts") {
-        return Ok((!size.is_multiple_of(PACKET_BYTES)).then(|| "it ends within a packet of MPEG-TS".to_owned()));
+        return Ok(PACKET_BYTES
+            .iter()
+            .all(|bytes| !size.is_multiple_of(*bytes))
+            .then(|| "it ends within a packet of MPEG-TS".to_owned()));
     }
     if first.get(4..8).is_none_or(|kind| !FIRST_BOXES.iter().any(|known| *known == kind)) {
         return Ok(None);
@@ -124,6 +127,10 @@ fn cut_off(path: &Path, size: u64) -> io::Result<Option<String>> {
     while at < size {
         file.seek(SeekFrom::Start(at))?;
         let header = read_header(&mut file, &mut header)?;
+        let is_padding = size - at < HEADER_BYTES && header.iter().all(|byte| *byte == 0);
+        if is_padding {
+            break;
+        }
         let Some(length) = box_length(header, size - at) else {
             return Ok(Some(format!("it ends within the header of a box, at byte {at}")));
         };
@@ -178,11 +185,14 @@ mod tests {
     fn files_that_end_too_early_are_told_by_what_is_in_front_of_them() {
         let folder = tempfile::tempdir().unwrap();
         let segment = [boxed(b"styp", b"msdh"), boxed(b"moof", &[1; 50]), boxed(b"mdat", &[2; 500])].concat();
-        let packets = [[SYNC_BYTE; PACKET_BYTES as usize], [SYNC_BYTE; PACKET_BYTES as usize]].concat();
+        let packets = [SYNC_BYTE; 2 * 188];
+        let padded = [&segment[..], &[0; 4]].concat();
         let all = segment.len();
         for (name, content, cut) in [
             ("whole.m4s", &segment[..], None),
             ("media.m4s", &segment[..all - 1], Some("within its box “mdat” of 508 bytes")),
+            ("reed-solomon.ts", &[SYNC_BYTE; 2 * 204][..], None),
+            ("padded.m4s", &padded[..], None),
             ("header.m4s", &segment[..all - 505], Some("within the header of a box")),
             ("fragment.m4s", &segment[..all - 508], Some("its media is missing")),
             ("index.m4s", &segment[..30], Some("within its box “moof”")),

@@ -36,7 +36,7 @@ impl Leftover {
 
     /// The same in words for the user, with what to do next.
     pub fn into_failure(self) -> Failure {
-        let headline = format!("A part of the cancelled stream stays in {}", self.place);
+        let headline = format!("A part of the unfinished stream stays in {}", self.place);
         let hint = "Delete what lies there when the store answers again; another stream of this name gets a number";
         Failure::new(FailureKind::NetworkLost, headline, hint).with_detail(self.reason)
     }

@@ -77,7 +77,8 @@ pub struct Remains<'a> {
 }
 
 /// Removes what the runs of a job have left: in the folder, if that is one which this job makes, a finished stream that was
-/// to lie in buckets alone, and what is in the job's buckets, but where the stream is whole. Must not be called on a thread of the runtime. Gives what stays in the buckets.
+/// to lie in buckets alone, and what is in the job's buckets, but where the stream is whole. Must not be called on a
+/// thread of the runtime. Gives what stays in the buckets.
 pub fn remove_interrupted(runtime: &Handle, (spec, id): (&JobSpec, JobId), remains: Remains<'_>) -> Vec<Failure> {
     let state = remains.folder.and_then(State::read);
     let is_removed = remains.folder.is_some_and(|folder| remove_interrupted_folder((spec, id), folder));

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{FOLDER, STATE, SourceIdentity, identity::hex};
 use crate::{
-    job::{Encryption, JobId, JobSpec, PlaceInBucket},
+    job::{Destination, Encryption, JobId, JobSpec, PlaceInBucket, S3Location},
     pipeline::{JobRequest, encode::following::Following, plan::EncodePlan},
     tools::regular_file,
 };
@@ -27,6 +27,9 @@ pub(super) struct State {
     #[serde(with = "crate::job::path_text")]
     pub(super) source: PathBuf,
     pub(super) destination: String,
+    /// Where the stream goes, whatever is asked of its objects.
+    #[serde(default)]
+    pub(super) places: String,
     pub(super) identity: Option<SourceIdentity>,
     /// By what the sources that follow the first are known again.
     #[serde(default)]
@@ -59,6 +62,9 @@ pub(super) struct State {
     /// All segments are written.
     pub(super) is_encoded: bool,
     pub(super) segment_duration: Duration,
+    /// Of the whole stream, where that is known.
+    #[serde(default)]
+    pub(super) duration: Option<Duration>,
     /// Folders of the segments by which its length is counted, in the stream's.
     pub(super) segments_folders: Vec<String>,
 }
@@ -71,6 +77,7 @@ impl State {
             ffmpeg: request.toolbox.version.clone(),
             source: request.spec.source.clone(),
             destination: destination(&request.spec),
+            places: places(&request.spec),
             identity: SourceIdentity::of(&request.spec.source),
             joined: request.spec.joined.iter().map(|source| SourceIdentity::of(source)).collect(),
             plan: plan_hash(plan),
@@ -84,6 +91,7 @@ impl State {
             revisions: Vec::new(),
             is_encoded: false,
             segment_duration: plan.timing.frame_rate.duration_of(plan.timing.segment_frames),
+            duration: plan.duration,
             segments_folders: leading_renditions(plan).map(|name| plan.files.segments_folder(name)).collect(),
         }
     }
@@ -102,9 +110,10 @@ impl State {
         Some(PlaceInBucket { prefix: prefix.clone(), revision: revision.cloned() })
     }
 
-    /// Whether this is what a call for this source and destination has left, which a job of no queue may take over.
+    /// Whether this is what a call for these sources and places has left, which a job of no queue may take over.
     pub(super) fn is_of_call_for(&self, spec: &JobSpec) -> bool {
-        !self.is_queued && self.source == spec.source && self.destination == destination(spec)
+        let is_of_sources = self.source == spec.source && self.joined.len() == spec.joined.len();
+        !self.is_queued && is_of_sources && self.places == places(spec)
     }
 
     /// Notes where it lies in each bucket, if it has a place there yet.
@@ -143,8 +152,22 @@ fn leading_renditions(plan: &EncodePlan) -> impl Iterator<Item = &str> {
     plan.renditions.iter().map(|video| video.name.as_str()).chain(sound.map(|audio| audio.name.as_str()))
 }
 
+/// All that is asked of the destination and shows in what lies there.
 fn destination(spec: &JobSpec) -> String {
-    format!("{:?}", spec.destination)
+    let mut destination = spec.destination.clone();
+    if let Destination::S3 { location, also_to, .. } = &mut destination {
+        for location in std::iter::once(location.as_mut()).chain(also_to) {
+            location.most_bytes_per_second = None;
+            location.skip_public_check = false;
+        }
+    }
+    format!("{destination:?}")
+}
+
+fn places(spec: &JobSpec) -> String {
+    let in_bucket = |location: &S3Location| (location.bucket.clone(), location.prefix.clone(), location.endpoint_url());
+    let in_buckets: Vec<_> = spec.destination.buckets().map(in_bucket).collect();
+    format!("{:?} {in_buckets:?}", spec.destination.local_folder())
 }
 
 /// Warnings and what is left to do change nothing of what is made.

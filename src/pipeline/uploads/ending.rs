@@ -95,7 +95,10 @@ impl Uploads {
         self.each.iter().for_each(|upload| upload.seal());
         let mut noted = self.places();
         loop {
-            (ending.tell)();
+            // Of what was stopped nothing goes on.
+            if !ending.request.cancel.is_cancelled() {
+                (ending.tell)();
+            }
             let places = self.places();
             if places != noted {
                 stream.lies_in(places.clone());
@@ -134,7 +137,7 @@ impl Uploads {
 
     fn published(&self) -> Vec<PublishedStream> {
         let published = |upload: &Arc<Upload>| match &*upload.state() {
-            State::Published(stream, _) => Some(stream.clone()),
+            State::Published(stream, ..) => Some(stream.clone()),
             _ => None,
         };
         self.each.iter().filter_map(published).collect()
@@ -182,14 +185,14 @@ fn ended((index, upload): (usize, &Arc<Upload>), ending: &Ending<'_>, stream: &m
         return false;
     }
     let result = publisher.finish();
-    let status = publisher.status();
+    let (place, status) = (publisher.place().clone(), publisher.status());
     match result {
         Ok(published) => {
             publish::replace::remember(published.replaced.as_ref(), &ending.request.replaced_folder);
             let whole = PublishedStream { destination: upload.location.to_string(), urls: published.urls };
             stream.report.warnings.extend(published.warnings);
             stream.published.insert(index, whole.clone());
-            *state = State::Published(whole, status);
+            *state = State::Published(whole, Some(place), status);
             (ending.keep)(stream);
         }
         Err(error) => {

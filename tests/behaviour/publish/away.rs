@@ -113,6 +113,35 @@ fn a_folder_gets_its_stream_beside_a_store_that_is_away_and_keeps_it_when_the_re
 }
 
 #[test]
+fn a_bucket_that_is_whole_is_known_after_an_interrupt_while_another_store_is_away() {
+    let endpoint = shared_endpoint();
+    let runtime = Runtime::new().unwrap();
+    let location = new_bucket(&runtime, &endpoint);
+    let user = User::new();
+    let place = OsString::from(format!("s3://{}/films", location.bucket));
+    let away = format!("s3://backup/films?endpoint=http://{}&region=us-east-1", closed_address());
+    let encode = |more: &[&str]| {
+        let flags = ["--endpoint", &endpoint, "--out", &away].into_iter().chain(more.iter().copied());
+        let flags: Vec<OsString> = flags.map(Into::into).collect();
+        user.encode_command_to(&place, &flags, &[&clips::SMALL.path()], "quick")
+    };
+    let is_there = || objects(&runtime, &location).contains_key("films/small/master.m3u8");
+    for _ in 0..2 {
+        let running = AtWork::start(encode(&[])).until(|event| is_waiting(event) && event["stage"] == "publish");
+        wait_for("a whole stream in the other bucket", || is_there().then_some(()));
+        // It is noted as whole a moment later.
+        let running = running.until(|event| event["uploads"][0]["is_whole"] == true);
+        let stopped = running.interrupt();
+        assert_eq!(stopped.exit_code, Some(130), "{}", stopped.told);
+        let names = objects(&runtime, &location);
+        assert!(names.keys().all(|name| name.starts_with("films/small/")), "no second one: {names:?}");
+    }
+    let discarded = crate::support::user::Ended::of(encode(&["--discard"]));
+    assert_eq!(discarded.exit_code, Some(0), "{}", discarded.stderr);
+    assert!(objects(&runtime, &location).is_empty());
+}
+
+#[test]
 fn publish_waits_for_a_store_that_has_too_much_to_do_at_first() {
     let endpoint = shared_endpoint();
     let runtime = Runtime::new().unwrap();

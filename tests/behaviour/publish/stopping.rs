@@ -129,11 +129,16 @@ fn ctrl_c_ends_soon_when_the_store_is_frozen_and_what_stays_there_is_told() {
     let discarded = crate::support::user::Ended::of(encode(&["--discard"]));
     store.thaw();
     assert_eq!(discarded.exit_code, Some(1), "{}", discarded.stderr);
-    let headline = format!("A part of the cancelled stream stays in s3://{bucket}/films/minute");
+    let headline = format!("A part of the unfinished stream stays in s3://{bucket}/films/minute");
     let notice = discarded.events.iter().find(|event| event["event"] == "noticed").expect("what stays is an event");
     assert_eq!(notice["failure"]["headline"], headline.as_str(), "{notice}");
     // The same in words, for people.
     assert!(discarded.stderr.contains(&headline), "{}", discarded.stderr);
+    // It is known still where that is, also without the limit.
+    let options = ["--endpoint".into(), store.endpoint.clone().into(), "--discard".into()];
+    let again = user.encode_command_to(&place, &options, &[&source], "quick");
+    assert_eq!(crate::support::user::Ended::of(again).exit_code, Some(0));
+    assert_eq!(count(&runtime, &store.endpoint, &bucket, "films/"), 0);
 
     let folder = user.path("large");
     write(&folder, "film.mp4", &vec![7; 40 << 20]);

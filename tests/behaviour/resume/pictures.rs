@@ -42,7 +42,8 @@ fn kill_at_the_pictures(user: &User, mut command: Command) {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("reelpress starts");
     wait_for("the first thumbnail", || {
         assert_eq!(child.try_wait().expect("the child is ours"), None, "it ended before it could be killed");
-        reached.exists().then_some(())
+        // The shell that tells it becomes the one that sleeps a moment later.
+        (reached.exists() && !user.process_ids_running("sleep").is_empty()).then_some(())
     });
     for process in ["reelpress", "sleep"].iter().flat_map(|name| user.process_ids_running(name)) {
         // One may have ended with the other.
