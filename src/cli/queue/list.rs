@@ -37,6 +37,10 @@ struct ListedJob {
     /// `probe`, `encode`, `package` or `publish` while it runs.
     stage: Option<crate::job::Stage>,
     percent: Option<f64>,
+    /// Why its upload waits at this moment, while it does.
+    upload_interruption: Option<String>,
+    /// Why nothing of it is written at this moment, while that is so.
+    disk_shortage: Option<String>,
     preset: String,
     /// All places, with commas between them.
     destination: String,
@@ -155,6 +159,10 @@ pub(super) fn note(job: &Job, settings: &Settings, now: &Zoned) -> String {
         }
         _ => {}
     }
+    if let Some(progress) = job.progress() {
+        notes.extend(progress.upload_interruption.as_ref().map(|why| format!("upload waits: {why}")));
+        notes.extend(progress.disk_shortage.as_ref().map(|why| format!("waits for room: {why}")));
+    }
     if let Some(retry) = job.waits_for_retry() {
         let what = if retry.waits_for_keys { "waits for keys" } else { "tries again" };
         notes.push(format!("{what}: {}", retry.failure.headline));
@@ -182,6 +190,8 @@ impl ListedJob {
             state: state(job),
             stage: job.progress().map(|progress| progress.stage),
             percent: job.progress().map(|progress| (progress.fraction * 1000.0).round() / 10.0),
+            upload_interruption: job.progress().and_then(|progress| progress.upload_interruption.clone()),
+            disk_shortage: job.progress().and_then(|progress| progress.disk_shortage.clone()),
             preset: job.spec.preset.id.clone(),
             destination: job.spec.destination.label(),
             destinations: job.spec.destination.places(),
@@ -247,6 +257,10 @@ mod tests {
         let listed = serde_json::to_value(ListedJob::of(&snapshot.jobs[0], &snapshot, &now)).unwrap();
         assert_eq!((&listed["percent"], &listed["state"]), (&42.5.into(), &"running".into()));
         assert_eq!(listed["line"], 1);
+        let upload_interruption = Some("No connection to store.example".to_owned());
+        let progress = Box::new(Progress { upload_interruption, ..Progress::default() });
+        snapshot.apply(&Event::JobProgressed { id: ids[0], progress });
+        assert!(table(&snapshot, &now)[1].ends_with("/out         upload waits: No connection to store.example"));
         assert!(table(&Snapshot::default(), &now).is_empty());
     }
 
