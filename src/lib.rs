@@ -53,7 +53,7 @@
 //! | `job-<id>` | one running job: drives ffmpeg, listens to its report |
 //! | (unnamed, of a job) | first contact with each bucket of the job side by side, and taking back what is there |
 //! | `job-segmenter` | reads the job's pipe, writes segments and playlists |
-//! | `network` | the same workers for `reelpress publish`, which needs no engine |
+//! | `network` | the same workers for `reelpress publish` and `encode --discard`, which need no engine |
 //! | `interrupt` | the terminal's Ctrl-C |
 //! | `ffmpeg-download` | fetches ffmpeg after the user agreed |
 //! | `thumbnails`, `system-fonts`, `file-dialog`, `open`, `sample`, `report`, `keychain` | what the window must not wait for |

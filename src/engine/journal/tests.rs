@@ -1,4 +1,7 @@
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 
@@ -130,15 +133,29 @@ fn a_journal_with_a_damaged_header_or_a_lost_end_gives_back_its_jobs() {
     }
 }
 
+/// A journal of some jobs, with a copy of its log as it was before it was closed.
+struct JournalWithLog {
+    file: PathBuf,
+    log: PathBuf,
+    kept_log: PathBuf,
+    ids: Vec<JobId>,
+}
+
+impl JournalWithLog {
+    fn in_folder(folder: &Path) -> Self {
+        let [file, log, kept_log] = ["queue.sqlite", "queue.sqlite-wal", "log"].map(|name| folder.join(name));
+        let (ids, events): (Vec<JobId>, Vec<Event>) = (0..5).map(|_| added()).unzip();
+        let mut journal = Journal::open(&file).unwrap();
+        journal.append(&events).unwrap();
+        std::fs::copy(&log, &kept_log).unwrap();
+        Self { file, log, kept_log, ids }
+    }
+}
+
 #[test]
 fn a_journal_that_is_cut_to_nothing_is_told_and_gives_back_what_its_log_holds() {
     let folder = tempfile::tempdir().unwrap();
-    let [file, log, kept_log] = ["queue.sqlite", "queue.sqlite-wal", "log"].map(|name| folder.path().join(name));
-    let (ids, events): (Vec<JobId>, Vec<Event>) = (0..5).map(|_| added()).unzip();
-    let mut journal = Journal::open(&file).unwrap();
-    journal.append(&events).unwrap();
-    std::fs::copy(&log, &kept_log).unwrap();
-    drop(journal);
+    let JournalWithLog { file, log, kept_log, ids } = JournalWithLog::in_folder(folder.path());
     for (has_log, jobs) in [(false, Vec::new()), (true, ids)] {
         std::fs::write(&file, "").unwrap();
         let _ = std::fs::remove_file(&log);
@@ -160,12 +177,7 @@ fn a_journal_that_is_cut_to_nothing_is_told_and_gives_back_what_its_log_holds() 
 #[test]
 fn a_log_whose_journal_is_gone_is_told_and_gives_back_its_jobs() {
     let folder = tempfile::tempdir().unwrap();
-    let [file, log, kept_log] = ["queue.sqlite", "queue.sqlite-wal", "log"].map(|name| folder.path().join(name));
-    let (ids, events): (Vec<JobId>, Vec<Event>) = (0..5).map(|_| added()).unzip();
-    let mut journal = Journal::open(&file).unwrap();
-    journal.append(&events).unwrap();
-    std::fs::copy(&log, &kept_log).unwrap();
-    drop(journal);
+    let JournalWithLog { file, log, kept_log, ids } = JournalWithLog::in_folder(folder.path());
     std::fs::remove_file(&file).unwrap();
     std::fs::copy(&kept_log, &log).unwrap();
     let Replay { snapshot, set_aside, .. } = Journal::open(&file).unwrap().replay().unwrap();
