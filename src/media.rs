@@ -11,7 +11,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use colour::{Colour, DynamicRange, HdrMetadata};
-pub use container::container_name;
+pub use container::{TRANSPORT_PACKET_BYTES, TRANSPORT_SYNC_BYTE, container_name};
 pub use frame_rate::FrameRate;
 
 /// ffmpeg's name of what reads a film that is one JPEG after the other, without a container.

@@ -9,7 +9,7 @@ use std::{
 use mp4_atom::{Atom, Header, Moof, Moov, ReadFrom};
 
 use super::ProbeError;
-use crate::media::JPEG_FILM_DEMUXER;
+use crate::media::{JPEG_FILM_DEMUXER, TRANSPORT_PACKET_BYTES, TRANSPORT_SYNC_BYTE};
 
 /// Bytes of the beginning that are looked at.
 const BEGINNING: u64 = 4096;
@@ -48,8 +48,6 @@ const SIGNATURES: [&[u8]; 8] = [
     b"GIF89a",
     b"\x89PNG\r\n\x1a\n",
 ];
-/// Length of a packet of a transport stream, and what it begins with.
-const TRANSPORT_PACKET: (usize, u8) = (188, 0x47);
 
 /// What the beginning of a file tells.
 #[derive(Debug)]
@@ -193,9 +191,9 @@ fn is_iso_media(beginning: &[u8]) -> bool {
 
 /// Whether it begins as a container of pictures or sound does, which ffmpeg believes more than a name.
 fn is_media(beginning: &[u8]) -> bool {
-    let (packet, sync) = TRANSPORT_PACKET;
     let is_riff = beginning.starts_with(b"RIFF") && matches!(beginning.get(8..12), Some(b"AVI " | b"WAVE"));
-    let is_transport_stream = (0..4).all(|number| beginning.get(number * packet) == Some(&sync));
+    let is_transport_stream =
+        (0..4).all(|number| beginning.get(number * TRANSPORT_PACKET_BYTES) == Some(&TRANSPORT_SYNC_BYTE));
     let has_signature = SIGNATURES.iter().any(|signature| beginning.starts_with(signature));
     // The length of a first box is no text either.
     let is_iso_media = is_iso_media(beginning) && beginning[0] < b' ';

@@ -12,11 +12,10 @@ use std::{
 use crate::{
     failure::{Failure, FailureKind},
     format::clock,
+    media::{TRANSPORT_PACKET_BYTES as PACKET_BYTES, TRANSPORT_SYNC_BYTE as SYNC},
     tools::cancel::CancelToken,
 };
 
-const PACKET_BYTES: usize = 188;
-const SYNC: u8 = 0x47;
 /// What is read at once.
 const BUFFER_BYTES: usize = 1 << 20;
 /// Ticks of the clock of a programme in a second.

@@ -16,15 +16,15 @@ use super::{
     headers::FileKind,
     playlist::resolve,
 };
+use crate::media::{TRANSPORT_PACKET_BYTES, TRANSPORT_SYNC_BYTE as SYNC_BYTE};
 
 /// First boxes of files of ISO/IEC 14496-12; what begins otherwise is encrypted, or something else.
 const FIRST_BOXES: [&[u8; 4]; 9] = [b"styp", b"ftyp", b"moof", b"moov", b"sidx", b"emsg", b"prft", b"free", b"mdat"];
 /// Length of a header, and of one with a size of 64 bits.
 const HEADER_BYTES: u64 = 8;
 const LARGE_HEADER_BYTES: u64 = 16;
-/// Of MPEG-TS, and the byte that each of its packets begins with.
-const PACKET_BYTES: [u64; 2] = [188, 204];
-const SYNC_BYTE: u8 = 0x47;
+/// Of MPEG-TS, as it is and with the bytes that mend it on the air (DVB).
+const PACKET_BYTES: [u64; 2] = [TRANSPORT_PACKET_BYTES as u64, 204];
 /// Of AES.
 const CIPHER_BLOCK_BYTES: u64 = 16;
 

@@ -10,8 +10,8 @@ use super::{
     transport_stream::fill_durations,
 };
 
-pub(super) const PACKET_BYTES: usize = 188;
-pub(super) const SYNC: u8 = 0x47;
+pub(super) use crate::media::{TRANSPORT_PACKET_BYTES as PACKET_BYTES, TRANSPORT_SYNC_BYTE as SYNC};
+
 const CLOCK_HZ: f64 = 27_000_000.0;
 pub(super) const TIMESCALE: u32 = 90_000;
 /// Packets without content, and those of the programme's description.

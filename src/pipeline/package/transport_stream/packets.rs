@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-const PACKET_BYTES: usize = 188;
-const SYNC_BYTE: u8 = 0x47;
+use crate::media::{TRANSPORT_PACKET_BYTES as PACKET_BYTES, TRANSPORT_SYNC_BYTE as SYNC_BYTE};
+
 /// The programme association table.
 const PAT_PID: u16 = 0;
 
