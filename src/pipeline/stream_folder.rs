@@ -15,6 +15,7 @@ use own_files::remove_own_files;
 use super::{
     JobRequest,
     package::{PackageError, write_failure},
+    unfinished::is_left_as_it_began,
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -65,16 +66,8 @@ impl StreamFolder {
                 }
                 return Err(taken(&path));
             };
-            let mut made = std::fs::create_dir(&path);
-            if made.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-                // Another job has just removed the empty folders that both lie in.
-                made =
-                    std::fs::create_dir_all(path.parent().unwrap_or(parent)).and_then(|()| std::fs::create_dir(&path));
-            }
             let is_ours = wanted.when_taken == WhenTaken::Replace || earlier == Some(path.as_path());
-            if is_ours && made.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
-                made = remove_own_files(&path).and_then(|()| std::fs::create_dir_all(&path));
-            }
+            let made = make(&path, is_ours);
             match made {
                 Ok(()) => return Ok(Self { path, is_kept: false, _above: above, _claim: Some(claim) }),
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(&path, &error)),
@@ -134,6 +127,22 @@ impl Drop for StreamFolder {
         {
             tracing::warn!(%error, path = %self.path.display(), "an unfinished stream could not be removed");
         }
+    }
+}
+
+/// Makes the folder of a stream, which may have the place of what is there where that `is_ours`.
+fn make(path: &Path, is_ours: bool) -> std::io::Result<()> {
+    let mut made = std::fs::create_dir(path);
+    if made.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        // Another job has just removed the empty folders that both lie in.
+        made = std::fs::create_dir_all(path.parent().unwrap_or(path)).and_then(|()| std::fs::create_dir(path));
+    }
+    match made {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && is_ours => {
+            remove_own_files(path).and_then(|()| std::fs::create_dir_all(path))
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && is_left_as_it_began(path) => Ok(()),
+        made => made,
     }
 }
 

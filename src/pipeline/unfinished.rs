@@ -24,6 +24,8 @@ use remains::withdraw;
 pub use remains::{Remains, remove_given_up, remove_interrupted};
 use state::{State, plan_hash};
 pub(super) use under_way::first_under_way;
+pub(super) use under_way::is_left_as_it_began;
+use under_way::is_locked;
 pub use under_way::{GoesOnBy, is_under_way};
 
 use super::{
@@ -101,7 +103,9 @@ impl Unfinished {
             let Some(files) = files_of(request, plan, &earlier) else { continue };
             let earlier_plan = EncodePlan { files, ..plan.clone() };
             let state = State::of(request, &earlier_plan);
-            if !matches!(request.beginning, Beginning::From(_)) && !earlier.is_of_call_for(&request.spec) {
+            // A job that was killed before its queue knew of the folder finds it by its own name.
+            let is_own = earlier.job == Some(request.id);
+            if !is_own && !matches!(request.beginning, Beginning::From(_)) && !earlier.is_of_call_for(&request.spec) {
                 continue;
             }
             let Some(lock) = lock(&stream_folder) else { continue };
@@ -123,7 +127,8 @@ impl Unfinished {
                     return Ok(Begun { folder, unfinished, goes_on: true });
                 }
                 Some(reason) => {
-                    lost = Some(reason);
+                    let is_known = !is_own || request.beginning != Beginning::Fresh;
+                    lost = lost.or(is_known.then_some(reason));
                     useless.push((stream_folder, earlier));
                 }
             }
@@ -132,13 +137,12 @@ impl Unfinished {
             withdraw(request, &earlier);
             drop(StreamFolder::at(local, &stream_folder));
         }
-        let folder = StreamFolder::of_job(request)?;
+        let (folder, lock) = new_folder(request)?;
         let stream_folder = folder.path().to_owned();
         let dropped = dropped_segments(request, &stream_folder)?;
         let noted = Noted::new(&stream_folder, State::of(request, plan));
-        let mut unfinished = Self { stream_folder, noted, dropped, _lock: None };
+        let unfinished = Self { stream_folder, noted, dropped, _lock: lock };
         unfinished.noted.save_at_once()?;
-        unfinished._lock = lock(&unfinished.stream_folder);
         plan.warnings.extend(lost.map(|reason| format!("The interrupted encode began again: {reason}")));
         Ok(Begun { folder, unfinished, goes_on: false })
     }
@@ -347,7 +351,22 @@ fn files_of(request: &JobRequest, plan: &EncodePlan, earlier: &State) -> Option<
     }
 }
 
-/// `None` when somebody else is at it.
+/// Makes a stream's folder that nobody else is at.
+fn new_folder(request: &JobRequest) -> Result<(StreamFolder, Option<File>), Failure> {
+    loop {
+        let folder = StreamFolder::of_job(request)?;
+        let marker = folder.path().join(FOLDER);
+        std::fs::create_dir_all(&marker).map_err(|error| write_failure(&marker, &error).at(Stage::Package))?;
+        let lock = lock(folder.path());
+        if lock.is_some() || !is_locked(&marker) {
+            return Ok((folder, lock));
+        }
+        // Two have found the same remains of a run that was killed as it began, and the other was first.
+        folder.keep();
+    }
+}
+
+/// `None` when somebody else is at it, or files can't be locked there.
 fn lock(stream_folder: &Path) -> Option<File> {
     let file = File::create(stream_folder.join(FOLDER).join(LOCK)).ok()?;
     file.try_lock().is_ok().then_some(file)

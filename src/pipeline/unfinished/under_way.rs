@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{FOLDER, LOCK, State};
+use super::{FOLDER, LOCK, State, lock};
+use crate::tools::atomic_file;
 
 /// Who goes on with a stream in the making.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,20 @@ pub(in crate::pipeline) fn first_under_way(folder: &Path) -> Option<(PathBuf, Go
         GoesOnBy::SameCall
     };
     Some((stream_folder, goes_on_by))
+}
+
+/// Whether the folder is one that a job had made when its program was killed, before anything was noted or made in it.
+pub(in crate::pipeline) fn is_left_as_it_began(stream_folder: &Path) -> bool {
+    let marker = stream_folder.join(FOLDER);
+    let holds_only = |folder: &Path, is_expected: &dyn Fn(&str) -> bool| {
+        let Ok(entries) = std::fs::read_dir(folder) else { return false };
+        entries.into_iter().all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_expected)))
+    };
+    marker.is_dir()
+        && holds_only(stream_folder, &|name| name == FOLDER)
+        && holds_only(&marker, &|name| name == LOCK || name.starts_with(atomic_file::TEMPORARY_PREFIX))
+        // A job that begins this very moment has the lock before it writes anything else.
+        && lock(stream_folder).is_some()
 }
 
 /// Whether somebody makes the stream of which this is the marker.

@@ -33,6 +33,20 @@ fn fresh_starts_over() {
 }
 
 #[test]
+fn a_call_that_was_killed_before_it_noted_anything_leaves_its_folder_to_the_next() {
+    for left in [&[][..], &["lock"], &["lock", ".reelpress-Ab12Cd"]] {
+        let user = User::new();
+        let made = stream_in(&user, "output", &clips::NUMBERED);
+        let marker = made.join(".reelpress-unfinished");
+        std::fs::create_dir_all(&marker).expect("the user's folder can be written");
+        left.iter().for_each(|name| std::fs::write(marker.join(name), "").expect("the user's folder can be written"));
+        let ended = Ended::of(command(&user, "output", &clips::NUMBERED, &[]));
+        assert_eq!(warning_of(&user, &ended, &clips::NUMBERED), "", "{left:?}");
+        assert!(!marker.exists(), "{left:?}");
+    }
+}
+
+#[test]
 fn other_settings_start_over_and_say_so() {
     let user = User::new();
     kill_after(&user, (SYSTEM, &clips::NUMBERED), &[], (1, NOW));
