@@ -322,7 +322,12 @@ pub fn reached(stream_folder: &Path) -> Option<Duration> {
 
 /// The same where this very job has begun it.
 pub fn reached_by(stream_folder: &Path, id: JobId) -> Option<Duration> {
-    State::read(stream_folder).filter(|state| state.job == Some(id)).and_then(|_| reached(stream_folder))
+    (begun_by(stream_folder) == Some(id)).then(|| reached(stream_folder)).flatten()
+}
+
+/// The job that has begun the unfinished stream in a folder.
+pub(super) fn begun_by(stream_folder: &Path) -> Option<JobId> {
+    State::read(stream_folder)?.job
 }
 
 /// Folders that may hold what an earlier run has left.

@@ -22,6 +22,7 @@ use super::{
     presign::SIGNED_END,
     replace::{CLAIM_END, NOTES_FOLDER, Replacement, claim_of_revision},
     s3::Bucket,
+    taken::TakenNames,
     unchanged,
 };
 use crate::job::{LayoutKind, PlaceInBucket, S3Location};
@@ -132,13 +133,16 @@ async fn new_claim(bucket: &Bucket, stream_name: &str, owner: &str) -> Result<Cl
     if stream_name.contains('/') {
         return Err(PublishError::InvalidName { name: stream_name.to_owned() });
     }
-    let mut taken = bucket.taken_names(stream_name).await?;
+    let TakenNames { mut taken, noted } = bucket.taken_names(stream_name).await?;
     loop {
         let mut claim = Claim::take(bucket, stream_name, &taken)?;
-        if claim.note(bucket, owner).await? {
+        let name = claim.prefix.rsplit('/').next().unwrap_or_default().to_owned();
+        // Some stores write over what is there whatever the condition is.
+        let is_free = !noted.contains(&name) || claim.is_free(bucket, owner).await?;
+        if is_free && claim.note(bucket, owner).await? {
             return Ok(claim);
         }
-        taken.insert(claim.prefix.rsplit('/').next().unwrap_or_default().to_owned());
+        taken.insert(name);
     }
 }
 
@@ -363,6 +367,13 @@ impl Claim {
         }
     }
 
+    /// Whether the place is this owner's by its note, or has one whose program has ended on this machine.
+    async fn is_free(&self, bucket: &Bucket, owner: &str) -> Result<bool, PublishError> {
+        let found = bucket.text(&self.note_key()).await?.unwrap_or_default();
+        let has_owner = String::from_utf8_lossy(&found).split_whitespace().any(|word| word == owner);
+        Ok(has_owner || Writer::of_note(&found).is_none_or(|other| other.has_ended(&Writer::this())))
+    }
+
     /// Lets other programs see it. False when another owner has the place; one whose program has ended on this machine
     /// has it no more.
     async fn note(&mut self, bucket: &Bucket, owner: &str) -> Result<bool, PublishError> {
@@ -373,9 +384,7 @@ impl Claim {
         match bucket.put_text_if(&key, &text, headers(), &Condition::Absent).await {
             Ok(_) => self.is_noted = true,
             Err(PublishError::PlaceTaken { .. }) => {
-                let found = bucket.text(&key).await?.unwrap_or_default();
-                let has_owner = String::from_utf8_lossy(&found).split_whitespace().any(|word| word == owner);
-                if has_owner || Writer::of_note(&found).is_none_or(|other| other.has_ended(&writer)) {
+                if self.is_free(bucket, owner).await? {
                     bucket.put_text(&key, text, headers()).await?;
                     self.is_noted = true;
                 }

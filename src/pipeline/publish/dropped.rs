@@ -12,7 +12,7 @@ use super::{
     unchanged::Known,
 };
 use crate::{
-    job::S3Location,
+    job::{JobId, S3Location},
     pipeline::dropped::{DroppedSegment, DroppedSegments, Version},
 };
 
@@ -21,6 +21,8 @@ use crate::{
 pub struct LocalStream<'a> {
     pub(super) folder: &'a Path,
     pub(super) dropped: Option<DroppedHere>,
+    /// By what its place is known again; `None` where no later run goes on with it.
+    pub(super) run: Option<String>,
 }
 
 /// The segments of a stream that are dropped here, and for which of its buckets they are looked at.
@@ -33,19 +35,21 @@ pub(super) struct DroppedHere {
 
 impl<'a> LocalStream<'a> {
     /// A folder of which segments are dropped when all buckets of its job have them. `bucket` is the place of one in
-    /// the job's list, and the length of that.
+    /// the job's list, and the length of that; `run` is the same for all that go on with one stream.
     pub(in crate::pipeline) fn dropping(
         folder: &'a Path,
         segments: Option<&Arc<DroppedSegments>>,
         bucket: (usize, usize),
+        run: JobId,
     ) -> Self {
-        Self { folder, dropped: segments.map(|segments| DroppedHere { segments: Arc::clone(segments), bucket }) }
+        let dropped = segments.map(|segments| DroppedHere { segments: Arc::clone(segments), bucket });
+        Self { folder, dropped, run: Some(run.to_string()) }
     }
 }
 
 impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for LocalStream<'a> {
     fn from(folder: &'a P) -> Self {
-        Self { folder: folder.as_ref(), dropped: None }
+        Self { folder: folder.as_ref(), dropped: None, run: None }
     }
 }
 

@@ -169,7 +169,7 @@ impl Publisher {
             stop_on_cancel.send_replace(true);
         });
         let mut stop_first_contact = stop_receiver.clone();
-        let run = uuid::Uuid::now_v7().to_string();
+        let run = local.run.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
         let begin = || s3::first_contact(location, begin(location, place, &run));
         let begun = tokio::select! {
             biased;
@@ -190,7 +190,7 @@ impl Publisher {
         let revision = replacement.as_ref().map(|replacement| replacement.revision.clone());
         let place = PlaceInBucket { prefix: claim.prefix.clone(), revision };
         let (messages, receiver) = mpsc::unbounded_channel();
-        let LocalStream { folder, dropped } = local;
+        let LocalStream { folder, dropped, .. } = local;
         let target = Target {
             bucket: bucket.clone().into_patient(),
             folder: folder.to_owned(),

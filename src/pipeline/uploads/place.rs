@@ -7,12 +7,13 @@ use std::{
 
 use crate::{
     failure::Failure,
-    job::{PlaceInBucket, S3Location, Stage, WantedFolder, WhenTaken},
+    job::{JobId, PlaceInBucket, S3Location, Stage, WantedFolder, WhenTaken},
     pipeline::{
         JobRequest,
         dropped::DroppedSegments,
         publish::{FirstContact, LocalStream, Place, PublishError, Publisher},
         stream_folder::wanted_folder,
+        unfinished::begun_by,
     },
     tools::cancel::CancelToken,
 };
@@ -30,6 +31,8 @@ pub(super) struct Wanted {
     dropped: Option<Arc<DroppedSegments>>,
     /// Place in the job's list, and the length of that.
     bucket: (usize, usize),
+    /// The job that has begun the stream.
+    begun_by: JobId,
     cancel: CancelToken,
 }
 
@@ -46,6 +49,7 @@ impl Wanted {
         places: &[(&S3Location, Option<&PlaceInBucket>)],
     ) -> Result<Vec<Self>, Failure> {
         let place = wanted_folder(request).map_err(|failure| failure.at(Stage::Publish))?;
+        let begun_by = begun_by(folder).unwrap_or(request.id);
         let buckets: Vec<&S3Location> = request.spec.destination.buckets().collect();
         let wanted = |(index, (location, earlier)): (usize, &(&S3Location, Option<&PlaceInBucket>))| {
             // What is begun later goes by its place in the job's list too.
@@ -58,6 +62,7 @@ impl Wanted {
                 earlier_try: request.unpublished.as_ref().and_then(|stream| stream.place_in(index)),
                 dropped: dropped.cloned(),
                 bucket: (index, buckets.len()),
+                begun_by,
                 cancel: request.cancel.clone(),
             }
         };
@@ -73,7 +78,7 @@ impl Wanted {
             }
             _ => self.place(),
         };
-        let local = LocalStream::dropping(&self.folder, self.dropped.as_ref(), self.bucket);
+        let local = LocalStream::dropping(&self.folder, self.dropped.as_ref(), self.bucket, self.begun_by);
         Publisher::begin(&self.location, local, place, &self.cancel, contact).await
     }
 

@@ -93,6 +93,36 @@ fn kill_and_compare(seed: u64, plan: &[(At, By)]) {
     println!("{0} of {0} kills end in the same stream; at most {most_again} finished segments made again", plan.len());
 }
 
+#[test]
+fn a_place_that_was_taken_in_the_moment_of_the_kill_is_known_again_on_any_machine() {
+    let runtime = Runtime::new().expect("a runtime");
+    let bucket = new_bucket(&runtime, &shared_endpoint()).bucket;
+    let mut job = Job::new(&bucket, "taken");
+    job.kill(At::Encode, By::SameCall, Duration::ZERO);
+    // As if it had been killed after the bucket had its note and before it was noted here what place it has.
+    let state_file = job.stream().join(".reelpress-unfinished/state.json");
+    let mut state: Value =
+        serde_json::from_slice(&std::fs::read(&state_file).expect("the state is there")).expect("the state is JSON");
+    let begun_by = state["job"].as_str().expect("a job").to_owned();
+    state["bucket_prefix"] = Value::Null;
+    std::fs::write(&state_file, state.to_string()).expect("the state can be written");
+    let client = client(&shared_endpoint());
+    let prefix = format!("{}/{}", job.prefix, job.stream().file_name().expect("a name").to_string_lossy());
+    let note = format!("A Reelpress publishes here: {begun_by} another-machine 1\n");
+    runtime.block_on(async {
+        let listed = client.list_objects_v2().bucket(&bucket).prefix(format!("{prefix}/")).send().await;
+        for object in listed.expect("the bucket can be listed").contents() {
+            let key = object.key().expect("a key");
+            client.delete_object().bucket(&bucket).key(key).send().await.expect("it can be removed");
+        }
+        let key = format!("{prefix}/.reelpress/claim.txt");
+        let put = client.put_object().bucket(&bucket).key(key).body(note.into_bytes().into()).send().await;
+        put.expect("the note can be written");
+    });
+    job.go_on(By::SameCall);
+    job.assert_published(&runtime);
+}
+
 /// How long the stages of a job take that is let be.
 #[derive(Debug)]
 struct Durations {
