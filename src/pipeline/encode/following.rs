@@ -270,7 +270,7 @@ pub(super) fn fitted(plan: &EncodePlan) -> Option<String> {
     let shapes = plan.format.shapes();
     // Newer versions take the shape of the first frame for that of all.
     let seen =
-        if shapes.is_empty() { "dar".to_owned() } else { format!("(iw/ih*{across}/{down}*{})", steps(1.0, &shapes)) };
+        if shapes.is_empty() { "dar".to_owned() } else { format!("(iw/ih*{across}/{down}*{})", steps(1.0, &shapes, SAME_TIME)) };
     Some(format!(
         "scale=w='min({width},2*ceil({width}*{seen}/{shape}/2-{LITTLE}))':h='min({height},2*ceil({height}*{shape}/{seen}/2-{LITTLE}))'\
          :eval=frame:flags=bicubic:interl=-1,pad={width}:{height}:(ow-iw)/2:(oh-ih)/2:black:eval=frame,\
@@ -278,12 +278,12 @@ pub(super) fn fitted(plan: &EncodePlan) -> Option<String> {
     ))
 }
 
-/// An expression of a number that is another one from each of some times on.
-pub(super) fn steps(first: f64, changes: &[(Duration, f64)]) -> String {
+/// An expression of a number that is another one from each of some times on, which frames can lie before by less than this.
+pub(super) fn steps(first: f64, changes: &[(Duration, f64)], most_before: Duration) -> String {
     let mut last = first;
     let mut text = format!("({first}");
     for (at, now) in changes {
-        let from = seconds(at.saturating_sub(SAME_TIME));
+        let from = seconds(at.saturating_sub(most_before));
         text.push_str(&format!("+gte(t,{from})*({})", now - last));
         last = *now;
     }
