@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     failure::{Failure, FailureKind},
-    format::clock,
+    format::precise_clock,
     media::{TRANSPORT_PACKET_BYTES as PACKET_BYTES, TRANSPORT_SYNC_BYTE as SYNC},
     tools::cancel::CancelToken,
 };
@@ -22,6 +22,8 @@ const BUFFER_BYTES: usize = 1 << 20;
 const TICKS_PER_SECOND: u64 = 90_000;
 /// A clock that goes on by more has jumped.
 const LONGEST_STEP: u64 = 10 * TICKS_PER_SECOND;
+/// A clock tells its time at least so often; the norm (ISO/IEC 13818-1, 2.7.2) wants it ten times a second.
+const LONGEST_USUAL_STEP: u64 = TICKS_PER_SECOND / 2;
 /// A clock that goes back by less is not exact, by more is noticed by ffmpeg.
 const STEPS_BACK: std::ops::Range<u64> = TICKS_PER_SECOND..12 * TICKS_PER_SECOND;
 /// How much of a file is looked at for its clock: more than twelve seconds of any broadcast.
@@ -49,7 +51,7 @@ impl CodecChange {
     pub fn headline(&self, source_name: &str) -> String {
         let Self { is_sound, from, to, at, .. } = self;
         let kind = if *is_sound { "sound" } else { "picture" };
-        format!("The {kind} of “{source_name}” changes its codec from {from} to {to} at {}", clock(*at))
+        format!("The {kind} of “{source_name}” changes its codec from {from} to {to} at {}", precise_clock(*at))
     }
 
     /// What can be done about it.
@@ -152,6 +154,8 @@ struct Tables {
     place: u64,
     /// The stream with the clock, and what it has told last.
     clock: Option<(u16, u64)>,
+    /// By how much that goes on from one time to the next.
+    usual_step: u64,
     ticks: u64,
     /// The smallest step that the clock has made back.
     step_back: Option<u64>,
@@ -187,7 +191,10 @@ impl Tables {
         let now = field.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte)) >> 7;
         match &mut self.clock {
             Some((of, last)) if *of == stream => {
-                self.ticks += now.checked_sub(*last).filter(|step| *step <= LONGEST_STEP).unwrap_or_default();
+                let step = now.checked_sub(*last).filter(|step| *step <= LONGEST_STEP);
+                self.usual_step = step.filter(|step| *step <= LONGEST_USUAL_STEP).unwrap_or(self.usual_step);
+                // What the clock would have told where another one takes its place.
+                self.ticks += step.unwrap_or(self.usual_step);
                 let back = last.checked_sub(now).filter(|step| STEPS_BACK.contains(step));
                 self.step_back = [self.step_back, back].into_iter().flatten().min();
                 *last = now;
@@ -213,7 +220,7 @@ impl Tables {
 
     fn take_codec(&mut self, stream: u16, codec: Codec) {
         let Some(before) = self.codecs.insert(stream, codec).filter(|before| *before != codec) else { return };
-        let at = Duration::from_secs_f64(self.ticks as f64 / TICKS_PER_SECOND as f64);
+        let at = Duration::from_secs_f64((self.ticks + self.usual_step) as f64 / TICKS_PER_SECOND as f64);
         let is_sound = before.is_sound && codec.is_sound;
         self.changes.push(CodecChange { is_sound, from: before.name, to: codec.name, at, place: self.place });
     }
@@ -294,6 +301,18 @@ mod tests {
             tables.take_clock(5, &at(seconds).to_be_bytes()[3..]);
         }
         assert_eq!((tables.step_back, tables.ticks), (Some(4 * TICKS_PER_SECOND), 14 * TICKS_PER_SECOND));
+    }
+
+    #[test]
+    fn a_change_comes_when_the_clock_would_have_gone_on() {
+        let mut tables = Tables::default();
+        tables.take(0, &packet(0, &PROGRAMMES));
+        tables.take(188, &map(0x1b, 0x0f));
+        for tenths in [10, 11, 12] {
+            tables.take_clock(5, &((tenths * TICKS_PER_SECOND / 10) << 7).to_be_bytes()[3..]);
+        }
+        tables.take(376, &map(0x02, 0x0f));
+        assert_eq!(tables.changes[0].at, Duration::from_millis(300));
     }
 
     #[test]
