@@ -1,6 +1,6 @@
 //! Encoding and packaging a plan, going on after an encoder that was lost, and in software after hardware that failed.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::{
     JobRequest, Notice, Observer,
@@ -16,7 +16,7 @@ use super::{
         images::ImageMaker, write_failure,
     },
     plan::{EncodePlan, PicturePlan},
-    probe::codec_change,
+    probe::{self, Recordings},
     progress::Reporter,
     stream_folder::StreamFolder,
     unfinished::{Notes, Unfinished},
@@ -199,7 +199,7 @@ impl<'a> Making<'a> {
         };
         reporter.finished(Stage::Encode);
         let (stream, warnings) = self.package((plan, encryptor), packager, &work_folder, reporter).map_err(failed)?;
-        let changes = course.following.warnings();
+        let changes = course.following.warnings(request.spec.operations.trim);
         Ok((stream, changes.into_iter().chain(damage).chain(warnings).collect()))
     }
 
@@ -388,11 +388,23 @@ impl Course<'_> {
 pub(super) fn weigh_damage(damage: &Damage, request: &JobRequest) -> Result<Option<String>, Failure> {
     let Some(lost) = damage.description() else { return Ok(None) };
     let spec = &request.spec;
-    let change = spec.joined.is_empty().then(|| codec_change(&spec.source, &request.cancel)).flatten();
+    let read = || probe::recordings(&spec.source, &request.cancel);
+    let Recordings { codec_change: change, seams, streams } =
+        spec.joined.is_empty().then(read).flatten().unwrap_or_default();
     if let Some(change) = change.filter(|change| !change.is_sound) {
         return Err(change.into_failure(&spec.source_name()).at(Stage::Encode));
     }
     let change = change.map(|change| format!("{}. {}", change.headline(&spec.source_name()), change.way_out()));
+    let trim = spec.operations.trim;
+    let is_kept =
+        |seam: &&Duration| **seam >= trim.start.unwrap_or_default() && trim.end.is_none_or(|end| **seam <= end);
+    let seams = seams.iter().filter(is_kept).count();
+    if change.is_none() && damage.is_of_seams(seams, streams) {
+        let (recordings, places) = (seams + 1, if seams == 1 { "the place" } else { "the places" });
+        return Ok(Some(format!(
+            "The source is {recordings} recordings behind each other: a moment can be missing at {places} where they meet"
+        )));
+    }
     match spec.preset.on_damage {
         OnDamage::Warn if change.is_some() => Ok(change),
         OnDamage::Warn => Ok(Some(format!("{DAMAGED}: {lost}"))),

@@ -59,8 +59,11 @@ pub(super) fn read_sources(request: &JobRequest) -> Result<(SourceMedia, Option<
             None => Ok(media),
         }
     };
-    let first = read(&spec.source)?;
+    let mut first = read(&spec.source)?;
     if spec.joined.is_empty() {
+        if let Some(start) = spec.operations.trim.start {
+            probe::begin_at(&mut first, (&spec.source, start), toolbox, cancel).map_err(ProbeError::into_failure)?;
+        }
         return Ok((first, None));
     }
     let mut sources = vec![first];

@@ -5,8 +5,11 @@ use std::{ffi::OsString, path::Path};
 
 use super::{Made, encode, timing};
 use crate::support::{
-    broadcast::{AAC, FLASHES, OTHER, STEREO, SURROUND, Transmission, pictures, recording, recording_with_clock},
-    ffmpeg::{FfmpegVersion, on_both_ffmpeg_versions},
+    broadcast::{
+        AAC, FLASHES, OTHER, STEREO, SURROUND, Transmission, pictures, pictures_with_clock, recording,
+        recording_with_clock,
+    },
+    ffmpeg::{FfmpegVersion, on_both_ffmpeg_versions, stream_facts},
     picture::{brightness, brightness_at, combing},
     sound::Samples,
     user::{Ended, User, files_under},
@@ -61,6 +64,16 @@ on_both_ffmpeg_versions! {
         let largest = made.stream.whole(&made.stream.video_renditions()[0], &made.workplace());
         let pictures = brightness(&largest).len();
         assert!((148..=152).contains(&pictures), "{pictures} pictures");
+    }
+
+    fn recordings_that_follow_each_other_are_not_called_damaged(version) {
+        let user = User::with(version);
+        let source = recording_with_clock(&user, "evening.ts", ["0", "0"], [STEREO, STEREO]);
+        let twice = std::fs::read(&source).expect("the source").repeat(2);
+        let source = user.file("night.ts", &twice);
+        let warnings = finished_warnings(&encode(&user, &source, &["--on-damage", "fail"]));
+        assert!(warnings.contains("The source is 4 recordings behind each other"), "{warnings}");
+        assert!(!warnings.contains("damaged") && !warnings.contains("broken"), "{warnings}");
     }
 
     fn a_picture_that_changes_its_size_is_fitted_in(version) {
@@ -124,16 +137,31 @@ on_both_ffmpeg_versions! {
         }
     }
 
-    fn a_part_behind_a_change_of_shape_has_its_own_shape(version) {
+    fn a_part_behind_a_change_is_as_if_nothing_came_before(version) {
+        let larger = "color=white:size=1280x720:rate=25";
+        for (clock, second) in [(["0", "3.1"], &*white("16/9")), (["0", "0"], &*white("16/9")), (["0", "3.1"], larger)] {
+            let user = User::with(version);
+            let source = pictures_with_clock(&user, "evening.ts", clock, [(&white("4/3"), H264), (second, H264)]);
+            // What is broken before the part is not seen either.
+            let mut bytes = std::fs::read(&source).expect("the source");
+            bytes[4_000..4_600].fill(0xff);
+            std::fs::write(&source, bytes).expect("the source can be written");
+            assert_eq!(finished_warnings(&encode(&user, &source, &["--start", "5.2"])), "[]");
+            std::fs::create_dir(user.path("workplace")).expect("the user's folder can be written");
+            let stream = user.stream_of(&source);
+            let largest = stream.whole(&stream.video_renditions()[0], &user.path("workplace"));
+            let places = [(0.5, 0.05), (0.05, 0.5), (0.5, 0.5)].map(|(x, y)| brightness_at(&largest, x, y));
+            assert!(places.iter().all(|place| place.len() > 15 && place.iter().all(|bright| *bright > 200)), "{places:?}");
+            let facts = stream_facts(&largest);
+            let ratio = facts["width"].as_f64().zip(facts["height"].as_f64()).map(|(width, height)| width / height);
+            assert!(ratio.is_some_and(|ratio| (ratio - 16.0 / 9.0).abs() < 0.02), "{facts:#}");
+        }
+    }
+
+    fn a_part_before_a_change_is_as_if_nothing_came_after(version) {
         let user = User::with(version);
         let source = pictures(&user, "evening.ts", [(&white("4/3"), MPEG2), (&white("16/9"), MPEG2)]);
-        encode(&user, &source, &["--start", "4"]).assert_all_done();
-        std::fs::create_dir(user.path("workplace")).expect("the user's folder can be written");
-        let stream = user.stream_of(&source);
-        let largest = stream.whole(&stream.video_renditions()[0], &user.path("workplace"));
-        let [top, middle] = [0.05, 0.5].map(|y| brightness_at(&largest, 0.5, y));
-        assert!(top.len() > 45 && top.iter().all(|bright| *bright < 40), "{top:?}");
-        assert!(middle.iter().all(|bright| *bright > 200), "{middle:?}");
+        assert_eq!(finished_warnings(&encode(&user, &source, &["--start", "0.5", "--end", "2.5"])), "[]");
     }
 
     fn a_picture_that_becomes_interlaced_is_not_combed(version) {
