@@ -55,6 +55,15 @@ pub trait EncodeListener {
     fn logged(&self, line: String);
 }
 
+/// Nobody hears of how far a look at the source is.
+pub(super) struct Silent;
+
+impl EncodeListener for Silent {
+    fn progressed(&self, _frames_per_second: f64) {}
+    fn first_pass_progressed(&self, _frames: u64, _frames_per_second: f64) {}
+    fn logged(&self, _line: String) {}
+}
+
 /// What ffmpeg tells of its source while it reads it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {

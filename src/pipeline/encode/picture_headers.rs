@@ -2,7 +2,7 @@
 //! first, and none tells a filter the dynamic range. Where a recording may go over into another, the packets of the picture
 //! are therefore read beside the encode, and ffmpeg prints their headers.
 
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, path::Path, time::Duration};
 
 use super::{following::SAME_TIME, inputs, span};
 use crate::pipeline::plan::{EncodePlan, HeaderChange, PictureHeaders};
@@ -58,11 +58,25 @@ pub(in crate::pipeline) fn output_of((input, stream): (usize, usize), headers: P
 
 /// All arguments that do nothing but print the headers of a plan's source.
 pub(super) fn scan_arguments(plan: &EncodePlan) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> =
-        ["-hide_banner", "-y", "-stats_period", inputs::PROGRESS_SECONDS].map(OsString::from).to_vec();
+    let mut arguments = scan_begin();
     arguments.extend(inputs::source_inputs(plan));
     arguments.extend(output(&EncodePlan { audio: Vec::new(), ..plan.clone() }));
     arguments
+}
+
+/// The same for a stream of a file.
+pub(in crate::pipeline) fn scan_arguments_of(
+    (source, stream): (&Path, usize),
+    headers: PictureHeaders,
+) -> Vec<OsString> {
+    let mut arguments = scan_begin();
+    arguments.extend(inputs::untrusted(source));
+    arguments.extend(output_of((0, stream), headers));
+    arguments
+}
+
+fn scan_begin() -> Vec<OsString> {
+    ["-hide_banner", "-y", "-stats_period", inputs::PROGRESS_SECONDS].map(OsString::from).to_vec()
 }
 
 /// Finds changes by the headers that ffmpeg prints.

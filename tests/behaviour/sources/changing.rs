@@ -257,3 +257,18 @@ fn a_change_in_one_of_joined_sources_is_refused() {
     assert!(failure["hint"].as_str().is_some_and(|hint| hint.contains("--join")), "{failure:#}");
     assert_eq!(user.output_files(), Vec::<String>::new());
 }
+
+#[test]
+fn a_change_of_shape_in_one_of_joined_sources_is_refused() {
+    let user = User::with(FfmpegVersion::System);
+    let plain = pictures(&user, "day.ts", [(&white("4/3"), H264), (&white("4/3"), H264)]);
+    let changing = pictures(&user, "evening.ts", [(&white("4/3"), H264), (&white("16/9"), H264)]);
+    let options = ["--speed", "ultrafast", "--join"].map(OsString::from);
+    let ended = Ended::of(user.encode_command_to(user.output().as_os_str(), &options, &[&plain, &changing], "quick"));
+    assert_eq!(ended.exit_code, Some(1), "{}", ended.stderr);
+    let failure = &ended.events_named("job_failed")[0]["failure"];
+    let headline = failure["headline"].as_str().expect("a headline");
+    assert!(headline.contains("file 2 of those that are joined changes its aspect ratio at 00:00:03."), "{headline}");
+    assert!(failure["hint"].as_str().is_some_and(|hint| hint.contains("--join")), "{failure:#}");
+    assert_eq!(user.output_files(), Vec::<String>::new());
+}
