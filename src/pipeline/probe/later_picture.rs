@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{ProbeError, convert, ffprobe, ffprobe_json, input_url, run};
 use crate::{
-    media::SourceMedia,
+    media::{FrameRate, SourceMedia},
     tools::{cancel::CancelToken, ffmpeg::Toolbox},
 };
 
@@ -59,7 +59,7 @@ pub fn begin_at(
     }
     let lead = LEAD.min(start);
     let place = media.start_time_seconds.unwrap_or_default() + (start - lead).as_secs_f64();
-    let rate = video.average_frame_rate.or(video.real_frame_rate).map_or(HIGHEST_RATE, |rate| rate.per_second());
+    let rate = video.average_frame_rate.or(video.real_frame_rate).map_or(HIGHEST_RATE, FrameRate::per_second);
     let packets = MORE_PACKETS + (lead.as_secs_f64() * rate.min(HIGHEST_RATE)).ceil() as u32;
     let mut command = ffprobe(toolbox);
     command.args(["-select_streams", &index.to_string(), "-show_entries", FACTS, "-of", "json"]);
