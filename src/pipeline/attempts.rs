@@ -27,12 +27,15 @@ use super::{
 use crate::{
     failure::{Failure, FailureKind},
     format::clock,
-    job::Stage,
+    job::{Stage, Trim},
     preset::OnDamage,
 };
 
 /// How often an encoder is begun again that was killed or crashed and had come farther than the one before.
 const MOST_LOST_ENCODERS: u32 = 3;
+
+/// No more than this is read before and behind the part that is kept.
+const READ_BESIDE: Duration = Duration::from_secs(10);
 
 /// How the warning of a damaged source begins.
 pub(super) const DAMAGED: &str = "The source is damaged";
@@ -384,6 +387,16 @@ impl Course<'_> {
     }
 }
 
+/// What the user should know of recordings that meet at so many seams of what is kept.
+fn following_recordings(seams: usize, kept: Trim) -> Option<String> {
+    let what = if kept == Trim::default() { "The source" } else { "What is kept of the source" };
+    let (recordings, places) = (seams + 1, if seams == 1 { "the place" } else { "the places" });
+    let told = format!(
+        "{what} is {recordings} recordings behind each other: a moment can be missing at {places} where they meet"
+    );
+    (seams > 0).then_some(told)
+}
+
 /// A warning that says how much of a damaged source is lost, or the failure of the job where its preset wants that.
 pub(super) fn weigh_damage(damage: &Damage, request: &JobRequest) -> Result<Option<String>, Failure> {
     let Some(lost) = damage.description() else { return Ok(None) };
@@ -396,14 +409,14 @@ pub(super) fn weigh_damage(damage: &Damage, request: &JobRequest) -> Result<Opti
     }
     let change = change.map(|change| format!("{}. {}", change.headline(&spec.source_name()), change.way_out()));
     let trim = spec.operations.trim;
-    let is_kept =
-        |seam: &&Duration| **seam >= trim.start.unwrap_or_default() && trim.end.is_none_or(|end| **seam <= end);
-    let seams = seams.iter().filter(is_kept).count();
-    if change.is_none() && damage.is_of_seams(seams, streams) {
-        let (recordings, places) = (seams + 1, if seams == 1 { "the place" } else { "the places" });
-        return Ok(Some(format!(
-            "The source is {recordings} recordings behind each other: a moment can be missing at {places} where they meet"
-        )));
+    let within = |beside: Duration| {
+        let start = trim.start.map_or(Duration::ZERO, |start| start.saturating_sub(beside));
+        let is_within = |seam: &&Duration| **seam >= start && trim.end.is_none_or(|end| **seam <= end + beside);
+        seams.iter().filter(is_within).count()
+    };
+    // What is told of one beside the part may be told before what is kept has ended.
+    if change.is_none() && damage.is_of_seams(within(READ_BESIDE), streams) {
+        return Ok(following_recordings(within(Duration::ZERO), trim));
     }
     match spec.preset.on_damage {
         OnDamage::Warn if change.is_some() => Ok(change),
