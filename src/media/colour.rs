@@ -47,7 +47,22 @@ pub enum DynamicRange {
     Hlg,
 }
 
+/// Luminance in cd/m² for which most pictures of high range are made: that of the reference display of ITU-R BT.2100.
+const USUAL_PEAK_LUMINANCE: u32 = 1000;
+/// The highest luminance that SMPTE ST 2084 can tell, in cd/m².
+const HIGHEST_LUMINANCE: f64 = 10_000.0;
+
 impl Colour {
+    /// Luminance of the brightest light in a picture of high range, in cd/m²: that of its content or of the display for which
+    /// it was made, or the usual one where neither is told.
+    pub fn peak_luminance(&self) -> u32 {
+        let hdr = self.hdr.as_ref();
+        let of_content = hdr.and_then(|hdr| hdr.max_content_light_level).map(f64::from).filter(|told| *told >= 1.0);
+        let of_display = hdr.and_then(|hdr| hdr.mastering_max_luminance).filter(|told| *told >= 1.0);
+        let told = of_content.or(of_display).map(|told| told.min(HIGHEST_LUMINANCE) as u32);
+        told.unwrap_or(USUAL_PEAK_LUMINANCE)
+    }
+
     /// The dynamic range that the transfer function tells.
     pub fn dynamic_range(&self) -> DynamicRange {
         match self.transfer.as_deref() {

@@ -1,6 +1,6 @@
 //! Encoding and packaging a plan, going on after an encoder that was lost, and in software after hardware that failed.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::{
     JobRequest, Notice, Observer,
@@ -16,7 +16,7 @@ use super::{
         images::ImageMaker, write_failure,
     },
     plan::{EncodePlan, PicturePlan},
-    probe::codec_change,
+    probe::{self, Recordings},
     progress::Reporter,
     stream_folder::StreamFolder,
     unfinished::{Notes, Unfinished},
@@ -27,12 +27,15 @@ use super::{
 use crate::{
     failure::{Failure, FailureKind},
     format::clock,
-    job::Stage,
+    job::{Stage, Trim},
     preset::OnDamage,
 };
 
 /// How often an encoder is begun again that was killed or crashed and had come farther than the one before.
 const MOST_LOST_ENCODERS: u32 = 3;
+
+/// No more than this is read before and behind the part that is kept.
+const READ_BESIDE: Duration = Duration::from_secs(10);
 
 /// How the warning of a damaged source begins.
 pub(super) const DAMAGED: &str = "The source is damaged";
@@ -199,7 +202,7 @@ impl<'a> Making<'a> {
         };
         reporter.finished(Stage::Encode);
         let (stream, warnings) = self.package((plan, encryptor), packager, &work_folder, reporter).map_err(failed)?;
-        let changes = course.following.warnings();
+        let changes = course.following.warnings(request.spec.operations.trim);
         Ok((stream, changes.into_iter().chain(damage).chain(warnings).collect()))
     }
 
@@ -384,15 +387,37 @@ impl Course<'_> {
     }
 }
 
+/// What the user should know of recordings that meet at so many seams of what is kept.
+fn following_recordings(seams: usize, kept: Trim) -> Option<String> {
+    let what = if kept == Trim::default() { "The source" } else { "What is kept of the source" };
+    let (recordings, places) = (seams + 1, if seams == 1 { "the place" } else { "the places" });
+    let told = format!(
+        "{what} is {recordings} recordings behind each other: a moment can be missing at {places} where they meet"
+    );
+    (seams > 0).then_some(told)
+}
+
 /// A warning that says how much of a damaged source is lost, or the failure of the job where its preset wants that.
 pub(super) fn weigh_damage(damage: &Damage, request: &JobRequest) -> Result<Option<String>, Failure> {
     let Some(lost) = damage.description() else { return Ok(None) };
     let spec = &request.spec;
-    let change = spec.joined.is_empty().then(|| codec_change(&spec.source, &request.cancel)).flatten();
+    let read = || probe::recordings(&spec.source, &request.cancel);
+    let Recordings { codec_change: change, seams, streams } =
+        spec.joined.is_empty().then(read).flatten().unwrap_or_default();
     if let Some(change) = change.filter(|change| !change.is_sound) {
         return Err(change.into_failure(&spec.source_name()).at(Stage::Encode));
     }
     let change = change.map(|change| format!("{}. {}", change.headline(&spec.source_name()), change.way_out()));
+    let trim = spec.operations.trim;
+    let within = |beside: Duration| {
+        let start = trim.start.map_or(Duration::ZERO, |start| start.saturating_sub(beside));
+        let is_within = |seam: &&Duration| **seam >= start && trim.end.is_none_or(|end| **seam <= end + beside);
+        seams.iter().filter(is_within).count()
+    };
+    // What is told of one beside the part may be told before what is kept has ended.
+    if change.is_none() && damage.is_of_seams(within(READ_BESIDE), streams) {
+        return Ok(following_recordings(within(Duration::ZERO), trim));
+    }
     match spec.preset.on_damage {
         OnDamage::Warn if change.is_some() => Ok(change),
         OnDamage::Warn => Ok(Some(format!("{DAMAGED}: {lost}"))),

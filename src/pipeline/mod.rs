@@ -23,6 +23,7 @@ mod prepare;
 mod progress;
 mod publish_again;
 mod source_length;
+mod standard_range;
 mod stream_folder;
 mod unfinished;
 mod uploads;

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     JobRequest, Notice, Observer, check_wishes,
-    encode::{self, EncodeError, EncodeSession, argv, following::Following, picture_headers},
+    encode::{self, EncodeError, EncodeSession, argv, following::Following, format_change::Opening, picture_headers},
     layout::StreamFiles,
     measure,
     package::{FinishedStream, OutputMaker, Room, images::ImageMaker, tile_path},
@@ -133,7 +133,7 @@ fn take(
             let run = followed.and_then(|(part, _)| {
                 let mut arguments = argv::picture_arguments(&part, work_folder);
                 arguments.extend(picture_headers::output(&part));
-                let run = encode::run_alone((&request.toolbox, arguments), &session, &|_| {});
+                let run = encode::run_alone((&request.toolbox, arguments), &session, &|_| {}, Opening::of(&part));
                 run.map_err(|error| error.in_time_of_source(&part))
             });
             let Err(error) = run else { break };

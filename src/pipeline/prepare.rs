@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, path::Path, process::Command, time::Duration};
 
 use super::{
     JobRequest, Notice, Observer,
-    encode::trial,
+    encode::{EncodeError, EncodeSession, FormatChange, Silent, following, picture_headers, trial},
     hardware,
     layout::StreamFiles,
     measure,
-    plan::{self, EncodePlan, Findings, JoinPlan, PlanError},
+    plan::{self, EncodePlan, Findings, JoinPlan, PictureHeaders, PlanError},
     probe::{self, PROTOCOL_WHITELIST, ProbeError, input_url},
 };
 use crate::{
@@ -59,8 +59,11 @@ pub(super) fn read_sources(request: &JobRequest) -> Result<(SourceMedia, Option<
             None => Ok(media),
         }
     };
-    let first = read(&spec.source)?;
+    let mut first = read(&spec.source)?;
     if spec.joined.is_empty() {
+        if let Some(start) = spec.operations.trim.start {
+            probe::begin_at(&mut first, (&spec.source, start), toolbox, cancel).map_err(ProbeError::into_failure)?;
+        }
         return Ok((first, None));
     }
     let mut sources = vec![first];
@@ -68,7 +71,32 @@ pub(super) fn read_sources(request: &JobRequest) -> Result<(SourceMedia, Option<
         sources.push(read(file)?);
     }
     let (media, join) = plan::join(spec, &sources, toolbox.can_tone_map).map_err(PlanError::into_failure)?;
+    check_headers(request, (&sources, &join))?;
     Ok((media, Some(join)))
+}
+
+/// A joined picture is not followed where it changes: where only its headers tell of that, they are looked at before.
+fn check_headers(request: &JobRequest, (sources, join): (&[SourceMedia], &JoinPlan)) -> Result<(), Failure> {
+    let name = request.spec.source_name();
+    let session = EncodeSession { cancel: &request.cancel, pause: &request.pause, listener: &Silent };
+    for (number, (source, part)) in sources.iter().zip(&join.parts).enumerate() {
+        let stream = part.picture.as_ref().map(|picture| picture.stream);
+        let video = source.video.iter().find(|video| Some(video.index) == stream);
+        let headers = video.and_then(|video| Some((video.index, PictureHeaders::of(&source.container, &video.codec)?)));
+        let Some((stream, headers)) = headers else { continue };
+        let arguments = picture_headers::scan_arguments_of((&part.source, stream), headers);
+        match following::changes_in((&request.toolbox, arguments), &session) {
+            Ok(changes) => {
+                if let Some(change) = changes.into_iter().find(|change| change.header.is_some()) {
+                    return Err(EncodeError::FormatChanges(FormatChange { part: number, ..change }).into_failure(&name));
+                }
+            }
+            Err(error @ EncodeError::Cancelled) => return Err(error.into_failure(&name)),
+            // What can't be read is told of by the encode.
+            Err(error) => tracing::info!(%error, "headers could not be looked at"),
+        }
+    }
+    Ok(())
 }
 
 /// The same for a plan that has another one for what it encodes, if it encodes anything.

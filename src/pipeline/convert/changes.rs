@@ -15,7 +15,7 @@ use crate::{
     job::Stage,
     pipeline::{
         Notice,
-        encode::{self, EncodeError, EncodeListener, EncodeSession, FormatChange, Told, following::Following},
+        encode::{self, EncodeError, EncodeSession, FormatChange, Silent, Told, following::Following},
         measure,
         plan::PictureHeaders,
     },
@@ -39,15 +39,6 @@ pub(super) fn cannot_be_copied(change: &FormatChange, source_name: &str) -> Fail
     let before = precise_clock(change.at.saturating_sub(END_BEFORE));
     let hint = format!("Leave --lossless out to have it encoded, or end before the change, with “--end {before}”");
     Failure::new(FailureKind::SourceInvalid, headline, hint).at(Stage::Package)
-}
-
-/// Nobody hears of how far a look at the source is.
-struct Silent;
-
-impl EncodeListener for Silent {
-    fn progressed(&self, _frames_per_second: f64) {}
-    fn first_pass_progressed(&self, _frames: u64, _frames_per_second: f64) {}
-    fn logged(&self, _line: String) {}
 }
 
 impl Job<'_> {

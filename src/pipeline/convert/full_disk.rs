@@ -11,7 +11,7 @@ use crate::{
     failure::Failure,
     job::Stage,
     pipeline::{
-        encode::{self, EncodeError, EncodeSession, Told},
+        encode::{self, EncodeError, EncodeSession, Told, format_change::Opening},
         package::{Room, write_failure},
     },
     tools::disk,
@@ -27,13 +27,14 @@ impl Job<'_> {
     pub(super) fn run_into(
         &self,
         file: &OutputFile,
-        arguments: &[OsString],
+        (arguments, opening): (&[OsString], Opening),
         session: &EncodeSession<'_>,
         teller: &Teller<'_>,
     ) -> Result<Result<Told, EncodeError>, Failure> {
         loop {
             let toolbox = &self.request.toolbox;
-            let run = encode::run_alone((toolbox, arguments.to_vec()), session, &|told| teller.progressed(told));
+            let progressed = |told: &_| teller.progressed(told);
+            let run = encode::run_alone((toolbox, arguments.to_vec()), session, &progressed, opening);
             match run {
                 Err(error) if self.was_full(&error, file) => self.wait_for_room(file, teller)?,
                 run => return Ok(run),

@@ -33,6 +33,7 @@ use super::{
     encode::{
         self, EncodeError, EncodeSession, Told,
         following::{Following, remove_even_sound},
+        format_change::Opening,
     },
     package::write_failure,
     plan::{Findings, JoinPlan},
@@ -216,16 +217,17 @@ impl Job<'_> {
         let progressed = |told: &_| teller.progressed(told);
         let (mut following, mut all_told) =
             (following.clone(), self.follow(plan, following, (file, &session, &teller))?);
+        let opening = plan.encode.as_ref().map(Opening::of).unwrap_or_default();
         if let Some(arguments) = argv::first_pass_arguments(plan, places) {
             teller.begin(Run::FirstPass);
-            encode::run_alone((&request.toolbox, arguments), &session, &progressed)
+            encode::run_alone((&request.toolbox, arguments), &session, &progressed, opening)
                 .map_err(|error| self.unmade(error, (plan, &following), file))?;
         }
         let mut told = Told::default();
         for number in 1..=SIZE_TRIES {
             teller.begin(Run::Main);
             let arguments = argv::arguments(plan, places);
-            let run = self.run_into(file, &arguments, &session, &teller)?;
+            let run = self.run_into(file, (&arguments, opening), &session, &teller)?;
             told = run.map_err(|error| self.unmade(error, (plan, &following), file))?;
             if !self.missed_size(plan, file, number)? {
                 break;
@@ -234,13 +236,13 @@ impl Job<'_> {
         all_told = told.after(all_told);
         following.learn(&all_told, plan.encode.as_ref());
         plan.encode.as_ref().into_iter().for_each(remove_even_sound);
-        let mut warnings = following.warnings();
+        let mut warnings = following.warnings(request.spec.operations.trim);
         warnings.extend(weigh_damage(&all_told.damage, request)?);
         let written = std::fs::read_to_string(&notes).ok().and_then(|notes| verify::frames_in(&notes));
         teller.begin(Run::Check);
         let measured = verify::measure(plan, file.unfinished(), &request.toolbox, &request.cancel)?;
-        let decoded =
-            encode::run_alone((&request.toolbox, argv::decode_arguments(plan, places)), &session, &progressed);
+        let run = (&request.toolbox, argv::decode_arguments(plan, places));
+        let decoded = encode::run_alone(run, &session, &progressed, Opening::default());
         let bad = decoded.map_err(|error| match error {
             EncodeError::Cancelled => failure_of(error, &name, file.unfinished()).at(Stage::Encode),
             EncodeError::FormatChanges(change) => changes::cannot_be_copied(&change, &name),

@@ -16,6 +16,7 @@ use crate::{
             AlphaConversion, AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan, StoryboardPlan,
         },
         probe::upright_filters,
+        standard_range,
     },
     preset::InterlacedOutput,
 };
@@ -172,7 +173,6 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
     filters.extend(upright(&plan.conversion));
     filters.extend(plan.conversion.assumed_matrix.map(assumed_matrix).filter(|_| plan.format.ranges().is_empty()));
     filters.extend(deinterlaced(&plan.conversion).filter(|_| plan.join.is_none()));
-    filters.extend(changing_range(plan));
     if plan.join.is_some() {
         // The parts have this rate already; a rate filter would add a frame at their end.
         let rate = plan.timing.frame_rate;
@@ -181,6 +181,7 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
     } else {
         filters.push(span::frame_rate(plan));
         filters.extend(marked_deinterlaced(&plan.conversion, plan.timing.frame_rate));
+        filters.extend(changing_range(plan));
         // After the rate filter, which has to see for how long the last picture is shown.
         filters.extend(plan.conversion.alpha.map(|alpha| alpha_filters(alpha, "")));
     }
@@ -213,12 +214,14 @@ fn assumed_matrix(matrix: &str) -> String {
 }
 
 /// What brings a picture to standard range whose dynamic range is another one from some time on: all of it is tone-mapped, and
-/// that is laid over it while it is needed.
+/// that is laid over it while it is needed. After the rate filter, as the length of the last frame does not come through.
 fn changing_range(plan: &EncodePlan) -> Option<String> {
     let (ranges, size) = (plan.format.ranges(), plan.format.opening?.size);
     let number = |is_high| f64::from(u8::from(is_high));
     let ranges: Vec<_> = ranges.into_iter().map(|(at, is_high)| (at, number(is_high))).collect();
-    let is_needed = following::steps(number(plan.conversion.tone_map), &ranges);
+    // The rate filter moves a frame by up to half of its length.
+    let frame = plan.timing.frame_rate.duration_of(1);
+    let is_needed = following::steps(number(plan.conversion.tone_map), &ranges, frame / 2 - frame / 20);
     let assumed = plan.conversion.assumed_matrix.map(|matrix| assumed_matrix(matrix) + ",").unwrap_or_default();
     let tone_mapped = PictureConversion { tone_map: true, ..plan.conversion.clone() };
     let tone_mapped = range_filters_of(&tone_mapped, size).join(",");
@@ -261,20 +264,13 @@ pub(super) fn range_filters(plan: &EncodePlan, size: PictureSize) -> Vec<String>
 
 /// The same for a picture that needs this.
 pub(super) fn range_filters_of(conversion: &PictureConversion, size: PictureSize) -> Vec<String> {
-    let PictureConversion { tone_map, convert_gamut, .. } = conversion;
-    let mut filters = Vec::new();
-    if *tone_map || *convert_gamut {
-        // Scaled first: linear light is worked in 32-bit floats, so every pixel less counts.
-        filters.push(format!(
-            "zscale=w={}:h={}:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709",
-            size.width, size.height
-        ));
-        if *tone_map {
-            filters.push("tonemap=tonemap=hable:desat=0".to_owned());
-        }
-        filters.push("zscale=t=bt709:m=bt709:r=tv,format=yuv420p".to_owned());
+    let PictureConversion { tone_map, convert_gamut, peak_luminance, .. } = conversion;
+    if !*tone_map && !*convert_gamut {
+        return Vec::new();
     }
-    filters
+    // Scaled first: linear light is worked in 32-bit floats, so every pixel less counts.
+    let size = format!("w={}:h={}:", size.width, size.height);
+    standard_range::filters(&size, tone_map.then_some(*peak_luminance), "yuv420p")
 }
 
 /// The name by which swscale knows a matrix; those of SD are one.
@@ -448,7 +444,7 @@ mod tests {
         let interlaced = graph_of(&plan("a.ts", |video| video.scan = ScanType::InterlacedTopFirst));
         assert!(interlaced.contains("bwdif=mode=send_frame,fps="), "{interlaced}");
         let hdr = graph_of(&plan("a.mov", |video| video.colour.transfer = Some("smpte2084".to_owned())));
-        assert!(hdr.contains("tonemap=tonemap=hable:desat=0,zscale=t=bt709"), "{hdr}");
+        assert!(hdr.contains("tonemap=tonemap=hable:desat=0:peak=10,zscale=t=bt709"), "{hdr}");
         assert!(hdr.contains("color_primaries=bt709"), "{hdr}");
     }
 

@@ -42,12 +42,26 @@ impl Damage {
         self.add(1);
     }
 
+    /// What was lost after this.
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            undecodable: self.undecodable.saturating_sub(before.undecodable),
+            corrupt: self.corrupt.saturating_sub(before.corrupt),
+            last: self.last,
+        }
+    }
+
     fn add(&mut self, times: u64) {
         match self.last {
             Some(Loss::Undecodable) => self.undecodable += times,
             Some(Loss::Corrupt) => self.corrupt += times,
             None => {}
         }
+    }
+
+    /// Whether it is no more than what is cut off where recordings meet, at so many seams of so many streams.
+    pub fn is_of_seams(&self, seams: usize, streams: usize) -> bool {
+        self.undecodable + self.corrupt <= seams.saturating_mul(streams.max(1)) as u64
     }
 
     /// How much is lost, for people; `None` when all is well.

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     format::count,
+    job::Trim,
     media::DynamicRange,
     pipeline::plan::{AudioRendition, EncodePlan, HeaderChange, PictureFormat},
     tools::ffmpeg::Toolbox,
@@ -32,7 +33,7 @@ const START: &str = "anullsrc=r=8000:cl=mono,atrim=end_sample=800[start]";
 /// farther off than this is put right there.
 pub(super) const MOST_OFF: &str = "0.01";
 /// Times of frames that are nearer than this are the same: containers round them.
-const SAME_TIME: Duration = Duration::from_millis(5);
+pub(super) const SAME_TIME: Duration = Duration::from_millis(5);
 /// What rounding may have made a whole number larger by.
 const LITTLE: &str = "0.001";
 /// Times of changes that a warning names.
@@ -111,10 +112,14 @@ impl Following {
         told.map(|change| (change.stream, format!("it changes {} at {}", change.what(), change.time()))).collect()
     }
 
-    /// What the user should know.
-    pub(in crate::pipeline) fn warnings(&self) -> Vec<String> {
+    /// What the user should know of the part that is kept.
+    pub(in crate::pipeline) fn warnings(&self, kept: Trim) -> Vec<String> {
+        let is_kept = |change: &&FormatChange| {
+            kept.start.is_none_or(|start| change.at > start) && kept.end.is_none_or(|end| change.at < end)
+        };
+        let kept: Vec<&FormatChange> = self.changes.iter().filter(is_kept).collect();
         let of_kind = |is_of_kind: &dyn Fn(&FormatChange) -> bool| {
-            let mut changes: Vec<&FormatChange> = self.changes.iter().filter(|change| is_of_kind(change)).collect();
+            let mut changes: Vec<&FormatChange> = kept.iter().copied().filter(|change| is_of_kind(change)).collect();
             changes.sort_by_key(|change| change.at);
             changes
         };
@@ -157,7 +162,7 @@ impl Following {
             return Ok((plan, of_picture));
         }
         let file = work_folder.join(SOUND_FILE);
-        let watch = FormatWatch::that_goes_on();
+        let watch = FormatWatch::that_goes_on(Opening::of(&plan));
         let told = run_watched((toolbox, sound_arguments(&plan, &file)), session, &|_| {}, watch)?;
         plan.format.even_sound = Some(file);
         Ok((plan, told.after(of_picture)))
@@ -174,7 +179,7 @@ impl Following {
             return Ok(Told::default());
         }
         let run = (toolbox, picture_headers::scan_arguments(plan));
-        let told = run_watched(run, session, &|_| {}, FormatWatch::that_goes_on())?;
+        let told = run_watched(run, session, &|_| {}, FormatWatch::that_goes_on(Opening::of(plan)))?;
         let headers = |change: &FormatChange| change.header.map(|header| (change.at, header));
         plan.format.header_changes = told.changes.iter().filter_map(headers).collect();
         plan.format.headers = None;
@@ -191,7 +196,7 @@ pub(in crate::pipeline) fn changes_in(
     run: (&Toolbox, Vec<OsString>),
     session: &EncodeSession<'_>,
 ) -> Result<Vec<FormatChange>, EncodeError> {
-    run_watched(run, session, &|_| {}, FormatWatch::that_goes_on()).map(|told| told.changes)
+    run_watched(run, session, &|_| {}, FormatWatch::that_goes_on(Opening::default())).map(|told| told.changes)
 }
 
 /// Removes the sound that a followed plan was made from.
@@ -269,8 +274,11 @@ pub(super) fn fitted(plan: &EncodePlan) -> Option<String> {
     let shape = format!("({width}*{across}/({height}*{down}))");
     let shapes = plan.format.shapes();
     // Newer versions take the shape of the first frame for that of all.
-    let seen =
-        if shapes.is_empty() { "dar".to_owned() } else { format!("(iw/ih*{across}/{down}*{})", steps(1.0, &shapes)) };
+    let seen = if shapes.is_empty() {
+        "dar".to_owned()
+    } else {
+        format!("(iw/ih*{across}/{down}*{})", steps(1.0, &shapes, SAME_TIME))
+    };
     Some(format!(
         "scale=w='min({width},2*ceil({width}*{seen}/{shape}/2-{LITTLE}))':h='min({height},2*ceil({height}*{shape}/{seen}/2-{LITTLE}))'\
          :eval=frame:flags=bicubic:interl=-1,pad={width}:{height}:(ow-iw)/2:(oh-ih)/2:black:eval=frame,\
@@ -278,12 +286,12 @@ pub(super) fn fitted(plan: &EncodePlan) -> Option<String> {
     ))
 }
 
-/// An expression of a number that is another one from each of some times on.
-pub(super) fn steps(first: f64, changes: &[(Duration, f64)]) -> String {
+/// An expression of a number that is another one from each of some times on, which frames can lie before by less than this.
+pub(super) fn steps(first: f64, changes: &[(Duration, f64)], most_before: Duration) -> String {
     let mut last = first;
     let mut text = format!("({first}");
     for (at, now) in changes {
-        let from = seconds(at.saturating_sub(SAME_TIME));
+        let from = seconds(at.saturating_sub(most_before));
         text.push_str(&format!("+gte(t,{from})*({})", now - last));
         last = *now;
     }
@@ -312,7 +320,7 @@ mod tests {
         let sound = (1..=5).map(|minutes| change(true, minutes * 60, None));
         let following = Following::of(sound.chain([change(false, 3, size)]).collect());
         assert_eq!(
-            following.warnings(),
+            following.warnings(Trim::default()),
             [
                 "The picture changes its size or its pixel format to 720×576 at 00:00:03.000: it is fitted into the size with \
                  which it begins",
@@ -320,9 +328,12 @@ mod tests {
                  more: all of it is converted to one format",
             ]
         );
+        let minutes = |minutes: u64| Some(Duration::from_secs(minutes * 60));
+        let kept = following.warnings(Trim { start: minutes(4), end: minutes(6) });
+        assert!(kept.len() == 1 && kept[0].contains("at 00:05:00.000:"), "{kept:?}");
         let told = "it changes its channels or its sample rate at 00:01:00.000";
         assert_eq!(following.changing_streams(), BTreeMap::from([(1, told.to_owned())]));
-        assert_eq!(Following::default().warnings(), Vec::<String>::new());
+        assert_eq!(Following::default().warnings(Trim::default()), Vec::<String>::new());
     }
 
     #[test]

@@ -26,6 +26,12 @@ const SETTLED_AFTER: f64 = 0.05;
 /// A part has to end this much before a change: ffmpeg reads sound ahead of the picture that belongs to it, newer versions
 /// by as many pictures as all of their queues hold.
 const END_BEFORE: Duration = Duration::from_millis(1500);
+/// What is printed once when what is shown comes near; below the numbers of all streams.
+const NEAR: f64 = 4e6;
+/// What is printed once when all that is shown has come.
+const OVER: f64 = 5e6;
+/// By how much the other comes before: what ffmpeg says of its source comes earlier than the frames that it is about.
+const NEAR_BEFORE: Duration = Duration::from_secs(2);
 /// How ffmpeg marks a line that is no warning.
 const INFO: &str = "[info] ";
 /// What ffmpeg says of each picture that is not as the first was, where it does not build its graph anew.
@@ -41,34 +47,49 @@ const MOST_CHANGES: usize = 1000;
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::pipeline) struct Opening {
     pub(in crate::pipeline) seek: Duration,
+    /// What comes before this, from there on, is not shown.
     pub(in crate::pipeline) lead: Duration,
+    /// Nor what comes after this.
+    pub(in crate::pipeline) end: Option<Duration>,
 }
 
 impl Opening {
     /// Of the source of a plan.
-    pub(super) fn of(plan: &EncodePlan) -> Self {
+    pub(in crate::pipeline) fn of(plan: &EncodePlan) -> Self {
+        let time = |frames| plan.timing.frame_rate.duration_of(frames);
         plan.operations.trim.map_or_else(Self::default, |trim| Self {
             seek: trim.seek,
-            lead: plan.timing.frame_rate.duration_of(trim.lead_frames),
+            lead: time(trim.lead_frames),
+            end: trim.frames.map(|frames| time(trim.lead_frames + frames)),
         })
     }
 }
 
 /// A filter that leaves the picture as it is and tells when it begins; `part` is the number of the joined source.
 pub(in crate::pipeline) fn watched_picture(part: usize, stream: usize, opening: Opening) -> String {
-    format!("setpts={}", expression((part * MOST_STREAMS + stream) * 2 + 1, opening))
+    // Sound may be ahead of the picture that belongs to it: it does not tell when all is over.
+    let end = opening.end.map(|end| {
+        let end = operation_filters::seconds(end);
+        format!("+0*if(gte(T,{end})*not(ld(8)),st(8,1)*print({OVER:.0}))")
+    });
+    let begin = expression((part * MOST_STREAMS + stream) * 2 + 1, opening);
+    format!("setpts='{begin}{}'", end.unwrap_or_default())
 }
 
 /// The same for sound.
 pub(in crate::pipeline) fn watched_sound(part: usize, stream: usize, opening: Opening) -> String {
-    format!("asetpts={}", expression((part * MOST_STREAMS + stream) * 2 + 2, opening))
+    format!("asetpts='{}'", expression((part * MOST_STREAMS + stream) * 2 + 2, opening))
 }
 
 fn expression(number: usize, opening: Opening) -> String {
     let base = number as f64 * STREAM_STEP + OFFSET;
     let [seek, lead] = [opening.seek, opening.lead].map(operation_filters::seconds);
+    let near = opening.lead.checked_sub(NEAR_BEFORE).map(|near| {
+        let near = operation_filters::seconds(near);
+        format!("+0*if(gte(T,{near})*not(ld(9)),st(9,1)*print({NEAR:.0}))")
+    });
     // A change in what is left out does no harm: nothing has come out of the graph yet.
-    format!("'PTS+0*if(N,0,print({base:.0}+{seek}+max(T,{lead})))'")
+    format!("PTS+0*if(N,0,print({base:.0}+{seek}+max(T,{lead}))){}", near.unwrap_or_default())
 }
 
 /// A picture or a sound that is another one from some time on.
@@ -145,6 +166,11 @@ fn time(at: Duration) -> String {
 /// Finds changes by what ffmpeg prints.
 #[derive(Debug, Default)]
 pub(in crate::pipeline) struct FormatWatch {
+    opening: Opening,
+    /// What is shown is about to come.
+    pub(super) is_near: bool,
+    /// Nothing more of it comes.
+    pub(super) is_over: bool,
     begun: BTreeMap<u64, f64>,
     goes_on: bool,
     size: Option<PictureSize>,
@@ -156,9 +182,14 @@ pub(in crate::pipeline) struct FormatWatch {
 }
 
 impl FormatWatch {
-    /// One for chains that may begin several times.
-    pub(super) fn that_goes_on() -> Self {
-        Self { goes_on: true, ..Self::default() }
+    /// One of a source that is opened so. What headers change before anything is shown is how the picture begins.
+    pub(super) fn of(opening: Opening) -> Self {
+        Self { opening, headers: HeaderWatch::behind(opening.lead), ..Self::default() }
+    }
+
+    /// The same for chains that may begin several times.
+    pub(super) fn that_goes_on(opening: Opening) -> Self {
+        Self { goes_on: true, ..Self::of(opening) }
     }
 
     /// Takes a line of ffmpeg; older versions print behind a line of progress. Gives whether the line is of interest for
@@ -176,6 +207,8 @@ impl FormatWatch {
             return true;
         }
         if let Some(printed) = line.rsplit_once(INFO).and_then(|(_, rest)| rest.trim().parse::<f64>().ok()) {
+            self.is_near |= printed == NEAR;
+            self.is_over |= printed == OVER;
             self.note_begin(printed);
         }
         false
@@ -235,7 +268,8 @@ impl FormatWatch {
         let size = PictureSize { width, height };
         let at = number("pts_time: ").and_then(|time| time.parse().ok());
         let at = at.and_then(|time| Duration::try_from_secs_f64(time).ok()).unwrap_or_default();
-        if self.size.replace(size) != Some(size) && self.followed.len() < MOST_CHANGES {
+        let is_other = self.size.replace(size) != Some(size);
+        if is_other && at >= self.opening.lead && self.followed.len() < MOST_CHANGES {
             self.followed.push(FormatChange {
                 part: 0,
                 stream: 0,
@@ -270,13 +304,18 @@ mod tests {
             watched_sound(0, 1, Opening::default()),
             "asetpts='PTS+0*if(N,0,print(41000000+0.000000+max(T,0.000000)))'"
         );
+        let late = watched_sound(0, 1, Opening { lead: Duration::from_secs(10), ..Opening::default() });
+        assert!(late.contains("+0*if(gte(T,8.000000)*not(ld(9)),st(9,1)*print(4000000))"), "{late}");
         let begin = "[info] 41000000.000000";
         let at = Duration::from_millis(3008);
         let expected = Some(FormatChange { part: 0, stream: 1, is_sound: true, at, size: None, header: None });
         let behind_progress = "size=N/A time=00:00:00.03 bitrate=N/A speed=N/A    [info] 41000003.008000";
         assert_eq!(change_in(&[begin, behind_progress]), expected);
         assert_eq!(change_in(&[begin, "[Eval @ 0x7f3444be7250] [info] 41000003.008000"]), expected);
-        let picture = watched_picture(2, 0, Opening { seek: Duration::from_secs(5), lead: Duration::from_secs(1) });
+        let picture =
+            watched_picture(2, 0, Opening { seek: Duration::from_secs(5), lead: Duration::from_secs(1), end: None });
+        let part = watched_picture(0, 0, Opening { end: Some(at), ..Opening::default() });
+        assert!(part.ends_with("+0*if(gte(T,3.008000)*not(ld(8)),st(8,1)*print(5000000))'"), "{part}");
         assert_eq!(picture, "setpts='PTS+0*if(N,0,print(4000011000000+5.000000+max(T,1.000000)))'");
         let lines = ["[info] 4000011000005.040000", "[info] 4000011000007.000000"];
         let at = Duration::from_secs(7);
@@ -296,7 +335,7 @@ mod tests {
 
     #[test]
     fn followed_changes_are_noted_once_each() {
-        let mut watch = FormatWatch::that_goes_on();
+        let mut watch = FormatWatch::that_goes_on(Opening::default());
         let older = "[graph 0 input from stream 0:0 @ 0x5] [info] filter context - w: 320 h: 180 fmt: 0, incoming frame - \
                      w: 480 h: 360 fmt: 0 pts_time: 1.97678";
         let newer = "[graph 0 input from stream 0:0 @ 0x7] [warning] filter context - w: 320 h: 180 fmt: 0 csp: unknown \

@@ -49,7 +49,7 @@ pub(in crate::pipeline) fn inputs(plan: &EncodePlan) -> Vec<OsString> {
 }
 
 /// Sources are not trusted: nothing but files is opened, whatever they name.
-fn untrusted(source: &Path) -> impl Iterator<Item = OsString> {
+pub(super) fn untrusted(source: &Path) -> impl Iterator<Item = OsString> {
     let options = ["-protocol_whitelist", PROTOCOLS, "-max_pixels", MOST_PIXELS, "-i"];
     options.map(OsString::from).into_iter().chain([file_url(source)])
 }

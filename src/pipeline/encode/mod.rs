@@ -29,7 +29,7 @@ pub use damage::Damage;
 pub use error::EncodeError;
 use ffmpeg_sidecar::event::FfmpegProgress;
 pub(super) use format_change::FormatChange;
-use format_change::FormatWatch;
+use format_change::{FormatWatch, Opening};
 pub use missed_pictures::take_missed;
 use process::{Ended, Process};
 
@@ -53,6 +53,15 @@ pub trait EncodeListener {
     fn first_pass_progressed(&self, frames: u64, frames_per_second: f64);
     /// The command line, a warning or an error of ffmpeg.
     fn logged(&self, line: String);
+}
+
+/// Nobody hears of how far a look at the source is.
+pub(super) struct Silent;
+
+impl EncodeListener for Silent {
+    fn progressed(&self, _frames_per_second: f64) {}
+    fn first_pass_progressed(&self, _frames: u64, _frames_per_second: f64) {}
+    fn logged(&self, _line: String) {}
 }
 
 /// What ffmpeg tells of its source while it reads it.
@@ -85,7 +94,7 @@ pub fn encode(
     session: &EncodeSession<'_>,
 ) -> Result<Told, EncodeError> {
     let run = (toolbox, argv::arguments(plan, work_folder));
-    let mut process = Process::start(run, session, FormatWatch::default())?;
+    let mut process = Process::start(run, session, FormatWatch::of(Opening::of(plan)))?;
     session.listener.logged(process.command().to_owned());
     let layout = packager.layout();
     let pipe = process.take_output()?;
@@ -128,10 +137,12 @@ pub fn first_pass(
         session.listener.first_pass_progressed(u64::from(told.frame), rate);
     };
     let arguments = argv::first_pass_arguments(plan, work_folder);
-    run_alone((toolbox, arguments), session, &progressed).map(|_| ()).map_err(|error| error.in_time_of_source(plan))
+    let run = run_alone((toolbox, arguments), session, &progressed, Opening::of(plan));
+    run.map(|_| ()).map_err(|error| error.in_time_of_source(plan))
 }
 
-/// Runs ffmpeg with arguments that make it write files, to its end; gives what it tells of what it reads.
+/// Runs ffmpeg with arguments that make it write files, to its end; gives what it tells of what it reads of a source that is
+/// opened so.
 ///
 /// # Errors
 /// When ffmpeg can't be started or fails, or the job is cancelled. In every case the process is gone when this returns.
@@ -139,8 +150,9 @@ pub(super) fn run_alone(
     run: (&Toolbox, Vec<OsString>),
     session: &EncodeSession<'_>,
     progressed: &dyn Fn(&FfmpegProgress),
+    opening: Opening,
 ) -> Result<Told, EncodeError> {
-    run_watched(run, session, progressed, FormatWatch::default())
+    run_watched(run, session, progressed, FormatWatch::of(opening))
 }
 
 /// The same with another eye on changes of format.

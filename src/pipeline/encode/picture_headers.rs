@@ -2,9 +2,9 @@
 //! first, and none tells a filter the dynamic range. Where a recording may go over into another, the packets of the picture
 //! are therefore read beside the encode, and ffmpeg prints their headers.
 
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, path::Path, time::Duration};
 
-use super::{inputs, span};
+use super::{following::SAME_TIME, inputs, span};
 use crate::pipeline::plan::{EncodePlan, HeaderChange, PictureHeaders};
 
 /// Who prints headers.
@@ -58,16 +58,32 @@ pub(in crate::pipeline) fn output_of((input, stream): (usize, usize), headers: P
 
 /// All arguments that do nothing but print the headers of a plan's source.
 pub(super) fn scan_arguments(plan: &EncodePlan) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> =
-        ["-hide_banner", "-y", "-stats_period", inputs::PROGRESS_SECONDS].map(OsString::from).to_vec();
+    let mut arguments = scan_begin();
     arguments.extend(inputs::source_inputs(plan));
     arguments.extend(output(&EncodePlan { audio: Vec::new(), ..plan.clone() }));
     arguments
 }
 
+/// The same for a stream of a file.
+pub(in crate::pipeline) fn scan_arguments_of(
+    (source, stream): (&Path, usize),
+    headers: PictureHeaders,
+) -> Vec<OsString> {
+    let mut arguments = scan_begin();
+    arguments.extend(inputs::untrusted(source));
+    arguments.extend(output_of((0, stream), headers));
+    arguments
+}
+
+fn scan_begin() -> Vec<OsString> {
+    ["-hide_banner", "-y", "-stats_period", inputs::PROGRESS_SECONDS].map(OsString::from).to_vec()
+}
+
 /// Finds changes by the headers that ffmpeg prints.
 #[derive(Debug, Default)]
 pub(super) struct HeaderWatch {
+    /// What comes before is not shown.
+    lead: Duration,
     opening: Option<Headers>,
     last: Headers,
     read: Headers,
@@ -132,6 +148,11 @@ fn reduced((across, down): (u32, u32)) -> (u32, u32) {
 }
 
 impl HeaderWatch {
+    /// One of a picture that is shown from this time on.
+    pub(super) fn behind(lead: Duration) -> Self {
+        Self { lead, ..Self::default() }
+    }
+
     /// Takes a line of ffmpeg; gives whether it is one of a header.
     pub(super) fn note(&mut self, line: &str) -> bool {
         if !line.contains(PRINTER) {
@@ -170,13 +191,14 @@ impl HeaderWatch {
 
     fn compare(&mut self) {
         let now = Headers { shape: reduced(self.read.shape), ..self.read };
-        let Some(opening) = self.opening else {
+        let seconds = self.ticks.unwrap_or_default() / PictureHeaders::TICKS_PER_SECOND;
+        let at = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default();
+        let is_shown = self.lead.is_zero() || at > self.lead + SAME_TIME;
+        let Some(opening) = self.opening.filter(|_| is_shown) else {
             (self.opening, self.last) = (Some(now), now);
             return;
         };
         let last = std::mem::replace(&mut self.last, now);
-        let seconds = self.ticks.unwrap_or_default() / PictureHeaders::TICKS_PER_SECOND;
-        let at = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default();
         if now.shape != last.shape {
             self.changes.push((at, HeaderChange::Shape { opening: opening.shape, now: now.shape }));
         }
@@ -279,6 +301,20 @@ mod tests {
             (at, HeaderChange::Shape { opening: (16, 15), now: (1, 1) }),
         ];
         assert_eq!(changes_in(&lines), changes);
+    }
+
+    #[test]
+    fn the_picture_begins_as_its_last_headers_before_it_is_shown() {
+        let mut watch = HeaderWatch::behind(Duration::from_secs(10));
+        let header = |number: u32| format!("9  transfer_characteristics  0 = {number}");
+        let packet = |seconds: u32| format!("Packet: 9 bytes, pts {}, dts 0.", seconds * 90_000);
+        let lines =
+            ["Extradata".to_owned(), header(1), packet(0), header(1), packet(10), header(16), packet(12), header(1)];
+        for line in lines {
+            watch.note(&format!("[trace_headers @ 0x5] {line}"));
+        }
+        watch.end();
+        assert_eq!(watch.take_changes(), [(Duration::from_secs(12), HeaderChange::Range { is_high: false })]);
     }
 
     #[test]

@@ -152,17 +152,19 @@ impl Process {
 struct Tail {
     lines: VecDeque<String>,
     damage: Damage,
+    /// Of that, what lies before all that is shown.
+    unseen: Damage,
     formats: FormatWatch,
     is_silent: bool,
 }
 
 impl Tail {
     fn with(formats: FormatWatch) -> Self {
-        Self { lines: VecDeque::new(), damage: Damage::default(), formats, is_silent: true }
+        Self { lines: VecDeque::new(), damage: Damage::default(), unseen: Damage::default(), formats, is_silent: true }
     }
 
     fn told(&self) -> Told {
-        Told { damage: self.damage, changes: self.formats.followed.clone() }
+        Told { damage: self.damage.since(self.unseen), changes: self.formats.followed.clone() }
     }
 
     fn blames_source(&self) -> bool {
@@ -187,8 +189,12 @@ fn listen(
     for event in process.iter().map_err(|error| error.to_string())? {
         tail.is_silent &= matches!(event, FfmpegEvent::LogEOF | FfmpegEvent::Done);
         if let FfmpegEvent::Log(_, line) | FfmpegEvent::Error(line) = &event {
-            tail.damage.note(line);
+            // A part ends before its source does, of which more is read than is needed.
+            if !tail.formats.is_over {
+                tail.damage.note(line);
+            }
         }
+        let was_near = tail.formats.is_near;
         let is_of_each_picture = match &event {
             FfmpegEvent::Log(_, line) => tail.formats.note(line),
             FfmpegEvent::Progress(progress) => {
@@ -197,6 +203,9 @@ fn listen(
             }
             _ => false,
         };
+        if tail.formats.is_near && !was_near {
+            tail.unseen = tail.damage;
+        }
         if tail.formats.stops.is_some() {
             return Err("the source changes its format".to_owned());
         }

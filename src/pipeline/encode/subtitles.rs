@@ -4,6 +4,7 @@
 mod drawings;
 mod encoding;
 mod markup;
+mod placing;
 
 use std::{
     path::{Path, PathBuf},
@@ -152,8 +153,11 @@ impl Reader<'_> {
                 captions.cues.iter_mut().for_each(|cue| cue.text = markup::escaped(&cue.text));
                 captions
             }
-            TextFormat::SubRip => self.turned((index, "srt"), &markup::guarded(&text))?,
-            TextFormat::Ass => self.turned((index, "ass"), &drawings::left_out(&text))?,
+            TextFormat::SubRip => self.turned((index, "srt"), &placing::marked_subrip(&markup::guarded(&text)))?,
+            TextFormat::Ass => {
+                let text = placing::marked_ass(&drawings::left_out(&text));
+                self.turned((index, "ass"), &markup::guarded_ass(&text))?
+            }
         };
         if let Some(guessed) = guessed.filter(|_| !captions.cues.is_empty()) {
             let label = &rendition.label;
@@ -179,7 +183,8 @@ impl Reader<'_> {
 
     fn written_by_ffmpeg(&self, index: usize) -> Captions {
         let text = std::fs::read_to_string(self.file_of(index, "vtt")).unwrap_or_default();
-        Captions::of_ffmpeg(&markup::escaped(&text))
+        let Captions { head, cues } = Captions::of_ffmpeg(&markup::escaped(&text));
+        Captions { head, cues: cues.into_iter().filter_map(placing::placed).collect() }
     }
 
     /// Runs ffmpeg; what it can't read is missing afterwards.

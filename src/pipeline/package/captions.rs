@@ -205,6 +205,7 @@ mod tests {
             "&amp;lt; 00:00.000 --&gt; 00:09.000 &lt;i&gt;x&lt;/i&gt;"
         );
         assert_eq!(title(" \n"), "Chapter 1");
+        assert_eq!(title(r"{\an8}Intro"), r"{\an8}Intro");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     job::{Deinterlace, RgbColour},
-    media::{DynamicRange, VideoStream},
+    media::{Colour, DynamicRange, VideoStream},
     preset::InterlacedOutput,
 };
 
@@ -87,6 +87,8 @@ pub struct PictureConversion {
     pub interlaced: InterlacedOutput,
     /// HDR becomes standard dynamic range.
     pub tone_map: bool,
+    /// The brightest light of such a picture, in cd/m².
+    pub peak_luminance: u32,
     /// Primaries that are neither HD's nor SD's are converted to BT.709 by way of linear light.
     pub convert_gamut: bool,
     /// What the source is taken for where it does not say itself: (matrix, full range).
@@ -136,6 +138,7 @@ impl PictureConversion {
             deinterlace_marked: false,
             interlaced: InterlacedOutput::Frames,
             tone_map: false,
+            peak_luminance: Colour::default().peak_luminance(),
             convert_gamut: false,
             assumed_matrix: None,
             exif_orientation: None,
@@ -185,6 +188,7 @@ impl PictureConversion {
             deinterlace_marked: !video.scan.is_interlaced() && can_become_interlaced(video),
             interlaced,
             tone_map,
+            peak_luminance: colour.peak_luminance(),
             convert_gamut: has_wide_gamut && !tone_map,
             assumed_matrix,
             exif_orientation: video.exif_orientation,

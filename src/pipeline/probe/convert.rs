@@ -151,6 +151,24 @@ fn video_stream(stream: &Stream) -> Option<VideoStream> {
     })
 }
 
+/// Takes over what a frame tells that is of another size, shape or range than the stream was said to be.
+pub(super) fn become_other(video: &mut VideoStream, frame: &Stream) {
+    let Some((width, height)) = frame.width.zip(frame.height).filter(|(width, height)| *width > 0 && *height > 0)
+    else {
+        return;
+    };
+    let (size, shape, colour) = (PictureSize { width, height }, sample_aspect_ratio(frame), colour(frame));
+    let is_same = size == video.coded_size
+        && shape == video.sample_aspect_ratio
+        && colour.dynamic_range() == video.colour.dynamic_range();
+    if !is_same {
+        video.coded_size = size;
+        video.sample_aspect_ratio = shape;
+        video.pixel_format = known(frame.pix_fmt.as_ref()).or(video.pixel_format.take());
+        video.colour = colour;
+    }
+}
+
 /// VP8 and VP9 keep transparency in a stream of its own beside each packet, which only a tag tells of.
 fn pixel_format(stream: &Stream) -> Option<String> {
     let is_vpx = matches!(stream.codec_name.as_deref(), Some("vp8" | "vp9"));

@@ -3,6 +3,7 @@
 mod convert;
 mod error;
 mod ffprobe_json;
+mod later_picture;
 mod look;
 mod orientation;
 mod sidecar;
@@ -18,9 +19,10 @@ use std::{
 };
 
 pub use error::ProbeError;
+pub use later_picture::begin_at;
 pub use orientation::upright_filters;
 pub use thumbnail::thumbnail;
-pub use transport_codecs::codec_change;
+pub use transport_codecs::{Recordings, codec_change, recordings};
 pub use transport_length::transport_length;
 
 use crate::{

@@ -7,6 +7,7 @@ use image::{ExtendedColorType, codecs::jpeg::JpegEncoder};
 use super::{PROTOCOL_WHITELIST, ProbeError, input_url, run, tail};
 use crate::{
     media::{DynamicRange, PictureSize, SourceMedia, VideoStream},
+    pipeline::standard_range,
     tools::{atomic_file, cancel::CancelToken, ffmpeg::Toolbox},
 };
 
@@ -90,10 +91,9 @@ fn filters(video: &VideoStream, size: PictureSize, can_tone_map: bool) -> String
     if !can_tone_map {
         return scale;
     }
-    format!(
-        "{scale},format=yuv420p10le,zscale=tin={transfer}:pin=bt2020:min=bt2020nc:rin=tv:t=linear:npl=100,\
-         format=gbrpf32le,zscale=p=bt709,tonemap=tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv444p"
-    )
+    let input = format!("tin={transfer}:pin=bt2020:min=bt2020nc:rin=tv:");
+    let filters = standard_range::filters(&input, Some(video.colour.peak_luminance()), "yuv444p");
+    format!("{scale},format=yuv420p10le,{}", filters.join(","))
 }
 
 /// The largest even size of the same shape in the box.

@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     failure::{Failure, FailureKind},
-    format::clock,
+    format::precise_clock,
     media::{TRANSPORT_PACKET_BYTES as PACKET_BYTES, TRANSPORT_SYNC_BYTE as SYNC},
     tools::cancel::CancelToken,
 };
@@ -22,8 +22,12 @@ const BUFFER_BYTES: usize = 1 << 20;
 const TICKS_PER_SECOND: u64 = 90_000;
 /// A clock that goes on by more has jumped.
 const LONGEST_STEP: u64 = 10 * TICKS_PER_SECOND;
+/// A clock tells its time at least so often; the norm (ISO/IEC 13818-1, 2.7.2) wants it ten times a second.
+const LONGEST_USUAL_STEP: u64 = TICKS_PER_SECOND / 2;
 /// A clock that goes back by less is not exact, by more is noticed by ffmpeg.
 const STEPS_BACK: std::ops::Range<u64> = TICKS_PER_SECOND..12 * TICKS_PER_SECOND;
+/// The bits of a packet that count those of its stream.
+const COUNTER: u8 = 0x0f;
 /// How much of a file is looked at for its clock: more than twelve seconds of any broadcast.
 const LOOKED_AT_BYTES: u64 = 32 << 20;
 /// How often a job that is cancelled is noticed, in packets.
@@ -49,7 +53,7 @@ impl CodecChange {
     pub fn headline(&self, source_name: &str) -> String {
         let Self { is_sound, from, to, at, .. } = self;
         let kind = if *is_sound { "sound" } else { "picture" };
-        format!("The {kind} of “{source_name}” changes its codec from {from} to {to} at {}", clock(*at))
+        format!("The {kind} of “{source_name}” changes its codec from {from} to {to} at {}", precise_clock(*at))
     }
 
     /// What can be done about it.
@@ -68,9 +72,24 @@ impl CodecChange {
     }
 }
 
-/// The first change of codec in a transport stream, of a picture if there is one; all of the file is read. `None` for others
-/// and for what can't be read.
+/// What the packets of a transport stream tell of all of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recordings {
+    /// The first change of codec, of a picture if there is one.
+    pub codec_change: Option<CodecChange>,
+    /// When one recording ends and another one begins.
+    pub seams: Vec<Duration>,
+    /// How many streams of picture and sound it has.
+    pub streams: usize,
+}
+
+/// The first change of codec in a transport stream. `None` for others and for what can't be read.
 pub fn codec_change(source: &Path, cancel: &CancelToken) -> Option<CodecChange> {
+    recordings(source, cancel)?.codec_change
+}
+
+/// All of a transport stream is read, up to a picture of another codec. `None` for others and for what can't be read.
+pub fn recordings(source: &Path, cancel: &CancelToken) -> Option<Recordings> {
     let mut packets = Packets::open(source)?;
     let mut tables = Tables::default();
     let mut count = 0_u64;
@@ -83,7 +102,8 @@ pub fn codec_change(source: &Path, cancel: &CancelToken) -> Option<CodecChange> 
         }
     }
     let of_picture = tables.changes.iter().find(|change| !change.is_sound);
-    of_picture.or(tables.changes.first()).copied()
+    let codec_change = of_picture.or(tables.changes.first()).copied();
+    Some(Recordings { codec_change, seams: tables.seams, streams: tables.codecs.len() })
 }
 
 /// By how much the clock goes back, at the least, where short recordings follow each other at the begin of a transport stream:
@@ -152,10 +172,17 @@ struct Tables {
     place: u64,
     /// The stream with the clock, and what it has told last.
     clock: Option<(u16, u64)>,
+    /// By how much that goes on from one time to the next.
+    usual_step: u64,
     ticks: u64,
     /// The smallest step that the clock has made back.
     step_back: Option<u64>,
     changes: Vec<CodecChange>,
+    /// The number of the last packet with the table of all programmes, of which each has the next one.
+    counter: Option<u8>,
+    /// That number was another one: a recording begins here if its clock tells so.
+    may_begin: bool,
+    seams: Vec<Duration>,
 }
 
 impl Tables {
@@ -165,6 +192,9 @@ impl Tables {
         let field_bytes = if has_field { 1 + usize::from(packet[4]) } else { 0 };
         if has_field && packet[4] >= 7 && packet[5] & 0x10 != 0 {
             self.take_clock(stream, &packet[6..11]);
+        }
+        if stream == 0 && has_payload {
+            self.take_counter(packet[3] & COUNTER);
         }
         if !begins || !has_payload {
             return;
@@ -183,11 +213,33 @@ impl Tables {
         }
     }
 
+    /// A packet that is lost breaks the count too: a recording begins its own at 0 or has another clock.
+    fn take_counter(&mut self, now: u8) {
+        // One may come twice.
+        let is_next = self.counter.replace(now).is_none_or(|last| now == last || now == (last + 1) & COUNTER);
+        if !is_next && now == 0 {
+            self.seams.push(self.now());
+        }
+        self.may_begin = !is_next && now != 0;
+    }
+
+    /// The time since the start where the clock would go on.
+    fn now(&self) -> Duration {
+        Duration::from_secs_f64((self.ticks + self.usual_step) as f64 / TICKS_PER_SECOND as f64)
+    }
+
     fn take_clock(&mut self, stream: u16, field: &[u8]) {
         let now = field.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte)) >> 7;
         match &mut self.clock {
             Some((of, last)) if *of == stream => {
-                self.ticks += now.checked_sub(*last).filter(|step| *step <= LONGEST_STEP).unwrap_or_default();
+                let step = now.checked_sub(*last).filter(|step| *step <= LONGEST_STEP);
+                if std::mem::take(&mut self.may_begin) && step.is_none_or(|step| step > LONGEST_USUAL_STEP) {
+                    let ticks = self.ticks + self.usual_step;
+                    self.seams.push(Duration::from_secs_f64(ticks as f64 / TICKS_PER_SECOND as f64));
+                }
+                self.usual_step = step.filter(|step| *step <= LONGEST_USUAL_STEP).unwrap_or(self.usual_step);
+                // What the clock would have told where another one takes its place.
+                self.ticks += step.unwrap_or(self.usual_step);
                 let back = last.checked_sub(now).filter(|step| STEPS_BACK.contains(step));
                 self.step_back = [self.step_back, back].into_iter().flatten().min();
                 *last = now;
@@ -213,7 +265,7 @@ impl Tables {
 
     fn take_codec(&mut self, stream: u16, codec: Codec) {
         let Some(before) = self.codecs.insert(stream, codec).filter(|before| *before != codec) else { return };
-        let at = Duration::from_secs_f64(self.ticks as f64 / TICKS_PER_SECOND as f64);
+        let at = self.now();
         let is_sound = before.is_sound && codec.is_sound;
         self.changes.push(CodecChange { is_sound, from: before.name, to: codec.name, at, place: self.place });
     }
@@ -294,6 +346,32 @@ mod tests {
             tables.take_clock(5, &at(seconds).to_be_bytes()[3..]);
         }
         assert_eq!((tables.step_back, tables.ticks), (Some(4 * TICKS_PER_SECOND), 14 * TICKS_PER_SECOND));
+    }
+
+    #[test]
+    fn a_recording_begins_with_a_count_and_a_clock_of_its_own() {
+        let mut tables = Tables::default();
+        // Number of the packet and tenths of a second: one is lost at 1.2 s, recordings begin at 9.0 s and 9.2 s.
+        for (counter, tenths) in [(4, 10), (5, 11), (7, 12), (8, 13), (3, 90), (4, 91), (0, 92), (1, 93)] {
+            let mut packet = packet(0, &PROGRAMMES);
+            packet[3] |= counter;
+            tables.take(0, &packet);
+            tables.take_clock(5, &((tenths * TICKS_PER_SECOND / 10) << 7).to_be_bytes()[3..]);
+        }
+        let times: Vec<u128> = tables.seams.iter().map(Duration::as_millis).collect();
+        assert_eq!(times, [400, 8_200]);
+    }
+
+    #[test]
+    fn a_change_comes_when_the_clock_would_have_gone_on() {
+        let mut tables = Tables::default();
+        tables.take(0, &packet(0, &PROGRAMMES));
+        tables.take(188, &map(0x1b, 0x0f));
+        for tenths in [10, 11, 12] {
+            tables.take_clock(5, &((tenths * TICKS_PER_SECOND / 10) << 7).to_be_bytes()[3..]);
+        }
+        tables.take(376, &map(0x02, 0x0f));
+        assert_eq!(tables.changes[0].at, Duration::from_millis(300));
     }
 
     #[test]

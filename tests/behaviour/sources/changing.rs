@@ -5,8 +5,11 @@ use std::{ffi::OsString, path::Path};
 
 use super::{Made, encode, timing};
 use crate::support::{
-    broadcast::{AAC, FLASHES, OTHER, STEREO, SURROUND, Transmission, pictures, recording, recording_with_clock},
-    ffmpeg::{FfmpegVersion, on_both_ffmpeg_versions},
+    broadcast::{
+        AAC, FLASHES, OTHER, STEREO, SURROUND, Transmission, pictures, pictures_with_clock, recording,
+        recording_with_clock,
+    },
+    ffmpeg::{FfmpegVersion, on_both_ffmpeg_versions, stream_facts},
     picture::{brightness, brightness_at, combing},
     sound::Samples,
     user::{Ended, User, files_under},
@@ -61,6 +64,16 @@ on_both_ffmpeg_versions! {
         let largest = made.stream.whole(&made.stream.video_renditions()[0], &made.workplace());
         let pictures = brightness(&largest).len();
         assert!((148..=152).contains(&pictures), "{pictures} pictures");
+    }
+
+    fn recordings_that_follow_each_other_are_not_called_damaged(version) {
+        let user = User::with(version);
+        let source = recording_with_clock(&user, "evening.ts", ["0", "0"], [STEREO, STEREO]);
+        let twice = std::fs::read(&source).expect("the source").repeat(2);
+        let source = user.file("night.ts", &twice);
+        let warnings = finished_warnings(&encode(&user, &source, &["--on-damage", "fail"]));
+        assert!(warnings.contains("The source is 4 recordings behind each other"), "{warnings}");
+        assert!(!warnings.contains("damaged") && !warnings.contains("broken"), "{warnings}");
     }
 
     fn a_picture_that_changes_its_size_is_fitted_in(version) {
@@ -124,16 +137,31 @@ on_both_ffmpeg_versions! {
         }
     }
 
-    fn a_part_behind_a_change_of_shape_has_its_own_shape(version) {
+    fn a_part_behind_a_change_is_as_if_nothing_came_before(version) {
+        let larger = "color=white:size=1280x720:rate=25";
+        for (clock, second) in [(["0", "3.1"], &*white("16/9")), (["0", "0"], &*white("16/9")), (["0", "3.1"], larger)] {
+            let user = User::with(version);
+            let source = pictures_with_clock(&user, "evening.ts", clock, [(&white("4/3"), H264), (second, H264)]);
+            // What is broken before the part is not seen either.
+            let mut bytes = std::fs::read(&source).expect("the source");
+            bytes[4_000..4_600].fill(0xff);
+            std::fs::write(&source, bytes).expect("the source can be written");
+            assert_eq!(finished_warnings(&encode(&user, &source, &["--start", "5.2"])), "[]");
+            std::fs::create_dir(user.path("workplace")).expect("the user's folder can be written");
+            let stream = user.stream_of(&source);
+            let largest = stream.whole(&stream.video_renditions()[0], &user.path("workplace"));
+            let places = [(0.5, 0.05), (0.05, 0.5), (0.5, 0.5)].map(|(x, y)| brightness_at(&largest, x, y));
+            assert!(places.iter().all(|place| place.len() > 15 && place.iter().all(|bright| *bright > 200)), "{places:?}");
+            let facts = stream_facts(&largest);
+            let ratio = facts["width"].as_f64().zip(facts["height"].as_f64()).map(|(width, height)| width / height);
+            assert!(ratio.is_some_and(|ratio| (ratio - 16.0 / 9.0).abs() < 0.02), "{facts:#}");
+        }
+    }
+
+    fn a_part_before_a_change_is_as_if_nothing_came_after(version) {
         let user = User::with(version);
         let source = pictures(&user, "evening.ts", [(&white("4/3"), MPEG2), (&white("16/9"), MPEG2)]);
-        encode(&user, &source, &["--start", "4"]).assert_all_done();
-        std::fs::create_dir(user.path("workplace")).expect("the user's folder can be written");
-        let stream = user.stream_of(&source);
-        let largest = stream.whole(&stream.video_renditions()[0], &user.path("workplace"));
-        let [top, middle] = [0.05, 0.5].map(|y| brightness_at(&largest, 0.5, y));
-        assert!(top.len() > 45 && top.iter().all(|bright| *bright < 40), "{top:?}");
-        assert!(middle.iter().all(|bright| *bright > 200), "{middle:?}");
+        assert_eq!(finished_warnings(&encode(&user, &source, &["--start", "0.5", "--end", "2.5"])), "[]");
     }
 
     fn a_picture_that_becomes_interlaced_is_not_combed(version) {
@@ -157,22 +185,25 @@ on_both_ffmpeg_versions! {
         let user = User::with(version);
         let high = format!("{HEVC} -x265-params log-level=error:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc");
         let standard = format!("{HEVC} -x265-params log-level=error:colorprim=bt709:transfer=bt709:colormatrix=bt709");
-        let grey = "color=0x808080:size=1280x720:rate=25";
-        let source = pictures(&user, "gala.ts", [(grey, &standard), (grey, &high)]);
-        let other = pictures(&user, "alag.ts", [(grey, &high), (grey, &standard)]);
-        let [low, bright] = [("low.ts", &standard), ("bright.ts", &high)].map(|(name, options)| {
-            let alone = pictures(&user, name, [(grey, options), (grey, options)]);
+        // Taken for colours of high range, many of these are beyond those of standard range.
+        let bars = "smptebars=size=1280x720:rate=25";
+        let source = pictures(&user, "gala.ts", [(bars, &standard), (bars, &high)]);
+        let other = pictures(&user, "alag.ts", [(bars, &high), (bars, &standard)]);
+        let alone = [("low.ts", &standard), ("bright.ts", &high)].map(|(name, options)| {
+            let alone = pictures(&user, name, [(bars, options), (bars, options)]);
             encode(&user, &alone, &[]).assert_all_done();
-            brightness_of(&user, &alone)[100]
+            brightness_of(&user, &alone)
         });
-        assert!(bright.abs_diff(low) > 20, "{low} and {bright}");
+        let [low, bright] = [alone[0][100], alone[1][100]];
+        assert!(bright.abs_diff(low) > 10, "{low} and {bright}");
         for (source, is_high_first) in [(&source, false), (&other, true)] {
             let warnings = finished_warnings(&encode(&user, source, &[]));
             assert!(warnings.contains("The picture changes its dynamic range at 00:00:03."), "{warnings}");
             let all = brightness_of(&user, source);
+            assert_eq!(all.len(), alone[0].len(), "pictures");
             let [first, second] = if is_high_first { [bright, low] } else { [low, bright] };
-            assert!(all[..74].iter().all(|one| one.abs_diff(first) < 6), "{all:?}, not {first}");
-            assert!(all[78..].iter().all(|one| one.abs_diff(second) < 6), "{all:?}, not {second}");
+            assert!(all[..74].iter().all(|one| one.abs_diff(first) < 3), "{all:?}, not {first}");
+            assert!(all[78..].iter().all(|one| one.abs_diff(second) < 3), "{all:?}, not {second}");
         }
     }
 }
@@ -193,7 +224,7 @@ on_both_ffmpeg_versions! {
         assert_eq!(ended.exit_code, Some(1), "{}", ended.stderr);
         let failure = &ended.events_named("job_failed")[0]["failure"];
         let headline = failure["headline"].as_str().expect("a headline");
-        assert!(headline.contains("changes its codec from H.264 to MPEG-2 at 00:00:0"), "{headline}");
+        assert!(headline.contains("changes its codec from H.264 to MPEG-2 at 00:00:03"), "{headline}");
         let hint = failure["hint"].as_str().expect("a hint");
         let place = hint.split_once("head -c ").and_then(|(_, rest)| rest.split(' ').next()).expect("a place");
         let bytes = std::fs::read(&source).expect("the source");
@@ -223,6 +254,21 @@ fn a_change_in_one_of_joined_sources_is_refused() {
     let failure = &ended.events_named("job_failed")[0]["failure"];
     let headline = failure["headline"].as_str().expect("a headline");
     assert!(headline.contains("changes its channels or its sample rate at 00:00:0"), "{headline}");
+    assert!(failure["hint"].as_str().is_some_and(|hint| hint.contains("--join")), "{failure:#}");
+    assert_eq!(user.output_files(), Vec::<String>::new());
+}
+
+#[test]
+fn a_change_of_shape_in_one_of_joined_sources_is_refused() {
+    let user = User::with(FfmpegVersion::System);
+    let plain = pictures(&user, "day.ts", [(&white("4/3"), H264), (&white("4/3"), H264)]);
+    let changing = pictures(&user, "evening.ts", [(&white("4/3"), H264), (&white("16/9"), H264)]);
+    let options = ["--speed", "ultrafast", "--join"].map(OsString::from);
+    let ended = Ended::of(user.encode_command_to(user.output().as_os_str(), &options, &[&plain, &changing], "quick"));
+    assert_eq!(ended.exit_code, Some(1), "{}", ended.stderr);
+    let failure = &ended.events_named("job_failed")[0]["failure"];
+    let headline = failure["headline"].as_str().expect("a headline");
+    assert!(headline.contains("file 2 of those that are joined changes its aspect ratio at 00:00:03."), "{headline}");
     assert!(failure["hint"].as_str().is_some_and(|hint| hint.contains("--join")), "{failure:#}");
     assert_eq!(user.output_files(), Vec::<String>::new());
 }

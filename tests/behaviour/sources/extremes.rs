@@ -63,6 +63,34 @@ on_both_ffmpeg_versions! {
 }
 
 #[test]
+fn colours_of_hdr_are_the_same_with_each_ffmpeg() {
+    let colours = [FfmpegVersion::System, FfmpegVersion::Nine].map(|version| {
+        let user = User::with(version);
+        // Red, green and blue beyond those of standard range, and a grey, none of them brighter than 400 cd/m².
+        let boxes = "color=0x909090:s=320x180:r=25,drawbox=w=80:h=180:c=0xa00000:t=fill,drawbox=x=80:w=80:h=180:c=0x00a000:t=fill,\
+                     drawbox=x=160:w=80:h=180:c=0x0000a0:t=fill";
+        let source = make(
+            &user,
+            "hdr.mp4",
+            &format!(
+                "-f lavfi -i {boxes} -t 1 -c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -x265-params \
+                 log-level=error:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:max-cll=400,200"
+            ),
+        );
+        encode(&user, &source, &[]).assert_all_done();
+        let whole = user.stream_of(&source).whole("180p", &user.path(""));
+        [0.1, 0.35, 0.6, 0.9].map(|x| colour_at(&whole, 10, x, 0.5))
+    });
+    let [older, newer] = colours;
+    let is_same = |(one, other): (&u8, &u8)| one.abs_diff(*other) <= 4;
+    assert!(older.iter().flatten().zip(newer.iter().flatten()).all(is_same), "{older:?} and {newer:?}");
+    // What is pure stays so and does not become black.
+    for (place, colour) in older[..3].iter().enumerate() {
+        assert!(colour.iter().enumerate().all(|(part, value)| (*value > 120) == (part == place)), "{older:?}");
+    }
+}
+
+#[test]
 fn broadcasters_hdr_becomes_standard_range_where_nothing_is_asked() {
     let user = User::new();
     let ended = encode(&user, &HLG.path(), &[]);

@@ -87,6 +87,31 @@ on_both_ffmpeg_versions! {
         }
     }
 
+    fn words_at_the_top_stay_there_and_signs_are_no_markup(version) {
+        let user = User::with(version);
+        let lines = "Dialogue: 0,0:00:03.50,0:00:04.50,Default,,0,0,0,,{\\i1}tilted{\\i0} <b>a</b> & b &amp; \\{c\\}\n\
+                     Dialogue: 0,0:00:05.00,0:00:06.00,Sign,,0,0,0,,Exit\n";
+        let sign = STYLED.replace("Style: Default", "Style: Sign,Arial,20,&H00FFFFFF,&H000000FF,&H00000000,&H00000000,0,0,0,0,\
+                                   100,100,0,0,1,1,0,9,10,10,10,1\nStyle: Default");
+        let styled = user.file("fr.ass", format!("{sign}{lines}").as_bytes());
+        let words = "1\n00:00:02,000 --> 00:00:03,000\n{\\an8}<i>Bonjour</i>\nle monde\n\n2\n00:00:04,000 --> 00:00:05,000\nLow\n\n";
+        user.file("film.en.srt", words.as_bytes());
+        let output = "-map 0 -map 1 -t 6 -c:v libx264 -preset ultrafast -c:s copy -metadata:s:s:0 language=fra";
+        let source = make(&user, "film.mkv", &format!("{VIDEO} -i {} {output}", styled.display()));
+        let made = Made::from(user, &source, &[]);
+        let shown = browser::read_subtitles(&made.stream.folder);
+        assert!(shown.errors.is_empty() && shown.tracks.len() == 2, "{shown:#?}");
+        let track = |name: &str| shown.tracks.iter().find(|track| track.name == name).unwrap_or_else(|| panic!("{name}"));
+        assert_cues(track("English"), &[(2.0, 3.0, "<i>Bonjour</i>\nle monde"), (4.0, 5.0, "Low")]);
+        let marked = "<i>tilted</i> &lt;b>a&lt;/b> &amp; b &amp;amp; {c}";
+        assert_cues(track("French"), &[(2.0, 3.0, "Bonjour"), (3.5, 4.5, marked), (5.0, 6.0, "Exit")]);
+        let text = |folder: &str| made.stream.text(&format!("subtitles-{folder}/segment_00000.vtt"));
+        let (english, french) = (text("en"), text("fr"));
+        assert!(english.contains("00:00:03.000 line:0\n<i>Bonjour") && english.contains("00:00:05.000\nLow"), "{english}");
+        let is_placed = french.contains("00:00:03.000 line:0\n") && french.contains("00:00:04.500\n");
+        assert!(is_placed && french.contains("00:00:06.000 line:0 align:end\nExit"), "{french}");
+    }
+
     fn text_of_a_telephone_film_is_shown(version) {
         let user = User::with(version);
         let english = user.file("words.srt", ENGLISH.as_bytes()).display().to_string();

@@ -53,7 +53,12 @@ pub fn recording_with_clock(user: &User, name: &str, clock: [&str; 2], transmiss
 /// A recording of two pictures of three seconds at 25 frames a second, one after the other, in the user's folder. Each is
 /// what this filter of ffmpeg makes, encoded with these options.
 pub fn pictures(user: &User, name: &str, parts: [(&str, &str); 2]) -> PathBuf {
-    let parts = ["0", "3.1"].into_iter().zip(parts).map(|(start, (picture, options))| {
+    pictures_with_clock(user, name, ["0", "3.1"], parts)
+}
+
+/// The same where the clock of each picture begins at this second.
+pub fn pictures_with_clock(user: &User, name: &str, clock: [&str; 2], parts: [(&str, &str); 2]) -> PathBuf {
+    let parts = clock.into_iter().zip(parts).map(|(start, (picture, options))| {
         let part = user.path(&format!("{start}.ts"));
         let mut command = Command::new(FfmpegVersion::Nine.program());
         command.args(["-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=440"]);

@@ -1,9 +1,9 @@
 //! What nobody reads in Advanced SubStation Alpha: the outlines of drawings, and the notes of those who made it.
 
 /// Begin of a line with text that is shown.
-const SHOWN: &str = "Dialogue:";
+pub(super) const SHOWN: &str = "Dialogue:";
 /// Fields of such a line, of which the last is the text.
-const FIELDS: usize = 10;
+pub(super) const FIELDS: usize = 10;
 
 /// The same file without drawings (`{\p1}m 0 0 l 9 9{\p0}`) and notes (`{who is this?}`), which ffmpeg takes for text.
 pub(super) fn left_out(file: &str) -> String {
@@ -49,7 +49,7 @@ fn read_text(line: &str) -> String {
 }
 
 /// What is before the next braces, in them and behind them. A brace behind a backslash, or that is never closed, is text.
-fn next_codes(text: &str) -> Option<(&str, &str, &str)> {
+pub(super) fn next_codes(text: &str) -> Option<(&str, &str, &str)> {
     let mut braces = text.match_indices('{').map(|(place, _)| place);
     let open = braces.find(|place| !text[..*place].ends_with('\\'))?;
     let length = text[open..].find('}')?;

@@ -1,13 +1,15 @@
 //! What looks like markup in subtitles and is none: "I <3 you", "a < b", "{laughs}".
 
+use super::drawings::{FIELDS, SHOWN};
+
 /// Tags of SubRip that ffmpeg knows; one with more words than its name is none, but for `font`.
 const SUBRIP_TAGS: [&str; 5] = ["b", "i", "u", "s", "br"];
 const SUBRIP_FONT: &str = "font";
 /// Tags of WebVTT (4.2.2).
 const WEBVTT_TAGS: [&str; 8] = ["b", "i", "u", "c", "v", "ruby", "rt", "lang"];
-/// What stands for a `<` and a `{` on their way through ffmpeg, which would lose what is behind them: letters of a plane
-/// that is for private use, which nobody has typed.
-const STAND_INS: [(char, char); 2] = [('<', '\u{f_f3c0}'), ('{', '\u{f_f7b0}')];
+/// What stands for a `<`, a `{` and an `&` on their way through ffmpeg, which would lose what is behind them or take them for
+/// markup: letters of a plane that is for private use, which nobody has typed.
+const STAND_INS: [(char, char); 3] = [('<', '\u{f_f3c0}'), ('{', '\u{f_f7b0}'), ('&', '\u{f_f260}')];
 
 /// SubRip in which only that is markup which ffmpeg takes for it rightly.
 pub(super) fn guarded(subrip: &str) -> String {
@@ -15,11 +17,24 @@ pub(super) fn guarded(subrip: &str) -> String {
         let (name, rest) = name_of(tag);
         SUBRIP_TAGS.contains(&name.as_str()) && rest.trim_matches([' ', '/']).is_empty() || name == SUBRIP_FONT
     };
-    let [(_, less), (_, brace)] = STAND_INS;
+    let [(_, less), (_, brace), _] = STAND_INS;
     let text = replaced(subrip, ('<', '>'), &less.to_string(), is_tag);
     // Places and styles: {\an8}, {y:i}.
     let is_code = |code: &str| code.starts_with('\\') || code.as_bytes().get(1) == Some(&b':');
     replaced(&text, ('{', '}'), &brace.to_string(), is_code)
+}
+
+/// ASS in whose texts nothing is markup but the codes in braces: a `<b>` is shown as it is written.
+pub(super) fn guarded_ass(file: &str) -> String {
+    let [(_, less), (_, brace), (_, and)] = STAND_INS;
+    let guard = |line: &str| {
+        let text_at = line.match_indices(',').nth(FIELDS - 2).map(|(at, _)| at + 1);
+        let Some(at) = text_at.filter(|_| line.starts_with(SHOWN)) else { return line.to_owned() };
+        let (head, text) = line.split_at(at);
+        let text = text.replace("\\{", &brace.to_string()).replace("\\}", "}");
+        format!("{head}{}", text.replace('<', &less.to_string()).replace('&', &and.to_string()))
+    };
+    file.split_inclusive('\n').map(guard).collect()
 }
 
 /// WebVTT out of ffmpeg, in which every `<` is escaped that begins no tag, and every `&` that begins no name of a sign.
@@ -29,9 +44,9 @@ pub(super) fn escaped(webvtt: &str) -> String {
         let is_time = tag.contains(':') && tag.starts_with(|first: char| first.is_ascii_digit());
         is_time || WEBVTT_TAGS.contains(&name.as_str()) && (rest.is_empty() || rest.starts_with([' ', '.', '\t']))
     };
-    let [(_, less), (_, brace)] = STAND_INS;
+    let [(_, less), (_, brace), (_, and)] = STAND_INS;
     let text = replaced(webvtt, ('&', ';'), "&amp;", is_sign);
-    replaced(&text, ('<', '>'), "&lt;", is_tag).replace(less, "&lt;").replace(brace, "{")
+    replaced(&text, ('<', '>'), "&lt;", is_tag).replace(less, "&lt;").replace(brace, "{").replace(and, "&amp;")
 }
 
 /// Whether this stands between `&` and `;` for a sign: `amp`, `#39`, `#x27` (HTML, 13.1.4).
