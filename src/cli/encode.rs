@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, arguments: &EncodeCallArguments, interrupt:
             if arguments.fresh {
                 call.queue = QueueLife::ThisRunAfresh;
             }
-            if arguments.discard { discard::run(context, &call) } else { call.run(context, interrupt) }
+            if arguments.discard { discard::run(context, &call, interrupt) } else { call.run(context, interrupt) }
         }
         Err(failure) => {
             context.output.failure(None, &failure);
