@@ -6,6 +6,7 @@ use std::{
 };
 
 use indicatif::MultiProgress;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use tracing::level_filters::LevelFilter;
 use tracing_appender::{
     non_blocking::WorkerGuard,
@@ -21,6 +22,7 @@ use crate::{
 /// Environment variable with what is logged: a level (`debug`), or levels of parts (`reelpress::engine=trace`).
 pub const LOG_VARIABLE: &str = "REELPRESS_LOG";
 
+const LOG_PREFIX: &str = "reelpress";
 const LOG_EXTENSION: &str = "log";
 /// Files that are kept, one a day.
 const KEPT_FILES: usize = 7;
@@ -95,15 +97,58 @@ fn open_file(
     for file in files(folders)? {
         regular_file::check(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     }
+    // What another version has left open to others.
+    files(folders)?.iter().for_each(|file| private::close(file));
+    let mut day = DayFile { folder: folders.logs(), begun: None };
+    day.begin(today());
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
-        .filename_prefix("reelpress")
+        .filename_prefix(LOG_PREFIX)
         .filename_suffix(LOG_EXTENSION)
         .max_log_files(KEPT_FILES)
         .build(folders.logs())?;
-    // What is begun at midnight is closed at the next start; until then its folder is.
-    files(folders)?.iter().for_each(|file| private::close(file));
-    Ok(tracing_appender::non_blocking(appender))
+    Ok(tracing_appender::non_blocking(ClosedToOthers { appender, day, today }))
+}
+
+/// The day by which the library names its files.
+fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
+}
+
+/// Log files of which each is closed to others from its first moment: made here before the library opens it.
+struct ClosedToOthers<W> {
+    appender: W,
+    day: DayFile,
+    today: fn() -> Date,
+}
+
+/// The file of the newest day.
+struct DayFile {
+    folder: PathBuf,
+    begun: Option<Date>,
+}
+
+impl DayFile {
+    fn begin(&mut self, day: Date) {
+        if self.begun.replace(day) != Some(day) {
+            // Where that fails, the library can't write there either.
+            let _ = private::create_file(&self.folder.join(format!("{LOG_PREFIX}.{day}.{LOG_EXTENSION}")));
+        }
+    }
+}
+
+impl<W: Write> Write for ClosedToOthers<W> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.day.begin((self.today)());
+        let written = self.appender.write(text);
+        // Midnight may have come between the two.
+        self.day.begin((self.today)());
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.appender.flush()
+    }
 }
 
 fn files(folders: &AppFolders) -> io::Result<Vec<PathBuf>> {
@@ -167,6 +212,59 @@ mod tests {
         let filter = filter_of(None, LevelFilter::DEBUG).to_string();
         assert!(filter.contains("reelpress=debug") && filter.contains("warn"), "{filter}");
         assert!(filter_of(None, LevelFilter::ERROR).to_string().contains("error"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_of_each_day_is_closed_to_others_from_its_first_moment() {
+        use std::{
+            os::unix::fs::PermissionsExt,
+            sync::atomic::{AtomicI8, Ordering},
+        };
+        static DAY: AtomicI8 = AtomicI8::new(1);
+        fn today() -> Date {
+            Date::constant(2026, 1, DAY.load(Ordering::Relaxed))
+        }
+        /// Opens the file of the day as the library does, and says what it was then.
+        struct Library(PathBuf);
+        impl Write for Library {
+            fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+                let file = self.0.join(format!("reelpress.{}.log", today()));
+                let mut opened = std::fs::OpenOptions::new().append(true).create(true).open(file)?;
+                assert_eq!(opened.metadata()?.permissions().mode() & 0o777, 0o600);
+                opened.write(text)
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        let day = DayFile { folder: path.clone(), begun: None };
+        let mut log = ClosedToOthers { appender: Library(path), day, today };
+        for day in [1, 1, 2] {
+            DAY.store(day, Ordering::Relaxed);
+            log.write_all(b"line\n").unwrap();
+        }
+        assert_eq!(std::fs::read(folder.path().join("reelpress.2026-01-01.log")).unwrap(), b"line\nline\n");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_library_writes_into_the_file_that_was_made_for_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let folders = AppFolders::under(folder.path());
+        let (_, guard) = open_file(&folders).unwrap();
+        drop(guard);
+        let files = files(&folders).unwrap();
+        // Two where midnight has come meanwhile.
+        assert!((1..=2).contains(&files.len()), "{files:?}");
+        for file in files {
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+        }
     }
 
     #[test]

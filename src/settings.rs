@@ -298,6 +298,11 @@ impl AppFolders {
         self.data.join("replaced")
     }
 
+    /// In which folders of the user's streams of interrupted calls lie that go to buckets too.
+    pub fn kept(&self) -> PathBuf {
+        self.data.join("kept")
+    }
+
     /// Small pictures of the sources in the queue.
     pub fn thumbnails(&self) -> PathBuf {
         self.cache.join("thumbnails")

@@ -20,7 +20,7 @@ use crate::{
     pipeline::intake,
     preset::{KeyframeInterval, Preset, PresetChanges, PresetContradiction, SurroundChoice, built_in_presets},
     settings::Settings,
-    tools::cancel::CancelToken,
+    tools::{cancel::CancelToken, steps_up::without_steps_up},
 };
 
 /// Time that the engine has to clean up after its last job.
@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, arguments: &EncodeCallArguments, interrupt:
             if arguments.fresh {
                 call.queue = QueueLife::ThisRunAfresh;
             }
-            if arguments.discard { discard::run(context, &call) } else { call.run(context, interrupt) }
+            if arguments.discard { discard::run(context, &call, interrupt) } else { call.run(context, interrupt) }
         }
         Err(failure) => {
             context.output.failure(None, &failure);
@@ -188,9 +188,9 @@ fn destination(context: &Context, arguments: &EncodeArguments) -> Result<Destina
     if arguments.drop_published { destination::dropping(place, !arguments.out.is_empty()) } else { Ok(place) }
 }
 
-/// The engine's threads and reports know no current folder.
+/// The engine's threads and reports know no current folder, and what was interrupted is known by the path of its source.
 pub(super) fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+    std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| without_steps_up(&path))
 }
 
 impl Call {

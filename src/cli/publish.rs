@@ -122,7 +122,10 @@ fn publish(context: &Context, folder: &Path, location: &S3Location, interrupt: &
         }
         Err(error) => {
             let is_wrong_folder = error.is_wrong_folder();
-            let failure = error.into_failure();
+            let mut failure = error.into_failure();
+            if failure.kind == FailureKind::NetworkLost {
+                failure.hint.push_str("; the same command sends what is missing");
+            }
             context.output.failure(None, &failure);
             if is_wrong_folder { Outcome::BadUsage } else { Outcome::of(&failure) }
         }

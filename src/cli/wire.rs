@@ -49,7 +49,9 @@ Events of --json, one object a line on standard output. `event` tells which; eve
   job_failed      source, failure {kind, stage, headline, hint, detail}
   job_cancelled
   job_interrupted  reached_seconds (what stays of the stream; 0 where it begins again): the program ended first
-  discarded       source, folder: what --discard has removed; something that stays is `noticed`
+  discarded       source, folder (null where none was), buckets [“s3://bucket/key”]: what --discard has removed of a stream;
+                  kept_folder (the folder of a stream that is finished and stays where it is kept, else null). Something
+                  that stays although it was to be removed is `noticed`
   interrupted     hint (how to go on): the program was told to end; always the last event then
   noticed         failure {kind, stage, headline, hint, detail}: something that belongs to no job, such as a folder
                   without video
@@ -110,8 +112,8 @@ pub(super) enum WireEvent {
     JobInterrupted { job: JobId, reached_seconds: f64 },
     /// The program was told to end.
     Interrupted { hint: String },
-    /// What an interrupted run has left was removed, here and in the buckets.
-    Discarded { source: String, folder: String },
+    /// What an interrupted run has left of a stream was removed, here and in the buckets.
+    Discarded { source: String, folder: Option<String>, kept_folder: Option<String>, buckets: Vec<String> },
     /// Something that belongs to no job.
     Noticed { failure: WireFailure },
 }
@@ -442,7 +444,8 @@ mod tests {
             Event::Noticed { failure: failure.clone() },
         ];
         let interrupted = serde_json::to_value(WireEvent::Interrupted { hint: String::new() }).unwrap();
-        let discarded = WireEvent::Discarded { source: String::new(), folder: String::new() };
+        let discarded =
+            WireEvent::Discarded { source: String::new(), folder: None, kept_folder: None, buckets: Vec::new() };
         let discarded = serde_json::to_value(discarded).unwrap();
         for line in events.iter().map(line).chain([interrupted, discarded]) {
             let name = line["event"].as_str().unwrap();

@@ -325,6 +325,7 @@ impl Dispatcher {
                 work_folder: self.services.work_folder(job.id),
                 hardware_file: self.services.hardware_file(),
                 replaced_folder: self.services.folders.replaced(),
+                kept_folder: self.services.folders.kept(),
             };
             self.emit(vec![Event::JobStarted { id: job.id, at: Timestamp::now() }]);
             match job_thread::start(request, &self.reports) {

@@ -8,6 +8,7 @@ use super::{QueueEntry, Snapshot};
 use crate::{
     format,
     job::{Destination, JobKind, JobSpec, JobState, Keys, Schedule},
+    tools::steps_up::without_steps_up,
 };
 
 /// Version of the form of the file; a file with a newer one is refused.
@@ -62,11 +63,11 @@ impl FiledEnd {
 impl FiledJob {
     /// The job on this machine, where streams that do not stay are made in the folder `unkept`: the file tells the one of
     /// the machine that wrote it. Relative paths, as somebody may have written them, count from `folder`, which holds the
-    /// file.
+    /// file; none has steps up in it.
     pub fn into_entry(self, folder: &Path, unkept: &Path) -> QueueEntry {
         let Self { mut spec, schedule, .. } = self;
         for path in paths(&mut spec) {
-            *path = folder.join(&*path);
+            *path = without_steps_up(&folder.join(&*path));
         }
         if let Destination::S3 { local_folder, keep_local: false, .. } = &mut spec.destination {
             *local_folder = unkept.to_owned();

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
+use super::S3Location;
+
 /// What a finished job made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -98,6 +100,12 @@ fn by_place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<usize
 }
 
 impl PlaceInBucket {
+    /// `s3://bucket/key` of the folder with its files, in the bucket of this location.
+    pub fn address(&self, location: &S3Location) -> String {
+        let revision = self.revision.as_ref().map(|revision| format!("/{revision}")).unwrap_or_default();
+        format!("s3://{}/{}{revision}", location.bucket, self.prefix)
+    }
+
     /// The prefixes and the revisions of these places, as they are kept: empty where there is none.
     pub(crate) fn as_texts(places: Vec<Option<Self>>) -> (Vec<String>, Vec<String>) {
         let texts = |place: Option<Self>| place.map(|place| (place.prefix, place.revision.unwrap_or_default()));

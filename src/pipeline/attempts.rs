@@ -177,6 +177,7 @@ impl<'a> Making<'a> {
     ) -> Result<(FinishedStream, Vec<String>), Stop> {
         let (request, plan) = (self.request, course.plan);
         let failed = |error: PackageError| Stop::Failed(error.into_failure().at(Stage::Package));
+        unfinished.is_packaged_again(self.notes(&|| reporter.room_changed())).map_err(Stop::Failed)?;
         // What is clear does not even pass through the folder of an encrypted stream.
         let outside = plan.is_encrypted.then(|| WorkFolder::create(&request.work_folder)).transpose();
         let outside = outside.map_err(|failure| Stop::Failed(failure.at(Stage::Package)))?;

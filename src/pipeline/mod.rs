@@ -43,8 +43,8 @@ use source_length::{KnownSources, check_length, may_come_of_source};
 use stream_folder::StreamFolder;
 pub use stream_folder::remove_interrupted_folder;
 pub use unfinished::{
-    Beginning, Discarded, GoesOnBy, Remains, discard, is_under_way, reached, reached_by, remove_given_up,
-    remove_interrupted,
+    Beginning, Discarded, DiscardedFolder, GoesOnBy, Remains, discard, is_under_way, reached, reached_by,
+    remove_given_up, remove_interrupted,
 };
 use unfinished::{Begun, Notes, Unfinished};
 use uploads::{Ending, Uploads, stays_here};
@@ -119,6 +119,8 @@ pub struct JobRequest {
     pub hardware_file: PathBuf,
     /// Where it is kept what has to be removed later of streams that were replaced.
     pub replaced_folder: PathBuf,
+    /// Where it is noted in which folders of the user's streams of calls in a terminal lie that go to buckets too.
+    pub kept_folder: PathBuf,
 }
 
 /// Runs a job from its source to its report, on the calling thread.
@@ -270,11 +272,13 @@ fn upload_rest(
     let ending = Ending { request, folder: folder.path(), tell: &|| reporter.tell(), keep: &keep };
     let rest = uploads.begin_rest(&ending, &mut stream);
     let notes = Notes { room: reporter.room(), cancel: &request.cancel, changed: &|| reporter.room_changed() };
-    unfinished.lies_in_buckets(uploads.places(), notes)?;
+    unfinished.was_finished(stays_here(request), uploads.places(), notes)?;
     keep(&stream);
     uploads.send_rest(&rest);
     uploads.finish(&ending, &mut stream);
-    reporter.finished(Stage::Publish);
+    if !request.cancel.is_cancelled() {
+        reporter.finished(Stage::Publish);
+    }
     Ok(stream)
 }
 

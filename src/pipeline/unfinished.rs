@@ -4,6 +4,7 @@
 mod discard;
 mod dropping;
 mod identity;
+mod kept_elsewhere;
 mod noted;
 mod remains;
 mod state;
@@ -16,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-pub use discard::{Discarded, discard};
+pub use discard::{Discarded, DiscardedFolder, discard};
 use dropping::dropped_segments;
 pub(super) use identity::SourceIdentity;
 pub(super) use noted::Noted;
@@ -135,7 +136,12 @@ impl Unfinished {
         }
         for (stream_folder, earlier) in useless {
             withdraw(request, &earlier);
-            drop(StreamFolder::at(local, &stream_folder));
+            if earlier.is_finished_here && request.beginning != Beginning::Fresh {
+                // Nobody has said that what is finished in a folder of the user's is given up.
+                remove_state(&stream_folder);
+            } else {
+                drop(StreamFolder::at(local, &stream_folder));
+            }
         }
         let (folder, lock) = new_folder(request)?;
         let stream_folder = folder.path().to_owned();
@@ -143,6 +149,7 @@ impl Unfinished {
         let noted = Noted::new(&stream_folder, State::of(request, plan));
         let unfinished = Self { stream_folder, noted, dropped, _lock: lock };
         unfinished.noted.save_at_once()?;
+        kept_elsewhere::note(request, &unfinished.stream_folder);
         plan.warnings.extend(lost.map(|reason| format!("The interrupted encode began again: {reason}")));
         Ok(Begun { folder, unfinished, goes_on: false })
     }
@@ -215,6 +222,30 @@ impl Unfinished {
         self.noted.save(notes)
     }
 
+    /// Notes where it lies in each bucket, and that what is left is to publish it. `stays_here` tells that it is finished in
+    /// a folder that keeps it.
+    ///
+    /// # Errors
+    /// When that can't be written.
+    pub(super) fn was_finished(
+        &mut self,
+        stays_here: bool,
+        places: Vec<Option<PlaceInBucket>>,
+        notes: Notes<'_>,
+    ) -> Result<(), Failure> {
+        self.noted.state().is_finished_here = stays_here;
+        self.lies_in_buckets(places, notes)
+    }
+
+    /// Notes that its playlists and all that is made of its segments are written once more.
+    ///
+    /// # Errors
+    /// When that can't be written.
+    pub(super) fn is_packaged_again(&mut self, notes: Notes<'_>) -> Result<(), Failure> {
+        let was_finished = std::mem::take(&mut self.noted.state().is_finished_here);
+        if was_finished { self.noted.save(notes) } else { Ok(()) }
+    }
+
     /// Notes that all segments are written.
     ///
     /// # Errors
@@ -271,6 +302,7 @@ impl Unfinished {
         };
         removed.map_err(|error| write_failure(&self.stream_folder.join(FOLDER), &error))?;
         self.noted.state().is_encoded = false;
+        self.noted.state().is_finished_here = false;
         self.noted.state().has_first_pass = false;
         self.noted.save(notes)
     }

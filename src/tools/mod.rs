@@ -15,3 +15,4 @@ pub mod private;
 pub mod regular_file;
 pub mod sound;
 pub mod stall;
+pub mod steps_up;

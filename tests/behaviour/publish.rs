@@ -3,6 +3,7 @@
 mod away;
 mod cloudfront;
 mod connection;
+mod discarding;
 mod dropping;
 mod keychain;
 mod leftovers;

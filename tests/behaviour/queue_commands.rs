@@ -357,6 +357,9 @@ fn relative_paths_of_an_imported_file_count_from_its_folder() {
     add(&user, &["film.mp4"]);
     done(&user, &["export", "queue.json"]);
     let mut queue: Value = serde_json::from_slice(&std::fs::read(user.path("queue.json")).unwrap()).unwrap();
+    let mut steps_up = queue["jobs"][0].clone();
+    steps_up["spec"]["source"] = "../clips/./film.mp4".into();
+    queue["jobs"].as_array_mut().unwrap().push(steps_up);
     queue["jobs"][0]["spec"]["source"] = "clips/film.mp4".into();
     queue["jobs"][0]["spec"]["destination"] = serde_json::json!({ "folder": "made" });
     let elsewhere = user.path("elsewhere");
@@ -367,6 +370,7 @@ fn relative_paths_of_an_imported_file_count_from_its_folder() {
     let job = &listed(&other)[0];
     assert_eq!(job["source"], elsewhere.join("clips/film.mp4").to_str().unwrap());
     assert_eq!(job["destination"], elsewhere.join("made").to_str().unwrap());
+    assert_eq!(listed(&other)[1]["source"], user.path("clips/film.mp4").to_str().unwrap());
 }
 
 /// What the user has cancelled is not done on another machine, nor here a second time.

@@ -23,6 +23,7 @@ use super::{
     replace::{CLAIM_END, NOTES_FOLDER, Replacement, claim_of_revision},
     s3::Bucket,
     taken::TakenNames,
+    trace::Trace,
     unchanged,
 };
 use crate::job::{LayoutKind, PlaceInBucket, S3Location};
@@ -82,8 +83,12 @@ pub(super) struct Begun {
 }
 
 /// Opens the bucket, takes the place in it and makes sure that it can be written. `run` is by what others know who has the
-/// place, the same each time when this is tried again.
-pub(super) async fn begin(location: &S3Location, place: Place<'_>, run: &str) -> Result<Begun, PublishError> {
+/// place, the same each time when this is tried again; the trace tells what this has left in the bucket when it fails.
+pub(super) async fn begin(
+    location: &S3Location,
+    place: Place<'_>,
+    (run, trace): (&str, &Trace),
+) -> Result<Begun, PublishError> {
     let bucket = Bucket::open(location).await?;
     let (mut claim, present, replacement) = match (location.replace_after, place) {
         (Some(stays), place) => {
@@ -96,16 +101,18 @@ pub(super) async fn begin(location: &S3Location, place: Place<'_>, run: &str) ->
             let (replacement, present) = Replacement::begin(&bucket, &prefix, revision, stays).await?;
             (claim, present, Some(replacement))
         }
-        (None, Place::New { stream_name }) => (new_claim(&bucket, stream_name, run).await?, Present::new(), None),
+        (None, Place::New { stream_name }) => {
+            (new_claim(&bucket, stream_name, (run, trace)).await?, Present::new(), None)
+        }
         (None, Place::SameOrNew { stream_name, folder, files }) => {
             let owner = fingerprint(folder, files)?;
-            match same_claim(&bucket, stream_name, (folder, files), &owner).await? {
+            match same_claim(&bucket, stream_name, (folder, files), (&owner, trace)).await? {
                 Some((claim, present)) => (claim, present, None),
-                None => (new_claim(&bucket, stream_name, &owner).await?, Present::new(), None),
+                None => (new_claim(&bucket, stream_name, (&owner, trace)).await?, Present::new(), None),
             }
         }
         (None, Place::Exactly { path, is_of_same_job }) => {
-            let (claim, present) = exact_claim(&bucket, path, is_of_same_job, run).await?;
+            let (claim, present) = exact_claim(&bucket, path, is_of_same_job, (run, trace)).await?;
             (claim, present, None)
         }
         (None, Place::GoOn(PlaceInBucket { prefix, .. })) => {
@@ -118,7 +125,9 @@ pub(super) async fn begin(location: &S3Location, place: Place<'_>, run: &str) ->
     };
     bucket.check_writable(&format!("{}/reelpress-test", claim.prefix)).await?;
     if let Some(replacement) = &replacement {
-        claim.note_revision(&bucket, &replacement.revision).await?;
+        // What an earlier run has put there is found by its note.
+        let trace = Some(trace).filter(|_| present.is_empty());
+        claim.note_revision(&bucket, &replacement.revision, trace).await?;
     }
     if present.is_empty() {
         // Those of a run that is gone on with are its parts. That old ones stay is no reason to fail.
@@ -129,7 +138,7 @@ pub(super) async fn begin(location: &S3Location, place: Place<'_>, run: &str) ->
 }
 
 /// Takes the name, or the next one with a number that nobody has. `owner` is what others find there.
-async fn new_claim(bucket: &Bucket, stream_name: &str, owner: &str) -> Result<Claim, PublishError> {
+async fn new_claim(bucket: &Bucket, stream_name: &str, (owner, trace): (&str, &Trace)) -> Result<Claim, PublishError> {
     if stream_name.contains('/') {
         return Err(PublishError::InvalidName { name: stream_name.to_owned() });
     }
@@ -139,7 +148,7 @@ async fn new_claim(bucket: &Bucket, stream_name: &str, owner: &str) -> Result<Cl
         let name = claim.prefix.rsplit('/').next().unwrap_or_default().to_owned();
         // Some stores write over what is there whatever the condition is.
         let is_free = !noted.contains(&name) || claim.is_free(bucket, owner).await?;
-        if is_free && claim.note(bucket, owner).await? {
+        if is_free && claim.note(bucket, owner, trace).await? {
             return Ok(claim);
         }
         taken.insert(name);
@@ -151,7 +160,7 @@ async fn exact_claim(
     bucket: &Bucket,
     path: &str,
     is_of_same_job: bool,
-    run: &str,
+    (run, trace): (&str, &Trace),
 ) -> Result<(Claim, Present), PublishError> {
     let key = bucket.key(path)?;
     let mut claim = Claim::of(bucket, &key).ok_or_else(|| PublishError::InUse { key: key.clone() })?;
@@ -168,7 +177,7 @@ async fn exact_claim(
         claim.is_noted = true;
         return Ok((claim, present));
     }
-    if present.is_empty() && claim.note(bucket, run).await? {
+    if present.is_empty() && claim.note(bucket, run, trace).await? {
         return Ok((claim, present));
     }
     Err(PublishError::Taken { key })
@@ -223,7 +232,7 @@ async fn same_claim(
     bucket: &Bucket,
     stream_name: &str,
     (folder, files): (&Path, &FolderFiles),
-    owner: &str,
+    (owner, trace): (&str, &Trace),
 ) -> Result<Option<(Claim, Present)>, PublishError> {
     let sizes: HashMap<&str, u64> = files.iter().map(|((_, path), size)| (path.as_str(), *size)).collect();
     let prefix = bucket.key(stream_name)?;
@@ -243,7 +252,7 @@ async fn same_claim(
         }
     }
     let Some(mut claim) = Claim::of(bucket, &prefix) else { return Ok(None) };
-    Ok(claim.note(bucket, owner).await?.then_some((claim, present)))
+    Ok(claim.note(bucket, owner, trace).await?.then_some((claim, present)))
 }
 
 /// Names that streams of this program are being published under: the store does not show them before the first file.
@@ -352,9 +361,15 @@ impl Claim {
 
     /// Lets other programs see that a new version is put into this folder beside the stream, and that it has not taken its
     /// place yet. Several may be at it.
-    async fn note_revision(&mut self, bucket: &Bucket, revision: &str) -> Result<(), PublishError> {
+    async fn note_revision(
+        &mut self,
+        bucket: &Bucket,
+        revision: &str,
+        trace: Option<&Trace>,
+    ) -> Result<(), PublishError> {
         self.revision = Some(revision.to_owned());
         let text = Bytes::from(format!("A Reelpress puts a new version here: {}\n", Writer::this()));
+        trace.into_iter().for_each(|trace| trace.sending(bucket, &self.note_key(), &text));
         bucket.put_text(&self.note_key(), text, Headers::of_note(&bucket.location.objects)).await?;
         self.is_noted = true;
         Ok(())
@@ -376,11 +391,12 @@ impl Claim {
 
     /// Lets other programs see it. False when another owner has the place; one whose program has ended on this machine
     /// has it no more.
-    async fn note(&mut self, bucket: &Bucket, owner: &str) -> Result<bool, PublishError> {
+    async fn note(&mut self, bucket: &Bucket, owner: &str, trace: &Trace) -> Result<bool, PublishError> {
         let writer = Writer::this();
         let text = Bytes::from(format!("A Reelpress publishes here: {owner} {writer}\n"));
         let key = self.note_key();
         let headers = || Headers::of_note(&bucket.location.objects);
+        trace.sending(bucket, &key, &text);
         match bucket.put_text_if(&key, &text, headers(), &Condition::Absent).await {
             Ok(_) => self.is_noted = true,
             Err(PublishError::PlaceTaken { .. }) => {

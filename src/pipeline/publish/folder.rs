@@ -26,8 +26,10 @@ use crate::{
 /// second on the caller's thread, which must not be one of the runtime.
 ///
 /// # Errors
-/// As [`Publisher::start`], but that a store which answers and can't take requests is waited for, as [`Publisher::finish`], and when the folder can't be read, has nothing to publish, holds a
-/// stream in the making, has a playlist that names what is not there, or files that are not whole, which is known before anything is sent, or changes meanwhile.
+/// As [`Publisher::start`] and [`Publisher::finish`]. A store that answers and can't take requests is asked three times more,
+/// a network that goes away meanwhile is waited for half an hour. Also when the folder can't be read, has nothing to
+/// publish, holds a stream in the making, has a playlist that names what is not there, or files that are not whole, which
+/// is known before anything is sent, or changes meanwhile.
 pub fn publish_folder(
     runtime: &Handle,
     folder: &Path,

@@ -35,6 +35,7 @@ mod stored;
 mod taken;
 mod target;
 mod throttle;
+mod trace;
 mod unchanged;
 mod uploader;
 mod whole;
@@ -71,6 +72,7 @@ use claim::{Begun, Claim, begin};
 use replace::ReplacedFiles;
 use s3::Bucket;
 use target::{Target, stopped};
+use trace::Trace;
 use uploader::{Message, Uploader};
 
 /// How long the end of a stopped upload waits until the store has forgotten it: a job may have several.
@@ -170,23 +172,33 @@ impl Publisher {
         });
         let mut stop_first_contact = stop_receiver.clone();
         let run = local.run.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-        let begin = || s3::first_contact(location, begin(location, place, &run));
+        let trace = Trace::default();
+        let begin = || s3::first_contact(location, begin(location, place, (&run, &trace)));
         let begun = tokio::select! {
             biased;
             () = stopped(&mut stop_first_contact) => Err(PublishError::Cancelled),
             begun = contact.make(begin) => begun,
-        }?;
-        Ok(Self::at_work((location, local), begun, (stop, stop_receiver), place.may_go_on()))
+        };
+        match begun {
+            Ok(begun) => {
+                let board = StatusBoard::with(contact.patience());
+                Ok(Self::at_work((location, local), begun, (stop, stop_receiver), (board, place.may_go_on())))
+            }
+            Err(error) => {
+                trace.remove().await;
+                Err(error)
+            }
+        }
     }
 
     fn at_work(
         (location, local): (&S3Location, LocalStream<'_>),
         Begun { bucket, claim, present, replacement }: Begun,
         (stop, stop_receiver): (Arc<watch::Sender<bool>>, watch::Receiver<bool>),
-        goes_on: bool,
+        (board, goes_on): (StatusBoard, bool),
     ) -> Self {
         let runtime = Handle::current();
-        let board = Arc::new(StatusBoard::default());
+        let board = Arc::new(board);
         let revision = replacement.as_ref().map(|replacement| replacement.revision.clone());
         let place = PlaceInBucket { prefix: claim.prefix.clone(), revision };
         let (messages, receiver) = mpsc::unbounded_channel();

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::patience::{Outage, Patience};
 use crate::failure::{Failure, FailureKind};
 
 /// How long a rate looks back.
@@ -37,6 +38,8 @@ pub struct PublishStatus {
 #[derive(Debug, Default)]
 pub struct StatusBoard {
     state: Mutex<State>,
+    patience: Patience,
+    outage: Outage,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +55,21 @@ struct State {
 }
 
 impl StatusBoard {
+    /// The board of an upload that waits for its store as long as this.
+    pub(super) fn with(patience: Patience) -> Self {
+        Self { patience, ..Self::default() }
+    }
+
+    /// How long the upload waits for its store.
+    pub(super) fn patience(&self) -> Patience {
+        self.patience
+    }
+
+    /// What its requests know of a store that is away.
+    pub(super) fn outage(&self) -> &Outage {
+        &self.outage
+    }
+
     /// A copy of the state, with the rate at this moment.
     pub fn read(&self) -> PublishStatus {
         let mut state = self.lock();

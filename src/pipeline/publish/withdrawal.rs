@@ -2,10 +2,11 @@
 
 use std::{path::Path, time::Duration};
 
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::watch};
 
 use super::{
-    Bucket, Place, Publisher, claim::Claim, error::PublishError, replace::claim_of_revision, s3, status::StatusBoard,
+    Bucket, FirstContact, LocalStream, Place, Publisher, claim::Claim, error::PublishError, replace::claim_of_revision,
+    s3, status::StatusBoard, target::stopped,
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -30,8 +31,7 @@ pub struct Leftover {
 
 impl Leftover {
     fn of(location: &S3Location, place: &PlaceInBucket, reason: impl std::fmt::Display) -> Self {
-        let revision = place.revision.as_ref().map(|revision| format!("/{revision}")).unwrap_or_default();
-        Self { place: format!("s3://{}/{}{revision}", location.bucket, place.prefix), reason: reason.to_string() }
+        Self { place: place.address(location), reason: reason.to_string() }
     }
 
     /// The same in words for the user, with what to do next.
@@ -48,7 +48,12 @@ impl Publisher {
     ///
     /// # Errors
     /// What stays, and why.
-    pub fn withdraw(mut self) -> Result<(), Leftover> {
+    pub fn withdraw(self) -> Result<(), Leftover> {
+        let runtime = self.runtime.clone();
+        runtime.block_on(self.take_back())
+    }
+
+    async fn take_back(mut self) -> Result<(), Leftover> {
         self.stop.send_replace(true);
         let (task, bucket, board) = (self.task.take(), &self.bucket, &self.board);
         let claim = &mut self.claim;
@@ -57,10 +62,9 @@ impl Publisher {
             if let Some(task) = task {
                 let _ = task.await;
             }
-            take_back(bucket, claim, board).await
+            delete_sent(bucket, claim, board).await
         };
-        let withdrawn = self.runtime.block_on(async { tokio::time::timeout(WITHDRAWAL_LIMIT, take_back).await });
-        let reason = match withdrawn {
+        let reason = match tokio::time::timeout(WITHDRAWAL_LIMIT, take_back).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "the store is too slow".to_owned(),
@@ -71,25 +75,44 @@ impl Publisher {
 }
 
 /// Deletes what an earlier run of a job has put there; of a stream that was to replace another, nothing that viewers are
-/// led to. Must not be called on a thread of the runtime.
+/// led to. `cancel` ends it at once, wherever it is. Must not be called on a thread of the runtime.
 ///
 /// # Errors
 /// What stays, and why.
-pub fn withdraw_earlier(runtime: &Handle, location: &S3Location, place: &PlaceInBucket) -> Result<(), Leftover> {
+pub fn withdraw_earlier(
+    runtime: &Handle,
+    location: &S3Location,
+    place: &PlaceInBucket,
+    cancel: &CancelToken,
+) -> Result<(), Leftover> {
+    let (stop, mut stop_receiver) = watch::channel(false);
+    cancel.on_cancel(move || {
+        stop.send_replace(true);
+    });
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop_receiver) => Err(Leftover::of(location, place, "its removal was interrupted")),
+            removed = remove_earlier(location, place) => removed,
+        }
+    })
+}
+
+async fn remove_earlier(location: &S3Location, place: &PlaceInBucket) -> Result<(), Leftover> {
     let left = |error: PublishError| Leftover::of(location, place, error);
     if let Some(revision) = &place.revision {
         let removed = remove_revision(location, &place.prefix, revision);
-        let removed = runtime.block_on(async { tokio::time::timeout(WITHDRAWAL_LIMIT, removed).await });
+        let removed = tokio::time::timeout(WITHDRAWAL_LIMIT, removed).await;
         return removed.map_err(|_| Leftover::of(location, place, "the store is too slow"))?.map_err(left);
     }
-    let cancel = CancelToken::default();
-    let begun = Publisher::start(runtime, location, Path::new(""), Place::GoOn(place), &cancel).map_err(left)?;
+    let (local, cancel) = (LocalStream::from(Path::new("")), CancelToken::default());
+    let begun = Publisher::begin(location, local, Place::GoOn(place), &cancel, FirstContact::Once).await;
+    let begun = begun.map_err(left)?;
     let bucket = begun.bucket.clone();
-    begun.withdraw()?;
+    begun.take_back().await?;
     if location.replace_after.is_none() {
-        let dropped = bucket.abort_all(&place.prefix);
         // One that is not dropped in time is no part of what viewers could find.
-        let _ = runtime.block_on(async { tokio::time::timeout(WITHDRAWAL_LIMIT, dropped).await });
+        let _ = tokio::time::timeout(WITHDRAWAL_LIMIT, bucket.abort_all(&place.prefix)).await;
     }
     Ok(())
 }
@@ -114,7 +137,7 @@ async fn answers(bucket: &Bucket, claim: &Claim) -> Result<(), PublishError> {
     }
 }
 
-async fn take_back(bucket: &Bucket, claim: &mut Claim, board: &StatusBoard) -> Result<(), PublishError> {
+async fn delete_sent(bucket: &Bucket, claim: &mut Claim, board: &StatusBoard) -> Result<(), PublishError> {
     claim.release(bucket).await;
     if board.stays() {
         return Ok(());

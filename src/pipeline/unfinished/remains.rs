@@ -16,6 +16,7 @@ use crate::{
         publish::{Leftover, withdraw_earlier},
         stream_folder::remove_interrupted_folder,
     },
+    tools::cancel::CancelToken,
 };
 
 /// A stream that nobody has touched for so long is not gone on with any more.
@@ -61,7 +62,7 @@ pub(super) fn withdraw(request: &JobRequest, earlier: &State) {
     for (index, location) in request.spec.destination.buckets().enumerate() {
         let Some(place) = earlier.place_in(index) else { continue };
         // What stays is in the log: the job begins again beside it.
-        let _ = withdraw_earlier(&request.runtime, location, &place);
+        let _ = withdraw_earlier(&request.runtime, location, &place, &CancelToken::default());
     }
 }
 
@@ -99,7 +100,8 @@ pub fn remove_interrupted(runtime: &Handle, (spec, id): (&JobSpec, JobId), remai
         let of_stream = remains.unpublished.and_then(|stream| stream.place_in(index));
         let of_stream = of_stream.filter(|place| !remains.is_kept || place.revision.is_some());
         let places = of_state.iter().chain(of_stream.iter().filter(|place| Some(*place) != of_state.as_ref()));
-        left.extend(places.filter_map(|place| withdraw_earlier(runtime, location, place).err()));
+        let withdraw = |place| withdraw_earlier(runtime, location, place, &CancelToken::default());
+        left.extend(places.filter_map(|place| withdraw(place).err()));
     }
     left.into_iter().map(Leftover::into_failure).collect()
 }

@@ -61,6 +61,9 @@ pub(super) struct State {
     pub(super) revisions: Vec<String>,
     /// All segments are written.
     pub(super) is_encoded: bool,
+    /// It is finished in a folder of the user's that keeps it; what is left is to publish it.
+    #[serde(default)]
+    pub(super) is_finished_here: bool,
     pub(super) segment_duration: Duration,
     /// Of the whole stream, where that is known.
     #[serde(default)]
@@ -90,6 +93,7 @@ impl State {
             more_bucket_prefixes: Vec::new(),
             revisions: Vec::new(),
             is_encoded: false,
+            is_finished_here: false,
             segment_duration: plan.timing.frame_rate.duration_of(plan.timing.segment_frames),
             duration: plan.duration,
             segments_folders: leading_renditions(plan).map(|name| plan.files.segments_folder(name)).collect(),

@@ -106,7 +106,8 @@ impl Upload {
         let State::Waiting(contact) = &mut *state else { return };
         match begun {
             Ok(publisher) => contact.begun = Some(Box::new(publisher)),
-            Err(error) if contact.is_sealed => contact.end = Some(error.into_failure()),
+            // Of what the user has stopped there is nothing to tell but that it has ended.
+            Err(error) if contact.is_sealed || error.is_cancelled() => contact.end = Some(error.into_failure()),
             // Asked once more at the end, as it may be mended until then.
             Err(error) => *state = State::ToCome(Some(error.into_failure())),
         }

@@ -168,6 +168,59 @@ fn publish_waits_for_a_store_that_has_too_much_to_do_at_first() {
 }
 
 #[test]
+fn publish_gives_up_a_store_that_refuses_for_ever_and_the_same_command_goes_on_later() {
+    let endpoint = shared_endpoint();
+    let runtime = Runtime::new().unwrap();
+    let user = User::new();
+    let folder = user.path("film");
+    write_stream(&folder);
+    let is_busy = Arc::new(AtomicBool::new(true));
+    let proxy = {
+        let is_busy = Arc::clone(&is_busy);
+        RecordingProxy::answering(&endpoint, move |_| {
+            is_busy.load(Ordering::Acquire).then(|| refusal(503, "SlowDown", "Please reduce your request rate."))
+        })
+    };
+    let location = new_bucket(&runtime, &endpoint);
+    let publish = || {
+        let mut publish = user.reelpress();
+        publish.arg("publish").arg(&folder).arg(format!("s3://{}", location.bucket));
+        publish.args(["--endpoint", &proxy.endpoint]);
+        crate::support::run(publish)
+    };
+    let output = publish();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("can't take requests now") && told.contains("the same command sends"), "{told}");
+    is_busy.store(false, Ordering::Release);
+    let output = publish();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(objects(&runtime, &location).len(), 12);
+}
+
+#[test]
+fn who_stops_an_encode_whose_store_is_away_hears_of_no_other_trouble() {
+    let endpoint = shared_endpoint();
+    let runtime = Runtime::new().unwrap();
+    let location = new_bucket(&runtime, &endpoint);
+    let user = User::new();
+    let place = OsString::from(format!("s3://{}/films", location.bucket));
+    let away = format!("s3://backup/films?endpoint=http://{}&region=us-east-1", closed_address());
+    let flags = ["--endpoint", &endpoint, "--out", &away, "--max-upload", "300k"].map(OsString::from);
+    for (stage, source) in [("encode", clips::MINUTE.path()), ("publish", clips::SMALL.path())] {
+        let encode = user.encode_command_to(&place, &flags, &[&source], "quick");
+        let running = AtWork::start(encode).until(|event| is_waiting(event) && event["stage"] == stage);
+        let stopped = running.interrupt();
+        assert_eq!(stopped.exit_code, Some(130), "{}", stopped.told);
+        let last = &stopped.events[stopped.events.len() - 2..];
+        assert!(last[0]["event"] == "job_interrupted" && last[1]["event"] == "interrupted", "{last:?}");
+        let trouble = stopped.events.iter().flat_map(|event| event["uploads"].as_array().into_iter().flatten());
+        let trouble: Vec<&str> = trouble.filter_map(|upload| upload["trouble"].as_str()).collect();
+        assert!(trouble.iter().all(|trouble| trouble.contains("No connection")), "{trouble:?}");
+    }
+}
+
+#[test]
 fn publish_says_soon_that_nobody_answers_at_an_address() {
     let user = User::new();
     let folder = user.path("film");

@@ -223,7 +223,7 @@ fn what_is_played_is_neither_gone_on_with_nor_taken_back() {
 
         // Also by who does not replace any more.
         for location in [&location, &bucket] {
-            withdraw_earlier(runtime.handle(), location, &place).unwrap();
+            withdraw_earlier(runtime.handle(), location, &place, &CancelToken::default()).unwrap();
             assert_eq!(objects(&runtime, location), before);
         }
         let folder = TempDir::new().unwrap();
@@ -251,7 +251,7 @@ fn what_is_played_is_neither_gone_on_with_nor_taken_back() {
         let key = format!("bunny/{}/mp4/720p.mp4", half.revision.as_deref().unwrap());
         runtime.block_on(upload.key(key).send()).unwrap();
         assert_eq!(unfinished_uploads(&runtime, &location), 1);
-        withdraw_earlier(runtime.handle(), &location, &half).unwrap();
+        withdraw_earlier(runtime.handle(), &location, &half, &CancelToken::default()).unwrap();
         assert_eq!(objects(&runtime, &location), before);
         assert_eq!(unfinished_uploads(&runtime, &location), 0);
         assert_eq!(play(&played), 2);

@@ -135,6 +135,7 @@ fn run(
         work_folder: home.join("work"),
         hardware_file: home.join("hardware.json"),
         replaced_folder: home.join("replaced"),
+        kept_folder: home.join("kept"),
     };
     let observer = LastStream::default();
     let result = pipeline::run(&request, &observer);

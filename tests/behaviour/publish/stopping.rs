@@ -4,7 +4,11 @@ use std::{
     ffi::OsString,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     time::{Duration, Instant},
 };
 
@@ -17,13 +21,14 @@ use super::{unfinished_uploads, write};
 use crate::support::{
     clips,
     object_store::{ObjectStore, client, new_bucket, shared_endpoint},
+    recording_proxy::RecordingProxy,
     user::User,
     wait_for,
 };
 
 /// The program ends two seconds after it was asked to on a machine that has nothing else to do; this is far from the
 /// fifteen that a store is given which answers.
-const SOON: Duration = Duration::from_secs(6);
+pub const SOON: Duration = Duration::from_secs(6);
 
 /// A program at work that tells events.
 pub struct AtWork {
@@ -224,6 +229,44 @@ fn a_killed_job_that_finds_its_store_away_goes_on_where_it_was_when_that_is_back
     store.revive();
     let planned = |event: &Value| event["event"] == "job_planned" && event["goes_on_at_seconds"].as_f64() >= Some(12.0);
     AtWork::start(run()).until(planned).kill(&user);
+}
+
+/// Between the note that takes the place and the first file.
+#[test]
+fn who_stops_at_the_first_contact_leaves_nothing_in_the_bucket() {
+    let endpoint = shared_endpoint();
+    let runtime = Runtime::new().unwrap();
+    let user = User::new();
+    let folder = user.path("film");
+    write(&folder, "film.mp4", &[7; 100]);
+    for is_encode in [false, true] {
+        let location = new_bucket(&runtime, &endpoint);
+        let is_held = Arc::new(AtomicBool::new(true));
+        let held = Arc::clone(&is_held);
+        let proxy = RecordingProxy::answering(&endpoint, move |head| {
+            // Whether it may write is asked for after the note.
+            while head.starts_with("POST ") && head.contains("?uploads") && held.load(Ordering::Acquire) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            None
+        });
+        let place = format!("s3://{}/films", location.bucket);
+        let command = if is_encode {
+            user.encode_command_to(place.as_ref(), &flags(&proxy.endpoint), &[&clips::MINUTE.path()], "quick")
+        } else {
+            let mut publish = user.reelpress();
+            publish.arg("publish").arg(&folder).args([&place, "--endpoint", &proxy.endpoint]);
+            publish
+        };
+        let running = AtWork::start(command);
+        wait_for("the question whether it may write", || (!proxy.heads("POST").is_empty()).then_some(()));
+        assert_eq!(count(&runtime, &endpoint, &location.bucket, ""), 1, "the note is there");
+        let stopped = running.interrupt();
+        is_held.store(false, Ordering::Release);
+        assert_eq!(stopped.exit_code, Some(130), "{}", stopped.told);
+        assert!(stopped.took < SOON, "{:?}", stopped.took);
+        assert_eq!(count(&runtime, &endpoint, &location.bucket, ""), 0, "encode: {is_encode}");
+    }
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    io::Read,
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -40,12 +39,17 @@ const PROFILES: &str = "[wrong-secret]\naws_access_key_id = testkey\naws_secret_
     [reader]\naws_access_key_id = readerkey\naws_secret_access_key = readersecret\n\
     [writer]\naws_access_key_id = writerkey\naws_secret_access_key = writersecret\n";
 
+/// An answer that takes longer is asked for again.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// How often a store is begun again that has ended in its start.
+const MOST_STARTS: usize = 5;
+
 /// Waits for the end of its own input, which comes when the test process ends in whatever way. The data goes too,
 /// unless a file says that it stays.
 const GUARD: &str = r#"folder="$1"; shift
 "$@" >"$folder/log" 2>&1 & server=$!
 cat >/dev/null
-kill -9 "$server"; wait "$server" 2>/dev/null; [ -e "$folder/stays" ] || rm -rf "$folder""#;
+kill -9 "$server" 2>/dev/null; wait "$server" 2>/dev/null; [ -e "$folder/stays" ] || rm -rf "$folder""#;
 
 /// A running store with a data folder of its own. It ends when this is dropped or the process ends.
 pub struct ObjectStore {
@@ -70,13 +74,23 @@ impl ObjectStore {
     }
 
     fn start_with(identities: &str) -> Self {
+        let mut end = String::new();
+        for _ in 0..MOST_STARTS {
+            match Self::start_at(identities, free_ports()) {
+                Ok(store) => return store,
+                Err(log) => end = log,
+            }
+        }
+        panic!("the S3 server has ended in each of {MOST_STARTS} starts:\n{end}");
+    }
+
+    /// Starts a store at these ports; gives its log when it ends instead, as when another program has just taken a port.
+    fn start_at(identities: &str, ports: [u16; 4]) -> Result<Self, String> {
         let folder = TempDir::with_prefix("reelpress-store-").unwrap().keep();
         std::fs::write(folder.join("s3.json"), identities).unwrap();
-        let ports = free_ports();
         let endpoint = format!("http://127.0.0.1:{}", ports[0]);
-        let mut store = Self { guard: launch(&folder, ports), folder, ports, endpoint };
-        store.wait_until_ready();
-        store
+        let store = Self { guard: launch(&folder, ports), folder, ports, endpoint };
+        store.wait_until_ready().map(|()| store)
     }
 
     /// Kills the server at once, as a power cut would; [`revive`](Self::revive) brings it back with its data.
@@ -88,8 +102,19 @@ impl ObjectStore {
     /// Starts a killed server again where it was.
     pub fn revive(&mut self) {
         std::fs::remove_file(self.folder.join("stays")).unwrap();
-        self.guard = launch(&self.folder, self.ports);
-        self.wait_until_ready();
+        for _ in 0..MOST_STARTS {
+            self.guard = launch(&self.folder, self.ports);
+            match self.wait_until_ready() {
+                Ok(()) => return,
+                // Its clients know no other ports: who has taken one may give it back.
+                Err(log) => println!("the S3 server has ended in its start:\n{log}"),
+            }
+            std::fs::write(self.folder.join("stays"), "").unwrap();
+            self.end();
+            std::fs::remove_file(self.folder.join("stays")).unwrap();
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        panic!("the S3 server does not start again at the ports {:?}", self.ports);
     }
 
     /// Holds the server: connections are taken by the system, and nothing is answered.
@@ -103,16 +128,31 @@ impl ObjectStore {
     }
 
     fn signal(&self, signal: Signal) {
-        let guard = self.guard.id();
-        let children = std::fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).unwrap();
-        for child in children.split_whitespace() {
-            let process = child.parse().ok().and_then(Pid::from_raw).unwrap();
-            // The other child of the guard, which waits for the end, must not be held either way.
-            let name = std::fs::read_to_string(format!("/proc/{child}/comm")).unwrap();
-            if name.trim() == "weed" {
-                kill_process(process, signal).unwrap();
-            }
+        // The other child of the guard, which waits for the end, must not be held either way.
+        for process in self.children().into_iter().filter(|child| child.is_server).map(|child| child.process) {
+            kill_process(process, signal).unwrap();
         }
+    }
+
+    fn children(&self) -> Vec<GuardChild> {
+        let guard = self.guard.id();
+        let children = std::fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).unwrap_or_default();
+        let child = |child: &str| {
+            let name = std::fs::read_to_string(format!("/proc/{child}/comm")).ok()?;
+            let process = child.parse().ok().and_then(Pid::from_raw)?;
+            // One that has ended and was not waited for has no memory.
+            let status = std::fs::read_to_string(format!("/proc/{child}/statm")).ok()?;
+            let has_ended = status.starts_with("0 ");
+            Some(GuardChild { process, is_server: name.trim() == "weed", is_waiting: name.trim() == "cat", has_ended })
+        };
+        children.split_whitespace().filter_map(child).collect()
+    }
+
+    /// True once the guard waits for the end of a server that has ended before.
+    fn has_ended(&self) -> bool {
+        let children = self.children();
+        let waits = children.iter().any(|child| child.is_waiting);
+        waits && children.iter().all(|child| child.is_waiting || child.has_ended)
     }
 
     fn end(&mut self) {
@@ -120,25 +160,42 @@ impl ObjectStore {
         self.guard.wait().unwrap();
     }
 
-    fn wait_until_ready(&mut self) {
+    /// Waits until it takes objects; gives its log when it has ended.
+    fn wait_until_ready(&self) -> Result<(), String> {
         let runtime = Runtime::new().unwrap();
         let client = client(&self.endpoint);
         let give_up = Instant::now() + Duration::from_secs(60);
         while Instant::now() < give_up {
             // The servers of which the store consists find each other one by one: it is ready when it takes an object.
-            let ready = runtime.block_on(async {
+            let takes_object = async {
                 let _ = client.create_bucket().bucket("ready").send().await;
                 client.put_object().bucket("ready").key("ready").body(b"ready".to_vec().into()).send().await
-            });
-            if ready.is_ok() {
-                return;
+            };
+            // Another program may listen where this was to, and not answer.
+            let ready = runtime.block_on(async { tokio::time::timeout(ANSWER_LIMIT, takes_object).await });
+            if self.has_ended() {
+                return Err(self.log());
+            }
+            if ready.is_ok_and(|answer| answer.is_ok()) {
+                return Ok(());
             }
             std::thread::sleep(Duration::from_millis(200));
         }
-        let mut log = String::new();
-        let _ = std::fs::File::open(self.folder.join("log")).and_then(|mut file| file.read_to_string(&mut log));
-        panic!("the S3 server did not start:\n{log}");
+        panic!("the S3 server did not start:\n{}", self.log());
     }
+
+    fn log(&self) -> String {
+        std::fs::read(self.folder.join("log")).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+    }
+}
+
+/// What runs under the guard.
+struct GuardChild {
+    process: Pid,
+    is_server: bool,
+    /// Waits for the end of the test.
+    is_waiting: bool,
+    has_ended: bool,
 }
 
 impl Drop for ObjectStore {
@@ -160,6 +217,17 @@ fn launch(folder: &Path, [s3, master, volume, filer]: [u16; 4]) -> Child {
         command.arg(format!("-{name}.port={port}"));
     }
     command.stdin(Stdio::piped()).spawn().expect("sh starts")
+}
+
+#[test]
+fn a_store_whose_port_was_taken_meanwhile_is_known_to_have_ended() {
+    let ports = free_ports();
+    for taken in [ports[0], ports[1], ports[3]] {
+        let other = TcpListener::bind((Ipv4Addr::LOCALHOST, taken)).unwrap();
+        let log = ObjectStore::start_at(IDENTITIES, ports).err().expect("it can't start");
+        assert!(log.contains("address already in use"), "{log}");
+        drop(other);
+    }
 }
 
 /// Runs `test` in a process of its own that has credentials for a store in its environment, as a user's shell would,
