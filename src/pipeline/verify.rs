@@ -8,6 +8,7 @@ use super::{
     encryption,
     package::PackageError,
     plan::EncodePlan,
+    probe,
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -41,17 +42,32 @@ fn verify_playlist(
     observer: &dyn Observer,
 ) -> Result<(), Failure> {
     let place = StreamPlace::Playlist { folder: folder.to_owned(), playlist };
-    let keys = encryption::key_files(request.spec.outputs.encryption.as_ref(), request.id);
-    let options =
-        CheckOptions { source_frames: plan.most_frames, boxes_alone: true, decodes: false, keys: keys.as_ref() };
-    let verdict = check(&place, Some(&request.toolbox), options, &request.cancel).map_err(|error| match error {
-        CheckError::Cancelled => PackageError::Cancelled.into_failure(),
-        error => error.into_failure().at(Stage::Package),
-    })?;
+    let mut verdict = judge(request, &place, plan.most_frames)?;
+    if verdict.broken(Level::Must).any(|judgement| judgement.rule == Rule::SourceLength)
+        && let Some(most_frames) = most_frames_by_packets(request, plan)
+    {
+        verdict = judge(request, &place, Some(most_frames))?;
+    }
     for judgement in verdict.broken(Level::Should) {
         observer.notice(Notice::Logged(line("could be better", judgement)));
     }
     failure(&request.spec.source_name(), &verdict, &asked_for(plan)).map_or(Ok(()), Err)
+}
+
+fn judge(request: &JobRequest, place: &StreamPlace, source_frames: Option<u64>) -> Result<Verdict, Failure> {
+    let keys = encryption::key_files(request.spec.outputs.encryption.as_ref(), request.id);
+    let options = CheckOptions { source_frames, boxes_alone: true, decodes: false, keys: keys.as_ref() };
+    check(place, Some(&request.toolbox), options, &request.cancel).map_err(|error| match error {
+        CheckError::Cancelled => PackageError::Cancelled.into_failure(),
+        error => error.into_failure().at(Stage::Package),
+    })
+}
+
+/// The most frames that the source gives by the times of its packets, where that is more than its container tells.
+fn most_frames_by_packets(request: &JobRequest, plan: &EncodePlan) -> Option<u64> {
+    let of_stream = (plan.video_stream?, plan.duration?);
+    let end = probe::picture_end(&plan.source, of_stream, &request.toolbox, &request.cancel)?;
+    plan.most_frames_until(end).filter(|most_frames| Some(*most_frames) > plan.most_frames)
 }
 
 /// Makes sure that nobody has removed files of the stream while it was made.

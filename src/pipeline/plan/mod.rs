@@ -289,6 +289,15 @@ impl EncodePlan {
         Some(plan)
     }
 
+    /// The most frames that the source gives if its last picture ends then.
+    pub fn most_frames_until(&self, picture_end: Duration) -> Option<u64> {
+        if self.operations.trim.is_some() {
+            return self.most_frames;
+        }
+        let end = picture_end + self.hold_last_picture.unwrap_or_default();
+        self.most_frames.map(|told| told.max(self.timing.frame_rate.frames_in(end)))
+    }
+
     /// Whether players that do not know Opus hear nothing in stereo.
     pub fn has_opus_alone(&self) -> bool {
         self.audio.first().is_some_and(|first| first.codec == AudioCodec::Opus)

@@ -82,6 +82,14 @@ fn a_variable_rate_becomes_the_next_standard_rate() {
 }
 
 #[test]
+fn frames_that_are_left_out_of_a_standard_rate_do_not_change_it() {
+    assert_eq!(rate_of((4700, 199), (25, 1)), "25");
+    assert_eq!(rate_of((720, 41), (60, 1)), "60");
+    // A film with pulldown shows frames for two fields and for three.
+    assert_eq!(rate_of((24000, 1001), (30000, 1001)), "24000/1001");
+}
+
+#[test]
 fn rotated_and_anamorphic_sources_are_planned_as_they_are_seen() {
     let mut phone = video(1920, 1080, (30, 1));
     phone.rotation_degrees = 90;

@@ -152,7 +152,9 @@ pub(super) fn highest_frame_rate(kind: &JobKind) -> f64 {
 pub(super) fn output_frame_rate(video: &VideoStream, conversion: &PictureConversion, highest: f64) -> FrameRate {
     let fallback = Some(FrameRate::FALLBACK);
     let average = video.average_frame_rate;
-    let natural = if video.is_variable_frame_rate() || video.scan.is_interlaced() {
+    let natural = if let Some(grid) = grid_with_gaps(video) {
+        Some(grid)
+    } else if video.is_variable_frame_rate() || video.scan.is_interlaced() {
         average.map(|average| {
             // Frames of a variable source come at most about as often as the next standard rate.
             let next = STANDARD_RATES
@@ -163,7 +165,6 @@ pub(super) fn output_frame_rate(video: &VideoStream, conversion: &PictureConvers
         })
     } else {
         // An average that is no standard rate comes from a few missing frames; the real rate is what was meant.
-        let is_standard = |rate: &FrameRate| STANDARD_RATES.contains(&(rate.numerator(), rate.denominator()));
         average.map(nearest_standard).filter(is_standard).or(video.real_frame_rate).or(average)
     };
     let mut rate = natural.or(fallback).map(nearest_standard);
@@ -182,6 +183,21 @@ pub(super) fn output_frame_rate(video: &VideoStream, conversion: &PictureConvers
             .or(fallback);
     }
     nearest_standard(rate.unwrap_or(FrameRate::FALLBACK))
+}
+
+/// The standard rate at whose frames all those of a variable source lie, such as that of a screen recording which leaves
+/// out what does not change. One whose average is a standard rate shows its frames for uneven times instead (a film with
+/// pulldown).
+fn grid_with_gaps(video: &VideoStream) -> Option<FrameRate> {
+    let (average, real) = (video.average_frame_rate?, nearest_standard(video.real_frame_rate?));
+    let has_gaps = video.is_variable_frame_rate()
+        && average.per_second() < real.per_second()
+        && !is_standard(&nearest_standard(average));
+    (has_gaps && is_standard(&real)).then_some(real)
+}
+
+fn is_standard(rate: &FrameRate) -> bool {
+    STANDARD_RATES.contains(&(rate.numerator(), rate.denominator()))
 }
 
 fn nearest_standard(rate: FrameRate) -> FrameRate {

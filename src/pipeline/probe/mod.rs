@@ -6,6 +6,7 @@ mod ffprobe_json;
 mod later_picture;
 mod look;
 mod orientation;
+mod picture_end;
 mod sidecar;
 mod thumbnail;
 mod transport_codecs;
@@ -21,6 +22,7 @@ use std::{
 pub use error::ProbeError;
 pub use later_picture::begin_at;
 pub use orientation::upright_filters;
+pub use picture_end::picture_end;
 pub use thumbnail::thumbnail;
 pub use transport_codecs::{Recordings, codec_change, recordings};
 pub use transport_length::transport_length;

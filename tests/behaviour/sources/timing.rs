@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Made, encode, make};
 use crate::support::{
-    ffmpeg::{FfmpegVersion, on_both_ffmpeg_versions},
+    ffmpeg::{FfmpegVersion, on_both_ffmpeg_versions, stream_facts},
     picture::brightness,
     sound::Samples,
     user::User,
@@ -88,6 +88,38 @@ on_both_ffmpeg_versions! {
         // The cut lies between two keyframes: an edit list hides what comes before it.
         let source = make(&user, "cut.mp4", &format!("-ss 1.23 -i {} -c copy", whole.display()));
         assert_together("cut", &made_of(user, &source), &[0.77, 10.77]);
+    }
+
+    fn a_cut_within_pictures_that_lean_on_each_other_is_a_correct_stream(version) {
+        let user = User::with(version);
+        let sources = "-f lavfi -i testsrc2=s=320x180:r=25 -f lavfi -i sine";
+        let whole = make(&user, "whole.mp4", &format!("{sources} -t 6 -c:v libx264 -preset medium -pix_fmt yuv420p -c:a aac"));
+        for (end, sound) in [("2.9", ""), ("3.2", " -an"), ("3.5", ""), ("3.8", ""), ("4.1", "")] {
+            let name = format!("cut at {end}.mp4");
+            let source = make(&user, &name, &format!("-t {end} -i {} -c copy{sound}", whole.display()));
+            let ended = encode(&user, &source, &[]);
+            ended.assert_all_done();
+            assert_eq!(ended.events_named("job_finished")[0]["warnings"], serde_json::json!([]), "{name}");
+            let playlist = user.stream_of(&source).media_playlist("180p", "playlist.m3u8");
+            let length: f64 = playlist.segments.iter().map(|segment| f64::from(segment.duration)).sum();
+            let end: f64 = end.parse().expect("a number");
+            // The last picture that is there is shown up to five frames later.
+            assert!((-0.001..0.25).contains(&(length - end)), "{name}: {length} s");
+        }
+    }
+
+    fn a_rate_of_which_frames_are_missing_is_kept(version) {
+        for (name, rate, chosen, expected) in [
+            ("dropped.mp4", "25", "mod(n\\,17)", "25/1"),
+            ("bursts.mp4", "60", "lt(mod(t\\,4)\\,1)+not(mod(n\\,30))", "60/1"),
+        ] {
+            let user = User::with(version);
+            let frames = format!("-f lavfi -i testsrc2=s=320x180:r={rate} -t 8 -vf select={chosen} -fps_mode vfr");
+            let source = make(&user, name, &format!("{frames} -c:v libx264 -preset ultrafast -pix_fmt yuv420p"));
+            let made = made_of(user, &source);
+            let facts = stream_facts(&made.stream.whole("180p", &made.workplace()));
+            assert_eq!(facts["r_frame_rate"], expected, "{name}");
+        }
     }
 
     fn a_broadcast_whose_clock_jumps_goes_on_without_a_gap(version) {
