@@ -111,6 +111,8 @@ pub(super) struct Frames {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Frame {
+    pub(super) interlaced_frame: u8,
+    pub(super) top_field_first: u8,
     pub(super) side_data_list: Vec<SideData>,
 }
 

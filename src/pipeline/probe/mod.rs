@@ -7,6 +7,7 @@ mod later_picture;
 mod look;
 mod orientation;
 mod picture_end;
+mod scan;
 mod sidecar;
 mod thumbnail;
 mod transport_codecs;
@@ -80,6 +81,7 @@ pub fn probe(source: &Path, toolbox: &Toolbox, cancel: &CancelToken) -> Result<S
     transport_length::correct(&mut media, source, toolbox, cancel);
     leave_out_lost_sound(&mut media, source, toolbox, cancel)?;
     add_metadata_of_frames(&mut media, source, toolbox, cancel)?;
+    scan::find_out(&mut media, source, toolbox, cancel)?;
     media.subtitle_files = sidecar::subtitle_files(source);
     Ok(media)
 }

@@ -4,7 +4,7 @@ use super::{Made, make};
 use crate::support::{
     clips::Clip,
     ffmpeg::{on_both_ffmpeg_versions, stream_facts},
-    picture::colour_at,
+    picture::{colour_at, combing},
     user::User,
 };
 
@@ -184,6 +184,39 @@ on_both_ffmpeg_versions! {
             wrong.extend(findings(source, &made).into_iter().map(|finding| format!("{}: {finding}", source.clip.name)));
         }
         assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+}
+
+on_both_ffmpeg_versions! {
+    fn interlaced_recordings_whose_header_says_nothing_become_whole_pictures(version) {
+        // A box that moves twenty pixels with each field.
+        let moving = |size: &str| format!("-f lavfi -i color=black:size={size}:rate=50[a];color=white:size=80x200:rate=50[b];[a][b]overlay=x=20*n:y=200");
+        let dv = format!("{} -t 0.6 -vf tinterlace=interleave_bottom,setsar=16/15 -c:v dvvideo -pix_fmt yuv420p", moving("720x576"));
+        let dnxhd = format!("{} -t 0.6 -vf tinterlace=interleave_top -c:v dnxhd -b:v 120M -flags +ildct+ilme -pix_fmt yuv422p", moving("1920x1080"));
+        let sources = [("tape.dv", &dv), ("tape.mov", &dv), ("tape.avi", &dv), ("tape.mkv", &dv), ("camera.mov", &dnxhd)];
+        for (name, recipe) in sources {
+            for (flags, frames) in [(&[][..], 15), (&["--interlaced", "fields"], 30)] {
+                let user = User::with(version);
+                let source = make(&user, name, recipe);
+                let made = Made::from(user, &source, flags);
+                let largest = made.stream.video_renditions().remove(0);
+                assert_eq!(made.segments(&largest)[0].packets.len(), frames, "{name} {flags:?}");
+                let whole = made.stream.whole(&largest, &made.workplace());
+                let facts = stream_facts(&whole);
+                let side = |name: &str| facts[name].as_u64().expect("a side") as usize;
+                let combed = combing(&whole, frames / 2, (side("width"), side("height")));
+                assert!(combed < 0.002, "{name} {flags:?}: {combed} of the picture is combed");
+                // The left edge of the box goes on in every frame, so the fields are in their order.
+                if frames == 30 {
+                    let (width, height) = if name == "camera.mov" { (1920.0, 1080.0) } else { (720.0, 576.0) };
+                    for frame in [10, 11, 20, 21] {
+                        let white = |x: f64| colour_at(&whole, frame, x / width, 300.0 / height)[0] > 128;
+                        let left = 20.0 * frame as f64;
+                        assert!(white(left + 40.0) && !white(left - 20.0), "{name}: frame {frame} is not at its place");
+                    }
+                }
+            }
+        }
     }
 }
 
