@@ -419,6 +419,14 @@ pub(super) fn weigh_damage(damage: &Damage, request: &JobRequest) -> Result<Opti
     if change.is_none() && damage.is_of_seams(within(READ_BESIDE), streams) {
         return Ok(following_recordings(within(Duration::ZERO), trim));
     }
+    // Where recordings meet, the clock may jump.
+    let missing = (seams.is_empty() && spec.joined.is_empty())
+        .then(|| probe::missing_packets((&spec.source, trim), &request.toolbox, &request.cancel))
+        .flatten();
+    let lost = missing.map_or_else(
+        || lost.clone(),
+        |(time, what)| format!("{lost}, {:.1} s of its {what} are missing", time.as_secs_f64()),
+    );
     match spec.preset.on_damage {
         OnDamage::Warn if change.is_some() => Ok(change),
         OnDamage::Warn => Ok(Some(format!("{DAMAGED}: {lost}"))),

@@ -5,6 +5,7 @@ mod error;
 mod ffprobe_json;
 mod later_picture;
 mod look;
+mod missing_packets;
 mod orientation;
 mod picture_end;
 mod scan;
@@ -22,6 +23,7 @@ use std::{
 
 pub use error::ProbeError;
 pub use later_picture::begin_at;
+pub use missing_packets::missing_packets;
 pub use orientation::upright_filters;
 pub use picture_end::picture_end;
 pub use thumbnail::thumbnail;

@@ -102,6 +102,26 @@ on_both_ffmpeg_versions! {
         }
     }
 
+    fn how_much_a_hole_has_taken_of_a_recording_is_told(version) {
+        for (name, least, most) in [("hole.mkv", 1.0, 3.0), ("hole.ts", 0.1, 3.0)] {
+            let user = User::with(version);
+            let clip = "-f lavfi -i testsrc2=size=640x360:rate=25 -f lavfi -i sine -t 8 -c:v libx264 -preset veryfast -b:v 2M \
+                        -g 50 -pix_fmt yuv420p -c:a aac";
+            let mut content = std::fs::read(make(&user, &format!("whole {name}"), clip)).expect("a file");
+            let middle = content.len() / 2;
+            let mut noise = 1_u32;
+            for byte in &mut content[middle..middle + 60_000] {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *byte = (noise >> 24) as u8;
+            }
+            let source = user.file(name, &content);
+            let told = warnings(&encode(&user, &source, &[])).join("\n");
+            let (before, _) = told.split_once(" s of its picture are missing").unwrap_or_else(|| panic!("{name}: {told}"));
+            let seconds: f64 = before.rsplit(' ').next().and_then(|seconds| seconds.parse().ok()).expect("seconds");
+            assert!((least..=most).contains(&seconds), "{name}: {told}");
+        }
+    }
+
     fn a_hole_fails_the_job_where_that_is_asked_for(version) {
         let user = User::with(version);
         let mut content = std::fs::read(make(&user, "whole.mp4", CLIP)).expect("a file");
