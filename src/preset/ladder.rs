@@ -18,6 +18,8 @@ const LOWEST_BITS_PER_SECOND: f64 = 100_000.0;
 /// Two thirds of the sides are about half of the bits: neighbours should be 1.5 to 2 times apart.
 const COMPANION_SCALE: f64 = 2.0 / 3.0;
 const LARGEST_ALONE: f64 = 240.0;
+/// The most by which a picture may be stretched for the sake of even sides, where there is another size.
+const LARGEST_BEND: f64 = 0.01;
 
 /// A rung as it will be encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +39,7 @@ pub struct Ladder(pub Vec<PlannedRung>);
 impl Ladder {
     /// Trims `choice` to a source that is seen at `source` (square pixels, upright).
     pub fn for_source(choice: &LadderChoice, source: PictureSize) -> Self {
-        let own = even(source);
+        let own = even_in_shape(source, f64::from(source.width.max(source.height)));
         let rungs = match choice {
             LadderChoice::SourceSize => {
                 return Self::with_companion(vec![planned(own, bitrate_by_pixels(own))], source);
@@ -122,17 +124,33 @@ fn fit(source: PictureSize, short_side: u32) -> Option<PictureSize> {
     if scale > 1.0 {
         return None;
     }
-    // The short side is taken from the rounded long one, so that only one rounding bends the picture.
-    let size = if width >= height {
-        let even_width = nearest_even(width * scale);
-        PictureSize { width: even_width, height: nearest_even(f64::from(even_width) * height / width) }
-    } else {
-        let even_height = nearest_even(height * scale);
-        PictureSize { width: nearest_even(f64::from(even_height) * width / height), height: even_height }
-    };
+    Some(even_in_shape(source, width.max(height) * scale))
+}
+
+/// The even size with a long side of about this length, or less where only that keeps the source's shape; never larger
+/// than the source.
+fn even_in_shape(source: PictureSize, long_side: f64) -> PictureSize {
+    let ratio = f64::from(source.width.max(source.height)) / f64::from(source.short_side().max(1));
     // A side that is odd in the source must not grow by its rounding.
     let largest = even(source);
-    Some(PictureSize { width: size.width.min(largest.width), height: size.height.min(largest.height) })
+    let longest = nearest_even(long_side).min(largest.width.max(largest.height));
+    // The short side is taken from the rounded long one, so that only one rounding bends the picture.
+    let nearest = (longest, nearest_even(f64::from(longest) / ratio).min(largest.short_side()));
+    let smaller = [0, 2, 4].into_iter().filter_map(|less| {
+        let short = nearest.1.checked_sub(less).filter(|short| *short >= 2)?;
+        let long = nearest_even(f64::from(short) * ratio);
+        (long <= longest).then_some((long, short))
+    });
+    let bend = |(long, short): &(u32, u32)| (f64::from(*long) / f64::from(*short) / ratio - 1.0).abs();
+    let mut sizes = std::iter::once(nearest).chain(smaller);
+    let in_shape = sizes.clone().find(|size| bend(size) <= LARGEST_BEND);
+    let (long, short) =
+        in_shape.or_else(|| sizes.by_ref().min_by(|a, b| bend(a).total_cmp(&bend(b)))).unwrap_or(nearest);
+    if source.is_portrait() {
+        PictureSize { width: short, height: long }
+    } else {
+        PictureSize { width: long, height: short }
+    }
 }
 
 fn nearest_even(length: f64) -> u32 {
@@ -244,6 +262,14 @@ mod tests {
         assert_eq!(ladder("source", 320, 240).len(), 1);
     }
 
+    #[test]
+    fn long_and_thin_pictures_keep_their_shape() {
+        for (width, height, rung) in [(1920, 120, (832, 52)), (2000, 100, (840, 42)), (100, 3000, (28, 840))] {
+            let sizes = ladder("web-hls", width, height);
+            assert!(sizes.iter().any(|(_, width, height, _)| (*width, *height) == rung), "{sizes:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_ladder_upscales_or_bends_a_picture(width in 16_u32..8000, height in 16_u32..8000, index in 0_usize..4) {
@@ -262,6 +288,9 @@ mod tests {
                 let smallest_side = f64::from(rung.size.short_side());
                 let bend = (shape(rung.size.width, rung.size.height) / shape(width, height) - 1.0).abs();
                 prop_assert!(bend <= 2.5 / smallest_side, "{rung:?} bends {width}x{height} by {bend}");
+                // Two pixels more or less of so long a side are less than one in a hundred.
+                let is_small = rung.size.width.max(rung.size.height) < 110;
+                prop_assert!(is_small || bend <= LARGEST_BEND, "{rung:?} bends {width}x{height} by {bend}");
             }
         }
     }
