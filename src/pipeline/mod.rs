@@ -398,7 +398,11 @@ fn report(
         duration: stream.duration,
         wall_time: Duration::ZERO,
         warnings: Vec::new(),
-        notes: dropped::why_not(&request.spec, folder.path()).map(stay_until_the_end).into_iter().collect(),
+        notes: dropped::why_not(&request.spec, folder.path())
+            .map(stay_until_the_end)
+            .into_iter()
+            .chain(plan.why_software.clone())
+            .collect(),
         speed: None,
         keys: encryption::key_files(encryption, request.id).map(KeyFiles::into_path),
     }

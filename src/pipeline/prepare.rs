@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path, process::Command, time::Duration};
 use super::{
     JobRequest, Notice, Observer,
     encode::{EncodeError, EncodeSession, FormatChange, Silent, following, picture_headers, trial},
-    hardware,
+    hardware::{self, TriedEncoder},
     layout::StreamFiles,
     measure,
     plan::{self, EncodePlan, Findings, JoinPlan, PictureHeaders, PlanError},
@@ -128,6 +128,7 @@ pub(super) fn plan_with<P>(
         let busy = chosen.filter(|encoder| encoder.is_busy()).find_map(|encoder| encoder.complaint.clone());
         busy.map_or_else(|| error.into_failure(), busy_hardware)
     })?;
+    let mut why_software = why_software(&tried);
     let refusal = encode(&mut resolved).and_then(|plan| trial::check_hardware(plan, toolbox, cancel).err());
     if let Some(log) = refusal {
         if spec.preset.video.encoder != EncoderChoice::Automatic {
@@ -138,11 +139,22 @@ pub(super) fn plan_with<P>(
             return Err(Failure::new(FailureKind::EncoderFailed, "The hardware encoder refuses this job", hint)
                 .with_detail(log));
         }
-        tell("The hardware encoder refuses this job, so it is encoded in software");
+        let why = "The hardware encoder refuses this job, so it is encoded in software";
+        tell(why);
+        why_software = why.to_owned();
         findings.hardware_encoders = BTreeSet::new();
         resolved = resolve(&findings).map_err(PlanError::into_failure)?;
     }
     let Some(plan) = encode(&mut resolved) else { return Ok(resolved) };
+    let in_software =
+        !plan.renditions.is_empty() && plan.renditions.iter().all(|rendition| rendition.hardware.is_none());
+    if spec.preset.video.encoder == EncoderChoice::Automatic && in_software {
+        plan.why_software = Some(if plan.has_first_pass() {
+            "Encoded in software: hardware knows no two passes".to_owned()
+        } else {
+            why_software
+        });
+    }
     trial::check(plan, toolbox, cancel)?;
     if let Some(watermark) = &plan.operations.watermark {
         check_image(request, &watermark.image)?;
@@ -152,6 +164,16 @@ pub(super) fn plan_with<P>(
         measure::loudness(plan, toolbox, cancel)?;
     }
     Ok(resolved)
+}
+
+/// What is told of a job that is encoded in software although hardware was wished for where it works.
+fn why_software(tried: &[TriedEncoder]) -> String {
+    let said = |encoder: &TriedEncoder| Some(format!("{}: {}", encoder.name, encoder.complaint.as_ref()?));
+    let failed: Vec<String> = tried.iter().filter_map(said).collect();
+    if failed.is_empty() {
+        return "Encoded in software: this ffmpeg has no hardware encoder for it".to_owned();
+    }
+    format!("Encoded in software, as the hardware encoders that were tried do not work here ({})", failed.join("; "))
 }
 
 /// Hardware that was chosen by hand has no place for this job, in whose place software is not wanted.

@@ -283,7 +283,11 @@ fn hardware_that_does_not_work_is_said_and_not_used() {
     let failure = &ended.events_named("job_failed")[0]["failure"];
     assert_eq!(failure["kind"], "invalid_request");
     assert!(failure["headline"].as_str().is_some_and(|text| text.starts_with("NVENC can't encode")), "{failure:#}");
-    encode_with(&user, &ffmpeg, &["--encoder", "automatic"]).assert_all_done();
+    let automatic = encode_with(&user, &ffmpeg, &["--encoder", "automatic"]);
+    automatic.assert_all_done();
+    let report = &automatic.events_named("job_finished")[0];
+    assert!(report["notes"].to_string().contains("Encoded in software"), "{report:#}");
+    assert_eq!(report["warnings"], serde_json::json!([]));
     let mut doctor = user.reelpress();
     doctor.args(["doctor", "--json"]).env("REELPRESS_FFMPEG", &ffmpeg);
     let findings: serde_json::Value = serde_json::from_slice(&run(doctor).stdout).expect("JSON");

@@ -185,7 +185,8 @@ impl Job<'_> {
         let (measured, told) = made.map_err(|unmade| Unmade { copied, ..unmade })?;
         let mut warnings = plan.warnings.clone();
         warnings.extend(told);
-        let mut notes = Vec::new();
+        let encoded = plan.encode.as_ref().filter(|_| matches!(plan.picture, Some(plan::PlannedPicture::Encoded(_))));
+        let mut notes = Vec::from_iter(encoded.and_then(|encode| encode.why_software.clone()));
         if is_cut {
             let asked = request.spec.operations.trim.start.unwrap_or_default();
             warnings.push(cut::said_of(&plan, asked, measured.duration()));

@@ -107,6 +107,8 @@ pub struct EncodePlan {
     pub span: Option<PlannedSpan>,
     /// Its segments are encrypted as they are written.
     pub is_encrypted: bool,
+    /// Why software encodes where hardware was wished for.
+    pub why_software: Option<String>,
     /// What the user should know before the result is there.
     pub warnings: Vec<String>,
 }
@@ -254,6 +256,7 @@ impl EncodePlan {
             is_cut_off: source.missing_bytes > 0,
             span: None,
             is_encrypted: spec.outputs.encryption.is_some(),
+            why_software: None,
         };
         plan.check_hdr_operations()?;
         let Some(bytes) = asked.target_size_bytes else { return Ok(plan) };

@@ -75,6 +75,7 @@ impl EncodePlan {
             is_cut_off: source.missing_bytes > 0,
             span: None,
             is_encrypted: spec.outputs.encryption.is_some(),
+            why_software: None,
             warnings,
         })
     }

@@ -176,7 +176,7 @@ fn places(spec: &JobSpec) -> String {
 
 /// Warnings and what is left to do change nothing of what is made.
 pub(super) fn plan_hash(plan: &EncodePlan) -> String {
-    let plan = EncodePlan { warnings: Vec::new(), span: None, ..plan.clone() };
+    let plan = EncodePlan { warnings: Vec::new(), why_software: None, span: None, ..plan.clone() };
     hex(&Sha256::digest(format!("{plan:?}")))
 }
 
