@@ -104,20 +104,13 @@ pub fn state_line(job: &Job, queue_paused: bool) -> String {
     match &job.state {
         JobState::Waiting if queue_paused => "The queue is paused".to_owned(),
         JobState::Waiting => job.waits_for_retry().map(next_try).unwrap_or_default(),
-        JobState::Interrupted { reached, is_held } if is_encoded(job, *reached) => {
-            if *is_held {
-                "All encoded".to_owned()
-            } else {
-                "Goes on with packaging, all is encoded".to_owned()
-            }
-        }
-        JobState::Interrupted { reached, is_held: true } if !reached.is_zero() => {
-            format!("{} encoded", format::clock(*reached))
+        JobState::Interrupted { reached, .. } if is_encoded(job, *reached) => {
+            "Goes on with packaging, all is encoded".to_owned()
         }
         JobState::Interrupted { reached, .. } if reached.is_zero() => "Begins again".to_owned(),
         JobState::Interrupted { reached, .. } => format!("Goes on at {}", format::clock(*reached)),
         JobState::Cancelled => String::new(),
-        JobState::Running { progress, is_paused: true } => format!("{} encoded", format::clock(progress.encoded)),
+        JobState::Running { progress, is_paused: true } => format!("Goes on at {}", format::clock(progress.encoded)),
         JobState::Running { progress, .. } => numbers(progress),
         JobState::Failed { failure } => failure.hint.clone(),
         JobState::Done { report } => {
@@ -130,6 +123,14 @@ pub fn state_line(job: &Job, queue_paused: bool) -> String {
 /// Whether an interrupted job has encoded all that it is to: the last segment may be a short one.
 fn is_encoded(job: &Job, reached: std::time::Duration) -> bool {
     job.plan.as_ref().and_then(|plan| plan.duration).is_some_and(|duration| reached >= duration)
+}
+
+/// How much of an interrupted job is encoded, between 0 and 1; `None` where nothing is, or it is not known how long it will
+/// be.
+pub fn interrupted_fraction(job: &Job) -> Option<f64> {
+    let JobState::Interrupted { reached, .. } = job.state else { return None };
+    let duration = job.plan.as_ref()?.duration.filter(|duration| !duration.is_zero())?;
+    (!reached.is_zero()).then(|| reached.div_duration_f64(duration).min(1.0))
 }
 
 /// The line below the state of a job in this queue: as [`state_line`], or when a job that waits for its time starts.

@@ -231,10 +231,13 @@ impl Changes<'_> {
 
     fn remove(&mut self, ids: Vec<JobId>) -> Result<(), Refusal> {
         let count = format::count(ids.len() as u64, "job", "jobs");
+        let is_begun =
+            |id: &JobId| self.snapshot.job(*id).is_some_and(|job| matches!(job.state, JobState::Interrupted { .. }));
+        let files = if ids.iter().any(is_begun) { "finished files stay, what was begun goes" } else { "files stay" };
         if !ids.is_empty() {
             self.ask(Command::RemoveJobs { ids })?;
         }
-        self.say(&format!("{count} taken off the list; files stay"));
+        self.say(&format!("{count} taken off the list; {files}"));
         Ok(())
     }
 

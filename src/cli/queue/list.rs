@@ -1,6 +1,6 @@
 //! `reelpress queue list`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Zoned;
 use serde::Serialize;
@@ -161,7 +161,12 @@ pub(super) fn note(job: &Job, settings: &Settings, now: &Zoned) -> String {
     }
     if let Some(progress) = job.progress() {
         notes.extend(progress.upload_interruption.as_ref().map(|why| format!("upload waits: {why}")));
-        notes.extend(progress.disk_shortage.as_ref().map(|why| format!("waits for room: {why}")));
+        notes.extend(progress.disk_shortage.clone());
+    }
+    if let JobState::Interrupted { reached, .. } = job.state
+        && reached > Duration::ZERO
+    {
+        notes.push(format!("goes on at {}", format::clock(reached)));
     }
     if let Some(retry) = job.waits_for_retry() {
         let what = if retry.waits_for_keys { "waits for keys" } else { "tries again" };

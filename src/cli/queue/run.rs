@@ -94,8 +94,8 @@ fn work_off(context: &Context, engine: &EngineHandle, json: bool, interrupt: &Ca
     front.state.queue_paused = false;
     let held = base.jobs.iter().filter(|job| job.is_held()).count();
     if held > 0 {
-        let jobs = format::count(held as u64, "job is", "jobs are");
-        context.output.say(&format!("{jobs} held and stay so until “reelpress queue resume”"));
+        let (jobs, verb) = (format::count(held as u64, "job is", "jobs are"), if held == 1 { "stays" } else { "stay" });
+        context.output.say(&format!("{jobs} held and {verb} so until “reelpress queue resume”"));
     }
     let waits_for_user = |job: &&Arc<Job>| job.is_waiting() && !job.is_held() && !job.starts_by_itself(&base.settings);
     for job in base.jobs.iter().filter(waits_for_user) {
@@ -190,7 +190,16 @@ impl<'a> Front<'a> {
                 recv(interrupts) -> _ => return End::Interrupted,
                 recv(events) -> event => match event {
                     Ok(Event::Stopped) | Err(_) => return End::OwnerEnded,
-                    Ok(event) => self.event(&event),
+                    Ok(event) => {
+                        self.event(&event);
+                        let has_ended = matches!(
+                            event,
+                            Event::JobFinished { .. } | Event::JobFailed { .. } | Event::JobCancelled { .. }
+                        );
+                        if has_ended && self.waits_for_a_time() {
+                            self.say_what_waits();
+                        }
+                    }
                 },
             }
         }
@@ -217,6 +226,15 @@ impl<'a> Front<'a> {
             }
         }
         self.has_work()
+    }
+
+    /// Whether nothing is at work and nothing starts now, so that there is silence until a job's time comes.
+    fn waits_for_a_time(&self) -> bool {
+        let (settings, now) = (&self.state.settings, jiff::Zoned::now());
+        let starts_now = |job: &crate::engine::Job| {
+            job.starts_by_itself(settings) && job.waits_until(settings, &now).is_none() && !self.state.queue_paused
+        };
+        !self.state.jobs.iter().any(|job| job.progress().is_some() || starts_now(job)) && self.has_work()
     }
 
     /// Says how many jobs wait, and until when if none of them starts now.

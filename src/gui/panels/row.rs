@@ -221,7 +221,7 @@ fn stages(ui: &Ui, left_middle: egui::Pos2, room: f32, (job, progress, palette):
 pub fn state_icon(state: &JobState, palette: &Palette) -> (Icon, Color32) {
     match state {
         JobState::Running { is_paused: true, .. } | JobState::Interrupted { is_held: true, .. } => {
-            (icon::PAUSE, palette.weak)
+            (icon::PAUSE, palette.warning)
         }
         JobState::Waiting | JobState::Interrupted { .. } => (icon::STATE_WAITING, palette.weak),
         JobState::Running { progress, .. } if progress.stage == Stage::Publish => {
@@ -237,7 +237,9 @@ pub fn state_icon(state: &JobState, palette: &Palette) -> (Icon, Color32) {
 
 fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, words, palette): (&Job, &str, &Palette)) {
     let (glyph, colour) = state_icon(&job.state, palette);
-    let lines = match (job.progress(), words.is_empty()) {
+    let at_work = job.progress().map(|progress| progress.fraction);
+    let fraction = at_work.or_else(|| wording::interrupted_fraction(job));
+    let lines = match (fraction, words.is_empty()) {
         (Some(_), _) => [LINES[0], LINES[2] - 1.0],
         (None, true) => [rect.height() / 2.0; 2],
         (None, false) => [LINES[1] - 9.0, LINES[1] + 9.0],
@@ -252,16 +254,17 @@ fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, words, palette): (&Jo
     let below = pos2(left, rect.top() + lines[1]);
     let colour = if matches!(job.state, JobState::Failed { .. }) { palette.bad } else { palette.weak };
     text::paint_elided(ui, below, words, (theme::facts(), colour), width);
-    if let Some(progress) = job.progress() {
+    if let Some(fraction) = fraction {
         let right_middle = pos2(columns.state.max, middle.y);
-        let percent = format::percent(progress.fraction);
+        let percent = format::percent(fraction);
         ui.painter().text(right_middle, Align2::RIGHT_CENTER, percent, theme::body(), palette.text);
         let bar = Rect::from_min_size(
             pos2(left, rect.top() + LINES[1] - theme::BAR_HEIGHT / 2.0),
             vec2(width, theme::BAR_HEIGHT),
         );
         let name = format!("Progress of {}", job.spec.source_name());
-        progress_bar_at(ui, bar, progress.fraction, BarKind::AtWork, &name);
+        let is_at_rest = matches!(job.state, JobState::Running { is_paused: true, .. } | JobState::Interrupted { .. });
+        progress_bar_at(ui, bar, fraction, if is_at_rest { BarKind::Paused } else { BarKind::AtWork }, &name);
     }
 }
 
