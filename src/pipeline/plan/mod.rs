@@ -258,9 +258,16 @@ impl EncodePlan {
             is_encrypted: spec.outputs.encryption.is_some(),
             why_software: None,
         };
-        plan.check_hdr_operations()?;
-        let Some(bytes) = asked.target_size_bytes else { return Ok(plan) };
-        plan.fit_into(bytes)
+        plan.within_what_is_possible(asked.target_size_bytes)
+    }
+
+    /// Refuses what can't be done with the picture, and fits it all into a size where one is asked for.
+    fn within_what_is_possible(self, target_size_bytes: Option<u64>) -> Result<Self, PlanError> {
+        self.check_hdr_operations()?;
+        match target_size_bytes {
+            Some(bytes) => self.fit_into(bytes),
+            None => Ok(self),
+        }
     }
 
     /// Images and fades are made for standard range.
