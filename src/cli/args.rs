@@ -26,7 +26,11 @@ use super::{
     operation_args::OperationArguments, output::Verbosity, queue_args::QueueArguments, video_args::VideoArguments, wire,
 };
 use crate::{
-    job::{ThumbnailTimes, schedule, typed},
+    job::{
+        ThumbnailTimes, schedule,
+        typed::{self, pixels},
+        validity::SHORT_SIDES,
+    },
     preset::{InterlacedOutput, OnDamage, StereoCodecs, SurroundCodec},
 };
 
@@ -188,6 +192,9 @@ pub struct EncodeArguments {
     /// What is done to the source.
     #[command(flatten)]
     pub operations: OperationArguments,
+    /// Make the picture smaller before the ladder, to this many pixels on its short side: no rung is larger
+    #[arg(long, value_name = "PIXELS", value_parser = pixels(&SHORT_SIDES), help_heading = "Operations")]
+    pub size: Option<u32>,
     /// Start at this time: HH:MM, or with the date as 2026-11-21T22:00:00+01:00
     #[arg(long, value_name = "TIME", value_parser = start_time)]
     pub start_at: Option<Timestamp>,

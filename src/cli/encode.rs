@@ -66,6 +66,7 @@ pub(super) fn as_set(files: &[PathBuf]) -> EncodeArguments {
         interlaced: None,
         video: super::VideoArguments::default(),
         operations: super::OperationArguments::default(),
+        size: None,
         start_at: None,
         json: false,
     }
@@ -94,7 +95,8 @@ pub(super) struct Call {
 pub(super) fn plan(context: &Context, arguments: &EncodeArguments, interrupt: &CancelToken) -> Result<Call, Failure> {
     let settings = context.settings.clone();
     let mut preset = changed_preset(arguments, &settings)?;
-    let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
+    let mut operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, ENCODE_HELP))?;
+    operations.short_side = arguments.size;
     if arguments.outputs.dense_iframes {
         preset.keyframes = KeyframeInterval::OneSecond;
     }

@@ -112,6 +112,8 @@ impl OperationArguments {
             crop: self.crop,
             rotate: self.rotate,
             flip: self.flip.map(Into::into),
+            // A flag of its own where a ladder is made, and one of the file where that is.
+            short_side: None,
             deinterlace: self.deinterlace.map_or_else(Deinterlace::default, Into::into),
             denoise: self.denoise.map(Into::into),
             sharpen: self.sharpen.map(Into::into),

@@ -125,9 +125,12 @@ fn is_encoded(job: &Job, reached: std::time::Duration) -> bool {
     job.plan.as_ref().and_then(|plan| plan.duration).is_some_and(|duration| reached >= duration)
 }
 
-/// How much of an interrupted job is encoded, between 0 and 1; `None` where nothing is, or it is not known how long it will
-/// be.
-pub fn interrupted_fraction(job: &Job) -> Option<f64> {
+/// How far a job is that has begun, between 0 and 1; `None` of one that is interrupted where nothing is encoded, or where it
+/// is not known how long it will be.
+pub fn fraction(job: &Job) -> Option<f64> {
+    if let Some(progress) = job.progress() {
+        return Some(progress.fraction);
+    }
     let JobState::Interrupted { reached, .. } = job.state else { return None };
     let duration = job.plan.as_ref()?.duration.filter(|duration| !duration.is_zero())?;
     (!reached.is_zero()).then(|| reached.div_duration_f64(duration).min(1.0))
@@ -212,7 +215,7 @@ fn numbers(progress: &Progress) -> String {
 /// All that a row shows, for a screen reader.
 pub fn row_description(snapshot: &Snapshot, job: &Job, now: &Zoned) -> String {
     let mut words = vec![job.spec.source_name(), state_word(job)];
-    words.extend(job.progress().map(|progress| format::percent(progress.fraction)));
+    words.extend(fraction(job).map(format::percent));
     if job.state.is_at_rest() {
         words.push(rest_line(job, None));
     }

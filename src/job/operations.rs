@@ -22,6 +22,9 @@ pub struct Operations {
     pub rotate: Option<Turn>,
     /// A reflection, after the turn.
     pub flip: Option<Flip>,
+    /// What is left is made smaller, to this many pixels on its short side (of a picture as wide as 16:9); one that is
+    /// smaller stays as it is.
+    pub short_side: Option<u32>,
     /// Whether fields are joined to frames.
     pub deinterlace: Deinterlace,
     /// Removes noise.
@@ -66,6 +69,7 @@ impl Operations {
             ("Crop", self.crop.map(Crop::summary)),
             ("Rotate", self.rotate.map(|turn| format!("{}° clockwise", turn.degrees()))),
             ("Flip", self.flip.map(|flip| flip.label().to_owned())),
+            ("Size", self.short_side.map(|side| format!("At most {side} pixels on the short side"))),
             ("Deinterlace", deinterlace),
             ("Remove noise", self.denoise.map(|strength| strength.label().to_owned())),
             ("Sharpen", self.sharpen.map(|strength| strength.label().to_owned())),

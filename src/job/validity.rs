@@ -137,6 +137,9 @@ fn operations(asked: &Operations) -> Result<(), SpecProblem> {
     }
     let ends_after_start = asked.trim.end.is_none_or(|end| end > asked.trim.start.unwrap_or_default());
     demand(ends_after_start, "operations.trim", "the end must come after the start")?;
+    if let Some(side) = asked.short_side {
+        within(side, &SHORT_SIDES, "operations.short_side", " pixels")?;
+    }
     demand(
         asked.still_duration.is_none_or(|time| !time.is_zero()),
         "operations.still_duration",

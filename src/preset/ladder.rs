@@ -49,7 +49,7 @@ impl Ladder {
         let mut planned_rungs: Vec<PlannedRung> = Vec::new();
         let mut needs_own_size = false;
         for rung in rungs {
-            match fit(source, rung.short_side) {
+            match fit_into_short_side(source, rung.short_side) {
                 // Rounding would bend it beyond recognition; the larger rungs, or the own size, are left.
                 Some(size) if size.short_side() < SMALLEST_SIDE => {}
                 Some(size) => {
@@ -82,7 +82,8 @@ impl Ladder {
     fn with_companion(mut rungs: Vec<PlannedRung>, source: PictureSize) -> Self {
         if let [lone] = rungs.as_slice()
             && box_short_side(lone.size) > LARGEST_ALONE
-            && let Some(size) = fit(source, (box_short_side(lone.size) * COMPANION_SCALE).round() as u32)
+            && let Some(size) =
+                fit_into_short_side(source, (box_short_side(lone.size) * COMPANION_SCALE).round() as u32)
             && size.short_side() >= SMALLEST_SIDE
         {
             let bits = lone.bitrate.bits_per_second() as f64;
@@ -115,7 +116,7 @@ fn box_short_side(size: PictureSize) -> f64 {
 
 /// The largest picture of the source's shape in a 16:9 (or 9:16) box of this short side; `None` if that would enlarge
 /// the source.
-fn fit(source: PictureSize, short_side: u32) -> Option<PictureSize> {
+pub(crate) fn fit_into_short_side(source: PictureSize, short_side: u32) -> Option<PictureSize> {
     let long_side = f64::from(short_side) * 16.0 / 9.0;
     let (box_width, box_height) =
         if source.is_portrait() { (f64::from(short_side), long_side) } else { (long_side, f64::from(short_side)) };

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use built_in::{built_in_presets, find_preset, one_file_preset, pictures_preset};
 pub use changes::{PresetChanges, PresetContradiction, SurroundChoice};
+pub(crate) use ladder::fit_into_short_side;
 pub use ladder::{Ladder, PlannedRung, rung_name};
 pub use rate_control::{Crf, RateControl, RateControlMode};
 pub use video::{EncoderChoice, HardwareFamily, HdrTreatment, VideoCodec, VideoSettings};

@@ -139,6 +139,14 @@ on_both_ffmpeg_versions! {
         assert_eq!(size_of(&untouched.picture), (320, 180), "a picture without bars is left whole");
     }
 
+    fn a_picture_is_made_smaller_before_the_ladder_and_never_larger(version) {
+        let smaller = made(version, &clips::RED_AND_BLUE, &["--size", "120", "--crop", "200:160:20:10"]);
+        assert_eq!(size_of(&smaller.picture), (150, 120));
+        assert!(is_red(colour_at(&smaller.picture, 50, (96, 40))) && is_blue(colour_at(&smaller.picture, 50, (118, 40))));
+        let as_it_is = made(version, &clips::RED_AND_BLUE, &["--size", "720", "--duration", "1"]);
+        assert_eq!(size_of(&as_it_is.picture), (320, 180));
+    }
+
     fn a_part_of_the_picture_is_cut_out_then_turned_then_mirrored(version) {
         let part = made(version, &clips::RED_AND_BLUE, &["--crop", "200:100:20:40"]);
         assert_eq!(size_of(&part.picture), (200, 100));
@@ -254,7 +262,7 @@ fn operations_that_do_not_fit_the_source_are_refused_before_the_start() {
         assert!(failure["headline"].as_str().is_some_and(|text| text.contains(said)), "{failure:#}");
         assert_eq!(user.output_files(), Vec::<String>::new());
     }
-    for flags in [&["--start", "5", "--end", "4"][..], &["--rotate", "45"], &["--crop", "1:2"], &["--loudness=3"]] {
+    for flags in [&["--start", "5", "--end", "4"][..], &["--rotate", "45"], &["--crop", "1:2"], &["--size", "0"]] {
         assert_eq!(encode(&user, &clip, flags).exit_code, Some(2), "{flags:?}");
     }
 }

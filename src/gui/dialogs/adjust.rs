@@ -187,6 +187,11 @@ fn picture(ui: &mut Ui, form: &mut AdjustForm, fields: &Fields) {
     named_segmented(ui, "Sharpen", &mut form.sharpen, &strengths, word);
     ui.add_space(theme::SPACE[1]);
     fields.text(ui, labels::BACKGROUND, &mut form.background, "Black, or a name or #rrggbb");
+    // A file has a field of its own for this.
+    if form.conversion.is_none() {
+        ui.add_space(theme::SPACE[1]);
+        fields.text(ui, labels::SHORT_SIDE, &mut form.short_side, "As in the source");
+    }
 }
 
 fn watermark(

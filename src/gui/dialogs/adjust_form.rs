@@ -12,7 +12,8 @@ use crate::{
     format,
     job::{
         Conversion, Crop, CropArea, Deinterlace, Flip, JobId, JobKind, JobSpec, LoudnessTarget, Operations, Outputs,
-        RgbColour, Strength, SubtitleChoice, Turn, Watermark, WatermarkPosition, typed, validity::SpecProblem,
+        RgbColour, Strength, SubtitleChoice, Turn, Watermark, WatermarkPosition, typed,
+        validity::{SHORT_SIDES, SpecProblem},
     },
     preset::{Preset, PresetChanges, built_in_presets},
     settings::Settings,
@@ -88,6 +89,7 @@ pub(super) mod labels {
     pub const FADE_OUT: &str = "Fade out";
     /// In the order of [`AdjustForm::area`](super::AdjustForm).
     pub const AREA: [&str; 4] = ["Width", "Height", "From the left", "From the top"];
+    pub const SHORT_SIDE: &str = "Largest short side in pixels";
     pub const BACKGROUND: &str = "Background of transparent pictures";
     pub const IMAGE: &str = "Image";
     pub const APPEARS: &str = "Appears";
@@ -139,6 +141,7 @@ pub struct AdjustForm {
     pub(super) loudness: String,
     pub(super) target_size: String,
     pub(super) background: String,
+    pub(super) short_side: String,
     /// Not in the form: kept as it was asked for.
     still_duration: Option<Duration>,
     /// The same.
@@ -218,6 +221,7 @@ impl AdjustForm {
             loudness: operations.loudness.unwrap_or(LoudnessTarget::EBU_R128).lufs().to_string(),
             target_size: operations.target_size_bytes.map(|bytes| bytes.to_string()).unwrap_or_default(),
             background: operations.background.map(|colour| colour.to_string()).unwrap_or_default(),
+            short_side: operations.short_side.map(|side| side.to_string()).unwrap_or_default(),
             still_duration: operations.still_duration,
             burn_in: operations.burn_in.clone(),
             target,
@@ -262,6 +266,9 @@ impl AdjustForm {
         let loudness = self.has_loudness.then(|| typed::loudness(&self.loudness)).transpose();
         let size = filled(&self.target_size).map(typed::byte_size).transpose();
         let background = filled(&self.background).map(str::parse::<RgbColour>).transpose();
+        let short_side = filled(&self.short_side).map(typed::pixels(&SHORT_SIDES)).transpose();
+        let in_picture =
+            |field: &'static str, advice: String| (AdjustSection::Picture, FieldProblem::new(field, advice));
         let sound_and_size =
             |field: &'static str| move |advice: &str| (AdjustSection::SoundAndSize, FieldProblem::new(field, advice));
         Ok(Operations {
@@ -279,9 +286,8 @@ impl AdjustForm {
             target_size_bytes: size.map_err(sound_and_size(labels::TARGET_SIZE))?,
             still_duration: self.still_duration,
             burn_in: self.burn_in.clone(),
-            background: background.map_err(|advice| {
-                (AdjustSection::Picture, FieldProblem::new(labels::BACKGROUND, advice.to_string()))
-            })?,
+            background: background.map_err(|advice| in_picture(labels::BACKGROUND, advice.to_string()))?,
+            short_side: short_side.map_err(|advice| in_picture(labels::SHORT_SIDE, advice))?,
         })
     }
 
@@ -400,6 +406,7 @@ fn place_of_problem(problem: &SpecProblem) -> Misplaced {
         ["operations", "watermark", "until"] => (Watermark, labels::GOES),
         ["operations", "watermark", ..] => (Watermark, labels::APPEARS),
         ["operations", "crop", ..] => (Picture, labels::AREA[0]),
+        ["operations", "short_side"] => (Picture, labels::SHORT_SIDE),
         ["operations", "loudness"] => (SoundAndSize, labels::LOUDNESS),
         ["operations", "target_size_bytes"] => (SoundAndSize, labels::TARGET_SIZE),
         ["operations", ..] => (SoundAndSize, "Adjustments"),

@@ -117,7 +117,7 @@ fn picture(ui: &mut Ui, job: &Job, view: &mut ViewState) {
 fn state_line(ui: &mut Ui, job: &Job) {
     let palette = theme::palette(ui);
     let (glyph, colour) = state_icon(&job.state, palette);
-    let percent = job.progress().map(|progress| format!(", {}", format::percent(progress.fraction)));
+    let percent = wording::fraction(job).map(|fraction| format!(", {}", format::percent(fraction)));
     ui.add_space(theme::SPACE[1]);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;

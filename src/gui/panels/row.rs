@@ -237,8 +237,7 @@ pub fn state_icon(state: &JobState, palette: &Palette) -> (Icon, Color32) {
 
 fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, words, palette): (&Job, &str, &Palette)) {
     let (glyph, colour) = state_icon(&job.state, palette);
-    let at_work = job.progress().map(|progress| progress.fraction);
-    let fraction = at_work.or_else(|| wording::interrupted_fraction(job));
+    let fraction = wording::fraction(job);
     let lines = match (fraction, words.is_empty()) {
         (Some(_), _) => [LINES[0], LINES[2] - 1.0],
         (None, true) => [rect.height() / 2.0; 2],

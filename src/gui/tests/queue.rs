@@ -316,14 +316,14 @@ fn a_running_job_can_be_held_from_its_menu_and_goes_on_from_its_row() {
     assert_eq!(window.asked(), [Command::Pause { id }]);
     window.happens(Event::JobPaused { id });
     assert!(window.shows("1 paused") && !window.shows_somewhere("1 encoding"), "in the status line");
-    assert!(window.shows_somewhere("bikes.mp4, Paused, Goes on at"));
+    assert!(window.shows_somewhere("Goes on at 00:"), "from where");
     window.press("Resume bikes.mp4");
     assert_eq!(window.asked(), [Command::Resume { id }]);
     window.happens(Event::JobResumed { id });
     assert!(!window.shows_somewhere("bikes.mp4, Paused"));
     let reached = std::time::Duration::from_secs(24);
     window.happens(Event::JobInterrupted { id, reached, folder: None, is_held: true });
-    assert!(window.shows_somewhere("bikes.mp4, Paused, Goes on at 00:00:24"), "after a restart too");
+    assert!(window.shows_somewhere("Goes on at 00:00:24"), "after a restart too");
 }
 
 #[test]

@@ -267,11 +267,12 @@ impl<'a> Request<'a> {
 }
 
 fn changes_picture(operations: &Operations) -> Option<String> {
-    let Operations { crop, rotate, flip, deinterlace, denoise, sharpen, .. } = operations;
+    let Operations { crop, rotate, flip, short_side, deinterlace, denoise, sharpen, .. } = operations;
     let Operations { watermark, burn_in, fade_in, fade_out, .. } = operations;
     let is_changed = crop.is_some()
         || rotate.is_some()
         || flip.is_some()
+        || short_side.is_some()
         || *deinterlace == Deinterlace::Always
         || denoise.is_some()
         || sharpen.is_some()

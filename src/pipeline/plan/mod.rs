@@ -216,7 +216,7 @@ impl EncodePlan {
         let operations::Trimmed { trim, duration } =
             operations::trim(asked, (&source.container, source_duration), timing.frame_rate)?;
         let crop = operations::crop(asked, video.display_size(), findings)?;
-        let size = operations::size_after(video.display_size(), crop.as_ref(), asked.rotate);
+        let size = operations::size_after(video.display_size(), crop.as_ref(), asked);
         let renditions = streamable_renditions(spec, (size, video), findings, &mut warnings)?;
         let mut operations = PlannedOperations::resolve(asked, (trim, crop), renditions[0].size, duration)?;
         operations.burn_in = burn_in(spec, source, (video, &conversion))?;

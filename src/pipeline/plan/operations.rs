@@ -7,6 +7,7 @@ use crate::{
     format,
     job::{Crop, CropArea, Flip, Operations, Strength, Turn, Watermark, WatermarkPosition},
     media::{FrameRate, JPEG_FILM_DEMUXER, PictureSize},
+    preset::fit_into_short_side,
 };
 
 /// A trimmed source is opened this much before the first frame that is kept, so that decoders and frame rate filter
@@ -217,13 +218,14 @@ pub(super) fn crop(
     Ok((!is_whole).then_some(PlannedCrop { area, of: size }))
 }
 
-/// The size of what is left after crop and turn.
-pub(super) fn size_after(size: PictureSize, crop: Option<&PlannedCrop>, rotate: Option<Turn>) -> PictureSize {
+/// The size of what is left after crop and turn, made smaller where that is asked for.
+pub(super) fn size_after(size: PictureSize, crop: Option<&PlannedCrop>, asked: &Operations) -> PictureSize {
     let kept = crop.map_or(size, |crop| PictureSize { width: crop.area.width, height: crop.area.height });
-    match rotate {
+    let turned = match asked.rotate {
         Some(Turn::Clockwise | Turn::CounterClockwise) => PictureSize { width: kept.height, height: kept.width },
         Some(Turn::Half) | None => kept,
-    }
+    };
+    asked.short_side.and_then(|short_side| fit_into_short_side(turned, short_side)).unwrap_or(turned)
 }
 
 /// The watermark on a picture of `size`.

@@ -85,6 +85,8 @@ pub(super) struct Order {
     /// The newest version of each multivariant playlist, which goes up once more at the end.
     multivariants: BTreeMap<String, Multivariant>,
     multivariant_paths: BTreeSet<String>,
+    /// All that playlists lead to.
+    named: BTreeSet<String>,
     finishing: bool,
     /// Entry points and pictures go up after [`switch`](Self::switch) alone: until then viewers see what lay there before.
     holds_entries: bool,
@@ -118,6 +120,9 @@ impl Order {
     /// Takes a version of a playlist.
     pub(super) fn playlist_finished(&mut self, path: String, text: Bytes, facts: PlaylistFacts) {
         self.finished.insert(path.clone());
+        if let PlaylistFacts::Media { names, .. } | PlaylistFacts::Multivariant { names } = &facts {
+            self.named.extend(names.iter().cloned());
+        }
         let is_entry = FileKind::of(&path) == FileKind::Manifest || facts.is_multivariant() || is_picture(&path);
         if self.holds_entries && is_entry {
             let names = if let PlaylistFacts::Multivariant { names } = facts { names } else { Vec::new() };
@@ -222,6 +227,11 @@ impl Order {
     /// Paths of all that is up.
     pub(super) fn up(&self) -> impl Iterator<Item = &str> {
         self.up.iter().map(String::as_str)
+    }
+
+    /// True for a whole film beside a stream: an MP4 file to which no playlist leads.
+    pub(super) fn is_film(&self, path: &str) -> bool {
+        FileKind::of(path) == FileKind::Mp4 && !self.named.contains(path)
     }
 
     /// Paths of the multivariant playlists, and of manifests and pictures where these are held back too.

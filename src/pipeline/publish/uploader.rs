@@ -239,7 +239,7 @@ impl Uploader {
     }
 
     /// The URLs that people and players start from: multivariant playlists and MPDs, else media playlists, else all;
-    /// then images.
+    /// then whole films beside them, and images.
     fn published(&self, replaced: Option<ReplacedFiles>, presigned: Option<&Presigned>) -> PublishedLocation {
         let mut paths: Vec<(usize, &str)> = self.order.up().map(|path| (path.matches('/').count(), path)).collect();
         paths.sort_unstable();
@@ -253,8 +253,12 @@ impl Uploader {
         if chosen.is_empty() {
             chosen = media;
         }
+        // An MPD alone does not tell films from what it names.
+        let has_playlists = of_kind(|kind| kind == FileKind::Playlist).next().is_some();
         if chosen.is_empty() {
             chosen = of_kind(|kind| kind != FileKind::Image).collect();
+        } else if has_playlists {
+            chosen.extend(of_kind(|kind| kind == FileKind::Mp4).filter(|path| self.order.is_film(path)));
         }
         chosen.extend(of_kind(|kind| kind == FileKind::Image));
         let target = &self.target;

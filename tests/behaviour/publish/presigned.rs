@@ -26,7 +26,9 @@ fn a_private_stream_plays_in_a_browser_by_its_presigned_address() {
     let bucket = new_bucket(&runtime, &store.endpoint).bucket;
     let user = User::new();
     let flags: Vec<OsString> =
-        ["--endpoint", &store.endpoint, "--presign", "2h", "--speed", "ultrafast", "--dash"].map(Into::into).to_vec();
+        ["--endpoint", &store.endpoint, "--presign", "2h", "--speed", "ultrafast", "--dash", "--mp4"]
+            .map(Into::into)
+            .to_vec();
     let destination = OsString::from(format!("s3://{bucket}/films"));
     let ended = Ended::of(user.encode_command_to(&destination, &flags, &[&clips::SMALL.path()], "quick"));
     ended.assert_all_done();
@@ -40,6 +42,9 @@ fn a_private_stream_plays_in_a_browser_by_its_presigned_address() {
     );
     assert_eq!((status(&plain), status(url)), (403, 200));
     browser::play_url(url).assert_flawless(1, 7.0);
+    let urls = finished["urls"].as_array().unwrap().iter().filter_map(|url| url.as_str());
+    let films: Vec<&str> = urls.filter(|url| url.contains("/mp4/")).collect();
+    assert!(!films.is_empty() && films.iter().all(|film| status(film) == 200), "{films:?}");
     let warnings = finished["warnings"].to_string();
     assert!(warnings.contains("manifest.mpd has no presigned address") && warnings.contains("end at 20"), "{warnings}");
     assert!(!warnings.contains("Viewers may not read"), "the presigned address was looked at: {warnings}");

@@ -13,6 +13,7 @@ fn everything() -> Operations {
         crop: Some(Crop::Area(CropArea { width: 640, height: 272, left: 0, top: 44 })),
         rotate: Some(Turn::Clockwise),
         flip: Some(Flip::Vertical),
+        short_side: Some(540),
         deinterlace: Deinterlace::Never,
         denoise: Some(Strength::Light),
         sharpen: Some(Strength::Strong),
@@ -61,6 +62,7 @@ fn nonsense_is_refused_at_its_field() {
     );
     assert_eq!(wrong(&|form| form.area[2].clear()), (AdjustSection::Picture, "From the left"));
     assert_eq!(wrong(&|form| form.background = "greenish".to_owned()), (AdjustSection::Picture, labels::BACKGROUND));
+    assert_eq!(wrong(&|form| form.short_side = "8".to_owned()), (AdjustSection::Picture, labels::SHORT_SIDE));
     assert_eq!(wrong(&|form| form.image = "logo.png".to_owned()), (AdjustSection::Watermark, "Image"));
     assert_eq!(wrong(&|form| form.goes = "0.5".to_owned()), (AdjustSection::Watermark, "Goes"));
     assert_eq!(wrong(&|form| form.loudness = "3".to_owned()), (AdjustSection::SoundAndSize, labels::LOUDNESS));
