@@ -179,9 +179,14 @@ impl Job {
         PauseSwitch::IS_SUPPORTED && is_encoding
     }
 
+    /// How much of the source is to be encoded from its start on, where it is known how long that is.
+    pub fn length_to_encode(&self) -> Option<Duration> {
+        Some(self.spec.operations.trim.kept_of(self.source.as_ref()?.picture_duration()?))
+    }
+
     /// What of a job that is not at work is to be encoded, where that is known.
     fn still_to_encode(&self) -> Option<Duration> {
-        let whole = self.spec.operations.trim.kept_of(self.source.as_ref()?.picture_duration()?);
+        let whole = self.length_to_encode()?;
         match &self.state {
             JobState::Waiting => Some(whole),
             // One that is held goes on when the user wants it.

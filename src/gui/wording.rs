@@ -132,7 +132,9 @@ pub fn fraction(job: &Job) -> Option<f64> {
         return Some(progress.fraction);
     }
     let JobState::Interrupted { reached, .. } = job.state else { return None };
-    let duration = job.plan.as_ref()?.duration.filter(|duration| !duration.is_zero())?;
+    // After a restart nothing is planned yet.
+    let planned = job.plan.as_ref().and_then(|plan| plan.duration);
+    let duration = planned.or_else(|| job.length_to_encode()).filter(|duration| !duration.is_zero())?;
     (!reached.is_zero()).then(|| reached.div_duration_f64(duration).min(1.0))
 }
 

@@ -31,6 +31,8 @@ impl JobAction {
             Action::Send(Command::Pause { .. } | Command::Resume { .. } | Command::Retry { .. }) => Some(1),
             Action::Copy { .. } => Some(1),
             Action::OpenFolder(_) if is_done && wording::published_url(job).is_none() => Some(1),
+            // Where a row that waits has its removal, which can be undone, one click must not give finished work up.
+            Action::Send(Command::Cancel { .. }) if matches!(job.state, JobState::Interrupted { .. }) => None,
             Action::Send(Command::Cancel { .. }) => Some(2),
             Action::Send(Command::Remove { .. }) if !is_done => Some(2),
             _ => None,

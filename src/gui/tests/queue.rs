@@ -324,6 +324,10 @@ fn a_running_job_can_be_held_from_its_menu_and_goes_on_from_its_row() {
     let reached = std::time::Duration::from_secs(24);
     window.happens(Event::JobInterrupted { id, reached, folder: None, is_held: true });
     assert!(window.shows_somewhere("Goes on at 00:00:24"), "after a restart too");
+    assert!(!window.shows("Cancel bikes.mp4"), "one click does not give up what is encoded");
+    window.press("More for bikes.mp4");
+    window.press("Cancel");
+    assert_eq!(window.asked(), [Command::Cancel { id }]);
 }
 
 #[test]
