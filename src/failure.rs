@@ -90,6 +90,16 @@ impl Failure {
         self
     }
 
+    /// Says at which of several places it happened, unless that is said already.
+    #[must_use]
+    pub fn naming(mut self, place: &impl std::fmt::Display) -> Self {
+        let place = place.to_string();
+        if !self.headline.contains(&place) {
+            self.headline = format!("{place}: {}", self.headline);
+        }
+        self
+    }
+
     /// Says in which stage it happened, unless that is known already.
     #[must_use]
     pub fn at(mut self, stage: Stage) -> Self {

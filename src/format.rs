@@ -33,6 +33,11 @@ pub fn clock(duration: Duration) -> String {
     if days > 0 { format!("{days} d {text}") } else { text }
 }
 
+/// How long something took, as [`clock`]; `under a second` where that would be nothing.
+pub fn elapsed(duration: Duration) -> String {
+    if duration.as_secs() == 0 { "under a second".to_owned() } else { clock(duration) }
+}
+
 /// `00:05:12 left`; nothing when less than a second is left, or none is known.
 pub fn time_left(left: Option<Duration>) -> Option<String> {
     left.filter(|left| left.as_secs() > 0).map(|left| format!("{} left", clock(left)))
@@ -119,6 +124,8 @@ mod tests {
     fn times_show_days_only_when_there_are_some() {
         assert_eq!(clock(Duration::from_secs(312)), "00:05:12");
         assert_eq!(clock(Duration::from_secs(2 * 86_400 + 10_800)), "2 d 03:00:00");
+        assert_eq!(elapsed(Duration::from_millis(999)), "under a second");
+        assert_eq!(elapsed(Duration::from_secs(312)), "00:05:12");
         assert_eq!(precise_clock(Duration::from_millis(90_250)), "00:01:30.25");
         assert_eq!(precise_clock(Duration::from_secs(100)), "00:01:40");
     }

@@ -5,14 +5,16 @@
 mod colour;
 mod container;
 mod frame_rate;
+mod transport_packet;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 pub use colour::{Colour, DynamicRange, HdrMetadata};
-pub use container::{TRANSPORT_PACKET_BYTES, TRANSPORT_SYNC_BYTE, container_name};
+pub use container::container_name;
 pub use frame_rate::FrameRate;
+pub use transport_packet::{Section, TRANSPORT_PACKET_BYTES, TRANSPORT_SYNC_BYTE, TransportPacket};
 
 /// ffmpeg's name of what reads a film that is one JPEG after the other, without a container.
 pub const JPEG_FILM_DEMUXER: &str = "mjpeg";
@@ -85,6 +87,9 @@ pub struct SourceMedia {
     /// By how much the clock of a transport stream goes back where short recordings follow each other, at the least.
     #[serde(default)]
     pub clock_goes_back: Option<Duration>,
+    /// Whether the lengths of the main picture and sound were measured by their packets, where the container guesses them.
+    #[serde(default)]
+    pub ends_are_measured: bool,
 }
 
 /// A picture that belongs to a file.
@@ -255,6 +260,7 @@ pub struct SubtitleStream {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SubtitleFile {
     /// The file.
+    #[serde(with = "crate::job::path_text")]
     pub path: PathBuf,
     /// BCP 47 tag, if its name has one.
     pub language: Option<String>,
@@ -297,9 +303,17 @@ impl SourceMedia {
         self.audio.iter().find(|stream| stream.is_default).or_else(|| self.audio.first())
     }
 
-    /// Length of the picture, or of the file where the stream does not say.
+    /// When the picture ends, counted from the start of the file: one that starts late is preceded by its first frame.
+    /// The length of the file where the picture does not tell its own.
     pub fn picture_duration(&self) -> Option<Duration> {
-        self.main_video().and_then(|video| video.duration).or(self.duration)
+        let told = self.main_video().and_then(|video| Some(self.time_before_picture(video) + video.duration?));
+        told.or(self.duration)
+    }
+
+    /// For how long there is sound before the first picture.
+    fn time_before_picture(&self, video: &VideoStream) -> Duration {
+        let late = video.start_time_seconds.zip(self.start_time_seconds).map_or(0.0, |(picture, file)| picture - file);
+        Duration::try_from_secs_f64(late).unwrap_or_default()
     }
 
     /// What is unusual in this source, as short labels: HDR10, VFR, interlaced, 5.1, 2 languages, ProRes…

@@ -45,8 +45,10 @@ pub struct Settings {
     pub pictures_alone: bool,
     /// Where the files of new files' streams lie.
     pub layout: StreamLayout,
-    /// Number of jobs that run side by side.
+    /// Number of jobs that run side by side, where that is not automatic.
     pub running_jobs: usize,
+    /// How many jobs run side by side is decided by how large they are and how many cores the machine has.
+    pub automatic_jobs: bool,
     /// When waiting jobs start; `None` at any time of the day.
     pub working_hours: Option<WorkingHours>,
     /// Light, dark, or as the system has it.
@@ -95,6 +97,7 @@ impl Default for Settings {
             pictures_alone: false,
             layout: StreamLayout::default(),
             running_jobs: 1,
+            automatic_jobs: false,
             working_hours: None,
             appearance: Appearance::System,
             goes_on_by_itself: true,

@@ -6,6 +6,7 @@ mod layout;
 mod outputs;
 mod queueing;
 mod s3;
+mod side_by_side;
 mod thumbnails;
 
 use std::{path::PathBuf, time::Duration};
@@ -18,6 +19,7 @@ pub use layout::LayoutArguments;
 pub use outputs::OutputArguments;
 pub use queueing::QueueingArguments;
 pub use s3::{S3Arguments, StoreArguments};
+pub use side_by_side::{SideBySide, side_by_side};
 pub use thumbnails::ThumbnailsArguments;
 
 use jiff::Timestamp;
@@ -93,8 +95,9 @@ pub enum CommandArguments {
     /// Work with the queue that the window shows, also while it is open
     Queue(QueueArguments),
     /// Make one file of each video: another container or codec, a smaller one, a part, several joined
-    #[command(visible_alias = "compress")]
     Convert(Box<ConvertArguments>),
+    /// As convert, to a size, a quality or a bit rate that must be named
+    Compress(Box<ConvertArguments>),
     /// Make poster and thumbnails of each video, without encoding it
     Thumbnails(Box<ThumbnailsArguments>),
     /// Upload a finished stream, or any folder, to an S3 bucket: playlists last
@@ -122,9 +125,9 @@ pub struct EncodeCallArguments {
     /// What is encoded, and how.
     #[command(flatten)]
     pub encode: EncodeArguments,
-    /// Number of videos that are encoded side by side
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub jobs: Option<u8>,
+    /// Number of videos that are encoded side by side; auto: by their size and the machine's cores
+    #[arg(long, value_name = "N|auto", value_parser = side_by_side)]
+    pub jobs: Option<SideBySide>,
     /// Start over, also where an interrupted encode could go on
     #[arg(long)]
     pub fresh: bool,
@@ -145,7 +148,8 @@ pub struct EncodeArguments {
     pub preset: Option<String>,
     /// Where the streams go: a folder, or s3://bucket/prefix [default: as set in the window]. May be given several times:
     /// one folder and any number of buckets; one that needs other S3 options has its own, as in
-    /// 's3://bucket/prefix?profile=backup&region=eu-west-1'
+    /// 's3://bucket/prefix?profile=backup&region=eu-west-1'. Of the local disk 500 MB stay free, or a twentieth of one below
+    /// 10 GB: a stream that needs more waits for room
     #[arg(short, long, alias = "output", value_name = "DIR|s3://…")]
     pub out: Vec<PathBuf>,
     /// How to reach an S3 destination.

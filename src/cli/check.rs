@@ -132,7 +132,10 @@ fn tell(context: &Context, verdict: &Verdict, json: bool) {
         }
         (0, 0) => "Correct: every rule is kept".to_owned(),
         (0, should) => format!("Correct; {} of level SHOULD could be kept better", count(should)),
-        (must, _) => format!("Not correct: {} of level MUST broken", count(must)),
+        (must, _) => {
+            let names: Vec<&str> = verdict.broken(Level::Must).map(|rule| rule.rule.name()).collect();
+            format!("Not correct: {} of level MUST broken: {}", count(must), names.join(", "))
+        }
     });
 }
 

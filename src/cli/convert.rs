@@ -29,10 +29,26 @@ pub(super) fn run(context: &Context, arguments: &ConvertArguments, interrupt: &C
     }
 }
 
+/// As [`run`], but only where it was said what makes the files smaller: all else would be copied.
+pub(super) fn run_smaller(context: &Context, arguments: &ConvertArguments, interrupt: &CancelToken) -> Outcome {
+    if says_how_small(arguments) {
+        return run(context, arguments, interrupt);
+    }
+    let hint = "Name a size of the file with --target-size 25M, a quality with --crf 26, a bit rate with --bitrate 2M or \
+                --audio-bitrate 96k, or a smaller picture with --size 720";
+    context.output.failure(None, &bad_usage("It is not said how small the files are to become", hint));
+    Outcome::BadUsage
+}
+
+fn says_how_small(arguments: &ConvertArguments) -> bool {
+    let has_rate = arguments.crf.is_some() || arguments.bitrate.is_some() || arguments.audio_bitrate.is_some();
+    has_rate || arguments.size.is_some() || arguments.operations.target_size.is_some()
+}
+
 fn plan(context: &Context, arguments: &ConvertArguments) -> Result<Call, Failure> {
     let mut settings = context.settings.clone();
     if let Some(jobs) = arguments.jobs {
-        settings.running_jobs = usize::from(jobs);
+        jobs.apply(&mut settings);
     }
     let operations = arguments.operations.operations().map_err(|reason| bad_usage(reason, HELP))?;
     let preset = preset(arguments);
@@ -85,6 +101,7 @@ impl Target {
                 || arguments.video_codec.is_some()
                 || arguments.audio_codec.is_some()
                 || arguments.audio_bitrate.is_some()
+                || arguments.interlaced.is_some()
                 || arguments.join
                 || arguments.reencode
                 || *operations != Operations::default();
@@ -157,6 +174,9 @@ fn preset(arguments: &ConvertArguments) -> Preset {
     if let Some(encoder) = arguments.encoder {
         preset.video.encoder = encoder.0;
     }
+    if let Some(interlaced) = arguments.interlaced {
+        preset.interlaced = interlaced.into();
+    }
     preset
 }
 
@@ -189,6 +209,14 @@ mod tests {
         assert!(target(&["a.mov", "b.mov", "-o", "c.mp4"]).is_err());
         assert!(target(&["a.mov", "b.mov", "-o", "c.mp4", "--join"]).is_ok());
         assert!(Arguments::try_parse_from(["reelpress", "convert", "a", "--lossless", "--reencode"]).is_err());
-        assert!(Arguments::try_parse_from(["reelpress", "compress", "a.mp4", "--crf", "20"]).is_ok());
+        let says_how_small = |flags: &[&str]| {
+            let line = ["reelpress", "compress", "a.mp4"].iter().chain(flags);
+            match Arguments::try_parse_from(line).unwrap().command {
+                Some(CommandArguments::Compress(arguments)) => says_how_small(&arguments),
+                _ => panic!("not compress"),
+            }
+        };
+        assert!(says_how_small(&["--crf", "20"]) && says_how_small(&["--target-size", "5M"]));
+        assert!(!says_how_small(&["-o", "small.mp4"]), "that would be a copy");
     }
 }

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use super::{args::S3Arguments, bad_usage};
 use crate::{
     failure::Failure,
-    job::{Destination, S3Location},
+    job::{Destination, S3Location, s3::OPTIONS_MARK},
 };
 
 const S3_SCHEME: &str = "s3://";
 
-/// The place in a store that is meant, or `None` when `text` names a folder. A place with options of its own does not
-/// take the flags.
+/// The place in a store that is meant, or `None` when `text` names a folder. A place has options of its own or takes the
+/// flags, not both.
 pub(super) fn s3_location(text: &Path, s3: &S3Arguments) -> Result<Option<S3Location>, Failure> {
     let Some(text) = text.to_str().filter(|text| text.starts_with(S3_SCHEME)) else {
         return if s3.any() {
@@ -25,7 +25,19 @@ pub(super) fn s3_location(text: &Path, s3: &S3Arguments) -> Result<Option<S3Loca
     };
     let location: S3Location =
         text.parse().map_err(|error| bad_usage(format!("{error}"), "Write the destination as s3://bucket/prefix"))?;
-    if text.contains('?') { Ok(Some(location)) } else { s3.complete(location).map(Some) }
+    if !text.contains(OPTIONS_MARK) {
+        return s3.complete(location).map(Some);
+    }
+    if s3.any() {
+        return Err(bad_usage(
+            format!(
+                "{location} has options of its own after the question mark, and does not take {}",
+                s3.given().join(", ")
+            ),
+            "Write all of them after the question mark, as in s3://bucket/prefix?region=eu-west-1&public-url=…, or all as flags",
+        ));
+    }
+    Ok(Some(location))
 }
 
 /// A bucket's address that was mistyped, such as `s3:/films`: nobody means a folder by that.
@@ -73,9 +85,14 @@ pub(super) fn destination(
             None => Ok(folder.map(Destination::Folder)),
         };
     }
+    let has_options = |bucket: &Path| bucket.to_str().is_some_and(|text| text.contains(OPTIONS_MARK));
+    let takes_flags = buckets.iter().any(|bucket| !has_options(bucket));
+    let of_others = S3Arguments::default();
     let mut places: Vec<S3Location> = Vec::new();
     for bucket in buckets {
-        let Some(place) = s3_location(bucket, s3)? else { continue };
+        // The flags are those of the places without options.
+        let flags = if takes_flags && has_options(bucket) { &of_others } else { s3 };
+        let Some(place) = s3_location(bucket, flags)? else { continue };
         if places.iter().any(|other| other.is_same_place(&place)) {
             return Err(bad_usage(format!("{place} was given twice"), "Give each destination once"));
         }

@@ -46,9 +46,12 @@ pub(super) fn run(context: &Context, call: &Call, interrupt: &CancelToken) -> Ou
 /// Tells what has become of one stream.
 fn tell((context, json): (&Context, bool), spec: &JobSpec, discarded: Discarded) -> Outcome {
     let (output, name) = (&context.output, spec.source_name());
-    let Discarded { folder, buckets, stays } = discarded;
+    let Discarded { folder, buckets, whole, stays } = discarded;
     for bucket in &buckets {
         output.say(&format!("{name}: removed what was published of it in {bucket}"));
+    }
+    for bucket in &whole {
+        output.say(&format!("{name}: the finished stream in {bucket} stays; delete it there if you don't want it"));
     }
     let (mut removed, mut kept) = (None, None);
     match folder {
@@ -64,9 +67,9 @@ fn tell((context, json): (&Context, bool), spec: &JobSpec, discarded: Discarded)
         }
         DiscardedFolder::Stays(_) => {}
     }
-    if json && (removed.is_some() || kept.is_some() || !buckets.is_empty()) {
+    if json && (removed.is_some() || kept.is_some() || !buckets.is_empty() || !whole.is_empty()) {
         let source = spec.source.display().to_string();
-        output.json(&WireEvent::Discarded { source, folder: removed, kept_folder: kept, buckets });
+        output.json(&WireEvent::Discarded { source, folder: removed, kept_folder: kept, buckets, kept_buckets: whole });
     }
     let mut outcome = Outcome::AllDone;
     for failure in stays {

@@ -33,7 +33,9 @@ pub(super) fn run(context: &Context, arguments: &EncodeCallArguments, interrupt:
     match plan(context, &arguments.encode, interrupt) {
         _ if interrupt.is_cancelled() => Outcome::Interrupted,
         Ok(mut call) => {
-            call.settings.running_jobs = arguments.jobs.map_or(call.settings.running_jobs, usize::from);
+            if let Some(jobs) = arguments.jobs {
+                jobs.apply(&mut call.settings);
+            }
             if arguments.fresh {
                 call.queue = QueueLife::ThisRunAfresh;
             }
@@ -134,6 +136,8 @@ pub(super) fn plan(context: &Context, arguments: &EncodeArguments, interrupt: &C
             specs.push(spec(file));
         }
     }
+    // Where a name is mistyped, that is told before the hours of the others.
+    specs.sort_by_key(|spec| spec.source.try_exists().unwrap_or(true));
     let jobs = specs.into_iter().map(|spec| QueueEntry { spec, schedule }).collect();
     checked(Call { jobs, without_job, settings, queue, json: arguments.json }, ENCODE_HELP)
 }

@@ -84,6 +84,7 @@ fn perform(context: &Context, command: CommandArguments, interrupt: &CancelToken
         CommandArguments::Encode(arguments) => encode::run(context, &arguments, interrupt),
         CommandArguments::Queue(arguments) => queue::run(context, arguments, interrupt),
         CommandArguments::Convert(arguments) => convert::run(context, &arguments, interrupt),
+        CommandArguments::Compress(arguments) => convert::run_smaller(context, &arguments, interrupt),
         CommandArguments::Thumbnails(arguments) => thumbnails::run(context, &arguments, interrupt),
         CommandArguments::Publish(arguments) => publish::run(context, &arguments, interrupt),
         CommandArguments::Probe(arguments) => probe::run(context, &arguments, interrupt),

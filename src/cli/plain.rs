@@ -96,7 +96,7 @@ mod window {
                 context.output.say(&match files.len() {
                     0 => "Reelpress is open already: its window comes to the front".to_owned(),
                     count => {
-                        format!("{} added in the window that is open", format::count(count as u64, "file", "files"))
+                        format!("{} handed to the window that is open", format::count(count as u64, "file", "files"))
                     }
                 });
                 Outcome::AllDone

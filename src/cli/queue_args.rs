@@ -8,7 +8,7 @@ use clap::{
 };
 use jiff::{Timestamp, civil::Time};
 
-use super::args::{EncodeArguments, start_time};
+use super::args::{EncodeArguments, SideBySide, side_by_side, start_time};
 use crate::{
     job::{Priority, schedule::typed_time_of_day},
     settings::PowerAction,
@@ -39,9 +39,9 @@ pub enum QueueCommand {
     Add(Box<QueueAddArguments>),
     /// Work the queue off here, or follow the window that does, until nothing waits
     Run {
-        /// Number of videos that are encoded side by side
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
-        jobs: Option<u8>,
+        /// Number of videos that are encoded side by side; auto: by their size and the machine's cores
+        #[arg(long, value_name = "N|auto", value_parser = side_by_side)]
+        jobs: Option<SideBySide>,
         /// What the machine does a minute after the end, this time: stay-on, sleep or shut-down
         #[arg(long, value_name = "WHAT", value_parser = power_action())]
         then: Option<PowerAction>,
@@ -82,7 +82,7 @@ pub enum QueueCommand {
         #[arg(long, conflicts_with = "jobs")]
         failed: bool,
     },
-    /// Take jobs off the list; their files stay
+    /// Take jobs off the list; finished files stay, what an interrupted job has encoded is deleted
     Remove {
         /// Which
         #[arg(value_name = "JOB", required = true)]
@@ -136,7 +136,7 @@ pub enum QueueCommand {
         /// Failed and cancelled ones as well
         #[arg(long)]
         failed: bool,
-        /// All but those at work
+        /// All that wait as well, but none of which something is encoded
         #[arg(long)]
         all: bool,
     },

@@ -296,7 +296,7 @@ fn retry_line(retry: &PlannedRetry) -> String {
 fn done_line(report: &Report) -> String {
     let pictures = report.renditions.iter().filter(|rendition| rendition.size.is_some()).count();
     if report.file.is_some() {
-        let (size, time) = (format::bytes(report.total_bytes), format::clock(report.wall_time));
+        let (size, time) = (format::bytes(report.total_bytes), format::elapsed(report.wall_time));
         return format!("done: {size} in {time}");
     }
     let renditions = match pictures {
@@ -304,7 +304,7 @@ fn done_line(report: &Report) -> String {
         0 => "sound alone".to_owned(),
         count => format::count(count as u64, "rendition", "renditions"),
     };
-    let (size, time) = (format::bytes(report.total_bytes), format::clock(report.wall_time));
+    let (size, time) = (format::bytes(report.total_bytes), format::elapsed(report.wall_time));
     format!("done: {renditions}, {size} in {time}")
 }
 

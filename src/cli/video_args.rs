@@ -19,7 +19,7 @@ pub struct VideoArguments {
     #[arg(long, value_name = "MODE", help_heading = "Video", hide_possible_values = true)]
     pub rate_control: Option<RateControlName>,
     /// Constant quality on x264's scale, from 1 (nearly lossless) to 51, capped unless --rate-control is crf
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=51), help_heading = "Video")]
+    #[arg(long, value_name = "N", conflicts_with = "target_size", value_parser = clap::value_parser!(u8).range(1..=51), help_heading = "Video")]
     pub crf: Option<u8>,
     /// Which encoders: software, automatic (hardware where it works), or one kind of hardware
     #[arg(long, value_name = "KIND", help_heading = "Video")]

@@ -33,9 +33,9 @@ Events of --json, one object a line on standard output. `event` tells which; eve
   job_progressed  percent (of the whole job), stage (probe, encode, package, publish), encoded_seconds, fps, speed,
                   time_left_seconds, bytes_written, playable_seconds, renditions (how many), published_files,
                   finished_files, upload_interruption (why the upload waits at this moment, null while it does not),
-                  disk_shortage (why nothing is written at this moment, null while there is room), uploads (of a job
-                  with several buckets, or one that refuses the stream) [{destination, published_files, trouble,
-                  is_whole}]; at most ten a second
+                  disk_shortage (why nothing is written at this moment, null while there is room: 500 MB, or a twentieth of
+                  a disk below 10 GB, stay free), uploads (of a job with several buckets, or one that refuses the
+                  stream) [{destination, published_files, trouble, is_whole}]; at most ten a second
   files_finished  files [{path, bytes}]
   job_finished    folder, file (of “convert”), multivariant_playlist, urls (in the first bucket), published (for each
                   bucket) [{destination, urls}], renditions [{name, codecs, width, height, target_bps, average_bps,
@@ -50,8 +50,9 @@ Events of --json, one object a line on standard output. `event` tells which; eve
   job_cancelled
   job_interrupted  reached_seconds (what stays of the stream; 0 where it begins again): the program ended first
   discarded       source, folder (null where none was), buckets [“s3://bucket/key”]: what --discard has removed of a stream;
-                  kept_folder (the folder of a stream that is finished and stays where it is kept, else null). Something
-                  that stays although it was to be removed is `noticed`
+                  kept_folder (the folder of a stream that is finished and stays where it is kept, else null),
+                  kept_buckets (those that have the whole stream, which stays there). Something that stays although it
+                  was to be removed is `noticed`
   interrupted     hint (how to go on): the program was told to end; always the last event then
   noticed         failure {kind, stage, headline, hint, detail}: something that belongs to no job, such as a folder
                   without video
@@ -113,7 +114,13 @@ pub(super) enum WireEvent {
     /// The program was told to end.
     Interrupted { hint: String },
     /// What an interrupted run has left of a stream was removed, here and in the buckets.
-    Discarded { source: String, folder: Option<String>, kept_folder: Option<String>, buckets: Vec<String> },
+    Discarded {
+        source: String,
+        folder: Option<String>,
+        kept_folder: Option<String>,
+        buckets: Vec<String>,
+        kept_buckets: Vec<String>,
+    },
     /// Something that belongs to no job.
     Noticed { failure: WireFailure },
 }
@@ -414,28 +421,12 @@ mod tests {
             let retry = PlannedRetry { number, not_before: at, failure: failure.clone(), waits_for_keys };
             Event::JobRetryPlanned { id, retry: Box::new(retry) }
         };
-        let report = Report {
-            folder: None,
-            file: None,
-            multivariant_playlist: None,
-            urls: Vec::new(),
-            published: Vec::new(),
-            renditions: Vec::new(),
-            files: Vec::new(),
-            duration: Duration::ZERO,
-            total_bytes: 0,
-            wall_time: Duration::ZERO,
-            warnings: Vec::new(),
-            notes: Vec::new(),
-            speed: None,
-            keys: None,
-        };
         let events = [
             Event::SourceProbed { id, source: Box::default() },
             Event::JobStarted { id, at },
             Event::JobProgressed { id, progress: Box::default() },
             Event::FilesFinished { id, files: Vec::new() },
-            Event::JobFinished { id, report: Box::new(report), at },
+            Event::JobFinished { id, report: Box::default(), at },
             retry(1, false),
             retry(0, true),
             Event::JobFailed { id, failure: failure.clone(), at },
@@ -444,8 +435,13 @@ mod tests {
             Event::Noticed { failure: failure.clone() },
         ];
         let interrupted = serde_json::to_value(WireEvent::Interrupted { hint: String::new() }).unwrap();
-        let discarded =
-            WireEvent::Discarded { source: String::new(), folder: None, kept_folder: None, buckets: Vec::new() };
+        let discarded = WireEvent::Discarded {
+            source: String::new(),
+            folder: None,
+            kept_folder: None,
+            buckets: Vec::new(),
+            kept_buckets: Vec::new(),
+        };
         let discarded = serde_json::to_value(discarded).unwrap();
         for line in events.iter().map(line).chain([interrupted, discarded]) {
             let name = line["event"].as_str().unwrap();

@@ -57,14 +57,15 @@ pub enum Command {
         /// What to make instead, of the same source.
         spec: Box<JobSpec>,
     },
-    /// Take a job at rest or waiting off the list; its files stay.
+    /// Take a job at rest or waiting off the list; its finished files stay. What was begun of it stays for two minutes, so
+    /// that [`UndoRemove`](Self::UndoRemove) brings it back, or until the next removal or the end of the program.
     Remove {
         /// Which job.
         id: JobId,
     },
     /// Take all finished jobs off the list; their files stay.
     RemoveFinished,
-    /// Bring back what the last `Remove` or `RemoveFinished` took away.
+    /// Bring back what the last removal took away, with what was begun.
     UndoRemove,
     /// Put these jobs, each of one file, at the end of the queue in this order.
     Enqueue {
@@ -73,7 +74,7 @@ pub enum Command {
     },
     /// Put all failed jobs back into the queue.
     RetryFailed,
-    /// Take these jobs off the list, but for those at work; their files stay.
+    /// Take these jobs off the list, but for those at work, as [`Remove`](Self::Remove) does.
     RemoveJobs {
         /// Which jobs.
         ids: Vec<JobId>,
@@ -150,10 +151,10 @@ pub enum Command {
     CheckTools,
     /// Fetch ffmpeg and ffprobe into the app's own data folder; the user has agreed.
     DownloadTools,
-    /// Write, read and delete an object at this place.
+    /// Write, read and delete an object at each of these places.
     TestDestination {
-        /// Which place.
-        location: Box<S3Location>,
+        /// Which places; the first that does not work ends it.
+        places: Vec<S3Location>,
     },
     /// Serve the job's stream on loopback; answered by [`Event::PreviewReady`](super::Event::PreviewReady).
     Preview {

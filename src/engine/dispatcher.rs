@@ -3,6 +3,7 @@
 mod ending;
 mod jobs;
 mod ordering;
+mod removal;
 mod short_disks;
 
 use std::{
@@ -17,7 +18,7 @@ use jiff::{Timestamp, Zoned};
 pub(super) use short_disks::KnownDisks;
 
 use super::{
-    Command, Event, PlannedRetry, QueueEntry, Showcase, Snapshot, ToolStatus,
+    Command, Event, Job, PlannedRetry, QueueEntry, Showcase, Snapshot, ToolStatus,
     end_of_queue::EndedJobs,
     intake_thread::{Inspection, IntakeRequest},
     interruption_of,
@@ -25,6 +26,7 @@ use super::{
     journal::Journal,
     scheduler,
     services::Services,
+    side_by_side::Load,
     snapshot::KEPT_LOG_LINES,
 };
 use crate::{
@@ -76,6 +78,10 @@ pub(super) struct Dispatcher {
     pub(super) ended: EndedJobs,
     /// When a planned power action is due: a clock that is set meanwhile neither hastens nor delays it.
     pub(super) power_due: Option<Instant>,
+    /// Until when what was begun of removed jobs stays for "Undo"; `None` where nothing of the kind is there.
+    pub(super) undo_until: Option<Instant>,
+    /// How many threads the machine runs at a time.
+    pub(super) cores: usize,
     /// The program ends, and not because the queue has come to its end.
     pub(super) is_stopping: bool,
 }
@@ -90,6 +96,8 @@ impl Dispatcher {
         // Without tools nothing starts.
         if self.services.starts_jobs() {
             self.services.check_tools(&self.snapshot.settings);
+            // A program that was killed has left them.
+            self.settle_removal();
             self.services.remove_replaced();
             self.services.remove_left_behind(self.known_jobs(), self.known_folders());
             self.services.measure_disk(&self.snapshot.settings);
@@ -113,6 +121,7 @@ impl Dispatcher {
                 recv(disk) -> _ => {
                     self.services.measure_disk(&self.snapshot.settings);
                     self.save_unsaved();
+                    self.settle_old_removal();
                 }
             }
             self.start_jobs();
@@ -197,7 +206,7 @@ impl Dispatcher {
             Command::UpdateSettings { settings } => self.use_settings(*settings),
             Command::CheckTools => self.services.check_tools(&self.snapshot.settings),
             Command::DownloadTools => self.services.download_tools(&self.snapshot.settings),
-            Command::TestDestination { location } => self.services.test_destination(location),
+            Command::TestDestination { places } => self.services.test_destinations(places),
             Command::Preview { id } => {
                 let job = self.snapshot.job(id);
                 let stream = job.and_then(|job| {
@@ -258,8 +267,8 @@ impl Dispatcher {
     }
 
     fn add_jobs(&mut self, specs: Vec<JobSpec>, failures: Vec<Failure>) {
-        self.emit(failures.into_iter().map(|failure| Event::Noticed { failure }).collect());
         self.enqueue(specs.into_iter().map(|spec| QueueEntry { spec, schedule: Schedule::default() }).collect());
+        self.emit(failures.into_iter().map(|failure| Event::Noticed { failure }).collect());
     }
 
     fn inspected(&mut self, id: JobId, inspection: Inspection) {
@@ -306,10 +315,14 @@ impl Dispatcher {
         let Some(toolbox) = &self.toolbox else { return };
         let toolbox = toolbox.clone();
         self.look_at_disks();
-        while !self.snapshot.queue_paused && self.busy_jobs() < self.snapshot.settings.running_jobs.max(1) {
-            let Some(job) =
-                scheduler::next_job(&self.snapshot, &Zoned::now(), &|job| self.has_room(job)).map(Arc::clone)
-            else {
+        while !self.snapshot.queue_paused {
+            let busy = self.busy_jobs();
+            // A queue may be long: it is looked through only where some job can begin.
+            if !Load::ALL.iter().any(|load| self.has_place(&busy, *load)) {
+                return;
+            }
+            let can_start = |job: &Job| self.has_place(&busy, Load::of(job)) && self.has_room(job);
+            let Some(job) = scheduler::next_job(&self.snapshot, &Zoned::now(), &can_start).map(Arc::clone) else {
                 return;
             };
             let request = JobRequest {
@@ -402,6 +415,7 @@ impl Dispatcher {
 
     fn stop(mut self, reports: &Receiver<WorkerReport>) {
         self.is_stopping = true;
+        self.settle_removal();
         for running in self.running.values_mut() {
             // What the user has cancelled stays cancelled, also if its end is still under way.
             running.requeue = !running.cancel.is_cancelled();

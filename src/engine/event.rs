@@ -177,9 +177,10 @@ pub enum Event {
         /// Which job.
         id: JobId,
     },
-    /// Jobs left the list; until the next removal they can be brought back.
+    /// Jobs left the list; until the next removal they can be brought back, also until one that has no jobs: it says
+    /// that what was begun of those before is gone.
     JobsRemoved {
-        /// Which jobs.
+        /// Which jobs; may be none.
         ids: Vec<JobId>,
     },
     /// The removed jobs are back in their places.

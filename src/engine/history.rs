@@ -3,6 +3,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{Event, Job, JournalError, QueueEntry, Snapshot, journal};
@@ -75,6 +76,37 @@ fn removed_jobs(file: &Path) -> rusqlite::Result<Vec<Arc<Job>>> {
     Ok(past.jobs.to_vec())
 }
 
+/// The queue as it was saved last, for who can neither own it nor ask its owner, as where the disk is full.
+///
+/// # Errors
+/// When the journal can't be read without writing anything.
+pub fn saved_queue(folders: &AppFolders) -> Result<Snapshot, JournalError> {
+    let file = folders.journal_file();
+    let events = (|| {
+        let connection = unwritten(&file)?;
+        let mut statement = connection.prepare("SELECT event FROM events ORDER BY sequence")?;
+        let rows = statement.query_map([], journal::entry)?;
+        // Entries that can't be read are told of when the queue is opened.
+        rows.filter_map(|entry| entry.map(Result::ok).transpose()).collect::<rusqlite::Result<Vec<Event>>>()
+    })();
+    let events = events.map_err(|source| JournalError::Database { file: file.clone(), source })?;
+    let mut snapshot = Snapshot::default();
+    snapshot.apply_all(&events);
+    Ok(snapshot)
+}
+
+/// A journal that is opened without the files that SQLite makes beside it, unless there is more in these than in it.
+fn unwritten(file: &Path) -> rusqlite::Result<Connection> {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    if std::fs::metadata(&log).is_ok_and(|facts| facts.len() > 0) {
+        return read_only(file);
+    }
+    let path = percent_encode(file.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)
+}
+
 fn read_only(file: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
@@ -95,5 +127,32 @@ impl Job {
         [&self.spec.source.to_string_lossy(), preset.id.as_str(), &preset.name, &destination, &failure]
             .iter()
             .any(|part| part.to_lowercase().contains(&needle))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::journal::Journal,
+        job::{Destination, JobSpec},
+        preset::find_preset,
+    };
+
+    #[test]
+    fn the_saved_queue_is_read_without_writing_anything() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = AppFolders::under(&home.path().join("100 % #1?"));
+        let file = folders.journal_file();
+        let folder = file.parent().unwrap();
+        std::fs::create_dir_all(folder).unwrap();
+        let spec = JobSpec::stream("a.mp4", find_preset("quick").unwrap(), Destination::Folder("out".into()));
+        let (id, at) = (JobId::generate(), jiff::Timestamp::UNIX_EPOCH);
+        Journal::open(&file).unwrap().append(&[Event::JobAdded { id, spec: Box::new(spec), at }]).unwrap();
+        let files = || std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
+        let before = files();
+        let saved = saved_queue(&folders).unwrap();
+        assert_eq!(saved.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [id]);
+        assert_eq!(files(), before);
     }
 }

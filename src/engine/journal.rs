@@ -200,9 +200,10 @@ impl Journal {
                 opened => return opened.map(|journal| Self { _lock: Some(lock), ..journal }),
             }
         }
-        let (events, set_aside) = set_aside(file).map_err(failed)?;
+        let (salvage, set_aside) = set_aside(file).map_err(failed)?;
         let mut journal = Self::open_database(file)?;
-        journal.append(&events)?;
+        journal.append(&salvage.events)?;
+        journal.remember_again(&salvage.remembered)?;
         Ok(Self { _lock: Some(lock), set_aside: Some(set_aside), ..journal })
     }
 

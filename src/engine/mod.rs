@@ -16,6 +16,7 @@ mod queue_file;
 mod retry;
 mod scheduler;
 mod services;
+mod side_by_side;
 mod snapshot;
 #[cfg(test)]
 pub(crate) mod test_handle;
@@ -34,7 +35,7 @@ pub use bug_report::BugReport;
 pub use command::{Command, QueueEntry};
 pub use end_of_queue::PlannedPowerAction;
 pub use event::Event;
-pub use history::ended_jobs;
+pub use history::{ended_jobs, saved_queue};
 pub use journal::JournalError;
 pub use queue_file::{FiledEnd, FiledJob, QueueFile, QueueFileError};
 pub use retry::{MOST_RETRIES, PlannedRetry};
@@ -129,6 +130,8 @@ impl Engine {
             disks: dispatcher::KnownDisks::default(),
             ended: end_of_queue::EndedJobs::default(),
             power_due: None,
+            undo_until: None,
+            cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             is_stopping: false,
         };
         let (running, end) = crossbeam_channel::bounded(0);

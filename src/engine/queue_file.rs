@@ -238,23 +238,7 @@ mod tests {
             snapshot.apply(&Event::JobScheduled { id, schedule });
         }
         let id = snapshot.jobs[0].id;
-        let report = crate::job::Report {
-            file: None,
-            folder: None,
-            multivariant_playlist: None,
-            urls: Vec::new(),
-            published: Vec::new(),
-            renditions: Vec::new(),
-            files: Vec::new(),
-            duration: std::time::Duration::ZERO,
-            total_bytes: 0,
-            wall_time: std::time::Duration::ZERO,
-            warnings: Vec::new(),
-            notes: Vec::new(),
-            speed: None,
-            keys: None,
-        };
-        snapshot.apply(&Event::JobFinished { id, report: Box::new(report), at: Timestamp::UNIX_EPOCH });
+        snapshot.apply(&Event::JobFinished { id, report: Box::default(), at: Timestamp::UNIX_EPOCH });
         snapshot
     }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use jiff::{Timestamp, Zoned};
 
 use super::{Job, Snapshot};
-use crate::{job::JobState, settings::Settings};
+use crate::{
+    job::{JobId, JobState, Priority},
+    settings::Settings,
+};
 
 impl Job {
     /// Whether it has a turn to wait for; an interrupted one waits to go on.
@@ -43,6 +46,27 @@ impl Job {
         self.starts_by_itself(settings)
             && self.waits_for_retry().is_none_or(|retry| retry.is_due(now.timestamp()))
             && self.waits_until(settings, now).is_none()
+    }
+}
+
+impl Snapshot {
+    /// How urgent a job must be to come before all others that wait; never less than it is.
+    pub fn priority_at_top(&self, id: JobId) -> Priority {
+        self.waiting_priorities(id).chain(self.priority(id)).max().unwrap_or_default()
+    }
+
+    /// How urgent a job may be to come after all others that wait; never more than it is.
+    pub fn priority_at_bottom(&self, id: JobId) -> Priority {
+        self.waiting_priorities(id).chain(self.priority(id)).min().unwrap_or_default()
+    }
+
+    fn priority(&self, id: JobId) -> Option<Priority> {
+        self.job(id).map(|job| job.schedule.priority)
+    }
+
+    /// Priorities of the jobs that wait beside this one.
+    fn waiting_priorities(&self, but: JobId) -> impl Iterator<Item = Priority> {
+        self.jobs.iter().filter(move |job| job.is_waiting() && job.id != but).map(|job| job.schedule.priority)
     }
 }
 

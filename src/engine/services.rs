@@ -273,15 +273,17 @@ impl Services {
         });
     }
 
-    pub(super) fn test_destination(&self, location: Box<S3Location>) {
+    pub(super) fn test_destinations(&self, places: Vec<S3Location>) {
         let runtime = self.runtime_handle();
         self.in_background(move |report| {
             let tell = |test| report(WorkerReport::Event(Box::new(Event::DestinationTested { test })));
             tell(DestinationTest::Running);
-            tell(match publish::test_destination(&runtime, &location) {
-                Ok(()) => DestinationTest::Passed,
-                Err(error) => DestinationTest::Failed { failure: error.into_failure() },
+            let are_several = places.len() > 1;
+            let failure = places.iter().find_map(|place| {
+                let failure = publish::test_destination(&runtime, place).err()?.into_failure();
+                Some(if are_several { failure.naming(place) } else { failure })
             });
+            tell(failure.map_or(DestinationTest::Passed, |failure| DestinationTest::Failed { failure }));
         });
     }
 

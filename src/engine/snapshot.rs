@@ -84,6 +84,8 @@ pub struct Job {
     pub unpublished: Option<Arc<UnpublishedStream>>,
     /// Where an interrupted run has left what it had finished.
     pub unfinished: Option<PathBuf>,
+    /// From where on it encodes: what an earlier run has finished, zero where that is nothing.
+    pub reached: Duration,
     /// Finished files of the stream. Shared, as a long film has tens of thousands and every event makes a new snapshot.
     pub files: Arc<Vec<FileReport>>,
     /// The last lines of its log, oldest first.
@@ -152,6 +154,7 @@ impl Job {
             plan: None,
             unpublished: None,
             unfinished: None,
+            reached: Duration::ZERO,
             files: Arc::default(),
             log: Arc::default(),
         }
@@ -184,15 +187,45 @@ impl Job {
         Some(self.spec.operations.trim.kept_of(self.source.as_ref()?.picture_duration()?))
     }
 
-    /// What of a job that is not at work is to be encoded, where that is known.
-    fn still_to_encode(&self) -> Option<Duration> {
-        let whole = self.length_to_encode()?;
-        match &self.state {
-            JobState::Waiting => Some(whole),
-            // One that is held goes on when the user wants it.
-            JobState::Interrupted { reached, is_held: false } => Some(whole.saturating_sub(*reached)),
-            _ => None,
+    /// How far a job is that has begun, between 0 and 1; `None` of one that waits where nothing is encoded, or where
+    /// it is not known how long it will be.
+    pub fn fraction(&self) -> Option<f64> {
+        if let Some(progress) = self.progress() {
+            return Some(progress.fraction);
         }
+        self.encoded().and_then(|encoded| self.part_of_whole(encoded))
+    }
+
+    /// How much of all that is to be encoded this is, where it is known how long that will be.
+    fn part_of_whole(&self, encoded: Duration) -> Option<f64> {
+        // After a restart nothing is planned yet.
+        let planned = self.plan.as_ref().and_then(|plan| plan.duration);
+        let duration = planned.or_else(|| self.length_to_encode()).filter(|duration| !duration.is_zero())?;
+        Some(encoded.div_duration_f64(duration).min(1.0))
+    }
+
+    /// A measurement, which begins from what an earlier run has finished.
+    fn measured(&self, progress: Progress) -> Progress {
+        if progress.encoded >= self.reached {
+            return progress;
+        }
+        let fraction = self.part_of_whole(self.reached).unwrap_or(0.0).max(progress.fraction);
+        Progress { encoded: self.reached, fraction, ..progress }
+    }
+
+    /// What of its source has been encoded by a job that is not at its end; `None` where nothing has.
+    pub fn encoded(&self) -> Option<Duration> {
+        let encoded = match &self.state {
+            JobState::Running { progress, .. } => progress.encoded,
+            JobState::Waiting | JobState::Interrupted { .. } => self.reached,
+            _ => return None,
+        };
+        (!encoded.is_zero()).then_some(encoded)
+    }
+
+    /// Whether it begins by itself when its turn comes; one that is held goes on when the user wants it.
+    fn comes_by_itself(&self) -> bool {
+        matches!(self.state, JobState::Waiting | JobState::Interrupted { is_held: false, .. })
     }
 
     /// Why and until when it waits to begin again by itself.

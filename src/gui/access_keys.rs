@@ -1,6 +1,6 @@
 //! Keys that jobs need: those that no keychain gives are asked for, and jobs that had failed without them begin again.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     app::ReelpressApp,
@@ -15,13 +15,27 @@ use crate::{
     tools::keychain::{self, AccessKey, KeychainError},
 };
 
-/// Keys that no keychain gives.
+/// Keys that no keychain gives, or that a store refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingKeys {
     /// Their name.
     pub name: String,
-    /// Why, in words that follow a colon.
-    pub why: String,
+    /// Why others are needed.
+    pub why: NeedOfKeys,
+}
+
+/// Why keys are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NeedOfKeys {
+    /// Nobody has given them; why, in words that follow a colon.
+    Missing(String),
+    /// They were given, and refused.
+    Refused {
+        /// What the store has said.
+        failure: String,
+        /// The jobs that somebody tries again.
+        jobs: Vec<JobId>,
+    },
 }
 
 impl ReelpressApp {
@@ -29,7 +43,7 @@ impl ReelpressApp {
     pub(super) fn look_for_keychain(&self) {
         self.desktop.run("keychain", || {
             keychain::look();
-            None
+            Some(DesktopAnswer::KeychainLookedFor)
         });
     }
 
@@ -57,6 +71,31 @@ impl ReelpressApp {
         }
     }
 
+    /// Tries a job again; where a store has refused its keys, others are asked for first.
+    pub(super) fn retry_by_hand(&mut self, id: JobId) {
+        self.ask_again_for_keys_of(id);
+        let Some((name, failure)) = self.snapshot.job(id).and_then(|job| refused_keys(job)) else {
+            return self.send(Command::Retry { id });
+        };
+        let earlier = self.view.missing_keys.iter_mut().find(|asked| asked.name == name);
+        if let Some(MissingKeys { why: NeedOfKeys::Refused { jobs, .. }, .. }) = earlier {
+            jobs.push(id);
+        } else {
+            let why = NeedOfKeys::Refused { failure, jobs: vec![id] };
+            self.view.missing_keys.push(MissingKeys { name, why });
+        }
+    }
+
+    /// Tries all jobs again that have failed; where stores have refused their keys, others are asked for first.
+    pub(super) fn retry_failed_by_hand(&mut self) {
+        let failed: Vec<Arc<Job>> =
+            self.snapshot.jobs.iter().filter(|job| matches!(job.state, JobState::Failed { .. })).cloned().collect();
+        if failed.iter().all(|job| refused_keys(job).is_none()) {
+            return self.send(Command::RetryFailed);
+        }
+        failed.iter().for_each(|job| self.retry_by_hand(job.id));
+    }
+
     fn look_for_keys(&self, names: BTreeSet<String>) {
         let names: Vec<String> = names.into_iter().filter(|name| !self.view.asked_keys.contains(name)).collect();
         if !names.is_empty() {
@@ -72,10 +111,11 @@ impl ReelpressApp {
         if self.view.dialog.is_some() || self.view.missing_keys.is_empty() {
             return;
         }
-        let MissingKeys { name, why } = self.view.missing_keys.remove(0);
+        let asked = self.view.missing_keys.remove(0);
         // Asked once: who does not give them now can set them in the settings, or try the job again.
-        if self.view.asked_keys.insert(name.clone()) {
-            self.view.dialog = Some(Dialog::Keys(KeysForm::asking(&name, &why)));
+        let is_new = self.view.asked_keys.insert(asked.name.clone());
+        if is_new || matches!(asked.why, NeedOfKeys::Refused { .. }) {
+            self.view.dialog = Some(Dialog::Keys(KeysForm::asking(asked)));
         }
     }
 
@@ -126,7 +166,7 @@ fn missing(name: String) -> Option<MissingKeys> {
         Ok(None) => "the keychain has none of this name".to_owned(),
         Err(error) => error.to_string(),
     };
-    Some(MissingKeys { name, why })
+    Some(MissingKeys { name, why: NeedOfKeys::Missing(why) })
 }
 
 fn names<'a>(places: impl Iterator<Item = &'a S3Location>) -> BTreeSet<String> {
@@ -135,6 +175,18 @@ fn names<'a>(places: impl Iterator<Item = &'a S3Location>) -> BTreeSet<String> {
 
 fn is_to_be_done(job: &Job) -> bool {
     !matches!(job.state, JobState::Done { .. } | JobState::Cancelled | JobState::Failed { .. })
+}
+
+/// The named keys of a job that failed because a store refused them, and what it said. Of several the failure tells the
+/// bucket.
+fn refused_keys(job: &Job) -> Option<(String, String)> {
+    let JobState::Failed { failure } = &job.state else { return None };
+    if failure.kind != FailureKind::CredentialsRefused {
+        return None;
+    }
+    let named = || job.spec.destination.buckets().filter(|place| place.credentials.is_some());
+    let place = named().find(|place| failure.headline.contains(&place.bucket)).or_else(|| named().next())?;
+    Some((place.credentials.clone()?, failure.headline.clone()))
 }
 
 /// Jobs that go to a place of these keys and wait for them, or were refused for their keys.

@@ -47,8 +47,10 @@ pub enum Action {
     ChoosePublishToS3(bool),
     /// Open the form of adjustments.
     OpenAdjust(AdjustTarget),
-    /// Open the form of a job's priority and start.
-    OpenSchedule(JobId),
+    /// Open the form of priority and start of these jobs.
+    OpenSchedule(Vec<JobId>),
+    /// Ask whether these jobs at work are to be cancelled, as what is encoded of them would be lost.
+    AskToCancel(Vec<JobId>),
     /// Write all that is known of a job into a file, for whoever looks into a fault.
     SaveReport(Arc<Job>),
     /// Put a job that has ended into the queue once more, as a new one.
@@ -69,6 +71,8 @@ pub enum Action {
         /// Whether they go into the keychain.
         in_keychain: bool,
     },
+    /// Try jobs again whose keys a store has refused, with the same keys.
+    RetryWithSameKeys(Vec<JobId>),
     /// Take the keys of this name out of the keychain.
     RemoveKeys(String),
     /// Open the dialog about ffmpeg.
@@ -82,8 +86,14 @@ pub enum Action {
         /// What it is, for the notice: `URL`, `Details`.
         what: &'static str,
     },
-    /// Select a job and bring it into view.
+    /// Select a job alone and bring it into view.
     Select(JobId),
+    /// Select a job beside those that are selected, or take it out of them.
+    SelectToo(JobId),
+    /// Select all jobs from the one that was selected alone to this one.
+    SelectUpTo(JobId),
+    /// Select all jobs that the list shows.
+    SelectAll,
     /// Show the panel of the selected job.
     ShowDetails,
     /// Show or hide the panel of the selected job.

@@ -23,13 +23,13 @@ use super::{
     panels::{banner, details, drop_overlay, empty, notices, queue, status, toolbar},
     theme,
     thumbnails::ThumbnailCache,
-    view_state::{Dialog, NoticeMessage, ViewState},
+    view_state::{Dialog, NoticeMessage, RowToShow, ViewState},
 };
 use crate::{
-    engine::{EngineHandle, Event, Snapshot, Subscription, ToolStatus},
+    engine::{EngineHandle, Event, Job, Snapshot, Subscription, ToolStatus},
     failure::{Failure, FailureKind},
     format,
-    job::JobId,
+    job::{JobId, JobState},
     settings::{AppFolders, Appearance},
 };
 
@@ -110,7 +110,8 @@ impl ReelpressApp {
             is_closing: false,
             snapshot,
         };
-        app.view.selected = app.snapshot.jobs.first().map(|job| job.id);
+        app.view.selection.set(first_to_show(&app.snapshot));
+        app.view.scroll_to = app.view.selection.current().map(RowToShow::of);
         app.view.take_snapshot(&app.snapshot);
         app.look_for_keychain();
         app.look_for_all_keys();
@@ -135,9 +136,15 @@ impl ReelpressApp {
 
     /// Takes in what the engine tells.
     fn take_events(&mut self, ctx: &egui::Context) {
+        let mut added = 0;
+        let mut has_ended = false;
         loop {
             match self.subscription.events.try_recv() {
-                Ok(event) => self.take_event(ctx, event),
+                Ok(event) => {
+                    added += usize::from(matches!(event, Event::JobAdded { .. }));
+                    has_ended |= is_end(&event);
+                    self.take_event(ctx, event);
+                }
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => {
                     self.engine_lost(ctx);
@@ -145,13 +152,20 @@ impl ReelpressApp {
                 }
             }
         }
+        // One is seen where it comes, more are not.
+        if added > 1 {
+            self.view.notify(NoticeMessage::Added(added));
+        }
         self.snapshot = self.engine.snapshot();
         self.view.take_snapshot(&self.snapshot);
-        if self.view.selected.is_none()
+        if has_ended {
+            self.refresh_history();
+        }
+        if self.view.selection.current().is_none()
             && !self.view.details_cover_queue
             && let Some(only) = self.snapshot.jobs.first().filter(|_| self.snapshot.jobs.len() == 1)
         {
-            self.view.selected = Some(only.id);
+            self.view.selection.set(Some(only.id));
         }
         match &self.snapshot.tools {
             ToolStatus::Ready { .. } => self.view.tools_dialog_dismissed = false,
@@ -167,7 +181,12 @@ impl ReelpressApp {
             Event::PreviewReady { id, url } if self.previews_asked.remove(&id) => {
                 self.desktop.open_preview(url);
             }
-            Event::Noticed { failure } => self.view.notify(NoticeMessage::Failure(failure)),
+            Event::Noticed { failure } => {
+                // What follows the message was not asked for by what gave no job.
+                self.view.select_next_added = false;
+                self.view.notify(NoticeMessage::Failure(failure));
+            }
+            Event::JobAdded { id, .. } => self.added(id),
             Event::JobsRemoved { ids } => self.removed(&ids),
             Event::JobFailed { id, failure, .. } if failure.kind == FailureKind::CredentialsRefused => {
                 self.look_for_keys_of(id);
@@ -186,9 +205,19 @@ impl ReelpressApp {
         self.add_paths(files);
     }
 
+    /// Selects and shows a job that came, if that is wanted.
+    fn added(&mut self, id: JobId) {
+        if std::mem::take(&mut self.view.select_next_added) {
+            self.view.selection.set(Some(id));
+            self.view.scroll_to = Some(RowToShow::of(id));
+        }
+    }
+
     /// Says what left the list, and keeps a job selected beside the one that left.
     fn removed(&mut self, ids: &[JobId]) {
         let words = match ids {
+            // The last ones can't come back any more.
+            [] => return,
             [id] => match self.snapshot.job(*id) {
                 Some(job) => format!("{} is off the list", job.spec.source_name()),
                 None => return,
@@ -196,8 +225,8 @@ impl ReelpressApp {
             ids => format!("{} are off the list", format::count(ids.len() as u64, "job", "jobs")),
         };
         self.view.notify(NoticeMessage::Removed(words));
-        if let Some(selected) = self.view.selected.filter(|selected| ids.contains(selected)) {
-            self.view.selected = self.view.queue.after_removal_of(&self.snapshot, selected);
+        if let Some(selected) = self.view.selection.current().filter(|selected| ids.contains(selected)) {
+            self.view.selection.set(self.view.queue.after_removal_of(&self.snapshot, selected, ids));
         }
     }
 
@@ -229,9 +258,7 @@ impl ReelpressApp {
         for answer in self.desktop_answers.try_iter().collect::<Vec<_>>() {
             match answer {
                 DesktopAnswer::SampleReady(file) => self.add_paths(vec![file]),
-                DesktopAnswer::ReportSaved(file) => {
-                    self.view.notify(NoticeMessage::Text(format!("The report is {}", file.display())));
-                }
+                DesktopAnswer::ReportSaved(file) => self.view.notify(NoticeMessage::Report(file)),
                 DesktopAnswer::HistoryRead(jobs) => self.take_history(jobs),
                 // A browser that does not come up tells nobody: the address is there to be copied.
                 DesktopAnswer::PreviewOpened { url, failure } => {
@@ -239,6 +266,7 @@ impl ReelpressApp {
                 }
                 DesktopAnswer::Failed(failure) => self.view.notify(NoticeMessage::Failure(failure)),
                 DesktopAnswer::FileDialogs(are_there) => self.view.has_file_dialogs = are_there,
+                DesktopAnswer::KeychainLookedFor => {}
                 DesktopAnswer::KeysMissing(missing) => self.view.missing_keys.extend(missing),
                 DesktopAnswer::KeysUsed { name, is_kept } => self.keys_used(&name, is_kept),
                 DesktopAnswer::Told(words) => self.view.notify(NoticeMessage::Text(words)),
@@ -327,11 +355,25 @@ impl ReelpressApp {
     }
 }
 
+/// The job that a window shows as it opens: one at work, else one that goes on or waits.
+fn first_to_show(snapshot: &Snapshot) -> Option<JobId> {
+    let first = |is_meant: &dyn Fn(&Job) -> bool| snapshot.jobs.iter().find(|job| is_meant(job)).map(|job| job.id);
+    first(&|job| job.progress().is_some())
+        .or_else(|| first(&|job| matches!(job.state, JobState::Interrupted { .. })))
+        .or_else(|| first(&|job| matches!(job.state, JobState::Waiting)))
+        .or_else(|| first(&|_| true))
+}
+
+/// Whether a job has come into the history.
+fn is_end(event: &Event) -> bool {
+    matches!(event, Event::JobFinished { .. } | Event::JobFailed { .. } | Event::JobCancelled { .. })
+}
+
 /// The queue and, where there is room, the panel of the selected job beside it. Side by side by hand: the keyboard goes
 /// through the parts in the order in which they are laid out, and a panel of egui's would come before the queue.
 fn queue_and_details(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
     let whole = ui.max_rect();
-    let has_details = view.is_wide && view.details_wanted && view.selected.is_some();
+    let has_details = view.is_wide && view.details_wanted && view.selection.current().is_some();
     let split = if has_details { whole.right() - theme::DETAILS_WIDTH } else { whole.right() };
     let (left, right) = whole.split_left_right_at_x(split);
     let part = |rect: Rect, name: &'static str| UiBuilder::new().max_rect(rect).id_salt(name);

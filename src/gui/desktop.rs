@@ -46,6 +46,8 @@ pub enum DesktopAnswer {
     Failed(Failure),
     /// Whether the system can show file dialogs.
     FileDialogs(bool),
+    /// It is known whether the system has a keychain.
+    KeychainLookedFor,
     /// Keys that are needed and that no keychain gives.
     KeysMissing(Vec<MissingKeys>),
     /// Keys can be used now.
@@ -182,9 +184,13 @@ fn open_in_desktop(target: &std::ffi::OsStr) -> std::io::Result<()> {
     open::that_detached(target)
 }
 
-/// No test starts the programs of whoever runs it.
+/// What the tests of this process have opened: none starts the programs of whoever runs it.
 #[cfg(test)]
-fn open_in_desktop(_: &std::ffi::OsStr) -> std::io::Result<()> {
+pub(super) static OPENED: std::sync::Mutex<Vec<OsString>> = std::sync::Mutex::new(Vec::new());
+
+#[cfg(test)]
+fn open_in_desktop(target: &std::ffi::OsStr) -> std::io::Result<()> {
+    OPENED.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(target.to_owned());
     Ok(())
 }
 

@@ -13,8 +13,10 @@ mod display;
 pub mod file_dialog;
 mod keyboard;
 pub mod panels;
+mod pausing;
 mod perform;
 pub mod queue_view;
+mod selection;
 #[cfg(test)]
 mod tests;
 pub mod theme;

@@ -11,10 +11,10 @@ use super::{
         adjust::{AdjustForm, AdjustTarget},
         paste_path::PathForm,
         schedule::ScheduleForm,
-        settings::SettingsForm,
+        settings::{SettingsForm, SettingsSection},
     },
     file_dialog::{self, PathPurpose, PickedPaths},
-    view_state::{Dialog, NoticeMessage},
+    view_state::{Dialog, NoticeMessage, RowToShow},
 };
 use crate::{
     engine::{Command, Job, QueueEntry},
@@ -39,10 +39,7 @@ impl ReelpressApp {
             | Action::MakePicturesAlone
             | Action::ChooseSound(_)
             | Action::ChoosePublishToS3(_)) => self.change_settings(|settings| choose(settings, change)),
-            Action::OpenSettings(section) => {
-                let form = SettingsForm::new(&self.snapshot.settings, section);
-                self.view.dialog = Some(Dialog::Settings(Box::new(form)));
-            }
+            Action::OpenSettings(section) => self.open_settings(section),
             Action::OpenAdjust(target) => {
                 let form = match target {
                     AdjustTarget::NewFiles => AdjustForm::for_new_files(&self.view.operations, &self.snapshot.settings),
@@ -53,7 +50,8 @@ impl ReelpressApp {
                 };
                 self.view.dialog = Some(Dialog::Adjust(Box::new(form)));
             }
-            Action::OpenSchedule(id) => self.open_schedule(id),
+            Action::OpenSchedule(ids) => self.open_schedule(&ids),
+            Action::AskToCancel(ids) => self.view.dialog = Some(Dialog::Cancel(ids)),
             Action::SaveReport(job) => self.save_report(job),
             Action::RunAgain(job) => {
                 if self.can_be_asked(&job.spec) {
@@ -63,6 +61,7 @@ impl ReelpressApp {
             Action::OpenHistory => self.open_history(),
             Action::AdjustNewFiles(operations) => self.view.operations = *operations,
             Action::UseKeys { name, key, in_keychain } => self.use_keys(name, key, in_keychain),
+            Action::RetryWithSameKeys(ids) => ids.into_iter().for_each(|id| self.send(Command::Retry { id })),
             Action::RemoveKeys(name) => self.remove_keys(name),
             Action::OpenTools => self.view.dialog = Some(Dialog::Tools { asks_for_download: false }),
             Action::OpenFolder(folder) => self.desktop.open(folder),
@@ -70,9 +69,8 @@ impl ReelpressApp {
                 ctx.copy_text(text);
                 self.view.notify(NoticeMessage::Text(format!("{what} copied")));
             }
-            Action::Select(id) => {
-                self.view.selected = Some(id);
-                self.view.scroll_to = Some(id);
+            Action::Select(_) | Action::SelectToo(_) | Action::SelectUpTo(_) | Action::SelectAll => {
+                self.select(&action);
             }
             Action::ShowDetails => self.show_details(true),
             Action::ToggleDetails => {
@@ -88,6 +86,18 @@ impl ReelpressApp {
         }
     }
 
+    fn select(&mut self, action: &Action) {
+        let selection = &mut self.view.selection;
+        let shown = self.view.queue.ids(&self.snapshot);
+        match action {
+            Action::Select(id) => selection.set(Some(*id)),
+            Action::SelectToo(id) => return selection.toggle(*id, shown),
+            Action::SelectUpTo(id) => selection.extend_to(*id, shown),
+            _ => return selection.set_all(shown),
+        }
+        self.view.scroll_to = self.view.selection.current().map(RowToShow::of);
+    }
+
     /// How long the picture of a job's source is, where it has been looked at; files that follow it count too, but are not.
     fn length_of_source(&self, target: &AdjustTarget) -> Option<Duration> {
         let (AdjustTarget::Job { spec, .. } | AdjustTarget::Again { spec }) = target else { return None };
@@ -95,9 +105,15 @@ impl ReelpressApp {
         job.source.as_ref()?.picture_duration()
     }
 
-    fn open_schedule(&mut self, id: JobId) {
-        if let Some(job) = self.snapshot.job(id) {
-            self.view.dialog = Some(Dialog::Schedule(ScheduleForm::of(job)));
+    fn open_settings(&mut self, section: SettingsSection) {
+        let form = SettingsForm::new(&self.snapshot.settings, section);
+        self.view.dialog = Some(Dialog::Settings(Box::new(form)));
+    }
+
+    fn open_schedule(&mut self, ids: &[JobId]) {
+        let jobs: Vec<&Arc<Job>> = ids.iter().filter_map(|id| self.snapshot.job(*id)).collect();
+        if let Some(form) = ScheduleForm::of(&jobs) {
+            self.view.dialog = Some(Dialog::Schedule(form));
         }
     }
 
@@ -109,6 +125,19 @@ impl ReelpressApp {
 
     fn open_history(&mut self) {
         self.view.dialog = Some(Dialog::History(Box::default()));
+        self.refresh_history();
+    }
+
+    /// Reads the history again, if it is looked at.
+    pub(super) fn refresh_history(&mut self) {
+        if let Some(Dialog::History(view)) = &mut self.view.dialog
+            && view.wants_reading()
+        {
+            self.read_history();
+        }
+    }
+
+    fn read_history(&mut self) {
         match self.folders.clone() {
             Some(folders) => self.desktop.read_history(Arc::clone(&self.snapshot), folders),
             None => self.take_history(Ok(self.snapshot.ended_jobs())),
@@ -117,8 +146,10 @@ impl ReelpressApp {
 
     /// Shows what was read of the history, if that is still looked at.
     pub(super) fn take_history(&mut self, jobs: Result<Vec<Arc<Job>>, Failure>) {
-        if let Some(Dialog::History(view)) = &mut self.view.dialog {
-            view.take(jobs);
+        if let Some(Dialog::History(view)) = &mut self.view.dialog
+            && view.take(jobs)
+        {
+            self.read_history();
         }
     }
 
@@ -126,15 +157,16 @@ impl ReelpressApp {
         if self.view.is_wide {
             self.view.details_wanted = are_shown;
         } else {
-            self.view.details_cover_queue = are_shown && self.view.selected.is_some();
+            self.view.details_cover_queue = are_shown && self.view.selection.current().is_some();
         }
     }
 
     fn send_by_hand(&mut self, command: Command) {
-        if let Command::Retry { id } = command {
-            self.ask_again_for_keys_of(id);
+        match command {
+            Command::Retry { id } => self.retry_by_hand(id),
+            Command::RetryFailed => self.retry_failed_by_hand(),
+            command => self.send(command),
         }
-        self.send(command);
     }
 
     pub(super) fn send(&mut self, command: Command) {
@@ -188,6 +220,7 @@ impl ReelpressApp {
             })
             .collect();
         if !specs.is_empty() && specs.iter().all(|spec| self.can_be_asked(spec)) {
+            self.view.select_next_added = true;
             self.send(Command::AddJobs { specs });
         }
     }
@@ -211,7 +244,14 @@ impl ReelpressApp {
                 .inspect_err(|error| tracing::warn!(%error, "no thread for a file dialog"))
                 .is_ok();
         if !is_shown {
-            self.view.dialog = Some(Dialog::Path(PathForm::new(purpose)));
+            let settings = &self.snapshot.settings;
+            let present = match purpose {
+                PathPurpose::OutputFolder => Some(&settings.output_folder),
+                PathPurpose::Ffmpeg => settings.ffmpeg.as_ref(),
+                _ => None,
+            };
+            let present = present.map(|path| path.display().to_string()).unwrap_or_default();
+            self.view.dialog = Some(Dialog::Path(PathForm::new(purpose, present)));
         }
     }
 

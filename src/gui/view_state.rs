@@ -14,6 +14,7 @@ use super::{
         settings::SettingsForm,
     },
     queue_view::QueueView,
+    selection::Selection,
     thumbnails::ThumbnailCache,
 };
 use crate::{
@@ -29,8 +30,8 @@ const NOTICES_SHOWN: usize = 4;
 
 /// What the window remembers by itself.
 pub struct ViewState {
-    /// The job whose panel is shown.
-    pub selected: Option<JobId>,
+    /// The rows that are selected, of which one has its panel shown.
+    pub selection: Selection,
     /// Which jobs the queue shows.
     pub filter: JobFilter,
     /// Only jobs with this text in their name are shown.
@@ -40,7 +41,11 @@ pub struct ViewState {
     /// The jobs that filter and search let through.
     pub queue: QueueView,
     /// The row that must come into view.
-    pub scroll_to: Option<JobId>,
+    pub scroll_to: Option<RowToShow>,
+    /// The list shows its first rows again.
+    pub scroll_to_top: bool,
+    /// The next job that comes is selected and shown.
+    pub select_next_added: bool,
     /// Whether the panel of the selected job is wanted in a wide window.
     pub details_wanted: bool,
     /// Whether the panel of the selected job is shown in place of the queue in a narrow window.
@@ -71,6 +76,31 @@ pub struct ViewState {
     pub thumbnails: ThumbnailCache,
     /// The user's home, for short paths.
     pub home: Option<PathBuf>,
+}
+
+/// A row that must come into view, for as many frames as that may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowToShow {
+    /// Whose row.
+    pub id: JobId,
+    frames_left: u8,
+}
+
+impl RowToShow {
+    /// Frames until the list has grown and messages are laid out.
+    const FRAMES: u8 = 4;
+
+    /// The row of this job.
+    pub fn of(id: JobId) -> Self {
+        Self { id, frames_left: Self::FRAMES }
+    }
+
+    /// What is left to do in the next frame.
+    pub fn later(self, is_in_sight: bool) -> Option<Self> {
+        let is_first = self.frames_left == Self::FRAMES;
+        let frames_left = self.frames_left - 1;
+        (frames_left > 0 && (is_first || !is_in_sight)).then_some(Self { frames_left, ..self })
+    }
 }
 
 /// Parts of the panel of the selected job.
@@ -118,6 +148,8 @@ pub enum Dialog {
     Path(PathForm),
     /// Keys that jobs need and the keychain does not give.
     Keys(KeysForm),
+    /// Jobs at work are to be cancelled.
+    Cancel(Vec<JobId>),
     /// Jobs run while the window is to be closed.
     Close,
 }
@@ -139,6 +171,10 @@ pub enum NoticeMessage {
     Text(String),
     /// Jobs left the list and can be brought back.
     Removed(String),
+    /// So many jobs came to the list.
+    Added(usize),
+    /// The report of a job lies in this file.
+    Report(PathBuf),
     /// Something that concerns no job went wrong.
     Failure(Failure),
     /// A preview runs at this address.
@@ -156,7 +192,7 @@ impl NoticeMessage {
         match self {
             Self::Failure(failure) => Some(failure),
             Self::Preview { failure, .. } => failure.as_ref(),
-            Self::Text(_) | Self::Removed(_) => None,
+            Self::Text(_) | Self::Removed(_) | Self::Added(_) | Self::Report(_) => None,
         }
     }
 }
@@ -165,12 +201,14 @@ impl ViewState {
     /// The state of a window that just opened.
     pub fn new(thumbnails: ThumbnailCache, home: Option<PathBuf>) -> Self {
         Self {
-            selected: None,
+            selection: Selection::default(),
             filter: JobFilter::All,
             search: String::new(),
             focus_search: false,
             queue: QueueView::default(),
             scroll_to: None,
+            scroll_to_top: false,
+            select_next_added: false,
             details_wanted: true,
             details_cover_queue: false,
             is_wide: true,
@@ -189,8 +227,13 @@ impl ViewState {
         }
     }
 
-    /// Shows a notice; at most one of each kind of removal is kept, since only the last can be undone.
-    pub fn notify(&mut self, message: NoticeMessage) {
+    /// Shows a notice; at most one removal is kept, since only the last can be undone, and what was added is told together.
+    pub fn notify(&mut self, mut message: NoticeMessage) {
+        if let NoticeMessage::Added(count) = &mut message {
+            let earlier = self.notices.iter().position(|notice| matches!(notice.message, NoticeMessage::Added(_)));
+            let earlier = earlier.map(|place| self.notices.remove(place).message);
+            *count += if let Some(NoticeMessage::Added(earlier)) = earlier { earlier } else { 0 };
+        }
         self.notices.retain(|notice| {
             notice.message != message
                 && !(matches!(notice.message, NoticeMessage::Removed(_))
@@ -212,9 +255,14 @@ impl ViewState {
 
     /// Takes in a newer snapshot: the list is filtered again, and a selected job that is gone is no longer selected.
     pub fn take_snapshot(&mut self, snapshot: &Arc<Snapshot>) {
-        self.queue.update(snapshot, self.filter, &self.search);
-        if self.selected.is_some_and(|id| snapshot.job(id).is_none()) {
-            self.selected = None;
+        let has_changed = self.queue.update(snapshot, self.filter, &self.search);
+        if has_changed && self.selection.is_several() {
+            // What is done to several is done to rows that are seen.
+            self.selection.keep(self.queue.ids(snapshot));
+        }
+        let was_selected = self.selection.current().is_some();
+        self.selection.keep(snapshot.jobs.iter().map(|job| job.id));
+        if was_selected && self.selection.current().is_none() {
             self.details_cover_queue = false;
         }
     }

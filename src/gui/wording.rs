@@ -103,39 +103,38 @@ pub fn state_word(job: &Job) -> String {
 pub fn state_line(job: &Job, queue_paused: bool) -> String {
     match &job.state {
         JobState::Waiting if queue_paused => "The queue is paused".to_owned(),
-        JobState::Waiting => job.waits_for_retry().map(next_try).unwrap_or_default(),
+        JobState::Waiting => {
+            let next_try = job.waits_for_retry().map(next_try);
+            next_try.or_else(|| job.encoded().map(goes_on_at)).unwrap_or_default()
+        }
         JobState::Interrupted { reached, .. } if is_encoded(job, *reached) => {
             "Goes on with packaging, all is encoded".to_owned()
         }
         JobState::Interrupted { reached, .. } if reached.is_zero() => "Begins again".to_owned(),
-        JobState::Interrupted { reached, .. } => format!("Goes on at {}", format::clock(*reached)),
+        JobState::Interrupted { reached, .. } => goes_on_at(*reached),
         JobState::Cancelled => String::new(),
-        JobState::Running { progress, is_paused: true } => format!("Goes on at {}", format::clock(progress.encoded)),
+        JobState::Running { progress, is_paused: true } => goes_on_at(progress.encoded),
         JobState::Running { progress, .. } => numbers(progress),
         JobState::Failed { failure } => failure.hint.clone(),
         JobState::Done { report } => {
             let verb = if report.urls.is_empty() { "Finished" } else { "Published" };
-            format!("{verb} in {}", format::clock(report.wall_time))
+            let took = format::elapsed(report.wall_time);
+            // The time is that of the last run alone.
+            match job.plan.as_ref().and_then(|plan| plan.goes_on_at).filter(|reached| !reached.is_zero()) {
+                Some(reached) => format!("{verb} in {took}, from {} on", format::clock(reached)),
+                None => format!("{verb} in {took}"),
+            }
         }
     }
+}
+
+fn goes_on_at(reached: std::time::Duration) -> String {
+    format!("Goes on from {}", format::clock(reached))
 }
 
 /// Whether an interrupted job has encoded all that it is to: the last segment may be a short one.
 fn is_encoded(job: &Job, reached: std::time::Duration) -> bool {
     job.plan.as_ref().and_then(|plan| plan.duration).is_some_and(|duration| reached >= duration)
-}
-
-/// How far a job is that has begun, between 0 and 1; `None` of one that is interrupted where nothing is encoded, or where it
-/// is not known how long it will be.
-pub fn fraction(job: &Job) -> Option<f64> {
-    if let Some(progress) = job.progress() {
-        return Some(progress.fraction);
-    }
-    let JobState::Interrupted { reached, .. } = job.state else { return None };
-    // After a restart nothing is planned yet.
-    let planned = job.plan.as_ref().and_then(|plan| plan.duration);
-    let duration = planned.or_else(|| job.length_to_encode()).filter(|duration| !duration.is_zero())?;
-    (!reached.is_zero()).then(|| reached.div_duration_f64(duration).min(1.0))
 }
 
 /// The line below the state of a job in this queue: as [`state_line`], or when a job that waits for its time starts.
@@ -217,7 +216,7 @@ fn numbers(progress: &Progress) -> String {
 /// All that a row shows, for a screen reader.
 pub fn row_description(snapshot: &Snapshot, job: &Job, now: &Zoned) -> String {
     let mut words = vec![job.spec.source_name(), state_word(job)];
-    words.extend(fraction(job).map(format::percent));
+    words.extend(job.fraction().map(format::percent));
     if job.state.is_at_rest() {
         words.push(rest_line(job, None));
     }
@@ -284,11 +283,12 @@ pub fn tool_status(tools: &ToolStatus) -> String {
     }
 }
 
-/// The big line of the overlay while files hover: `Add 4 files`, or the name of the only one.
+/// The big line of the overlay while files hover: `Add 4 items`, folders among them, or the name of the only one.
 pub fn drop_headline(names: &[String]) -> String {
     match names {
         [name] if !name.is_empty() => format!("Add {name}"),
-        names => format!("Add {}", format::count(names.len() as u64, "file", "files")),
+        [_] => "Add a file".to_owned(),
+        names => format!("Add {} items", names.len()),
     }
 }
 
@@ -392,6 +392,7 @@ mod tests {
     #[test]
     fn the_overlay_names_a_single_file_and_counts_several() {
         assert_eq!(drop_headline(&["bikes.mp4".to_owned()]), "Add bikes.mp4");
-        assert_eq!(drop_headline(&vec![String::new(); 4]), "Add 4 files");
+        assert_eq!(drop_headline(&[String::new()]), "Add a file");
+        assert_eq!(drop_headline(&vec![String::new(); 4]), "Add 4 items");
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use super::S3Location;
 
 /// What a finished job made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The folder of the local stream; `None` when it was removed after publishing.
     #[serde(default, with = "crate::job::path_text::optional")]

@@ -2,11 +2,6 @@
 
 use std::path::Path;
 
-/// Bytes of a packet of a transport stream (ISO/IEC 13818-1, 2.4.3.2).
-pub const TRANSPORT_PACKET_BYTES: usize = 188;
-/// What each of them begins with.
-pub const TRANSPORT_SYNC_BYTE: u8 = 0x47;
-
 /// The container of a file for people. `format_name` is ffmpeg's, which may stand for several containers that one reader
 /// reads, such as `mov,mp4,m4a,3gp,3g2,mj2`; between these the name of the file decides.
 pub fn container_name(format_name: &str, file: &Path) -> String {

@@ -1,6 +1,6 @@
 //! Encoding and packaging a plan, going on after an encoder that was lost, and in software after hardware that failed.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use super::{
     JobRequest, Notice, Observer,
@@ -16,8 +16,8 @@ use super::{
         images::ImageMaker, write_failure,
     },
     plan::{EncodePlan, PicturePlan},
-    probe::{self, Recordings},
     progress::Reporter,
+    source_damage::weigh_damage,
     stream_folder::StreamFolder,
     unfinished::{Notes, Unfinished},
     uploads::Uploads,
@@ -27,18 +27,11 @@ use super::{
 use crate::{
     failure::{Failure, FailureKind},
     format::clock,
-    job::{Stage, Trim},
-    preset::OnDamage,
+    job::Stage,
 };
 
 /// How often an encoder is begun again that was killed or crashed and had come farther than the one before.
 const MOST_LOST_ENCODERS: u32 = 3;
-
-/// No more than this is read before and behind the part that is kept.
-const READ_BESIDE: Duration = Duration::from_secs(10);
-
-/// How the warning of a damaged source begins.
-pub(super) const DAMAGED: &str = "The source is damaged";
 
 /// What came of encoding a plan.
 pub(super) struct Attempt<'a> {
@@ -62,8 +55,10 @@ enum Stop {
     DiskFull(Failure),
     /// The encoder has failed.
     EncoderFailed(Failure),
-    /// What was finished before can't be gone on with.
+    /// What was finished before can't be gone on with from its end.
     CannotGoOn(Failure),
+    /// What was finished before can't be gone on with at all: it has another init segment.
+    OtherInitSegment(Failure),
     /// The source changes its format, and that was not followed.
     FormatChanged(Box<FormatChange>, Failure),
     /// All else.
@@ -73,6 +68,7 @@ enum Stop {
 impl Stop {
     fn of(error: EncodeError, (source_name, folder): (&str, &Path), goes_on: bool) -> Self {
         let (was_lost, is_misfit) = (error.was_ended_by_signal(), goes_on && error.is_misfit());
+        let is_other_init = goes_on && error.is_of_another_init_segment();
         let has_failed = matches!(error, EncodeError::Failed { .. } | EncodeError::StoodStill { .. });
         if error.met_full_disk() {
             let full = write_failure(folder, &std::io::ErrorKind::StorageFull.into());
@@ -84,11 +80,12 @@ impl Stop {
         if let Some(change) = change {
             return Self::FormatChanged(change, failure);
         }
-        match (was_lost, is_misfit, has_failed) {
-            (true, _, _) => Self::EncoderLost(failure),
-            (_, true, _) => Self::CannotGoOn(failure),
-            (_, _, true) => Self::EncoderFailed(failure),
-            _ => Self::Failed(failure),
+        match failure {
+            failure if was_lost => Self::EncoderLost(failure),
+            failure if is_other_init => Self::OtherInitSegment(failure),
+            failure if is_misfit => Self::CannotGoOn(failure),
+            failure if has_failed => Self::EncoderFailed(failure),
+            failure => Self::Failed(failure),
         }
     }
 }
@@ -103,6 +100,8 @@ struct Course<'a> {
     /// Where the source changes its format.
     following: Following,
     lost_encoders: u32,
+    /// What could not be gone on with was tried with one segment less.
+    has_stepped_back: bool,
     /// The last encoder that was lost had finished nothing: one may be a chance hit, a second in a row is not.
     lost_without_gain: bool,
 }
@@ -117,7 +116,15 @@ impl<'a> Making<'a> {
         finished: Option<FinishedSegments>,
     ) -> Attempt<'a> {
         let following = unfinished.format_changes();
-        let mut course = Course { plan, software, finished, following, lost_encoders: 0, lost_without_gain: false };
+        let mut course = Course {
+            plan,
+            software,
+            finished,
+            following,
+            lost_encoders: 0,
+            has_stepped_back: false,
+            lost_without_gain: false,
+        };
         loop {
             let plan = course.plan;
             let reporter = Reporter::new(self.listeners.0, plan, self.listeners.1, self.listeners.2);
@@ -332,6 +339,16 @@ impl Course<'_> {
         self.finished.as_ref().map_or(0, |finished| finished.first_segment)
     }
 
+    /// What is finished with one segment less, once, where nothing was written since: of a source whose length nobody knows
+    /// all may be encoded, and an encoder without pictures fails.
+    fn one_segment_earlier(&mut self, unfinished: &Unfinished, request: &JobRequest) -> Option<FinishedSegments> {
+        if std::mem::replace(&mut self.has_stepped_back, true) {
+            return None;
+        }
+        let finished = unfinished.finished_segments(self.plan, request)?;
+        finished.one_earlier().filter(|less| less.first_segment + 1 == self.first_segment())
+    }
+
     /// What is to be made after an encoder has stopped, and what the user is told of it.
     ///
     /// # Errors
@@ -344,6 +361,13 @@ impl Course<'_> {
     ) -> Result<String, Failure> {
         let failure = match stop {
             Stop::CannotGoOn(failure) => {
+                self.finished = self.one_segment_earlier(unfinished, request);
+                if self.finished.is_none() {
+                    unfinished.start_over(notes)?;
+                }
+                return Ok(failure.headline);
+            }
+            Stop::OtherInitSegment(failure) => {
                 self.finished = None;
                 unfinished.start_over(notes)?;
                 return Ok(failure.headline);
@@ -384,56 +408,6 @@ impl Course<'_> {
                 Ok(format!("{}, so software takes over", failure.headline))
             }
             _ => Err(failure),
-        }
-    }
-}
-
-/// What the user should know of recordings that meet at so many seams of what is kept.
-fn following_recordings(seams: usize, kept: Trim) -> Option<String> {
-    let what = if kept == Trim::default() { "The source" } else { "What is kept of the source" };
-    let (recordings, places) = (seams + 1, if seams == 1 { "the place" } else { "the places" });
-    let told = format!(
-        "{what} is {recordings} recordings behind each other: a moment can be missing at {places} where they meet"
-    );
-    (seams > 0).then_some(told)
-}
-
-/// A warning that says how much of a damaged source is lost, or the failure of the job where its preset wants that.
-pub(super) fn weigh_damage(damage: &Damage, request: &JobRequest) -> Result<Option<String>, Failure> {
-    let Some(lost) = damage.description() else { return Ok(None) };
-    let spec = &request.spec;
-    let read = || probe::recordings(&spec.source, &request.cancel);
-    let Recordings { codec_change: change, seams, streams } =
-        spec.joined.is_empty().then(read).flatten().unwrap_or_default();
-    if let Some(change) = change.filter(|change| !change.is_sound) {
-        return Err(change.into_failure(&spec.source_name()).at(Stage::Encode));
-    }
-    let change = change.map(|change| format!("{}. {}", change.headline(&spec.source_name()), change.way_out()));
-    let trim = spec.operations.trim;
-    let within = |beside: Duration| {
-        let start = trim.start.map_or(Duration::ZERO, |start| start.saturating_sub(beside));
-        let is_within = |seam: &&Duration| **seam >= start && trim.end.is_none_or(|end| **seam <= end + beside);
-        seams.iter().filter(is_within).count()
-    };
-    // What is told of one beside the part may be told before what is kept has ended.
-    if change.is_none() && damage.is_of_seams(within(READ_BESIDE), streams) {
-        return Ok(following_recordings(within(Duration::ZERO), trim));
-    }
-    // Where recordings meet, the clock may jump.
-    let missing = (seams.is_empty() && spec.joined.is_empty())
-        .then(|| probe::missing_packets((&spec.source, trim), &request.toolbox, &request.cancel))
-        .flatten();
-    let lost = missing.map_or_else(
-        || lost.clone(),
-        |(time, what)| format!("{lost}, {:.1} s of its {what} are missing", time.as_secs_f64()),
-    );
-    match spec.preset.on_damage {
-        OnDamage::Warn if change.is_some() => Ok(change),
-        OnDamage::Warn => Ok(Some(format!("{DAMAGED}: {lost}"))),
-        OnDamage::Fail => {
-            let headline = format!("“{}” is damaged: {lost}", spec.source_name());
-            let hint = "Copy the file again from where it came from, or let damaged sources pass with a warning";
-            Err(Failure::new(FailureKind::SourceInvalid, headline, hint).at(Stage::Encode))
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::{
     collections::{HashSet, VecDeque},
     ffi::OsStr,
+    fs::File,
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -11,7 +13,8 @@ use walkdir::{DirEntry, WalkDir};
 use crate::{
     failure::{Failure, FailureKind},
     job::Stage,
-    tools::cancel::CancelToken,
+    pipeline::is_under_way,
+    tools::{cancel::CancelToken, regular_file},
 };
 
 /// Extensions by which video files are known in a folder. A file that is named itself may have any.
@@ -21,6 +24,9 @@ pub const VIDEO_EXTENSIONS: [&str; 57] = [
     "mjpg", "mkv", "mod", "mov", "mp4", "mpe", "mpeg", "mpg", "mpv", "mts", "mxf", "nut", "ogm", "ogv", "qt", "rm",
     "rmvb", "tod", "trp", "ts", "vob", "webm", "wmv", "wtv", "xvid", "y4m",
 ];
+
+/// What tells a playlist of HLS from others stands at its beginning.
+const PLAYLIST_BEGINNING_BYTES: u64 = 4096;
 
 /// Why a path gives no files to encode.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +86,8 @@ impl IntakeError {
             }
             Self::NoVideo { .. } => (
                 FailureKind::SourceInvalid,
-                "Choose another folder, or add a file by its own name if its extension is unusual",
+                "Choose another folder, or add a file by its own name if its extension is unusual; finished HLS streams are \
+                 left out",
                 String::new(),
             ),
             Self::Unreadable { detail, .. } => (
@@ -95,7 +102,8 @@ impl IntakeError {
 }
 
 /// The files to encode: a file gives itself; a folder all files in it and in its folders that have the extension of a
-/// video, sorted by path. Hidden files and folders are left out. Links are followed, but each folder and file counts
+/// video, sorted by path. Hidden files and folders are left out, and so are folders of HLS streams in it: what was made of
+/// these files is not encoded once more. Links are followed, but each folder and file counts
 /// once, by its own path if that is in the folder too, and nothing above the folder is entered by a link.
 ///
 /// # Errors
@@ -115,7 +123,10 @@ pub fn videos_in(path: &Path, token: &CancelToken) -> Result<Vec<PathBuf>, Intak
 fn videos_in_folder(folder: &Path, token: &CancelToken) -> Result<Vec<PathBuf>, IntakeError> {
     let mut search = Search::of(folder);
     while let Some(root) = search.linked.pop_front() {
-        search.walk(&root, token);
+        // Who names the folder of a stream itself means what is in it; a link to one is only met.
+        if root == folder || !left_out_as_stream(&root) {
+            search.walk(&root, token);
+        }
         if token.is_cancelled() {
             return Err(IntakeError::Cancelled { folder: folder.to_owned() });
         }
@@ -162,7 +173,7 @@ impl Search {
             };
             let is_root = entry.depth() == 0;
             let is_folder = if is_root { root.is_dir() } else { entry.file_type().is_dir() };
-            let is_passed_over = if !is_root && is_hidden(&entry) {
+            let is_passed_over = if !is_root && (is_hidden(&entry) || is_folder && left_out_as_stream(entry.path())) {
                 true
             } else if !is_root && entry.path_is_symlink() {
                 self.linked.push_back(entry.into_path());
@@ -205,6 +216,40 @@ fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
+/// Whether a folder is left out as it holds a stream, which the log tells.
+fn left_out_as_stream(folder: &Path) -> bool {
+    let is_stream = holds_stream(folder);
+    if is_stream {
+        tracing::info!(folder = %folder.display(), "left out: it holds an HLS stream");
+    }
+    is_stream
+}
+
+/// Whether an HLS stream lies in a folder, or is being made there: an HLS playlist says what the files beside and below it
+/// are.
+fn holds_stream(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    // The layout “processed” has its playlists in a folder of their own, beside those of other outputs.
+    let hls = folder.join("hls");
+    is_under_way(folder)
+        || hls.join("segments").is_dir() && is_hls_playlist(&hls.join("master.m3u8"))
+        || entries.flatten().any(|entry| is_hls_playlist(&entry.path()))
+}
+
+/// Whether a file is a playlist of HLS, and not one of other players, which list films.
+fn is_hls_playlist(path: &Path) -> bool {
+    let is_named = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("m3u8"));
+    if !is_named || regular_file::check(path).is_err() {
+        return false;
+    }
+    let Ok(file) = File::open(path) else { return false };
+    let mut beginning = Vec::new();
+    // What can't be read is no reason to leave a folder of films out.
+    let _ = file.take(PLAYLIST_BEGINNING_BYTES).read_to_end(&mut beginning);
+    let text = String::from_utf8_lossy(&beginning);
+    text.trim_start_matches('\u{feff}').starts_with("#EXTM3U") && text.contains("\n#EXT-X-")
+}
+
 /// Whether a file looks like a video by its extension.
 pub fn is_video_name(path: &Path) -> bool {
     let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
@@ -229,6 +274,53 @@ mod tests {
             videos_in(folder.path(), &CancelToken::default()).unwrap(),
             [inside("-dash.webm"), inside("b/a.mkv"), inside("z.MP4")]
         );
+    }
+
+    #[test]
+    fn streams_in_a_folder_are_not_encoded_once_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        };
+        let stream = "#EXTM3U\n#EXT-X-VERSION:7\n";
+        for (name, content) in [
+            ("film.mp4", ""),
+            ("film/master.m3u8", stream),
+            ("film/720p/init.mp4", ""),
+            ("film/mp4/720p.mp4", ""),
+            ("film_processed/hls/master.m3u8", stream),
+            ("film_processed/hls/segments/720p_init.mp4", ""),
+            ("film_processed/mp4/720p.mp4", ""),
+            ("day/hls/master.m3u8", stream),
+            ("day/day.mp4", ""),
+            ("begun/.reelpress-unfinished/state.json", ""),
+            ("begun/720p/init.mp4", ""),
+            ("holidays/all.m3u8", "#EXTM3U\n#EXTINF:12,Beach\nbeach.mp4\n"),
+            ("holidays/beach.mp4", ""),
+        ] {
+            write(name, content);
+        }
+        let found = videos_in(folder.path(), &CancelToken::default()).unwrap();
+        assert_eq!(found, ["day/day.mp4", "film.mp4", "holidays/beach.mp4"].map(|name| folder.path().join(name)));
+        let named = videos_in(&folder.path().join("film"), &CancelToken::default()).unwrap();
+        assert_eq!(named.len(), 2, "who names the folder itself means what is in it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_stream_is_left_out_like_the_stream() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = |name: &str| folder.path().join(name);
+        fs::create_dir_all(inside("film/mp4")).unwrap();
+        fs::write(inside("film/master.m3u8"), "#EXTM3U\n#EXT-X-VERSION:7\n").unwrap();
+        fs::write(inside("film/mp4/720p.mp4"), "x").unwrap();
+        fs::write(inside("film.mp4"), "x").unwrap();
+        std::os::unix::fs::symlink("film", inside("latest")).unwrap();
+        assert_eq!(videos_in(folder.path(), &CancelToken::default()).unwrap(), [inside("film.mp4")]);
+        let named = videos_in(&inside("latest"), &CancelToken::default()).unwrap();
+        assert_eq!(named, [inside("latest/mp4/720p.mp4")], "who names the link means what is in it");
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod pictures;
 mod prepare;
 mod progress;
 mod publish_again;
+mod source_damage;
 mod source_length;
 mod standard_range;
 mod stream_folder;
@@ -35,11 +36,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use attempts::{Attempt, DAMAGED, Making};
+use attempts::{Attempt, Making};
 use package::{FileListener, FinishedStream, Room};
 use plan::{EncodePlan, PlanSummary};
 use progress::Reporter;
-use source_length::{KnownSources, check_length, may_come_of_source};
+use source_length::{KnownSources, check_length};
 use stream_folder::StreamFolder;
 pub use stream_folder::remove_interrupted_folder;
 pub use unfinished::{
@@ -197,7 +198,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
         Err(failure) => {
             drop(reporter);
             leave((request, observer), folder, uploads);
-            return Err(with_cause_in_sources(request, &sources, failure));
+            return Err(sources.with_cause(failure, &request.cancel));
         }
     };
     reporter.finished(Stage::Package);
@@ -250,10 +251,7 @@ fn judged(
     sources: &KnownSources,
     (stream, mut warnings): (FinishedStream, Vec<String>),
 ) -> Result<(FinishedStream, Vec<String>), Failure> {
-    let is_damaged = warnings.iter().any(|warning| warning.starts_with(DAMAGED));
-    if let Some(changed) = sources.changed(is_damaged) {
-        return Err(changed.with_detail(warnings.join("\n")));
-    }
+    sources.are_unchanged(&warnings)?;
     warnings.extend(check_length(plan, &stream, request, sources.first())?);
     verify::all_there(folder.path(), &reporter.finished_files())?;
     verify::verify(request, plan, folder.path(), observer)?;
@@ -344,16 +342,6 @@ fn check_wishes(request: &JobRequest) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The failure of a job, or that of a source which was written to meanwhile, where it may come of that.
-fn with_cause_in_sources(request: &JobRequest, sources: &KnownSources, failure: Failure) -> Failure {
-    match sources.changed(true) {
-        Some(changed) if may_come_of_source(&failure) && !request.cancel.is_cancelled() => {
-            changed.with_detail(format!("{}\n{}", failure.headline, failure.detail))
-        }
-        _ => failure,
-    }
-}
-
 /// Leaves a finished stream where it was to stay, and nothing of it in the buckets, unless the job goes on later.
 fn leave_finished(
     (request, observer): (&JobRequest, &dyn Observer),
@@ -388,22 +376,17 @@ fn report(
     let encryption = request.spec.outputs.encryption.as_ref();
     Report {
         folder: Some(folder.path().to_owned()),
-        file: None,
         multivariant_playlist: Some(folder.path().join(plan.files.multivariant_playlist())),
-        urls: Vec::new(),
-        published: Vec::new(),
         renditions: stream.renditions,
         total_bytes: files.iter().map(|file| file.bytes).sum(),
         files,
         duration: stream.duration,
-        wall_time: Duration::ZERO,
-        warnings: Vec::new(),
         notes: dropped::why_not(&request.spec, folder.path())
             .map(stay_until_the_end)
             .into_iter()
             .chain(plan.why_software.clone())
             .collect(),
-        speed: None,
         keys: encryption::key_files(encryption, request.id).map(KeyFiles::into_path),
+        ..Report::default()
     }
 }

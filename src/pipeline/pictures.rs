@@ -17,6 +17,7 @@ use super::{
     prepare,
     progress::Reporter,
     publish_again,
+    source_length::KnownSources,
     stream_folder::StreamFolder,
 };
 use crate::{
@@ -37,6 +38,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// The failure of the first stage that fails, also when not one picture can be had. Then nothing is left.
 pub(super) fn run(request: &JobRequest, work_folder: &Path, observer: &dyn Observer) -> Result<Report, Failure> {
     let (started, spec) = (Instant::now(), &request.spec);
+    let sources = KnownSources::of(spec);
     check_wishes(request)?;
     let (source, join) = prepare::read_sources(request).map_err(|failure| failure.at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
@@ -46,7 +48,9 @@ pub(super) fn run(request: &JobRequest, work_folder: &Path, observer: &dyn Obser
     let room = Room::for_stream(spec.destination.local_folder(), None)?;
     let reporter = Reporter::new(observer, &plan, &room, None);
 
-    let lost = take(request, &plan, work_folder, &reporter)?;
+    let taken = take(request, &plan, work_folder, &reporter);
+    let lost = taken.map_err(|failure| sources.with_cause(failure, &request.cancel))?;
+    sources.are_unchanged(&[])?;
     reporter.finished(Stage::Encode);
     let missing = write(request, &plan, (folder.path(), work_folder), &reporter)?;
     reporter.finished(Stage::Package);
@@ -58,19 +62,12 @@ pub(super) fn run(request: &JobRequest, work_folder: &Path, observer: &dyn Obser
     let partly = lost.map(|failure| format!("Not all pictures could be taken: {}", failure.headline));
     let mut report = Report {
         folder: Some(folder.path().to_owned()),
-        file: None,
-        multivariant_playlist: None,
-        urls: Vec::new(),
-        published: Vec::new(),
-        renditions: Vec::new(),
         total_bytes: files.iter().map(|file| file.bytes).sum(),
         files,
         duration: plan.duration.unwrap_or_default(),
         wall_time: request.pause.worked_since(started),
-        keys: None,
         warnings: plan.warnings.into_iter().chain(partly).chain(missing).collect(),
-        notes: Vec::new(),
-        speed: None,
+        ..Report::default()
     };
     report.speed = report.overall_speed();
     // Pictures that are made are not lost because they could not be sent.

@@ -168,12 +168,13 @@ pub(super) fn plan_with<P>(
 
 /// What is told of a job that is encoded in software although hardware was wished for where it works.
 fn why_software(tried: &[TriedEncoder]) -> String {
-    let said = |encoder: &TriedEncoder| Some(format!("{}: {}", encoder.name, encoder.complaint.as_ref()?));
-    let failed: Vec<String> = tried.iter().filter_map(said).collect();
+    let failed = tried.iter().filter(|encoder| encoder.complaint.is_some());
+    let failed: Vec<&str> = failed.map(|encoder| encoder.name.as_str()).collect();
     if failed.is_empty() {
         return "Encoded in software: this ffmpeg has no hardware encoder for it".to_owned();
     }
-    format!("Encoded in software, as the hardware encoders that were tried do not work here ({})", failed.join("; "))
+    let names = failed.join(", ");
+    format!("Encoded in software, as none of {names} works here: “reelpress doctor -v” tells why")
 }
 
 /// Hardware that was chosen by hand has no place for this job, in whose place software is not wanted.
@@ -183,15 +184,30 @@ fn busy_hardware(log: String) -> Failure {
     Failure::new(FailureKind::EncoderBusy, headline, hint).with_detail(log)
 }
 
+/// Checks that the image of a watermark can be read, and that it stands still.
 fn check_image(request: &JobRequest, image: &Path) -> Result<(), Failure> {
+    const HINT: &str = "Choose a still picture, such as a PNG, JPEG or WebP file";
+    let unreadable = |detail: String| {
+        let headline = format!("The watermark {} can't be read", image.display());
+        Err(Failure::new(FailureKind::InvalidRequest, headline, HINT).with_detail(detail))
+    };
+    if let Err(error) = probe::look_at(image) {
+        return unreadable(error.to_string());
+    }
     let mut command = Command::new(&request.toolbox.ffmpeg);
     command.args(["-v", "error", "-nostdin", "-protocol_whitelist", PROTOCOL_WHITELIST, "-i"]).arg(input_url(image));
-    command.args(["-map", "0:v:0", "-frames:v", "1", "-f", "null", "-"]);
-    let detail = match child::run_to_end(command, IMAGE_LIMIT, &request.cancel) {
-        Ok(output) if output.status.success() => return Ok(()),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-        Err(error) => error.to_string(),
-    };
-    let headline = format!("The watermark {} can't be read", image.display());
-    Err(Failure::new(FailureKind::InvalidRequest, headline, "Choose an image file, such as a PNG").with_detail(detail))
+    command.args(["-map", "0:v:0", "-frames:v", "2", "-fps_mode", "passthrough", "-f", "framecrc", "-"]);
+    match child::run_to_end(command, IMAGE_LIMIT, &request.cancel) {
+        Ok(output) if output.status.success() => {
+            let pictures =
+                output.stdout.split(|byte| *byte == b'\n').filter(|line| line.first() == Some(&b'0')).count();
+            if pictures < 2 {
+                return Ok(());
+            }
+            let headline = format!("The watermark {} is a moving picture", image.display());
+            Err(Failure::new(FailureKind::InvalidRequest, headline, HINT))
+        }
+        Ok(output) => unreadable(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => unreadable(error.to_string()),
+    }
 }

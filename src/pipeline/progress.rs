@@ -101,8 +101,8 @@ impl<'a> Reporter<'a> {
             (None, None) => None,
         };
         let told = std::mem::replace(&mut self.state().told_of_uploads, line.clone());
-        if let Some(line) = line.filter(|line| told.as_ref() != Some(line)) {
-            self.observer.notice(Notice::Logged(line));
+        if line != told {
+            self.observer.notice(Notice::Logged(line.unwrap_or_else(|| "Publishing goes on".to_owned())));
         }
     }
 

@@ -5,10 +5,13 @@ use std::{
     time::Duration,
 };
 
-use super::{JobRequest, package::FinishedStream, plan::EncodePlan, probe, unfinished::SourceIdentity};
+use super::{
+    JobRequest, package::FinishedStream, plan::EncodePlan, probe, source_damage::DAMAGED, unfinished::SourceIdentity,
+};
 use crate::{
     failure::{Failure, FailureKind},
     job::{JobSpec, Stage},
+    tools::cancel::CancelToken,
 };
 
 /// A stream that is shorter than its source by more than this part and this time is worth a warning.
@@ -29,9 +32,31 @@ impl KnownSources {
         self.0.first().and_then(|(_, identity)| identity.as_ref())
     }
 
-    /// The failure for a source that was written to since then: what was made of it may be of both. One that was only
-    /// touched, or has gone when it was read, counts where `has_suffered`.
-    pub(super) fn changed(&self, has_suffered: bool) -> Option<Failure> {
+    /// Whether what was made of them with these warnings can be of one state of them.
+    ///
+    /// # Errors
+    /// The failure for a source that was written to meanwhile: what was made of it may be of both.
+    pub(super) fn are_unchanged(&self, warnings: &[String]) -> Result<(), Failure> {
+        let is_damaged = warnings.iter().any(|warning| warning.starts_with(DAMAGED));
+        match self.changed(is_damaged) {
+            Some(changed) => Err(changed.with_detail(warnings.join("\n"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The failure of a job, or that of a source which was written to meanwhile, where it may come of that.
+    pub(super) fn with_cause(&self, failure: Failure, cancel: &CancelToken) -> Failure {
+        match self.changed(true) {
+            Some(changed) if may_come_of_source(&failure) && !cancel.is_cancelled() => {
+                changed.with_detail(format!("{}\n{}", failure.headline, failure.detail))
+            }
+            _ => failure,
+        }
+    }
+
+    /// The failure for a source that was written to since then. One that was only touched, or has gone when it was read,
+    /// counts where `has_suffered`.
+    fn changed(&self, has_suffered: bool) -> Option<Failure> {
         let is_changed = |(path, known): &&(PathBuf, Option<SourceIdentity>)| match (SourceIdentity::of(path), known) {
             (Some(now), Some(known)) if has_suffered => now != *known,
             (Some(now), Some(known)) => !now.has_content_of(known),
@@ -42,7 +67,7 @@ impl KnownSources {
 }
 
 /// Whether what failed so may come of a source that was written to.
-pub(super) fn may_come_of_source(failure: &Failure) -> bool {
+fn may_come_of_source(failure: &Failure) -> bool {
     matches!(
         failure.kind,
         FailureKind::EncoderFailed

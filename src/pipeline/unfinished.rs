@@ -46,9 +46,9 @@ use crate::{
 };
 
 /// Begins like all temporary names, so that nobody takes it for a part of the stream.
-const FOLDER: &str = ".reelpress-unfinished";
-const STATE: &str = "state.json";
-const LOCK: &str = "lock";
+pub(super) const FOLDER: &str = ".reelpress-unfinished";
+pub(super) const STATE: &str = "state.json";
+pub(super) const LOCK: &str = "lock";
 
 /// From where a job begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -305,6 +305,17 @@ impl Unfinished {
         self.noted.state().is_finished_here = false;
         self.noted.state().has_first_pass = false;
         self.noted.save(notes)
+    }
+
+    /// Removes what served to make the stream, which is finished here; what is noted of it stays.
+    pub(super) fn remove_passing_files(self) {
+        let folder = self.work_folder();
+        // With them go the notes of a first pass.
+        self.noted.state().has_first_pass = false;
+        let noted = self.noted.save_at_once().map_err(|failure| std::io::Error::other(failure.headline));
+        if let Err(error) = noted.and_then(|()| remove_passing_files(&folder)) {
+            tracing::warn!(%error, path = %folder.display(), "passing files stay");
+        }
     }
 
     /// The stream is finished: nothing is gone on with any more.

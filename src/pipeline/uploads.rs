@@ -59,9 +59,9 @@ enum State {
 
 impl Uploads {
     /// Takes the places of a job's stream in its buckets, if it goes to some, all at once. `goes_on` tells that an earlier
-    /// run has put a part there. A store that is away or can take no requests is waited for while the encode goes on; one
-    /// that can't take the stream for another reason is asked again when that is finished, as long as another one takes it
-    /// or it stays in a folder too.
+    /// run has put a part there. A store that is away or can take no requests is waited for while the encode goes on, and so
+    /// are keys where the stream stays in a folder too; one that can't take the stream for another reason is asked again when
+    /// that is finished, as long as another one takes it or it stays in a folder too.
     ///
     /// # Errors
     /// When no store takes a stream that goes to stores alone, or the job can't have its place in one.
@@ -82,7 +82,8 @@ impl Uploads {
         let dropped = unfinished.dropped().cloned();
         let wanted = Wanted::each(request, folder.path(), dropped.as_ref(), &places)?;
         let begun = begin_each(request, &wanted);
-        let waits = |error: &PublishError| error.is_passing();
+        // A stream that goes to stores alone is not begun for keys that may never come.
+        let waits = |error: &PublishError| error.is_passing() || (stays_here(request) && error.can_come());
         let can_begin = stays_here(request) || begun.iter().any(|begun| begun.as_ref().err().is_none_or(waits));
         let refusal = begun.iter().filter_map(|begun| begun.as_ref().err()).filter(|error| !waits(error));
         let refusal = refusal.filter(|error| !can_begin || !error.is_of_place()).map(PublishError::clone).next();

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Crf, EncoderChoice, EncoderSpeed, HardwareFamily, HdrTreatment, InterlacedOutput, OnDamage, Preset, RateControl,
-    RateControlMode, StereoCodecs, SurroundCodec, VideoCodec,
+    RateControlMode, StereoCodecs, SurroundCodec, VideoCodec, find_preset,
 };
 
 /// What is asked for in place of what a preset says; by default nothing.
@@ -80,7 +80,7 @@ pub enum PresetContradiction {
     #[error("a CRF goes only with the rate controls capped-crf and crf")]
     QualityWithBitRate,
     /// The codec's encoder has no such mode.
-    #[error("{} can't be had with {}", mode.label(), codec.label())]
+    #[error("{} can't be had with {}{}", mode.label(), codec.label(), mode.lack_of(*codec))]
     CodecWithout {
         /// The codec.
         codec: VideoCodec,
@@ -226,6 +226,18 @@ impl PresetChanges {
     }
 }
 
+impl Preset {
+    /// Another preset in its place, with what its user had changed of it, unless that contradicts the other.
+    pub fn replaced_by(&self, other: &Self) -> Self {
+        let Some(unchanged) = find_preset(&self.id) else { return other.clone() };
+        let changes = PresetChanges::between(&unchanged, self);
+        let changed = changes.apply(other).unwrap_or_else(|_| other.clone());
+        // Belongs to the outputs, which stay.
+        let keyframes = if self.keyframes == unchanged.keyframes { other.keyframes } else { self.keyframes };
+        Self { keyframes, ..changed }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,6 +245,20 @@ mod tests {
 
     fn changed(changes: &PresetChanges) -> Result<RateControl, PresetContradiction> {
         changes.apply(&find_preset("web-hls").unwrap()).map(|preset| preset.video.rate_control)
+    }
+
+    #[test]
+    fn another_preset_has_what_was_changed_of_the_first() {
+        let [web, quick] = ["web-hls", "quick"].map(|id| find_preset(id).unwrap());
+        let changes = PresetChanges { speed: Some(EncoderSpeed::Ultrafast), ..PresetChanges::default() };
+        let own = Preset { keyframes: KeyframeInterval::OneSecond, ..changes.apply(&web).unwrap() };
+        let replaced = own.replaced_by(&quick);
+        assert_eq!(replaced.encoder_speed, EncoderSpeed::Ultrafast);
+        assert_eq!(replaced, Preset { keyframes: own.keyframes, encoder_speed: own.encoder_speed, ..quick.clone() });
+        assert_eq!(web.replaced_by(&quick), quick);
+        let crf = PresetChanges { rate_control: Some(RateControlMode::ConstantBitrate), ..PresetChanges::default() };
+        let constant = crf.apply(&web).unwrap().replaced_by(&quick);
+        assert_eq!(constant.video.rate_control.mode(), RateControlMode::ConstantBitrate);
     }
 
     #[test]
@@ -297,8 +323,13 @@ mod tests {
             changes.rate_control = two_passes;
             changes.codecs = vec![VideoCodec::H264, VideoCodec::Hevc];
         });
-        assert_eq!(hevc.unwrap().to_string(), "Two passes can't be had with HEVC");
-        assert!(hevc.unwrap().hint().ends_with("one of the codecs H.264 and VP9"));
+        assert_eq!(hevc, None);
+        let av1 = problem(&|changes| {
+            changes.rate_control = two_passes;
+            changes.codecs = vec![VideoCodec::H264, VideoCodec::Av1];
+        });
+        assert!(av1.unwrap().to_string().starts_with("Two passes can't be had with AV1: "));
+        assert!(av1.unwrap().hint().ends_with("one of the codecs H.264, HEVC and VP9"));
         let hardware = problem(&|changes| {
             changes.encoder = Some(EncoderChoice::Hardware(HardwareFamily::Nvenc));
             changes.codecs = vec![VideoCodec::Vp9];

@@ -138,9 +138,17 @@ impl RateControlMode {
     /// Whether the software encoder of a codec has it.
     pub fn fits(self, codec: VideoCodec) -> bool {
         match self {
-            Self::TwoPass => matches!(codec, VideoCodec::H264 | VideoCodec::Vp9),
-            Self::ConstantBitrate => codec != VideoCodec::Av1,
+            Self::TwoPass | Self::ConstantBitrate => codec != VideoCodec::Av1,
             Self::AverageBitrate | Self::CappedCrf | Self::Crf => true,
+        }
+    }
+
+    /// Why the software encoder of a codec does not have it, to stand behind that; empty where nothing is to be said.
+    pub fn lack_of(self, codec: VideoCodec) -> &'static str {
+        match (self, codec) {
+            (Self::TwoPass, VideoCodec::Av1) => ": with ffmpeg 5.1, SVT-AV1 keeps no notes of a first pass",
+            (Self::ConstantBitrate, VideoCodec::Av1) => ": SVT-AV1 does not hold it and goes up to 70 % above",
+            _ => "",
         }
     }
 

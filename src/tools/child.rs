@@ -16,19 +16,32 @@ const GRACE: Duration = Duration::from_millis(800);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Puts the child into a process group of its own, so that its helpers end with it and Ctrl-C in the terminal reaches
-/// only us, who then end it in order.
+/// only us, who then end it in order. Where the system can do that (Linux), it ends with us, however that comes: it must be
+/// waited for by the thread that starts it.
 pub fn isolate(command: &mut Command) {
     #[cfg(unix)]
     {
         use std::os::unix::process::CommandExt;
         command.process_group(0);
     }
+    #[cfg(target_os = "linux")]
+    end_with_us(command);
     #[cfg(windows)]
     {
         use std::os::windows::process::CommandExt;
         const CREATE_NO_WINDOW: u32 = 0x0800_0000;
         command.creation_flags(CREATE_NO_WINDOW);
     }
+}
+
+/// A program that is killed can't end its children any more: the system does.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "nothing but this asks the system before the child begins")]
+fn end_with_us(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    let ask = || Ok(rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?);
+    // SAFETY: between fork and exec nothing runs but this one system call, which takes no memory and no lock.
+    unsafe { command.pre_exec(ask) };
 }
 
 /// Kills the process group of a running child when the token is cancelled, until the guard is dropped.

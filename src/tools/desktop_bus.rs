@@ -15,7 +15,10 @@ pub struct Awake {
 mod linux {
     use std::collections::HashMap;
 
-    use zbus::{Connection, zvariant::Value};
+    use zbus::{
+        Connection,
+        zvariant::{OwnedObjectPath, Value},
+    };
 
     use super::Awake;
 
@@ -31,6 +34,19 @@ mod linux {
         let arguments = ("Reelpress", 0_u32, "", summary, body, actions, hints, -1_i32);
         let (name, path) = ("org.freedesktop.Notifications", "/org/freedesktop/Notifications");
         bus.call_method(Some(name), path, Some(name), "Notify", &arguments).await.map(drop).map_err(words)
+    }
+
+    /// Whether the desktop's keychain says that it has no place yet where new secrets are kept. Waits for it; asks the user
+    /// nothing.
+    pub fn keeps_no_secrets() -> bool {
+        let asked = || -> zbus::Result<OwnedObjectPath> {
+            let bus = zbus::blocking::Connection::session()?;
+            let (name, path) = ("org.freedesktop.secrets", "/org/freedesktop/secrets");
+            let service = "org.freedesktop.Secret.Service";
+            bus.call_method(Some(name), path, Some(service), "ReadAlias", &"default")?.body().deserialize()
+        };
+        // The path that stands for nothing.
+        asked().is_ok_and(|collection| collection.as_str() == "/")
     }
 
     impl Awake {
@@ -52,7 +68,13 @@ mod linux {
 }
 
 #[cfg(target_os = "linux")]
-pub use linux::notify;
+pub use linux::{keeps_no_secrets, notify};
+
+/// Whether the system's keychain says that it has no place yet where new secrets are kept.
+#[cfg(not(target_os = "linux"))]
+pub fn keeps_no_secrets() -> bool {
+    false
+}
 
 /// Shows a notification.
 ///

@@ -4,15 +4,13 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use keyring::v1::{Entry, Error};
 use serde::{Deserialize, Serialize};
 
+use super::desktop_bus;
 use crate::failure::{Failure, FailureKind};
 
 /// Under which all keys of this program lie in the keychain.
@@ -90,24 +88,78 @@ impl KeychainError {
 /// Keys of this process.
 static HELD: Mutex<BTreeMap<String, AccessKey>> = Mutex::new(BTreeMap::new());
 
-/// Whether there was no keychain that could be used when one was last asked.
-static IS_MISSING: AtomicBool = AtomicBool::new(false);
-
-/// Whether the system is known to have no keychain that can be used. Never waits.
-pub fn is_missing() -> bool {
-    IS_MISSING.load(Ordering::Relaxed)
+/// What can be done with the system's keychain, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum KeychainState {
+    /// Keys can be kept, as far as it is known.
+    #[default]
+    Usable,
+    /// It answers, but has no place yet where new keys are kept: the desktop may make one with the user's help.
+    Empty,
+    /// It answers, but kept nothing when that was last tried, as where nobody unlocked it.
+    KeptNothing(
+        /// What went wrong in the words of the system.
+        String,
+    ),
+    /// There is none that can be used.
+    Missing(
+        /// What went wrong in the words of the system.
+        String,
+    ),
 }
 
-/// Finds out whether the system has a keychain, by asking it for what nobody has put there. May wait for it.
+/// What was seen of the keychain so far.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Why nothing could be read when that was last tried.
+    unreadable: Option<String>,
+    /// Why nothing could be kept when that was last tried. A keychain may answer and keep nothing.
+    keeps_nothing: Option<String>,
+    is_empty: bool,
+}
+
+impl Seen {
+    fn state(&self) -> KeychainState {
+        match (&self.unreadable, &self.keeps_nothing) {
+            (Some(cause), _) => KeychainState::Missing(cause.clone()),
+            (None, Some(cause)) => KeychainState::KeptNothing(cause.clone()),
+            (None, None) if self.is_empty => KeychainState::Empty,
+            (None, None) => KeychainState::Usable,
+        }
+    }
+
+    fn read<T>(&mut self, asked: &Result<T, KeychainError>) {
+        self.unreadable = cause_of_absence(asked);
+    }
+
+    fn kept(&mut self, asked: &Result<(), KeychainError>) {
+        self.keeps_nothing = cause_of_absence(asked);
+        self.is_empty &= asked.is_err();
+    }
+}
+
+fn cause_of_absence<T>(asked: &Result<T, KeychainError>) -> Option<String> {
+    asked.as_ref().err().filter(|error| error.is_unavailable()).map(|error| error.cause().to_owned())
+}
+
+static SEEN: Mutex<Seen> = Mutex::new(Seen { unreadable: None, keeps_nothing: None, is_empty: false });
+
+fn seen() -> MutexGuard<'static, Seen> {
+    SEEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is known of the system's keychain. Never waits.
+pub fn state() -> KeychainState {
+    seen().state()
+}
+
+/// Finds out whether the system has a keychain, by asking it for what nobody has put there, and whether that has a place
+/// for keys. May wait for it; asks the user nothing.
 pub fn look() {
-    let _ = read_kept("reelpress: is there a keychain");
-}
-
-/// Notes whether there was a keychain to ask.
-fn noted<T>(asked: Result<T, KeychainError>) -> Result<T, KeychainError> {
-    let is_missing = asked.as_ref().is_err_and(KeychainError::is_unavailable);
-    IS_MISSING.store(is_missing, Ordering::Relaxed);
-    asked
+    if read_kept("reelpress: is there a keychain").is_ok() {
+        let is_empty = desktop_bus::keeps_no_secrets();
+        seen().is_empty = is_empty;
+    }
 }
 
 /// Keeps a key in the memory of this process until it ends.
@@ -121,7 +173,13 @@ pub fn hold(name: &str, key: AccessKey) {
 /// When there is no keychain or it refuses.
 pub fn keep(name: &str, key: &AccessKey) -> Result<(), KeychainError> {
     let text = serde_json::to_string(key).map_err(|error| refused(name, &error))?;
-    noted(entry(name).and_then(|entry| entry.set_password(&text).map_err(|error| of_keychain(name, &error))))
+    let kept = entry(name).and_then(|entry| entry.set_password(&text).map_err(|error| of_keychain(name, &error)));
+    seen().kept(&kept);
+    if kept.is_ok() {
+        // What was held before would be read in place of it.
+        HELD.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+    kept
 }
 
 /// The key of this name; `None` when there is none. May wait for the user to unlock the keychain; must not be called on
@@ -137,12 +195,14 @@ pub fn read(name: &str) -> Result<Option<AccessKey>, KeychainError> {
 }
 
 fn read_kept(name: &str) -> Result<Option<AccessKey>, KeychainError> {
-    noted(entry(name).and_then(|entry| match entry.get_password() {
+    let read = entry(name).and_then(|entry| match entry.get_password() {
         // The parser's words could repeat a part of the secret.
         Ok(text) => serde_json::from_str(&text).map(Some).map_err(|_| refused(name, &"it holds something else")),
         Err(Error::NoEntry) => Ok(None),
         Err(error) => Err(of_keychain(name, &error)),
-    }))
+    });
+    seen().read(&read);
+    read
 }
 
 /// Takes a key out of the keychain; false when there was none of this name.
@@ -194,6 +254,24 @@ mod tests {
         assert!(none.is_unavailable() && !none.to_string().contains("zbus"), "{none}");
         assert!(none.with_cause().ends_with("zbus error: no such file"));
         assert!(!of_keychain("films", &Error::BadEncoding(Vec::new())).is_unavailable());
+    }
+
+    #[test]
+    fn a_keychain_that_answers_and_keeps_nothing_is_told_from_none() {
+        let mut seen = Seen::default();
+        seen.read(&Ok(()));
+        assert_eq!(seen.state(), KeychainState::Usable);
+        seen.is_empty = true;
+        assert_eq!(seen.state(), KeychainState::Empty);
+        seen.kept(&Err(KeychainError::Unavailable("no prompt".to_owned())));
+        seen.read(&Ok(()));
+        assert_eq!(seen.state(), KeychainState::KeptNothing("no prompt".to_owned()));
+        seen.kept(&Ok(()));
+        assert_eq!(seen.state(), KeychainState::Usable);
+        seen.read::<()>(&Err(KeychainError::Unavailable("no bus".to_owned())));
+        assert_eq!(seen.state(), KeychainState::Missing("no bus".to_owned()));
+        seen.read(&Ok(()));
+        assert_eq!(seen.state(), KeychainState::Usable, "it was started meanwhile");
     }
 
     #[test]

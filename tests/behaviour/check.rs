@@ -85,6 +85,12 @@ fn call(user: &User, arguments: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
+#[test]
+fn the_mpeg_ts_form_keeps_every_rule() {
+    let verdict = judge_folder(&good_stream().join("ts"));
+    assert!(verdict.correct && broken(&verdict, Level::Should).is_empty(), "{:#?}", findings(&verdict));
+}
+
 on_both_ffmpeg_versions! {
     fn what_reelpress_makes_keeps_every_rule(version) {
         let user = User::with(version);

@@ -247,12 +247,26 @@ fn thumbnails_and_progress_follow_the_trimmed_length() {
 fn operations_that_do_not_fit_the_source_are_refused_before_the_start() {
     let user = User::new();
     let clip = clips::NUMBERED.path();
+    let logo = user.path("logo.png").display().to_string();
+    let moving = user.path("moving.gif").display().to_string();
+    for (image, frames) in [(&logo, "1"), (&moving, "5")] {
+        let mut draw = Command::new(system_tool("ffmpeg"));
+        draw.args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x36:rate=5", "-frames:v", frames, image]);
+        output_of(draw);
+    }
+    let film = clips::SMALL.path().display().to_string();
+    let list = user.file("list.png", format!("#EXTM3U\n#EXTINF:1,\n{film}\n").as_bytes()).display().to_string();
     for (flags, said) in [
         (&["--start", "60"][..], "after the end of the source"),
         (&["--crop", "400:100:0:0"], "not within the picture"),
         (&["--crop", "8:8:0:0"], "leaves only"),
         (&["--fade-in", "10", "--fade-out", "10"], "fades are longer"),
         (&["--watermark", "not there.png"], "can't be read"),
+        (&["--watermark", &list], "can't be read"),
+        (&["--watermark", &film], "is a moving picture"),
+        (&["--watermark", &moving], "is a moving picture"),
+        (&["--watermark", &logo, "--watermark-from", "60"], "would appear at 00:01:00"),
+        (&["--start", "10", "--watermark", &logo, "--watermark-from", "12"], "would appear at 00:00:12"),
         (&["--target-size", "10k"], "too few"),
     ] {
         let ended = encode(&user, &clip, flags);

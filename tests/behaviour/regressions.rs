@@ -20,6 +20,8 @@ fn a_name_that_is_not_unicode_costs_nothing() {
     let user = User::new();
     let source = user.path("").join(OsString::from_vec(b"bad\xff\x1b[31m.mp4".to_vec()));
     std::fs::copy(SLOW.path(), &source).expect("the user's folder can be written");
+    let cues = "1\n00:00:00,500 --> 00:00:01,500\nbeside it\n\n";
+    std::fs::write(source.with_extension("srt"), cues).expect("the user's folder can be written");
     let ended = user.encode(&[&source], "quick");
     ended.assert_all_done();
     assert!(ended.events_named("noticed").is_empty(), "{ended:?}");
@@ -49,6 +51,19 @@ fn cues_without_a_sensible_end_are_not_published() {
     let stream = user.stream_of(&source);
     let text = stream.text("subtitles-de/segment_00000.vtt");
     assert!(text.contains("good") && !text.contains("back"), "{text}");
+}
+
+#[test]
+fn karaoke_is_not_too_much_for_the_bit_rates_of_a_stream() {
+    let user = User::new();
+    let source = user.path("song.mp4");
+    std::fs::copy(clips::sample(), &source).expect("the user's folder can be written");
+    let time = |number: u32| format!("00:00:{:02}.{:03}", number / 40, number % 40 * 25);
+    let cue =
+        |number| format!("{} --> {}\na line that is sung with many words in it\n\n", time(number), time(number + 1));
+    let cues: String = (0..400).map(cue).collect();
+    user.file("song.vtt", format!("WEBVTT\n\n{cues}").as_bytes());
+    user.encode(&[&source], "quick").assert_all_done();
 }
 
 #[test]

@@ -141,6 +141,19 @@ fn a_folder_gives_its_videos_and_a_folder_without_any_is_said_so() {
 }
 
 #[test]
+fn streams_that_lie_beside_their_sources_are_no_sources_the_next_time() {
+    let user = User::new();
+    std::fs::create_dir(user.output()).unwrap();
+    std::fs::copy(clips::sample(), user.output().join("a.mp4")).unwrap();
+    for _ in 0..2 {
+        let flags = ["--mp4", "--ts", "--speed", "ultrafast"].map(Into::into);
+        let ended = Ended::of(user.encode_command_to(user.output().as_os_str(), &flags, &[&user.output()], "quick"));
+        ended.assert_all_done();
+        assert_eq!(ended.events_named("job_finished").len(), 1);
+    }
+}
+
+#[test]
 fn arguments_and_settings_that_make_no_sense_are_refused_with_a_remedy() {
     let user = User::new();
     let refused: [(&[&str], &str); 10] = [

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, builder::PossibleValue};
 
-use super::QueueingArguments;
+use super::{InterlacedChoice, QueueingArguments, SideBySide, side_by_side};
 use crate::{
     cli::{
         operation_args::OperationArguments,
@@ -68,6 +68,9 @@ pub struct ConvertArguments {
     /// Which encoders: software, automatic (hardware where it works), or one kind of hardware
     #[arg(long, value_name = "KIND", help_heading = "Video")]
     pub encoder: Option<EncoderName>,
+    /// What becomes of the fields of interlaced video that is encoded: joined to frames, or each a frame [default: frames]
+    #[arg(long, value_name = "WHAT", help_heading = "Video")]
+    pub interlaced: Option<InterlacedChoice>,
     /// Codec of the sound [default: as fits the container]
     #[arg(long, value_name = "CODEC", help_heading = "Sound")]
     pub audio_codec: Option<AudioCodecName>,
@@ -80,9 +83,9 @@ pub struct ConvertArguments {
     /// Whether they go into the queue.
     #[command(flatten)]
     pub queueing: QueueingArguments,
-    /// Number of files that are made side by side
-    #[arg(long, conflicts_with = "queue", value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub jobs: Option<u8>,
+    /// Number of files that are made side by side; auto: by their size and the machine's cores
+    #[arg(long, conflicts_with = "queue", value_name = "N|auto", value_parser = side_by_side)]
+    pub jobs: Option<SideBySide>,
     /// Tell what happens as one JSON event a line on standard output
     #[arg(long)]
     pub json: bool,

@@ -109,6 +109,33 @@ impl S3Arguments {
         *self != Self::default()
     }
 
+    /// The flags that were given, as they are typed.
+    pub fn given(&self) -> Vec<&'static str> {
+        let reached = &self.reached;
+        let flags = [
+            ("--store", reached.store.is_some()),
+            ("--endpoint", reached.endpoint.is_some()),
+            ("--region", reached.region.is_some()),
+            ("--profile", reached.profile.is_some()),
+            ("--credentials", reached.credentials.is_some()),
+            ("--path-style", reached.path_style),
+            ("--virtual-host", reached.virtual_host),
+            ("--cache-control", !self.cache_control.is_empty()),
+            ("--storage-class", !self.storage_class.is_empty()),
+            ("--tag", !self.tags.is_empty()),
+            ("--server-side-encryption", self.server_side_encryption.is_some()),
+            ("--acl", self.acl.is_some()),
+            ("--public-url", self.public_url.is_some()),
+            ("--no-public-check", self.no_public_check),
+            ("--replace", self.replace),
+            ("--replace-after", self.replace_after.is_some()),
+            ("--presign", self.presign.is_some()),
+            ("--cloudfront", self.cloudfront.is_some()),
+            ("--max-upload", self.max_upload.is_some()),
+        ];
+        flags.into_iter().filter_map(|(flag, is_given)| is_given.then_some(flag)).collect()
+    }
+
     /// This place, reached and written as the flags say.
     ///
     /// # Errors

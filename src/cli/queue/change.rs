@@ -24,7 +24,7 @@ pub(super) fn change(context: &Context, access: &mut Access, command: QueueComma
         QueueCommand::Pause { jobs, now, .. } if jobs.is_empty() => changes.pause_queue(now),
         QueueCommand::Pause { jobs, .. } => changes.each(&jobs, can_be_held, |id| Command::Pause { id }, "is held"),
         QueueCommand::Resume { jobs } if jobs.is_empty() => changes.resume_queue(),
-        QueueCommand::Resume { jobs } => changes.each(&jobs, is_held, |id| Command::Resume { id }, "goes on"),
+        QueueCommand::Resume { jobs } => changes.resume(&jobs),
         QueueCommand::Cancel { jobs } => {
             changes.each(&jobs, can_be_cancelled, |id| Command::Cancel { id }, "is cancelled")
         }
@@ -49,7 +49,7 @@ pub(super) fn change(context: &Context, access: &mut Access, command: QueueComma
             changes.each(&jobs, can_be_scheduled, |id| Command::StartAt { id, at }, &words.unwrap_or_default())
         }
         QueueCommand::Clear { failed, all } => {
-            let jobs = snapshot.jobs.iter().filter(|job| is_cleared(&job.state, failed, all));
+            let jobs = snapshot.jobs.iter().filter(|job| is_cleared(job, failed, all));
             let ids = jobs.map(|job| job.id).collect();
             changes.remove(ids)
         }
@@ -67,11 +67,12 @@ pub(super) fn change(context: &Context, access: &mut Access, command: QueueComma
     }
 }
 
-fn is_cleared(state: &JobState, failed: bool, all: bool) -> bool {
-    match state {
+fn is_cleared(job: &Job, failed: bool, all: bool) -> bool {
+    match job.state {
         JobState::Done { .. } => true,
         JobState::Failed { .. } | JobState::Cancelled => failed || all,
-        JobState::Waiting | JobState::Interrupted { .. } => all,
+        // What is encoded goes when somebody names the job, not with many others.
+        JobState::Waiting | JobState::Interrupted { .. } => all && job.encoded().is_none(),
         JobState::Running { .. } => false,
     }
 }
@@ -142,12 +143,34 @@ fn paused_words(at_work: usize, held: Option<u64>) -> String {
     format!("no further jobs start{at_work}")
 }
 
-/// What a job is after it was moved to the top.
-fn top_words(job: &Job, settings: &Settings, now: &Zoned) -> String {
+/// What becomes of the files of jobs that are taken off the list.
+fn removal_words(jobs: &[&Arc<Job>]) -> String {
+    let encoded = |job: &&Arc<Job>| {
+        let encoded = format::clock(job.encoded()?);
+        let percent = job.fraction().map(|fraction| format!(", {}", format::percent(fraction)));
+        Some(format!("{encoded} of {}{}", job.spec.source_name(), percent.unwrap_or_default()))
+    };
+    let begun: Vec<String> = jobs.iter().filter_map(encoded).collect();
+    match begun.is_empty() {
+        true => "finished files stay".to_owned(),
+        false => format!("finished files stay; what was encoded goes: {}", begun.join("; ")),
+    }
+}
+
+/// What a job is after it was moved to the top, or to the bottom, where those at work have their places.
+fn moved_words(job: &Job, is_first: bool, (settings, now): (&Settings, &Zoned)) -> String {
+    let (in_order, to_start) = match is_first {
+        true => ("is the first in the order", "is the next to start"),
+        false => ("is the last in the order", "is the last to start"),
+    };
+    if job.is_held() {
+        return format!("{in_order}, and held until “reelpress queue resume”");
+    }
     match job.waits_until(settings, now) {
-        Some(at) => format!("is the first in the order, and starts at {}", schedule::short_time(at, now)),
-        None if job.is_waiting() => "is the next to start".to_owned(),
-        None => "is before all that wait".to_owned(),
+        Some(at) => format!("{in_order}, and starts at {}", schedule::short_time(at, now)),
+        None if job.is_waiting() => to_start.to_owned(),
+        None if is_first => "is before all that wait".to_owned(),
+        None => "is after all that wait".to_owned(),
     }
 }
 
@@ -206,6 +229,18 @@ impl Changes<'_> {
         Ok(())
     }
 
+    fn resume(&mut self, names: &[String]) -> Result<(), Refusal> {
+        for job in self.jobs(names, is_held)? {
+            self.ask(Command::Resume { id: job.id })?;
+            // One that was held when the program ended waits for its turn.
+            let waits = job.is_waiting() && self.snapshot.queue_paused;
+            let words =
+                if waits { "goes on after “reelpress queue resume”: the queue is paused" } else { "goes on" };
+            self.say(&format!("{} {words}", choose::named(&job)));
+        }
+        Ok(())
+    }
+
     fn resume_queue(&mut self) -> Result<(), Refusal> {
         for job in self.snapshot.jobs.iter().filter(|job| is_held(job).is_ok()) {
             self.ask(Command::Resume { id: job.id })?;
@@ -231,9 +266,8 @@ impl Changes<'_> {
 
     fn remove(&mut self, ids: Vec<JobId>) -> Result<(), Refusal> {
         let count = format::count(ids.len() as u64, "job", "jobs");
-        let is_begun =
-            |id: &JobId| self.snapshot.job(*id).is_some_and(|job| matches!(job.state, JobState::Interrupted { .. }));
-        let files = if ids.iter().any(is_begun) { "finished files stay, what was begun goes" } else { "files stay" };
+        let jobs: Vec<&Arc<Job>> = ids.iter().filter_map(|id| self.snapshot.job(*id)).collect();
+        let files = removal_words(&jobs);
         if !ids.is_empty() {
             self.ask(Command::RemoveJobs { ids })?;
         }
@@ -250,8 +284,19 @@ impl Changes<'_> {
                 let index = index.min(self.snapshot.jobs.len().saturating_sub(1));
                 (Command::MoveTo { id, index }, format!("is in line {}", index + 1))
             }
-            None if place.top => (Command::MoveToTop { id }, top_words(&job, &self.snapshot.settings, &Zoned::now())),
-            None => (Command::MoveToBottom { id }, "is the last to start".to_owned()),
+            None => {
+                let (command, priority) = match place.top {
+                    true => (Command::MoveToTop { id }, self.snapshot.priority_at_top(id)),
+                    false => (Command::MoveToBottom { id }, self.snapshot.priority_at_bottom(id)),
+                };
+                let words = moved_words(&job, place.top, (&self.snapshot.settings, &Zoned::now()));
+                let (before, after) = (job.schedule.priority.number(), priority.number());
+                let has_changed = before != after;
+                (
+                    command,
+                    if has_changed { format!("{words}; its priority is {after} now (was {before})") } else { words },
+                )
+            }
         };
         self.ask(command)?;
         self.say(&format!("{} {words}", choose::named(&job)));
@@ -267,21 +312,49 @@ mod tests {
     use crate::{
         engine::Event,
         job::{Destination, JobSpec, Schedule},
+        media::SourceMedia,
         preset::find_preset,
     };
 
     #[test]
-    fn a_job_at_the_top_that_waits_for_its_time_does_not_start_next() {
+    fn a_job_at_the_top_or_bottom_that_waits_for_its_time_or_is_held_does_not_start_next_or_last() {
         let now = date(2026, 11, 21).at(18, 30, 0, 0).to_zoned(TimeZone::UTC).unwrap();
         let mut snapshot = Snapshot::default();
         let spec = JobSpec::stream("a.mp4", find_preset("quick").unwrap(), Destination::Folder("out".into()));
         let id = JobId::generate();
         snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at: Timestamp::UNIX_EPOCH });
-        let words = |snapshot: &Snapshot| top_words(snapshot.job(id).unwrap(), &snapshot.settings, &now);
-        assert_eq!(words(&snapshot), "is the next to start");
+        let words = |snapshot: &Snapshot| {
+            [true, false].map(|top| moved_words(snapshot.job(id).unwrap(), top, (&snapshot.settings, &now)))
+        };
+        assert_eq!(words(&snapshot), ["is the next to start", "is the last to start"]);
         let start_at = Some(date(2026, 11, 21).at(22, 0, 0, 0).to_zoned(TimeZone::UTC).unwrap().timestamp());
         snapshot.apply(&Event::JobScheduled { id, schedule: Schedule { start_at, ..Schedule::default() } });
-        assert_eq!(words(&snapshot), "is the first in the order, and starts at 22:00");
+        let starts =
+            ["is the first in the order, and starts at 22:00", "is the last in the order, and starts at 22:00"];
+        assert_eq!(words(&snapshot), starts);
+        let reached = std::time::Duration::from_secs(5);
+        snapshot.apply(&Event::JobInterrupted { id, reached, folder: None, is_held: true });
+        assert!(words(&snapshot).iter().all(|words| words.ends_with("order, and held until “reelpress queue resume”")));
+    }
+
+    #[test]
+    fn a_removal_says_what_goes_of_each_job_that_has_begun() {
+        let mut snapshot = Snapshot::default();
+        for name in ["a.mp4", "b.mp4"] {
+            let spec = JobSpec::stream(name, find_preset("quick").unwrap(), Destination::Folder("out".into()));
+            let (id, at) = (JobId::generate(), Timestamp::UNIX_EPOCH);
+            snapshot.apply(&Event::JobAdded { id, spec: Box::new(spec), at });
+        }
+        let words = |snapshot: &Snapshot| removal_words(&snapshot.jobs.iter().collect::<Vec<_>>());
+        assert_eq!(words(&snapshot), "finished files stay");
+        let id = snapshot.jobs[1].id;
+        let duration = Some(std::time::Duration::from_secs(100));
+        let source = Box::new(SourceMedia { duration, ..SourceMedia::default() });
+        snapshot.apply(&Event::SourceProbed { id, source });
+        let reached = std::time::Duration::from_secs(34);
+        snapshot.apply(&Event::JobInterrupted { id, reached, folder: None, is_held: false });
+        assert_eq!(words(&snapshot), "finished files stay; what was encoded goes: 00:00:34 of b.mp4, 34 %");
+        assert!(!is_cleared(&snapshot.jobs[1], true, true) && is_cleared(&snapshot.jobs[0], false, true));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `reelpress queue list`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use jiff::Zoned;
 use serde::Serialize;
@@ -98,7 +98,7 @@ fn table(snapshot: &Snapshot, now: &Zoned) -> Vec<String> {
             (index + 1).to_string(),
             job.id.short(),
             state(job).to_owned(),
-            job.progress().map(|progress| format::percent(progress.fraction)).unwrap_or_default(),
+            job.fraction().map(format::percent).unwrap_or_default(),
             job.spec.source_name(),
             job.spec.preset.id.clone(),
             job.spec.destination.label(),
@@ -163,10 +163,8 @@ pub(super) fn note(job: &Job, settings: &Settings, now: &Zoned) -> String {
         notes.extend(progress.upload_interruption.as_ref().map(|why| format!("upload waits: {why}")));
         notes.extend(progress.disk_shortage.clone());
     }
-    if let JobState::Interrupted { reached, .. } = job.state
-        && reached > Duration::ZERO
-    {
-        notes.push(format!("goes on at {}", format::clock(reached)));
+    if let Some(encoded) = job.encoded().filter(|_| job.is_waiting()) {
+        notes.push(format!("goes on at {}", format::clock(encoded)));
     }
     if let Some(retry) = job.waits_for_retry() {
         let what = if retry.waits_for_keys { "waits for keys" } else { "tries again" };
@@ -194,7 +192,7 @@ impl ListedJob {
             source: job.spec.source.display().to_string(),
             state: state(job),
             stage: job.progress().map(|progress| progress.stage),
-            percent: job.progress().map(|progress| (progress.fraction * 1000.0).round() / 10.0),
+            percent: job.fraction().map(|fraction| (fraction * 1000.0).round() / 10.0),
             upload_interruption: job.progress().and_then(|progress| progress.upload_interruption.clone()),
             disk_shortage: job.progress().and_then(|progress| progress.disk_shortage.clone()),
             preset: job.spec.preset.id.clone(),
@@ -214,6 +212,8 @@ impl ListedJob {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use jiff::{Timestamp, civil::date, tz::TimeZone};
 
     use super::*;
@@ -221,6 +221,7 @@ mod tests {
         engine::Event,
         failure::{Failure, FailureKind},
         job::{Destination, JobSpec, Progress, Schedule},
+        media::SourceMedia,
         preset::find_preset,
     };
 
@@ -266,6 +267,12 @@ mod tests {
         let progress = Box::new(Progress { upload_interruption, ..Progress::default() });
         snapshot.apply(&Event::JobProgressed { id: ids[0], progress });
         assert!(table(&snapshot, &now)[1].ends_with("/out         upload waits: No connection to store.example"));
+        let source = SourceMedia { duration: Some(Duration::from_secs(100)), ..SourceMedia::default() };
+        snapshot.apply(&Event::SourceProbed { id: ids[0], source: Box::new(source) });
+        let reached = Duration::from_secs(34);
+        snapshot.apply(&Event::JobInterrupted { id: ids[0], reached, folder: None, is_held: false });
+        let line = &table(&snapshot, &now)[1];
+        assert!(line.contains("interrupted  34 %") && line.ends_with("goes on at 00:00:34"), "{line}");
         assert!(table(&Snapshot::default(), &now).is_empty());
     }
 

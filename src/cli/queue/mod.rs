@@ -13,10 +13,10 @@ pub(super) use access::Access;
 
 use super::{Context, MovePlace, Outcome, QueueAddArguments, QueueArguments, QueueCommand, encode, wire::WireEvent};
 use crate::{
-    engine::{Answer, Command, Event, QueueEntry, QueueLife},
-    failure::Failure,
+    engine::{Answer, Command, Event, QueueEntry, QueueLife, Snapshot, saved_queue},
+    failure::{Failure, FailureKind},
     format,
-    job::WorkingHours,
+    job::{JobId, JobState, WorkingHours},
     tools::cancel::CancelToken,
 };
 
@@ -29,10 +29,7 @@ pub(super) fn run(context: &Context, arguments: QueueArguments, interrupt: &Canc
         }
         QueueCommand::KeepOn => with_queue((context, interrupt), |access| setting::keep_on(context, access)),
         QueueCommand::Add(arguments) => add(context, &arguments, interrupt),
-        QueueCommand::List { json } => with_queue((context, interrupt), |access| {
-            list::print(context, &access.snapshot()?, json);
-            Ok(())
-        }),
+        QueueCommand::List { json } => list((context, interrupt), json),
         QueueCommand::Export { file, all, overwrite } => {
             with_queue((context, interrupt), |access| transfer::export((context, access), &file, all, overwrite))
         }
@@ -71,11 +68,40 @@ impl Refusal {
     }
 }
 
+/// Prints the list; where nothing can be written, as it was saved last.
+fn list((context, interrupt): (&Context, &CancelToken), json: bool) -> Outcome {
+    let opened = open((context, interrupt));
+    if let Err(failure) = &opened
+        && failure.kind == FailureKind::DiskFull
+        && let Ok(saved) = saved_queue(&context.folders)
+    {
+        context.output.failure(None, failure);
+        list::print(context, &saved, json);
+        return Outcome::AllDone;
+    }
+    with_opened((context, interrupt), opened, |access| {
+        list::print(context, &access.snapshot()?, json);
+        Ok(())
+    })
+}
+
+fn open((context, interrupt): (&Context, &CancelToken)) -> Result<Access, Failure> {
+    Access::open(context, (&context.settings, QueueLife::LastingAtRest), interrupt)
+}
+
 fn with_queue(
     (context, interrupt): (&Context, &CancelToken),
     work: impl FnOnce(&mut Access) -> Result<(), Refusal>,
 ) -> Outcome {
-    let mut access = match Access::open(context, (&context.settings, QueueLife::LastingAtRest), interrupt) {
+    with_opened((context, interrupt), open((context, interrupt)), work)
+}
+
+fn with_opened(
+    (context, interrupt): (&Context, &CancelToken),
+    opened: Result<Access, Failure>,
+    work: impl FnOnce(&mut Access) -> Result<(), Refusal>,
+) -> Outcome {
+    let mut access = match opened {
         Ok(access) => access,
         Err(_) if interrupt.is_cancelled() => return Outcome::Interrupted,
         Err(failure) => {
@@ -163,10 +189,22 @@ fn enqueue(context: &Context, access: &mut Access, jobs: Vec<QueueEntry>, json: 
     for (id, QueueEntry { spec, .. }) in answer.added.iter().zip(&jobs) {
         context.output.data(&format!("{} {}", id.short(), spec.source_name()));
     }
-    let added = format::count(answer.added.len() as u64, "job", "jobs");
+    let mut refused = refused(&access.snapshot()?, &answer.added);
+    let added = format::count((answer.added.len() - refused.len()) as u64, "job", "jobs");
     context.output.say(&match access {
         Access::Own(_) => format!("{added} added; “reelpress queue run” or the window starts them"),
         Access::Owner(_) => format!("{added} added to the queue that is open"),
     });
-    Ok(())
+    let last = refused.pop();
+    refused.iter().for_each(|failure| context.output.failure(None, failure));
+    last.map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+/// Why those of these jobs that can never begin have failed as they were added.
+fn refused(snapshot: &Snapshot, added: &[JobId]) -> Vec<Failure> {
+    let failure = |id: &JobId| match &snapshot.job(*id)?.state {
+        JobState::Failed { failure } => Some(failure.clone()),
+        _ => None,
+    };
+    added.iter().filter_map(failure).collect()
 }

@@ -7,7 +7,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, select_biased};
 use super::Access;
 use crate::{
     cli::{
-        Context, Outcome, bad_usage, credentials,
+        Context, Outcome,
+        args::SideBySide,
+        bad_usage, credentials,
         encode::wait_for_stop,
         reporter::{Reporter, reporter},
     },
@@ -29,11 +31,13 @@ const END_LIMIT: Duration = Duration::from_secs(60);
 /// Works until no job waits and none is at work.
 pub(super) fn run(
     context: &Context,
-    (jobs, then, json): (Option<u8>, Option<PowerAction>, bool),
+    (jobs, then, json): (Option<SideBySide>, Option<PowerAction>, bool),
     interrupt: &CancelToken,
 ) -> Outcome {
     let mut settings = context.settings.clone();
-    settings.running_jobs = jobs.map_or(settings.running_jobs, usize::from);
+    if let Some(jobs) = jobs {
+        jobs.apply(&mut settings);
+    }
     settings.when_done.power = then.unwrap_or(settings.when_done.power);
     let opened = ask_for_keys(context, interrupt)
         .and_then(|()| Access::open(context, (&settings, QueueLife::Lasting), interrupt));
@@ -253,8 +257,12 @@ impl<'a> Front<'a> {
         self.context.output.say(&format!("{jobs} waiting{}", until.unwrap_or_default()));
     }
 
-    /// Says why nothing goes on although jobs wait.
+    /// Says why nothing goes on although jobs wait, or that none did.
     fn say_what_holds_the_rest(&self) {
+        let is_held = self.state.jobs.iter().any(|job| job.is_held());
+        if self.announced.is_empty() && !self.state.queue_paused && !is_held {
+            self.context.output.say("no job waits in the queue");
+        }
         let waiting = self.state.jobs.iter().filter(|job| job.starts_by_itself(&self.state.settings)).count() as u64;
         if self.state.queue_paused && waiting > 0 {
             let (jobs, verb) = (format::count(waiting, "job", "jobs"), if waiting == 1 { "waits" } else { "wait" });

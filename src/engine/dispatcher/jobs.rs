@@ -6,14 +6,18 @@ use jiff::Timestamp;
 
 use super::{Dispatcher, Event, IntakeRequest};
 use crate::{
-    engine::{Job, places::Places},
+    engine::{
+        Job,
+        places::Places,
+        side_by_side::{self, Load},
+    },
     failure::{Failure, FailureKind},
-    job::{JobId, JobSpec, JobState, Progress},
+    job::{JobId, JobSpec, JobState, Stage},
 };
 
-/// So many jobs that wait for a store that is away do not keep others from their start; each has made its stream and holds
-/// threads and room for it.
-const MOST_WAITING_FOR_STORE: usize = 8;
+/// So many jobs that have made their stream and publish it, or wait for a store that is away, do not keep others from their
+/// start; each holds threads and room.
+const MOST_PUBLISHING: usize = 8;
 
 impl Dispatcher {
     pub(super) fn cancel(&mut self, id: JobId) {
@@ -40,14 +44,23 @@ impl Dispatcher {
         self.emit(vec![if is_held { Event::JobPaused { id } } else { Event::JobResumed { id } }]);
     }
 
-    /// Jobs at work, without those that are held or wait for room on a disk, nor those that wait for their store, up to a
-    /// number.
-    pub(super) fn busy_jobs(&self) -> usize {
+    /// Jobs at work, without those that are held or wait for room on a disk, nor those that only publish, up to a number.
+    pub(super) fn busy_jobs(&self) -> Vec<Load> {
         let at_work = self.running.iter().filter(|(id, job)| !job.pause.is_set() && !self.waits_for_room(**id));
-        let waits_for_store =
-            |id: JobId| self.snapshot.job(id).and_then(|job| job.progress()).is_some_and(Progress::waits_for_store);
-        let (waiting, busy): (Vec<_>, Vec<_>) = at_work.partition(|(id, _)| waits_for_store(**id));
-        busy.len() + waiting.len().saturating_sub(MOST_WAITING_FOR_STORE)
+        let at_work = at_work.filter_map(|(id, _)| self.snapshot.job(*id));
+        let publishes = |job: &&Arc<Job>| job.progress().is_some_and(|progress| progress.stage == Stage::Publish);
+        let (publishing, busy): (Vec<_>, Vec<_>) = at_work.partition(publishes);
+        let of_many = publishing.into_iter().skip(MOST_PUBLISHING);
+        busy.into_iter().chain(of_many).map(|job| Load::of(job)).collect()
+    }
+
+    /// Whether a job may begin beside these.
+    pub(super) fn has_place(&self, busy: &[Load], next: Load) -> bool {
+        let settings = &self.snapshot.settings;
+        match settings.automatic_jobs {
+            true => side_by_side::has_place(self.cores, busy, next),
+            false => busy.len() < settings.running_jobs.max(1),
+        }
     }
 
     pub(super) fn retry(&mut self, id: JobId) {
@@ -95,31 +108,6 @@ impl Dispatcher {
                 let hint = "Cancel it and change its settings then, or encode it again when it is done";
                 self.emit(vec![Event::Noticed { failure: Failure::new(FailureKind::InvalidRequest, headline, hint) }]);
             }
-        }
-    }
-
-    pub(super) fn remove(&mut self, chosen: impl Fn(JobId, &JobState) -> bool) {
-        let is_removable = |state: &JobState| !matches!(state, JobState::Running { .. });
-        let jobs = self.snapshot.jobs.iter();
-        let jobs: Vec<Arc<Job>> =
-            jobs.filter(|job| is_removable(&job.state) && chosen(job.id, &job.state)).map(Arc::clone).collect();
-        jobs.iter().for_each(|job| self.services.remove_unfinished(job));
-        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-        if !ids.is_empty() {
-            let ended: Vec<Arc<Job>> = jobs.into_iter().filter(|job| job.ended_at.is_some()).collect();
-            if let Err(error) = self.journal.remember(&ended) {
-                tracing::warn!(%error, "removed jobs are not in the history");
-            }
-            self.emit(vec![Event::JobsRemoved { ids }]);
-        }
-    }
-
-    /// Brings back what the last removal took away.
-    pub(super) fn undo_removal(&mut self) {
-        let ids: Vec<JobId> = self.snapshot.last_removed.iter().map(|(_, job)| job.id).collect();
-        self.emit(vec![Event::RemovalUndone]);
-        if let Err(error) = self.journal.forget(&ids) {
-            tracing::warn!(%error, "jobs that are back are still in the history");
         }
     }
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::{Dispatcher, Event, IntakeRequest};
 use crate::{
     engine::{Job, QueueEntry, places::Places},
-    job::{JobId, JobState, Priority, Schedule},
+    job::{JobId, JobState, Schedule},
 };
 
 impl Dispatcher {
     pub(super) fn enqueue(&mut self, jobs: Vec<QueueEntry>) {
         let mut events = Vec::new();
         let mut requests = Vec::new();
+        self.settle_removal_of_alike(&jobs);
         let mut places = Places::of(&self.snapshot);
         for QueueEntry { spec, schedule } in jobs {
             let id = JobId::generate();
@@ -55,19 +56,14 @@ impl Dispatcher {
 
     pub(super) fn move_to_top(&mut self, id: JobId) {
         let index = self.snapshot.jobs.iter().position(|job| job.is_waiting()).unwrap_or(0);
-        let highest = self.waiting_priorities(id).max();
+        let priority = self.snapshot.priority_at_top(id);
         self.move_job(id, index);
-        self.reschedule(id, |schedule| schedule.priority = schedule.priority.max(highest.unwrap_or_default()));
+        self.reschedule(id, |schedule| schedule.priority = priority);
     }
 
     pub(super) fn move_to_bottom(&mut self, id: JobId) {
-        let lowest = self.waiting_priorities(id).min();
+        let priority = self.snapshot.priority_at_bottom(id);
         self.move_job(id, self.snapshot.jobs.len().saturating_sub(1));
-        self.reschedule(id, |schedule| schedule.priority = schedule.priority.min(lowest.unwrap_or_default()));
-    }
-
-    /// Priorities of the jobs that wait beside this one.
-    fn waiting_priorities(&self, but: JobId) -> impl Iterator<Item = Priority> {
-        self.snapshot.jobs.iter().filter(move |job| job.is_waiting() && job.id != but).map(|job| job.schedule.priority)
+        self.reschedule(id, |schedule| schedule.priority = priority);
     }
 }

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
-use super::{ALL_EVENTS, Journal, entry};
+use super::{Journal, entry};
 use crate::{engine::Event, tools::private};
 
 /// Of an SQLite file (<https://sqlite.org/fileformat2.html#the_database_header>).
@@ -14,6 +14,8 @@ const HEADER_BYTES: usize = 100;
 const PAGE_COUNT_AT: usize = 28;
 /// SQLite's default, which a journal has.
 const PAGE_BYTES: usize = 4096;
+/// Rows that are looked for one by one between two pages that can't be read: a second's work.
+const MOST_LOOKUPS: i64 = 200_000;
 /// How the name of the log beside a journal ends.
 const LOG_END: &str = "-wal";
 
@@ -34,15 +36,23 @@ pub(super) fn as_damage(error: rusqlite::Error) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
 }
 
-/// Moves a damaged journal out of the way and gives the events of its readable part, and where it lies now.
-pub(super) fn set_aside(file: &Path) -> std::io::Result<(Vec<Event>, PathBuf)> {
+/// What can still be read of a damaged journal.
+#[derive(Default)]
+pub(super) struct Salvage {
+    /// The events of the queue.
+    pub(super) events: Vec<Event>,
+    /// Jobs that have left the list: their ids, and their events as text.
+    pub(super) remembered: Vec<(String, String)>,
+}
+
+/// Moves a damaged journal out of the way and gives its readable part, and where it lies now.
+pub(super) fn set_aside(file: &Path) -> std::io::Result<(Salvage, PathBuf)> {
     let has_log_alone = has_log_alone(file);
-    let events = if has_log_alone || is_cut_to_nothing(file) {
-        readable_events_of_log(file).unwrap_or_default()
+    let salvage = if has_log_alone || is_cut_to_nothing(file) {
+        salvage_of_log(file).unwrap_or_default()
     } else {
-        let as_it_is = readable_events(file).unwrap_or_default();
-        let with_new_header = readable_events_behind_header(file).unwrap_or_default();
-        if with_new_header.len() > as_it_is.len() { with_new_header } else { as_it_is }
+        let as_it_is = Salvage::of(file).unwrap_or_default();
+        as_it_is.or_larger(salvage_behind_header(file).unwrap_or_default())
     };
     let aside = place_aside(file);
     for ending in ["", LOG_END, "-shm"] {
@@ -53,7 +63,7 @@ pub(super) fn set_aside(file: &Path) -> std::io::Result<(Vec<Event>, PathBuf)> {
             _ => {}
         }
     }
-    Ok((events, if has_log_alone { named(&aside, LOG_END) } else { aside }))
+    Ok((salvage, if has_log_alone { named(&aside, LOG_END) } else { aside }))
 }
 
 /// Whether a journal lost all its content: SQLite takes such a file for a new one, and deletes the log beside it.
@@ -112,7 +122,7 @@ fn copy_aside(journal: &mut Connection, sequences: &[i64]) -> rusqlite::Result<(
 
 /// What a copy with the header of a new journal holds: SQLite reads nothing of a file whose header is damaged, or tells
 /// of more pages than there are.
-fn readable_events_behind_header(file: &Path) -> Result<Vec<Event>, Box<dyn std::error::Error>> {
+fn salvage_behind_header(file: &Path) -> Result<Salvage, Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let (template, copy) = (folder.path().join("template.sqlite"), folder.path().join("copy.sqlite"));
     drop(Journal::open_database(&template)?);
@@ -124,22 +134,67 @@ fn readable_events_behind_header(file: &Path) -> Result<Vec<Event>, Box<dyn std:
     content.get_mut(..HEADER_BYTES).ok_or("not even a header")?.copy_from_slice(&header);
     content[PAGE_COUNT_AT..PAGE_COUNT_AT + 4].copy_from_slice(&pages.to_be_bytes());
     std::fs::write(&copy, content)?;
-    Ok(readable_events(&copy)?)
+    Ok(Salvage::of(&copy)?)
 }
 
 /// What a copy of the log holds beside a new journal: all, where nothing of it had gone into the journal yet.
-fn readable_events_of_log(file: &Path) -> Result<Vec<Event>, Box<dyn std::error::Error>> {
+fn salvage_of_log(file: &Path) -> Result<Salvage, Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let copy = folder.path().join("copy.sqlite");
     drop(Journal::open_database(&copy)?);
     std::fs::copy(named(file, LOG_END), named(&copy, LOG_END))?;
-    Ok(readable_events(&copy)?)
+    Ok(Salvage::of(&copy)?)
 }
 
-/// All events that can be read, up to the first page that can't.
-fn readable_events(file: &Path) -> rusqlite::Result<Vec<Event>> {
-    let connection = Connection::open(file)?;
-    let mut statement = connection.prepare(ALL_EVENTS)?;
-    let rows = statement.query_map([], entry)?;
-    Ok(rows.map_while(Result::ok).filter_map(Result::ok).collect())
+impl Salvage {
+    fn of(file: &Path) -> rusqlite::Result<Self> {
+        let connection = Connection::open(file)?;
+        let events = readable_rows(&connection, ("events", "event"), &|row| Ok(entry(row)?.ok()));
+        let remembered = readable_rows(&connection, ("history", "job, events"), &|row| Ok((row.get(0)?, row.get(1)?)));
+        Ok(Self {
+            events: events?.into_iter().flatten().collect(),
+            // A journal of a version that kept none.
+            remembered: remembered.unwrap_or_default(),
+        })
+    }
+
+    fn or_larger(self, other: Self) -> Self {
+        if other.events.len() > self.events.len() { other } else { self }
+    }
+}
+
+/// All rows of a table that can be read, in their order. SQLite ends a table at the first page that it can't read: what lies
+/// behind that is read from the end backwards, and what lies between two such pages row by row.
+fn readable_rows<T>(
+    connection: &Connection,
+    (table, columns): (&str, &str),
+    read: &dyn Fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let in_order = |order: &str| -> rusqlite::Result<(Vec<(i64, T)>, bool)> {
+        let mut statement =
+            connection.prepare(&format!("SELECT {columns}, rowid FROM {table} ORDER BY rowid {order}"))?;
+        let number_column = statement.column_count() - 1;
+        let mut rows = statement.query([])?;
+        let mut readable = Vec::new();
+        loop {
+            match rows.next() {
+                Ok(Some(row)) => readable.extend(row.get(number_column).ok().zip(read(row).ok())),
+                Ok(None) => return Ok((readable, true)),
+                Err(_) => return Ok((readable, false)),
+            }
+        }
+    };
+    let (mut readable, is_whole) = in_order("ASC")?;
+    if !is_whole {
+        let (mut behind, _) = in_order("DESC")?;
+        let last = readable.last().map_or(0, |(number, _)| *number);
+        behind.retain(|(number, _)| *number > last);
+        if let Some((first, _)) = behind.last() {
+            let mut statement = connection.prepare(&format!("SELECT {columns} FROM {table} WHERE rowid = ?1"))?;
+            let between = (last + 1).max(first.saturating_sub(MOST_LOOKUPS))..*first;
+            readable.extend(between.filter_map(|number| Some((number, statement.query_row([number], read).ok()?))));
+        }
+        readable.extend(behind.into_iter().rev());
+    }
+    Ok(readable.into_iter().map(|(_, row)| row).collect())
 }

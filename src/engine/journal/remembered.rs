@@ -39,6 +39,18 @@ impl Journal {
         result.map_err(|source| self.failed(source))
     }
 
+    /// Keeps jobs that another journal had remembered: their ids, and their events as text.
+    pub(super) fn remember_again(&mut self, jobs: &[(String, String)]) -> Result<(), JournalError> {
+        let result = (|| {
+            let transaction = self.connection.transaction()?;
+            for (id, events) in jobs {
+                transaction.execute(ADD_JOB, [id, events])?;
+            }
+            transaction.commit()
+        })();
+        result.map_err(|source| self.failed(source))
+    }
+
     /// Takes jobs out of the history that are in the list again.
     pub(in crate::engine) fn forget(&mut self, ids: &[JobId]) -> Result<(), JournalError> {
         let result = (|| {

@@ -1,6 +1,6 @@
 //! How events change a job, and which ones add up to it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -23,22 +23,25 @@ impl Job {
                 self.unpublished = None;
                 self.plan = None;
                 self.retry = None;
+                self.reached = Duration::ZERO;
             }
             Event::JobStarted { at, .. } => {
                 self.begin_again();
                 self.started_at = Some(*at);
-                self.state = JobState::Running { progress: Progress::default(), is_paused: false };
+                self.state = JobState::Running { progress: self.measured(Progress::default()), is_paused: false };
             }
             Event::JobPlanned { plan, .. } => {
                 self.plan = Some(Arc::new((**plan).clone()));
+                self.reached = plan.goes_on_at.unwrap_or_default();
                 self.unpublished = None;
                 self.unfinished = None;
             }
             Event::StreamMade { stream, .. } => self.unpublished = Some(Arc::new((**stream).clone())),
             Event::StreamLeft { folder, .. } => self.unfinished = Some(folder.clone()),
             Event::JobProgressed { progress, .. } => {
+                let progress = self.measured((**progress).clone());
                 if let JobState::Running { progress: shown, .. } = &mut self.state {
-                    *shown = (**progress).clone();
+                    *shown = progress;
                 }
             }
             Event::JobPaused { .. } => self.hold(true),
@@ -80,6 +83,7 @@ impl Job {
             Event::JobInterrupted { reached, folder, is_held, .. } => {
                 self.begin_again();
                 self.unfinished.clone_from(folder);
+                self.reached = *reached;
                 self.state = JobState::Interrupted { reached: *reached, is_held: *is_held };
             }
             Event::JobRequeued { .. } => {
@@ -103,6 +107,11 @@ impl Job {
         }
         if let Some(path) = &self.thumbnail {
             events.push(Event::ThumbnailReady { id, path: path.clone() });
+        }
+        let is_interrupted = matches!(self.state, JobState::Interrupted { .. });
+        if !is_interrupted && !self.reached.is_zero() {
+            let (reached, folder) = (self.reached, self.unfinished.clone());
+            events.push(Event::JobInterrupted { id, reached, folder, is_held: false });
         }
         if let Some(at) = self.started_at {
             events.push(Event::JobStarted { id, at });
@@ -171,6 +180,7 @@ impl Job {
 
     fn end(&mut self, state: JobState, at: Timestamp) {
         self.retry = None;
+        self.reached = Duration::ZERO;
         self.state = state;
         self.ended_at = Some(at);
     }

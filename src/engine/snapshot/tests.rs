@@ -36,19 +36,12 @@ fn progress(fraction: f64, speed: f64, left_seconds: u64) -> Box<Progress> {
 fn report() -> Box<Report> {
     Box::new(Report {
         folder: Some("out/a".into()),
-        file: None,
         multivariant_playlist: Some("out/a/master.m3u8".into()),
-        urls: Vec::new(),
-        published: Vec::new(),
-        renditions: Vec::new(),
         files: vec![FileReport { path: "master.m3u8".to_owned(), bytes: 7 }],
         duration: Duration::from_secs(5),
         total_bytes: 7,
         wall_time: Duration::from_secs(2),
-        warnings: Vec::new(),
-        notes: Vec::new(),
-        speed: None,
-        keys: None,
+        ..Report::default()
     })
 }
 
@@ -114,22 +107,7 @@ fn a_job_that_begins_again_by_itself_says_so_until_it_has_ended_and_survives_the
 fn a_finished_stream_is_remembered_until_it_is_published() {
     let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
     let id = ids[0];
-    let report = Report {
-        folder: Some("out/a".into()),
-        file: None,
-        multivariant_playlist: None,
-        urls: Vec::new(),
-        published: Vec::new(),
-        renditions: Vec::new(),
-        files: Vec::new(),
-        duration: Duration::ZERO,
-        total_bytes: 0,
-        wall_time: Duration::ZERO,
-        warnings: Vec::new(),
-        notes: Vec::new(),
-        speed: None,
-        keys: None,
-    };
+    let report = Report { folder: Some("out/a".into()), ..Report::default() };
     let stream = Box::new(UnpublishedStream {
         report: report.clone(),
         prefix: "films/a".to_owned(),
@@ -150,6 +128,54 @@ fn a_finished_stream_is_remembered_until_it_is_published() {
     assert_eq!(snapshot.job(id).unwrap().unpublished.as_ref().map(|stream| stream.prefix.as_str()), Some("films/a"));
     snapshot.apply(&Event::JobFinished { id, report: Box::new(report), at: at(5) });
     assert_eq!(snapshot.job(id).unwrap().unpublished, None);
+}
+
+#[test]
+fn a_job_that_goes_on_begins_at_what_is_encoded_already() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
+    let id = ids[0];
+    let reached = Duration::from_secs(34);
+    let source = SourceMedia { duration: Some(Duration::from_secs(100)), ..SourceMedia::default() };
+    snapshot.apply(&Event::SourceProbed { id, source: Box::new(source) });
+    snapshot.apply(&Event::JobStarted { id, at: at(1) });
+    snapshot.apply(&Event::JobInterrupted { id, reached, folder: Some("out/a".into()), is_held: true });
+    let assert_reached = |snapshot: &Snapshot| {
+        let mut again = Snapshot::default();
+        snapshot.as_events().iter().for_each(|event| again.apply(event));
+        let job = snapshot.job(id).unwrap();
+        assert_eq!((job.fraction(), job.encoded()), (Some(0.34), Some(reached)), "{:?}", job.state);
+        assert_eq!(again.job(id).unwrap().encoded(), Some(reached), "after a restart");
+    };
+    assert_reached(&snapshot);
+    for event in [
+        Event::JobRequeued { id },
+        Event::JobStarted { id, at: at(2) },
+        Event::JobPaused { id },
+        Event::JobProgressed { id, progress: Box::default() },
+    ] {
+        snapshot.apply(&event);
+        assert_reached(&snapshot);
+    }
+    snapshot.apply(&Event::JobCancelled { id, at: at(3) });
+    assert_eq!(snapshot.job(id).unwrap().encoded(), None);
+}
+
+#[test]
+fn the_logs_of_the_last_five_hundred_failed_jobs_outlive_the_program() {
+    let names: Vec<String> = (0..=FAILED_LOGS_KEPT).map(|number| format!("{number}.mp4")).collect();
+    let (mut snapshot, ids) = snapshot_of(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    for (second, id) in (2..).zip(&ids) {
+        snapshot.apply(&Event::JobStarted { id: *id, at: at(second) });
+        snapshot.apply(&Event::LogKept { id: *id, lines: vec!["frame=1".to_owned()] });
+        let failure = Failure::new(FailureKind::EncoderFailed, "The encoder failed", "Look into the log");
+        snapshot.apply(&Event::JobFailed { id: *id, failure, at: at(second) });
+    }
+    let mut again = Snapshot::default();
+    again.apply_all(&snapshot.as_events());
+    let lines = |id: &JobId| again.job(*id).unwrap().log.iter().cloned().collect::<Vec<_>>();
+    assert_eq!(lines(&ids[0]), ["The encoder failed"], "of the oldest the failure alone");
+    assert!(ids[1..].iter().all(|id| lines(id) == ["frame=1", "The encoder failed"]));
+    assert_eq!(again.jobs.len(), FAILED_LOGS_KEPT + 1);
 }
 
 #[test]
@@ -223,6 +249,51 @@ fn the_time_left_counts_running_and_waiting_jobs() {
     assert_eq!(snapshot.time_left(), None, "it has told nothing yet");
     snapshot.apply(&Event::JobFinished { id: ids[1], report: self::report(), at: at(11) });
     assert_eq!(snapshot.time_left(), None, "nothing is left");
+}
+
+#[test]
+fn what_is_held_or_waits_in_a_paused_queue_takes_no_time() {
+    let (mut snapshot, ids) = snapshot_of(&["a", "b", "c"]);
+    let source = SourceMedia { duration: Some(Duration::from_secs(60)), ..SourceMedia::default() };
+    snapshot.apply(&Event::SourceProbed { id: ids[2], source: Box::new(source) });
+    for (id, seconds) in [(ids[0], 10), (ids[1], 50)] {
+        snapshot.apply(&Event::JobStarted { id, at: at(2) });
+        snapshot.apply(&Event::JobProgressed { id, progress: progress(0.5, 2.0, seconds) });
+    }
+    assert_eq!(snapshot.time_left(), Some(Duration::from_secs(50 + 15)));
+    snapshot.apply(&Event::JobPaused { id: ids[1] });
+    assert_eq!(snapshot.time_left(), Some(Duration::from_secs(10 + 30)));
+    snapshot.apply(&Event::QueuePaused);
+    assert_eq!(snapshot.time_left(), Some(Duration::from_secs(10)), "the waiting one does not begin");
+    snapshot.apply(&Event::JobPaused { id: ids[0] });
+    assert_eq!(snapshot.time_left(), None);
+    snapshot.apply(&Event::QueueResumed);
+    assert_eq!(snapshot.time_left(), None, "held jobs keep their places");
+    for id in [ids[0], ids[1]] {
+        snapshot.apply(&Event::JobFinished {
+            id,
+            report: Box::new(Report { speed: Some(4.0), ..*report() }),
+            at: at(9),
+        });
+    }
+    assert_eq!(snapshot.time_left(), Some(Duration::from_secs(15)));
+    snapshot.apply(&Event::QueuePaused);
+    assert_eq!(snapshot.time_left(), None, "nothing begins");
+}
+
+#[test]
+fn sources_that_were_not_looked_at_yet_take_as_long_as_the_others() {
+    let (mut snapshot, ids) = snapshot_of(&["a", "b", "c", "d"]);
+    for (id, seconds) in [(ids[0], 40), (ids[1], 80)] {
+        let source = SourceMedia { duration: Some(Duration::from_secs(seconds)), ..SourceMedia::default() };
+        snapshot.apply(&Event::SourceProbed { id, source: Box::new(source) });
+    }
+    let report = Box::new(Report { speed: Some(4.0), ..*report() });
+    snapshot.apply(&Event::JobFinished { id: ids[0], report, at: at(9) });
+    assert_eq!(snapshot.time_left(), Some(Duration::from_secs(20 + 2 * 15)));
+    let unknown = SourceMedia { duration: None, ..SourceMedia::default() };
+    snapshot.apply(&Event::SourceProbed { id: ids[2], source: Box::new(unknown) });
+    assert_eq!(snapshot.time_left(), Some(Duration::from_secs(20 + 15)), "nothing can be said of that one");
 }
 
 #[test]

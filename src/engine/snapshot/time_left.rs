@@ -1,6 +1,6 @@
 //! How long the queue will take.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{Job, Snapshot};
 use crate::{
@@ -19,9 +19,16 @@ struct MeasuredKind<'a> {
 
 impl Snapshot {
     /// Expected time until all running and waiting jobs are done, from the speed of jobs of the same kind that are done,
-    /// else of those that run; `None` when that can't be told.
+    /// else of those that run. What goes on only when the user wants it does not count: jobs that are held, and those that
+    /// wait in a paused queue. `None` when it can't be told, and when nothing goes on.
     pub fn time_left(&self) -> Option<Duration> {
-        let running: Vec<&Progress> = self.jobs.iter().filter_map(|job| job.progress()).collect();
+        let (held, at_work): (Vec<&Arc<Job>>, Vec<&Arc<Job>>) =
+            self.jobs.iter().filter(|job| job.progress().is_some()).partition(|job| job.is_held());
+        let running: Vec<&Progress> = at_work.iter().filter_map(|job| job.progress()).collect();
+        // A held job keeps its place: the next ones do not begin in it.
+        if running.is_empty() && (self.queue_paused || !held.is_empty()) {
+            return None;
+        }
         let left_running = match running.as_slice() {
             [] => Duration::ZERO,
             running => running.iter().filter_map(|progress| progress.time_left).max()?,
@@ -31,7 +38,12 @@ impl Snapshot {
         let side_by_side = running.len().max(1) as f64;
         let mut waiting_seconds = 0.0;
         let mut waits = false;
-        for (job, length) in self.jobs.iter().filter_map(|job| Some((job, job.still_to_encode()?))) {
+        let usual = self.usual_length();
+        for job in self.jobs.iter().filter(|job| !self.queue_paused && job.comes_by_itself()) {
+            // A source that was not looked at yet is taken for one like the others, so that the time does not grow while
+            // many files are looked at.
+            let whole = if job.source.is_some() { job.length_to_encode() } else { usual };
+            let Some(length) = whole.map(|whole| whole.saturating_sub(job.reached)) else { continue };
             let measured = kinds.iter().find(|known| known.is_of(job)).map(|known| known.speeds / known.jobs);
             let speed = measured.map_or(running_speed, |speed| speed * side_by_side);
             if speed <= 0.0 {
@@ -44,6 +56,12 @@ impl Snapshot {
             return None;
         }
         left_running.checked_add(Duration::try_from_secs_f64(waiting_seconds).ok()?)
+    }
+
+    /// The mean of what is to be encoded of the sources whose length is known.
+    fn usual_length(&self) -> Option<Duration> {
+        let known: Vec<Duration> = self.jobs.iter().filter_map(|job| job.length_to_encode()).collect();
+        known.iter().sum::<Duration>().checked_div(u32::try_from(known.len()).ok()?)
     }
 
     fn measured_kinds(&self) -> Vec<MeasuredKind<'_>> {

@@ -14,26 +14,34 @@ use super::{
     trim_form::trim_ui,
 };
 use crate::{
-    engine::Command,
+    engine::{Command, Snapshot},
+    format,
     gui::{
         action::Action,
         file_dialog::PathPurpose,
         theme,
         widgets::{Button, check_box, field_label, named_segmented, radio, segmented},
     },
-    job::{Deinterlace, Flip, OutputKind, Strength, Turn, Watermark, WatermarkPosition},
+    job::{Deinterlace, Flip, JobState, OutputKind, Strength, Turn, Watermark, WatermarkPosition},
 };
 
 const BODY_HEIGHT: f32 = 520.0;
 
 /// Shows the form; true when it was applied or left.
-pub fn adjust_ui(ui: &Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions: &mut Vec<Action>) -> bool {
+pub fn adjust_ui(
+    ui: &Ui,
+    snapshot: &Snapshot,
+    (form, has_file_dialogs): (&mut AdjustForm, bool),
+    actions: &mut Vec<Action>,
+) -> bool {
+    follow(form, snapshot);
     let title = match &form.target {
         AdjustTarget::NewFiles => "Adjust new files".to_owned(),
         AdjustTarget::Job { spec, .. } => format!("Settings of {}", spec.source_name()),
         AdjustTarget::Again { spec } => format!("Encode {} again", spec.source_name()),
     };
-    let room = ui.ctx().content_rect().height() - 240.0;
+    let told = form.too_late.map(str::to_owned).or_else(|| loss(&form.target));
+    let room = ui.ctx().content_rect().height() - if told.is_some() { 280.0 } else { 240.0 };
     filled_in_dialog(ui, (&title, 640.0), |ui| {
         let sections = form.sections();
         segmented(ui, &mut form.section, sections, |section| section.label().to_owned());
@@ -60,15 +68,43 @@ pub fn adjust_ui(ui: &Ui, form: &mut AdjustForm, has_file_dialogs: bool, actions
         {
             form.section = *section;
         }
+        if let Some(told) = &told {
+            paragraph(ui, told);
+        }
         buttons(ui, form, actions)
     })
+}
+
+/// Where a job can no longer be changed, what was chosen becomes a new one.
+fn follow(form: &mut AdjustForm, snapshot: &Snapshot) {
+    let AdjustTarget::Job { id, spec, .. } = &form.target else { return };
+    let too_late = match snapshot.job(*id).map(|job| &job.state) {
+        Some(JobState::Running { .. }) => {
+            "The job has begun with its old settings. With these it is encoded once more, as a new job."
+        }
+        Some(JobState::Done { .. }) => {
+            "The job is done, with its old settings. With these it is encoded once more, as a new job."
+        }
+        Some(JobState::Waiting | JobState::Interrupted { .. } | JobState::Failed { .. } | JobState::Cancelled) => {
+            return;
+        }
+        None => "The job is off the list. With these settings it is added again, as a new job.",
+    };
+    form.too_late = Some(too_late);
+    form.target = AdjustTarget::Again { spec: spec.clone() };
+}
+
+/// What other settings cost.
+fn loss(target: &AdjustTarget) -> Option<String> {
+    let AdjustTarget::Job { encoded: Some(encoded), .. } = target else { return None };
+    Some(format!("{} of it is encoded, and is encoded again with other settings.", format::clock(*encoded)))
 }
 
 /// What the form asks for.
 fn asked(form: &AdjustForm) -> Result<Vec<Action>, Misplaced> {
     match &form.target {
         AdjustTarget::NewFiles => for_new_files(form),
-        AdjustTarget::Job { id, spec } => {
+        AdjustTarget::Job { id, spec, .. } => {
             let spec = Box::new(form.spec(spec)?);
             Ok(vec![Action::Send(Command::ChangeJob { id: *id, spec })])
         }

@@ -30,6 +30,8 @@ pub enum AdjustTarget {
         id: JobId,
         /// What it is asked to do now.
         spec: Box<JobSpec>,
+        /// What of it is encoded, if something is.
+        encoded: Option<Duration>,
     },
     /// A new job like one that is done.
     Again {
@@ -105,6 +107,8 @@ pub type Misplaced = (AdjustSection, FieldProblem);
 pub struct AdjustForm {
     /// What is changed.
     pub(super) target: AdjustTarget,
+    /// Why a new job is made, where it was opened to change one.
+    pub(super) too_late: Option<&'static str>,
     /// The part that is shown.
     pub(super) section: AdjustSection,
     /// The presets to choose from; the job's own first, if it is none of the built-in ones.
@@ -193,6 +197,7 @@ impl AdjustForm {
         };
         let watermark = operations.watermark.as_ref();
         Self {
+            too_late: None,
             section,
             presets,
             preset,

@@ -16,7 +16,7 @@ use crate::{
 pub fn close_ui(ui: &Ui, counts: &QueueCounts, actions: &mut Vec<Action>) -> bool {
     let running = (counts.encoding + counts.publishing + counts.paused) as u64;
     let mut answer = None;
-    let is_done = dialog(ui, ("Jobs are still running", 480.0), |ui| {
+    let is_done = dialog(ui, ("Jobs are still running", 560.0), |ui| {
         let jobs = format::count(running, "job is", "jobs are");
         paragraph(ui, &format!("{jobs} at work. Stopped jobs wait for the next start and go on from there."));
         button_line(ui, |ui| {
@@ -26,7 +26,7 @@ pub fn close_ui(ui: &Ui, counts: &QueueCounts, actions: &mut Vec<Action>) -> boo
             if Button::new("Close when finished").show(ui).clicked() {
                 answer = Some(CloseAnswer::CloseWhenFinished);
             }
-            if Button::primary("Keep running").show(ui).on_hover_text("Minimises the window").clicked() {
+            if Button::primary("Minimise and keep running").show(ui).clicked() {
                 answer = Some(CloseAnswer::KeepRunning);
             }
         });

@@ -1,8 +1,8 @@
 //! Jobs that have ended, also those that are no longer in the list: found again, run once more, reported.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, path::Path, sync::Arc};
 
-use eframe::egui::{Align, Label, Layout, Rect, RichText, ScrollArea, Ui, UiBuilder, vec2};
+use eframe::egui::{Align, Label, Layout, Rect, RichText, ScrollArea, Ui, UiBuilder, pos2, vec2};
 use jiff::Zoned;
 
 use super::{dialog, paragraph, told_button_line};
@@ -11,8 +11,9 @@ use crate::{
     failure::Failure,
     gui::{
         action::Action,
-        theme,
-        widgets::{Button, text_field},
+        panels::row::state_icon,
+        theme::{self, icon},
+        widgets::{Button, icon_button, text, text_field},
         wording,
     },
     job::{JobId, JobState, schedule},
@@ -21,7 +22,9 @@ use crate::{
 const WIDTH: f32 = 760.0;
 const ROW_HEIGHT: f32 = 56.0;
 /// Room for the buttons at the right of a row.
-const BUTTONS_WIDTH: f32 = 212.0;
+const BUTTONS_WIDTH: f32 = 248.0;
+/// Room for the icon at the left of a row.
+const ICON_ROOM: f32 = 28.0;
 /// Height of the dialog without its list.
 const REST_HEIGHT: f32 = 220.0;
 const LEAST_LIST_HEIGHT: f32 = 2.0 * ROW_HEIGHT;
@@ -35,17 +38,39 @@ pub struct HistoryView {
     has_keyboard: bool,
     /// `None` until it is read.
     jobs: Option<Result<Vec<Arc<Job>>, Failure>>,
+    reading: Reading,
     /// Indices of the jobs that the search lets through, and the search that did.
     found: (String, Vec<usize>),
     /// Jobs that were put into the queue again since the dialog was opened.
     begun_again: HashSet<JobId>,
 }
 
+/// Whether the history is being read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// Not now.
+    #[default]
+    Rests,
+    /// Now.
+    Runs,
+    /// Now, and a job has ended since that began.
+    RunsTooEarly,
+}
+
 impl HistoryView {
-    /// Takes in what was read, the newest first.
-    pub fn take(&mut self, jobs: Result<Vec<Arc<Job>>, Failure>) {
+    /// To be called when the history has changed; whether it is to be read now. One reading runs at a time, so that an
+    /// older one never comes in last.
+    pub fn wants_reading(&mut self) -> bool {
+        let wants = self.reading == Reading::Rests;
+        self.reading = if wants { Reading::Runs } else { Reading::RunsTooEarly };
+        wants
+    }
+
+    /// Takes in what was read, the newest first; whether it is to be read once more.
+    pub fn take(&mut self, jobs: Result<Vec<Arc<Job>>, Failure>) -> bool {
         self.jobs = Some(jobs);
         self.find();
+        std::mem::take(&mut self.reading) == Reading::RunsTooEarly && self.wants_reading()
     }
 
     fn find(&mut self) {
@@ -55,8 +80,8 @@ impl HistoryView {
     }
 }
 
-/// Shows the history; true when it was closed.
-pub fn history_ui(ui: &Ui, view: &mut HistoryView, actions: &mut Vec<Action>) -> bool {
+/// Shows the history, paths without `home` in front of them; true when it was closed.
+pub fn history_ui(ui: &Ui, view: &mut HistoryView, home: Option<&Path>, actions: &mut Vec<Action>) -> bool {
     dialog(ui, ("History", WIDTH), |ui| {
         let search = text_field(ui, "Search the history", &mut view.search, "Name, preset, destination or failure");
         if !std::mem::replace(&mut view.has_keyboard, true) {
@@ -69,7 +94,7 @@ pub fn history_ui(ui: &Ui, view: &mut HistoryView, actions: &mut Vec<Action>) ->
         let height = (ui.ctx().content_rect().height() - REST_HEIGHT).clamp(LEAST_LIST_HEIGHT, MOST_LIST_HEIGHT);
         ui.allocate_ui_with_layout(vec2(ui.available_width(), height), Layout::top_down(Align::Min), |ui| {
             ui.set_min_size(vec2(ui.available_width(), height));
-            list(ui, view, height, actions);
+            list(ui, view, (height, home), actions);
         });
         let mut is_done = false;
         let count = match view.jobs {
@@ -81,7 +106,7 @@ pub fn history_ui(ui: &Ui, view: &mut HistoryView, actions: &mut Vec<Action>) ->
     })
 }
 
-fn list(ui: &mut Ui, view: &mut HistoryView, height: f32, actions: &mut Vec<Action>) {
+fn list(ui: &mut Ui, view: &mut HistoryView, (height, home): (f32, Option<&Path>), actions: &mut Vec<Action>) {
     let jobs = match &view.jobs {
         None => return paragraph(ui, "The history is read…"),
         Some(Err(failure)) => return paragraph(ui, &format!("{}. {}", failure.headline, failure.hint)),
@@ -103,7 +128,7 @@ fn list(ui: &mut Ui, view: &mut HistoryView, height: f32, actions: &mut Vec<Acti
     area.show_rows(ui, ROW_HEIGHT, view.found.1.len(), |ui, range| {
         for job in view.found.1[range].iter().filter_map(|index| jobs.get(*index)) {
             let is_begun = view.begun_again.contains(&job.id);
-            if row(ui, (job, &now), is_begun, actions) {
+            if row(ui, (job, (&now, home)), is_begun, actions) {
                 begun_again = Some(job.id);
             }
         }
@@ -111,54 +136,73 @@ fn list(ui: &mut Ui, view: &mut HistoryView, height: f32, actions: &mut Vec<Acti
     view.begun_again.extend(begun_again);
 }
 
+/// The time, and the folder that paths are told without.
+type Surroundings<'a> = (&'a Zoned, Option<&'a Path>);
+
 /// One job; true when it was put into the queue again.
-fn row(ui: &mut Ui, (job, now): (&Arc<Job>, &Zoned), is_begun: bool, actions: &mut Vec<Action>) -> bool {
+fn row(ui: &mut Ui, (job, around): (&Arc<Job>, Surroundings<'_>), is_begun: bool, actions: &mut Vec<Action>) -> bool {
     let palette = theme::palette(ui);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), ROW_HEIGHT));
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, (1.0, palette.line));
     let split = rect.right() - BUTTONS_WIDTH;
-    let words = Rect::from_x_y_ranges(rect.left()..=split - theme::SPACE[2], rect.top() + 8.0..=rect.bottom());
+    let (glyph, colour) = state_icon(&job.state, palette);
+    let icon_at = pos2(rect.left() + ICON_ROOM / 2.0, rect.center().y);
+    text::paint_icon(ui.painter(), icon_at, glyph, theme::ICON_SIZE, colour);
+    let left = rect.left() + ICON_ROOM + theme::SPACE[0];
+    let words = Rect::from_x_y_ranges(left..=split - theme::SPACE[2], rect.top() + 8.0..=rect.bottom());
     let name = job.spec.source_name();
     ui.scope_builder(UiBuilder::new().max_rect(words).layout(Layout::top_down(Align::Min)), |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         let path = job.spec.source.display().to_string();
         ui.add(Label::new(RichText::new(&name).font(theme::strong())).truncate()).on_hover_text(path);
-        let line = RichText::new(facts(job, now)).font(theme::facts()).color(palette.weak);
+        let line = RichText::new(facts(job, around)).font(theme::facts()).color(palette.weak);
         let line = ui.add(Label::new(line).truncate());
         if let JobState::Failed { failure } = &job.state {
             line.on_hover_text(format!("{}\n{}", failure.headline, failure.hint));
         }
     });
     let buttons = Rect::from_x_y_ranges(split..=rect.right() - theme::SPACE[2], rect.y_range());
-    let builder = UiBuilder::new().max_rect(buttons).layout(Layout::right_to_left(Align::Center));
+    // Names of sources may come more than once: what is in a row is told apart by the job.
+    let builder = UiBuilder::new().id_salt(job.id).max_rect(buttons).layout(Layout::right_to_left(Align::Center));
     let scope = ui.scope_builder(builder, |ui| {
         ui.spacing_mut().item_spacing.x = theme::SPACE[1];
         let report = Button::new("Save report").named(&format!("Save report of {name}")).show(ui);
         if report.on_hover_text("All that is known of the job, without secrets, to report a problem").clicked() {
             actions.push(Action::SaveReport(Arc::clone(job)));
         }
-        if is_begun {
+        let is_pressed = if is_begun {
             ui.label(RichText::new("In the queue").color(palette.weak));
-            return false;
-        }
-        let again = Button::new("Run again").named(&format!("Run {name} again")).show(ui);
-        let is_pressed = again.on_hover_text("Puts the same job at the end of the queue once more").clicked();
+            false
+        } else {
+            let again = Button::new("Run again").named(&format!("Run {name} again")).show(ui);
+            again.on_hover_text("Puts the same job at the end of the queue once more").clicked()
+        };
         if is_pressed {
             actions.push(Action::RunAgain(Arc::clone(job)));
+        }
+        if let Some(folder) = wording::stream_folder(job)
+            && icon_button(ui, icon::OPEN_FOLDER, &format!("Open folder of {name}"), "Open folder").clicked()
+        {
+            actions.push(Action::OpenFolder(folder.to_owned()));
         }
         is_pressed
     });
     scope.inner
 }
 
-/// `Done · 20 Nov 14:03 · Web HLS → ~/Videos`, or why it failed.
-fn facts(job: &Job, now: &Zoned) -> String {
+/// `Done · 20 Nov 14:03 · Web HLS → Videos/film`, or why it failed.
+fn facts(job: &Job, (now, home): Surroundings<'_>) -> String {
     let ended = job.ended_at.map(|at| schedule::short_time(at, now));
     let what = match &job.state {
         JobState::Failed { failure } => failure.headline.clone(),
         _ => {
             let made = job.spec.kind.words(&job.spec.preset.name);
-            format!("{made} → {}", wording::short_destination(&job.spec.destination, None))
+            let folder = wording::stream_folder(job).filter(|_| job.spec.destination.buckets().next().is_none());
+            let place = match folder {
+                Some(folder) => wording::short_path(folder, home),
+                None => wording::short_destination(&job.spec.destination, home),
+            };
+            format!("{made} → {place}")
         }
     };
     let facts = [Some(wording::state_word(job)), ended, Some(what)];

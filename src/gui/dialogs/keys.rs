@@ -1,6 +1,6 @@
 //! Access keys of a store: put under a name into the keychain, or held until the program ends.
 
-use eframe::egui::Ui;
+use eframe::egui::{Label, RichText, Ui};
 
 use super::{
     button_line,
@@ -9,11 +9,12 @@ use super::{
 };
 use crate::{
     gui::{
+        access_keys::{MissingKeys, NeedOfKeys},
         action::Action,
         theme,
         widgets::{Button, check_box},
     },
-    tools::keychain::{self, AccessKey},
+    tools::keychain::{self, AccessKey, KeychainState},
 };
 
 const NAME: &str = "Name";
@@ -26,9 +27,10 @@ pub struct KeysForm {
     /// The name under which they lie, or will.
     pub name: String,
     /// Why they are asked for, when it was not the user who began.
-    asked_because: Option<String>,
+    asked_because: Option<NeedOfKeys>,
     key: AccessKey,
-    in_keychain: bool,
+    /// Whether they go into the keychain, where that was chosen.
+    in_keychain: Option<bool>,
     /// True until the first field has taken the keyboard.
     takes_keyboard: bool,
 }
@@ -37,12 +39,12 @@ impl KeysForm {
     /// An empty form for keys of this name, which the user wants to set.
     pub fn new(name: &str) -> Self {
         let key = AccessKey { id: String::new(), secret: String::new() };
-        Self { name: name.trim().to_owned(), asked_because: None, key, in_keychain: true, takes_keyboard: true }
+        Self { name: name.trim().to_owned(), asked_because: None, key, in_keychain: None, takes_keyboard: true }
     }
 
-    /// The form for keys that are needed and that the keychain does not give.
-    pub fn asking(name: &str, why: &str) -> Self {
-        Self { asked_because: Some(why.to_owned()), ..Self::new(name) }
+    /// The form for keys that are needed.
+    pub fn asking(MissingKeys { name, why }: MissingKeys) -> Self {
+        Self { asked_because: Some(why), ..Self::new(&name) }
     }
 
     /// The name and the keys.
@@ -63,15 +65,59 @@ impl KeysForm {
     }
 }
 
+/// Asks where the keys are put, where that can be chosen, and tells it; true where they go into the keychain.
+fn place_ui(ui: &mut Ui, chosen: &mut Option<bool>) -> bool {
+    let state = keychain::state();
+    // What would most likely be in vain is not proposed.
+    let mut in_keychain = chosen.unwrap_or(state == KeychainState::Usable);
+    if let KeychainState::Missing(cause) = &state {
+        let words =
+            "This system has no keychain that can be used: they hold until Reelpress ends, and are written nowhere.";
+        paragraph(ui, words);
+        cause_ui(ui, cause);
+        return false;
+    }
+    if check_box(ui, &mut in_keychain, "Keep them in the system’s keychain").changed() {
+        *chosen = Some(in_keychain);
+    }
+    let place = match in_keychain {
+        true => "Reelpress writes keys nowhere else.",
+        false => "They hold until Reelpress ends, and are written nowhere.",
+    };
+    paragraph(ui, place);
+    match &state {
+        KeychainState::Empty => {
+            paragraph(ui, "This system’s keychain is not set up yet: the desktop may ask for a password for it.");
+        }
+        KeychainState::KeptNothing(cause) => {
+            paragraph(ui, "The keychain kept nothing when it was last asked; it may have to be unlocked.");
+            cause_ui(ui, cause);
+        }
+        KeychainState::Usable | KeychainState::Missing(_) => {}
+    }
+    in_keychain
+}
+
+/// What went wrong in the words of the system.
+fn cause_ui(ui: &mut Ui, cause: &str) {
+    ui.add(Label::new(RichText::new(cause).font(theme::facts()).color(theme::palette(ui).weak)).wrap());
+}
+
+/// Title of the dialog.
+pub(super) const TITLE: &str = "Access keys";
+
 /// Asks for the keys; true when they were given or the dialog closed.
 pub fn keys_ui(ui: &Ui, form: &mut KeysForm, actions: &mut Vec<Action>) -> bool {
-    filled_in_dialog(ui, ("Access keys", 440.0), |ui| {
+    filled_in_dialog(ui, (TITLE, 440.0), |ui| {
         let is_begun = !form.key.id.is_empty() || !form.key.secret.is_empty();
         let problem = form.keys().err().filter(|_| is_begun);
         let fields = Fields::of(problem.as_ref());
         match &form.asked_because {
-            Some(why) => {
+            Some(NeedOfKeys::Missing(why)) => {
                 paragraph(ui, &format!("Jobs need the keys “{}”: {why}.", form.name));
+            }
+            Some(NeedOfKeys::Refused { failure, .. }) => {
+                paragraph(ui, &format!("{failure}. Give the keys “{}” anew, or try again with the same.", form.name));
             }
             None => {
                 let name = fields.text(ui, NAME, &mut form.name, "Such as films");
@@ -87,26 +133,18 @@ pub fn keys_ui(ui: &Ui, form: &mut KeysForm, actions: &mut Vec<Action>) -> bool 
         }
         fields.secret(ui, SECRET, &mut form.key.secret);
         ui.add_space(theme::SPACE[1]);
-        let has_keychain = !keychain::is_missing();
-        if has_keychain {
-            check_box(ui, &mut form.in_keychain, "Keep them in the system’s keychain");
-        }
-        let in_keychain = form.in_keychain && has_keychain;
-        paragraph(
-            ui,
-            match (has_keychain, in_keychain) {
-                (true, true) => "Reelpress writes keys nowhere else.",
-                (true, false) => "They hold until Reelpress ends, and are written nowhere.",
-                (false, _) => {
-                    "This system has no keychain that can be used: they hold until Reelpress ends, and are written nowhere."
-                }
-            },
-        );
+        let in_keychain = place_ui(ui, &mut form.in_keychain);
         let keys = form.keys();
         let mut is_done = false;
         button_line(ui, |ui| {
             let leave = if form.asked_because.is_some() { "Not now" } else { "Cancel" };
             is_done |= Button::new(leave).named(&format!("{leave}: access keys")).show(ui).clicked();
+            if let Some(NeedOfKeys::Refused { jobs, .. }) = &form.asked_because
+                && Button::new("Try the same keys").show(ui).clicked()
+            {
+                actions.push(Action::RetryWithSameKeys(jobs.clone()));
+                is_done = true;
+            }
             if next_step(ui, "Use keys", keys.is_ok())
                 && let Ok((name, key)) = keys
             {

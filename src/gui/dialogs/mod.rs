@@ -2,6 +2,7 @@
 
 pub mod adjust;
 mod adjust_form;
+pub mod cancel;
 pub mod close;
 mod conversion_form;
 mod encryption_form;
@@ -18,10 +19,11 @@ mod settings_form;
 pub mod tools;
 mod trim_form;
 
-use eframe::egui::{self, Align, Frame, Layout, Margin, Modal, RichText, ScrollArea, Stroke, Ui, vec2};
+use eframe::egui::{self, Align, Frame, LayerId, Layout, Margin, Modal, Order, RichText, ScrollArea, Stroke, Ui, vec2};
 
 use super::{
     action::Action,
+    keyboard::presses,
     theme,
     view_state::{Dialog, ViewState},
     widgets::Button,
@@ -35,11 +37,15 @@ pub fn dialogs_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
     let is_done = match &mut dialog {
         Dialog::Settings(form) => settings::settings_ui(ui, snapshot, (form, has_file_dialogs), actions),
         Dialog::Tools { asks_for_download } => tools::tools_ui(ui, snapshot, asks_for_download, actions),
-        Dialog::Adjust(form) => adjust::adjust_ui(ui, form, has_file_dialogs, actions),
+        Dialog::Adjust(form) => adjust::adjust_ui(ui, snapshot, (form, has_file_dialogs), actions),
         Dialog::Schedule(form) => schedule::schedule_ui(ui, form, actions),
         Dialog::Path(form) => paste_path::path_ui(ui, form, actions),
-        Dialog::History(history) => history::history_ui(ui, history, actions),
+        Dialog::History(history) => history::history_ui(ui, history, view.home.as_deref(), actions),
         Dialog::Keys(form) => keys::keys_ui(ui, form, actions),
+        Dialog::Cancel(ids) => {
+            let jobs: Vec<_> = ids.iter().filter_map(|id| snapshot.job(*id)).collect();
+            cancel::cancel_ui(ui, &jobs, actions)
+        }
         Dialog::Close => close::close_ui(ui, &view.queue.counts, actions),
     };
     if !is_done {
@@ -69,6 +75,11 @@ fn filled_in_dialog(ui: &Ui, title: (&str, f32), contents: impl FnOnce(&mut Ui) 
     modal(ui, title, ClickBeside::Stays, contents)
 }
 
+/// The layer of the dialog with this title.
+fn layer(title: &str) -> LayerId {
+    LayerId::new(Order::Foreground, egui::Id::unique(("dialog", title)))
+}
+
 fn modal(
     ui: &Ui,
     (title, width): (&str, f32),
@@ -82,7 +93,7 @@ fn modal(
         .corner_radius(theme::DIALOG_RADIUS)
         .shadow(ui.visuals().window_shadow)
         .inner_margin(Margin::same(20));
-    let modal = Modal::new(egui::Id::unique(("dialog", title))).frame(frame).show(ui.ctx(), |ui| {
+    let modal = Modal::new(layer(title).id).frame(frame).show(ui.ctx(), |ui| {
         ui.set_width(width.min(ui.ctx().content_rect().width() - 80.0));
         ui.spacing_mut().item_spacing = vec2(theme::SPACE[1], theme::SPACE[1]);
         ui.label(RichText::new(title).font(theme::title()));
@@ -113,8 +124,8 @@ fn scrolled(ui: &mut Ui, (id, height): (&str, f32), contents: impl FnOnce(&mut U
 /// keyboard: a field of one line gives it away with that key.
 fn next_step(ui: &mut Ui, verb: &str, can_be_taken: bool) -> bool {
     let is_pressed = Button::primary(verb).enabled(can_be_taken).show(ui).clicked();
-    let is_entered = ui.input(|input| input.modifiers.is_none() && input.key_pressed(egui::Key::Enter))
-        && ui.memory(egui::Memory::focused).is_none();
+    let is_entered =
+        presses(ui.ctx(), egui::Modifiers::NONE, egui::Key::Enter) > 0 && ui.memory(egui::Memory::focused).is_none();
     can_be_taken && (is_pressed || is_entered)
 }
 

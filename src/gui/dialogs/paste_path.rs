@@ -6,11 +6,12 @@ use eframe::egui::{self, Ui};
 
 use super::{
     button_line, dialog,
-    fields::{FieldProblem, Fields},
+    fields::{FieldProblem, Fields, say},
 };
 use crate::gui::{
     action::Action,
     file_dialog::{PathPurpose, PickedPaths},
+    theme,
     widgets::Button,
 };
 
@@ -26,9 +27,9 @@ pub struct PathForm {
 }
 
 impl PathForm {
-    /// An empty form.
-    pub fn new(purpose: PathPurpose) -> Self {
-        Self { purpose, text: String::new(), takes_keyboard: true, is_refused: false }
+    /// A form that begins with what is set now, which is empty where nothing is.
+    pub fn new(purpose: PathPurpose, present: String) -> Self {
+        Self { purpose, text: present, takes_keyboard: true, is_refused: false }
     }
 }
 
@@ -58,6 +59,15 @@ pub fn path_ui(ui: &Ui, form: &mut PathForm, actions: &mut Vec<Action>) -> bool 
         if response.changed() {
             form.is_refused = false;
         }
+        let is_given = !form.text.trim().is_empty();
+        let told = match form.purpose {
+            _ if !is_given => "Give a full path",
+            PathPurpose::OutputFolder => "A folder that does not exist yet is made when the first job writes there",
+            _ => "",
+        };
+        if !told.is_empty() && !form.is_refused {
+            say(ui, told, theme::palette(ui).weak);
+        }
         let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         let mut is_done = false;
         button_line(ui, |ui| {
@@ -67,7 +77,8 @@ pub fn path_ui(ui: &Ui, form: &mut PathForm, actions: &mut Vec<Action>) -> bool 
             } else {
                 "Choose"
             };
-            if Button::primary(verb).show(ui).clicked() || is_entered {
+            let is_pressed = Button::primary(verb).enabled(is_given).show(ui).clicked();
+            if is_given && (is_pressed || is_entered) {
                 let paths = paths_in(&form.text, home().as_deref());
                 form.is_refused = paths.is_empty();
                 form.takes_keyboard = form.is_refused;

@@ -6,7 +6,10 @@ use super::{fields::FieldProblem, settings_form::filled};
 use crate::{
     job::{
         S3Location,
-        s3::{ByKind, Encryption, OLD_FILES_STAY, ObjectOptions, ObjectTag, Store, address_problem, typed_acl},
+        s3::{
+            ByKind, Encryption, OLD_FILES_STAY, OPTIONS_MARK, ObjectOptions, ObjectTag, Store, address_problem,
+            typed_acl,
+        },
         typed,
     },
     pipeline::publish::S3LocationError,
@@ -17,7 +20,7 @@ use crate::{
 pub(super) mod labels {
     pub const BUCKET: &str = "Bucket";
     pub const ENDPOINT: &str = "Endpoint";
-    pub const CREDENTIALS: &str = "Keys from the keychain";
+    pub const CREDENTIALS: &str = "Named keys";
     pub const PUBLIC_URL: &str = "Public URL";
     pub const CLOUDFRONT: &str = "CloudFront distribution";
     pub const PRESIGN: &str = "Presigned for";
@@ -119,8 +122,8 @@ pub struct S3Form {
     pub drops_published: bool,
     /// Most bytes a second of all uploads; empty for no limit.
     pub upload_limit: String,
-    /// The place that was tested in this dialog: results for others are not shown.
-    pub tested: Option<S3Location>,
+    /// The places that were tested in this dialog: results for others are not shown.
+    pub tested: Vec<S3Location>,
 }
 
 /// How the bucket stands in the URL.
@@ -194,8 +197,8 @@ impl S3Form {
             acl: text(&objects.acl),
             upload_limit: s3.most_bytes_per_second.map(|most| most.to_string()).unwrap_or_default(),
             drops_published: settings.drop_published,
-            also_to: settings.also_to.iter().map(S3Location::address).collect::<Vec<_>>().join(" "),
-            tested: None,
+            also_to: settings.also_to.iter().map(|place| text_beside(s3, place)).collect::<Vec<_>>().join(" "),
+            tested: Vec::new(),
         }
     }
 
@@ -215,7 +218,8 @@ impl S3Form {
         self.store = store;
     }
 
-    /// The bucket and the further places. Without a bucket, nothing can be published, and need not make sense.
+    /// The bucket and the further places, which are reached and written as it is unless they have options of their own.
+    /// Without a bucket, nothing can be published, and need not make sense.
     ///
     /// # Errors
     /// What is missing or wrong, and at which field.
@@ -228,12 +232,19 @@ impl S3Form {
         for text in self.also_to.split_whitespace() {
             let place: S3Location =
                 text.parse().map_err(|error: S3LocationError| FieldProblem::new(labels::ALSO_TO, error.to_string()))?;
+            let place = if text.contains(OPTIONS_MARK) { place } else { beside(&first, place) };
             if std::iter::once(&first).chain(&places).any(|other| other.is_same_place(&place)) {
                 return Err(FieldProblem::new(labels::ALSO_TO, format!("“{place}” is named twice")));
             }
             places.push(place);
         }
         Ok((first, places))
+    }
+
+    /// All places of the form, where it makes sense and has one.
+    pub fn all_places(&self) -> Option<Vec<S3Location>> {
+        let (first, others) = self.places().ok().filter(|(first, _)| !first.bucket.is_empty())?;
+        Some(std::iter::once(first).chain(others).collect())
     }
 
     /// The place in S3 that the form means.
@@ -319,6 +330,21 @@ impl S3Form {
             acl: given(labels::ACL, &self.acl, typed_acl)?,
         })
     }
+}
+
+/// A further place, reached and written as the first is.
+fn beside(first: &S3Location, place: S3Location) -> S3Location {
+    S3Location { bucket: place.bucket, prefix: place.prefix, ..first.clone() }
+}
+
+/// A further place as it is typed beside the first.
+fn text_beside(first: &S3Location, place: &S3Location) -> String {
+    if *place == beside(first, place.clone()) {
+        return place.to_string();
+    }
+    let address = place.address();
+    // The mark alone tells that it is reached in another way.
+    if address.contains(OPTIONS_MARK) { address } else { format!("{address}{OPTIONS_MARK}") }
 }
 
 /// What a field says, if it says something.

@@ -126,8 +126,8 @@ fn ui_of_old_files(ui: &mut Ui, form: &mut S3Form, fields: &Fields) {
 fn files(ui: &mut Ui, form: &mut S3Form, fields: &Fields) {
     let also_to = fields.text(ui, labels::ALSO_TO, &mut form.also_to, "Such as s3://backup/films?profile=backup");
     also_to.on_hover_text(
-        "Further buckets for each stream, with spaces between them; options stand behind a question mark and are named \
-         as the S3 flags of the terminal",
+        "Further buckets for each stream, with spaces between them, reached and written as the first; one with options \
+         of its own has them behind a question mark, named as the S3 flags of the terminal",
     );
     ui.columns(2, |columns| {
         let [left, right] = columns else { return };
@@ -157,15 +157,16 @@ fn files(ui: &mut Ui, form: &mut S3Form, fields: &Fields) {
 
 fn test(ui: &mut Ui, snapshot: &Snapshot, form: &mut S3Form, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
-        let location = form.location().ok();
+        let places = form.all_places();
         let is_running = is_tested(form) && snapshot.destination_test == DestinationTest::Running;
-        let button = Button::new("Test connection").enabled(location.is_some() && !is_running);
+        let button = Button::new("Test connection").enabled(places.is_some() && !is_running);
         if button.show(ui).clicked()
-            && let Some(location) = location.clone()
+            && let Some(places) = places
         {
-            form.tested = Some(location.clone());
-            actions.push(Action::Send(Command::TestDestination { location: Box::new(location) }));
+            form.tested.clone_from(&places);
+            actions.push(Action::Send(Command::TestDestination { places }));
         }
+        let location = form.location().ok();
         let copy = Button::new("Copy policy").enabled(location.is_some()).show(ui);
         if copy.on_hover_text("A policy of IAM that allows all that publishing to this place needs").clicked()
             && let Some(location) = location
@@ -181,7 +182,7 @@ fn test(ui: &mut Ui, snapshot: &Snapshot, form: &mut S3Form, actions: &mut Vec<A
 
 /// Whether what was tested is what the fields say now.
 fn is_tested(form: &S3Form) -> bool {
-    form.tested.is_some() && form.location().ok() == form.tested
+    !form.tested.is_empty() && form.all_places().as_ref() == Some(&form.tested)
 }
 
 fn store_picker(ui: &mut Ui, form: &mut S3Form) {

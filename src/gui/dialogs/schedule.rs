@@ -1,4 +1,6 @@
-//! How urgent a job is, and when it may start.
+//! How urgent jobs are, and when they may start.
+
+use std::sync::Arc;
 
 use eframe::egui::{self, Slider, Ui};
 use jiff::{Timestamp, Zoned, tz::TimeZone};
@@ -10,6 +12,7 @@ use super::{
 };
 use crate::{
     engine::{Command, Job},
+    format,
     gui::{
         action::Action,
         theme,
@@ -24,27 +27,30 @@ const START: &str = "Start at";
 
 /// What has been chosen so far.
 pub struct ScheduleForm {
-    id: JobId,
+    /// The jobs, and what holds of each until it is saved.
+    jobs: Vec<(JobId, Schedule)>,
     name: String,
-    /// What holds until it is saved.
-    old: Schedule,
     priority: u8,
     starts_later: bool,
     start: String,
 }
 
 impl ScheduleForm {
-    /// The form for a job.
-    pub fn of(job: &Job) -> Self {
-        let start = job.schedule.start_at.map(|at| typed(at, &TimeZone::system())).unwrap_or_default();
-        Self {
-            id: job.id,
-            name: job.spec.source_name(),
-            old: job.schedule,
-            priority: job.schedule.priority.number(),
-            starts_later: job.schedule.start_at.is_some(),
+    /// The form for these jobs, which begins with what holds of the first; `None` where there is none.
+    pub fn of(jobs: &[&Arc<Job>]) -> Option<Self> {
+        let first = jobs.first()?;
+        let start = first.schedule.start_at.map(|at| typed(at, &TimeZone::system())).unwrap_or_default();
+        let name = match jobs {
+            [job] => job.spec.source_name(),
+            jobs => format::count(jobs.len() as u64, "job", "jobs"),
+        };
+        Some(Self {
+            jobs: jobs.iter().map(|job| (job.id, job.schedule)).collect(),
+            name,
+            priority: first.schedule.priority.number(),
+            starts_later: first.schedule.start_at.is_some(),
             start,
-        }
+        })
     }
 
     /// What has to be asked of the engine.
@@ -52,17 +58,26 @@ impl ScheduleForm {
     /// # Errors
     /// What is wrong with the time.
     fn commands(&self, now: &Zoned) -> Result<Vec<Command>, FieldProblem> {
-        let id = self.id;
-        let unchanged = self.old.start_at.filter(|at| typed(*at, now.time_zone()) == self.start.trim());
+        let times = self.jobs.iter().filter_map(|(_, old)| old.start_at);
+        let unchanged = times.into_iter().find(|at| typed(*at, now.time_zone()) == self.start.trim());
         let start_at = match (self.starts_later, unchanged) {
             (false, _) => None,
             (true, Some(at)) => Some(at),
             (true, None) => Some(self.start_time(now)?),
         };
-        let priority = Priority::new(self.priority).filter(|priority| *priority != self.old.priority);
-        let set_priority = priority.map(|priority| Command::SetPriority { id, priority });
-        let set_start = (start_at != self.old.start_at).then_some(Command::StartAt { id, at: start_at });
-        Ok(set_priority.into_iter().chain(set_start).collect())
+        // What was left as the first has it is not asked for of the others.
+        let first = self.jobs.first().map(|(_, first)| *first).unwrap_or_default();
+        let priority = Priority::new(self.priority).filter(|priority| *priority != first.priority);
+        let has_new_start = start_at != first.start_at;
+        let of_job = |(id, old): &(JobId, Schedule)| {
+            let id = *id;
+            let priority = priority.filter(|priority| *priority != old.priority);
+            let set_priority = priority.map(|priority| Command::SetPriority { id, priority });
+            let is_later = has_new_start && start_at != old.start_at;
+            let set_start = is_later.then_some(Command::StartAt { id, at: start_at });
+            set_priority.into_iter().chain(set_start)
+        };
+        Ok(self.jobs.iter().flat_map(of_job).collect())
     }
 
     fn start_time(&self, now: &Zoned) -> Result<Timestamp, FieldProblem> {

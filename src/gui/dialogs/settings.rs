@@ -8,8 +8,8 @@ use super::{
     encryption_form::encryption_ui,
     fields::{Fields, problem_elsewhere},
     filled_in_dialog,
-    keys::keys_ui,
-    next_step, paragraph,
+    keys::{self, keys_ui},
+    layer, next_step, paragraph,
     s3_settings::s3_ui,
     scrolled,
     settings_form::{HOURS_FROM, HOURS_TO, MOST_JOBS, OUTPUT_FOLDER, TEMPLATE},
@@ -27,6 +27,7 @@ use crate::{
     settings::{Appearance, PowerAction},
 };
 
+const SETTINGS: &str = "Settings";
 const BODY_HEIGHT: f32 = 470.0;
 
 /// Shows the settings; true when they were saved or left.
@@ -37,7 +38,7 @@ pub fn settings_ui(
     actions: &mut Vec<Action>,
 ) -> bool {
     let room = ui.ctx().content_rect().height() - 220.0;
-    let is_done = filled_in_dialog(ui, ("Settings", 640.0), |ui| {
+    let is_done = filled_in_dialog(ui, (SETTINGS, 640.0), |ui| {
         segmented(ui, &mut form.section, &SettingsSection::ALL, |section| section.label().to_owned());
         ui.add_space(theme::SPACE[1]);
         let height = BODY_HEIGHT.min(room);
@@ -71,9 +72,11 @@ pub fn settings_ui(
         is_done
     });
     // Over the settings, which stay open below.
-    if let Some(keys) = &mut form.keys {
+    if let Some(form_of_keys) = &mut form.keys {
         let before = actions.len();
-        if keys_ui(ui, keys, actions) {
+        // The press that opens the keys brings the settings up as well where both fall into one frame.
+        ui.ctx().set_sublayer(layer(SETTINGS), layer(keys::TITLE));
+        if keys_ui(ui, form_of_keys, actions) {
             form.keys = None;
         }
         if let Some(Action::UseKeys { name, .. }) = actions.get(before) {
@@ -108,14 +111,17 @@ fn general(
     });
     ui.add_space(theme::SPACE[2]);
     let name = field_label(ui, "Jobs side by side");
-    let number = DragValue::new(&mut form.running_jobs).range(1..=MOST_JOBS).speed(0.1);
-    ui.scope(|ui| {
-        let palette = theme::palette(ui);
-        ui.visuals_mut().widgets.inactive.bg_stroke = egui::Stroke::new(1.0, palette.line);
-        ui.visuals_mut().widgets.inactive.weak_bg_fill = palette.background;
-        ui.add_sized([64.0, theme::ICON_HIT], number).labelled_by(name.id);
+    segmented(ui, &mut form.automatic_jobs, &[true, false], |is_automatic| {
+        if is_automatic { "As many as fit" } else { "By hand" }.to_owned()
     });
-    paragraph(ui, "One job already uses all cores; more help with many small files.");
+    if form.automatic_jobs {
+        paragraph(
+            ui,
+            "One large job for each eight cores, with two small ones (480p at most, sound, copies) beside it.",
+        );
+    } else {
+        jobs_by_hand(ui, form, &name);
+    }
     ui.add_space(theme::SPACE[1]);
     check_box(ui, &mut form.goes_on_by_itself, "Go on with interrupted jobs at the start");
     ui.add_space(theme::SPACE[2]);
@@ -127,6 +133,17 @@ fn general(
         });
         paragraph(ui, "Jobs at work are finished also after it; “Start now” in a job’s menu starts it at any time.");
     }
+}
+
+fn jobs_by_hand(ui: &mut Ui, form: &mut SettingsForm, name: &egui::Response) {
+    let number = DragValue::new(&mut form.running_jobs).range(1..=MOST_JOBS).speed(0.1);
+    ui.scope(|ui| {
+        let palette = theme::palette(ui);
+        ui.visuals_mut().widgets.inactive.bg_stroke = egui::Stroke::new(1.0, palette.line);
+        ui.visuals_mut().widgets.inactive.weak_bg_fill = palette.background;
+        ui.add_sized([64.0, theme::ICON_HIT], number).labelled_by(name.id);
+    });
+    paragraph(ui, "One job already uses all cores; more help with many small files.");
 }
 
 /// What is done when the queue has nothing left to do.

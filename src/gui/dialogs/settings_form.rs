@@ -49,6 +49,8 @@ pub struct SettingsForm {
     pub appearance: Appearance,
     /// Jobs that run side by side.
     pub running_jobs: usize,
+    /// As many as the machine is made for, instead.
+    pub automatic_jobs: bool,
     /// Waiting jobs start only in a part of the day.
     pub has_working_hours: bool,
     /// Where that part begins, as `HH:MM`.
@@ -118,6 +120,7 @@ impl SettingsForm {
             example_job: JobId::generate(),
             appearance: settings.appearance,
             running_jobs: settings.running_jobs,
+            automatic_jobs: settings.automatic_jobs,
             has_working_hours: settings.working_hours.is_some(),
             hours_from: schedule::time_of_day(hours.from),
             hours_to: schedule::time_of_day(hours.to),
@@ -162,6 +165,7 @@ impl SettingsForm {
             pictures_alone: base.pictures_alone,
             layout,
             running_jobs: self.running_jobs.clamp(1, MOST_JOBS),
+            automatic_jobs: self.automatic_jobs,
             working_hours,
             appearance: self.appearance,
             goes_on_by_itself: self.goes_on_by_itself,

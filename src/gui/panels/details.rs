@@ -12,16 +12,15 @@ use crate::{
         action::Action,
         theme::{self, icon},
         view_state::{DetailsTab, ViewState},
-        widgets::{Button, icon_button, tabs, text},
+        widgets::{Button, field_label, icon_button, tabs, text},
     },
 };
 
 const TABS_HEIGHT: f32 = 40.0;
-const LOG_LINE_HEIGHT: f32 = 16.0;
 
 /// Lays the panel out for the selected job; nothing when none is selected.
 pub fn details_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
-    let Some(job) = view.selected.and_then(|id| snapshot.job(id)) else { return };
+    let Some(job) = view.selection.current().and_then(|id| snapshot.job(id)) else { return };
     let palette = theme::palette(ui);
     ui.spacing_mut().item_spacing.y = 0.0;
     let size = vec2(ui.available_width(), TABS_HEIGHT);
@@ -44,6 +43,13 @@ pub fn details_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, action
         }
     });
     ui.painter().hline(ui.max_rect().x_range(), ui.cursor().top() - 0.5, (1.0, palette.line));
+    if view.selection.is_several() {
+        ui.add_space(theme::SPACE[2]);
+        ui.horizontal(|ui| {
+            ui.add_space(theme::SPACE[3]);
+            field_label(ui, &format!("One of {} selected jobs", view.selection.count()));
+        });
+    }
     match view.tab {
         DetailsTab::Overview => {
             ScrollArea::vertical().id_salt(("overview", job.id)).auto_shrink(false).show(ui, |ui| {
@@ -96,14 +102,18 @@ fn file_line(ui: &mut Ui, path: &str, size: &str) {
     ui.painter().hline(line.x_range(), rect.bottom() - 0.5, (1.0, palette.line));
 }
 
+fn joined_log(job: &Job) -> String {
+    let lines: Vec<&str> = job.log.iter().map(String::as_str).collect();
+    lines.join("\n")
+}
+
 fn log_ui(ui: &mut Ui, job: &Arc<Job>, actions: &mut Vec<Action>) {
     let palette = theme::palette(ui);
     padded(ui, |ui| {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = theme::SPACE[1];
             if !job.log.is_empty() && Button::new("Copy log").icon(icon::COPY).show(ui).clicked() {
-                let text: Vec<&str> = job.log.iter().map(String::as_str).collect();
-                actions.push(Action::Copy { text: text.join("\n"), what: "Log" });
+                actions.push(Action::Copy { text: joined_log(job), what: "Log" });
             }
             let report = Button::new("Save report").show(ui);
             if report.on_hover_text("All that is known of the job, without secrets, to report a problem").clicked() {
@@ -118,20 +128,10 @@ fn log_ui(ui: &mut Ui, job: &Arc<Job>, actions: &mut Vec<Action>) {
     if job.log.is_empty() {
         return;
     }
-    ScrollArea::both().id_salt(("log", job.id)).auto_shrink(false).stick_to_bottom(true).show_rows(
-        ui,
-        LOG_LINE_HEIGHT,
-        job.log.len(),
-        |ui, range| {
+    ScrollArea::vertical().id_salt(("log", job.id)).auto_shrink(false).stick_to_bottom(true).show(ui, |ui| {
+        egui::Frame::new().inner_margin(egui::Margin::symmetric(theme::SPACE[3] as i8, 0)).show(ui, |ui| {
             ui.style_mut().interaction.selectable_labels = true;
-            ui.spacing_mut().interact_size.y = LOG_LINE_HEIGHT;
-            for line in job.log.iter().skip(range.start).take(range.len()) {
-                ui.horizontal(|ui| {
-                    ui.set_height(LOG_LINE_HEIGHT);
-                    ui.add_space(theme::SPACE[3]);
-                    ui.add(egui::Label::new(RichText::new(line).monospace().color(palette.text)).extend());
-                });
-            }
-        },
-    );
+            ui.add(egui::Label::new(RichText::new(joined_log(job)).monospace().color(palette.text)).wrap());
+        });
+    });
 }

@@ -18,7 +18,7 @@ use crate::{
         widgets::{Button, text},
         wording::{self, RenditionRow},
     },
-    job::{Destination, JobKind, JobState},
+    job::{Destination, JobId, JobKind, JobState},
 };
 
 const LARGEST_PICTURE: egui::Vec2 = egui::Vec2::new(360.0, 202.0);
@@ -34,8 +34,11 @@ const FACT_HEIGHT: f32 = 22.0;
 pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut ViewState, actions: &mut Vec<Action>) {
     let palette = theme::palette(ui);
     ui.set_max_width(WIDEST.min(ui.available_width()));
-    picture(ui, job, view);
-    ui.add_space(theme::SPACE[3]);
+    // Of what failed, the cause and the way out are worth more than the place of a picture.
+    if job.thumbnail.is_some() || !matches!(job.state, JobState::Failed { .. }) {
+        picture(ui, job, view);
+        ui.add_space(theme::SPACE[3]);
+    }
     ui.add(Label::new(RichText::new(job.spec.source_name()).font(theme::title()).color(palette.text)).wrap());
     ui.add_space(theme::SPACE[0]);
     let description = match &job.source {
@@ -47,7 +50,7 @@ pub fn overview_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut V
         state_line(ui, job);
     }
     if let JobState::Failed { failure } = &job.state {
-        failure_ui(ui, failure, actions);
+        failure_ui(ui, (job.id, failure), actions);
     }
     warnings(ui, job, actions);
     let renditions = wording::rendition_rows(job);
@@ -117,7 +120,7 @@ fn picture(ui: &mut Ui, job: &Job, view: &mut ViewState) {
 fn state_line(ui: &mut Ui, job: &Job) {
     let palette = theme::palette(ui);
     let (glyph, colour) = state_icon(&job.state, palette);
-    let percent = wording::fraction(job).map(|fraction| format!(", {}", format::percent(fraction)));
+    let percent = job.fraction().map(|fraction| format!(", {}", format::percent(fraction)));
     ui.add_space(theme::SPACE[1]);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
@@ -133,13 +136,17 @@ fn heading(ui: &mut Ui, words: &str) {
     ui.add_space(theme::SPACE[1]);
 }
 
-/// Headline, hint, and the technical detail to copy.
-fn failure_ui(ui: &mut Ui, failure: &Failure, actions: &mut Vec<Action>) {
+/// Headline, hint, a button to try again, and the technical detail to copy.
+fn failure_ui(ui: &mut Ui, (id, failure): (JobId, &Failure), actions: &mut Vec<Action>) {
     let palette = theme::palette(ui);
     ui.add_space(theme::SPACE[2]);
     ui.add(Label::new(RichText::new(&failure.headline).color(palette.bad)).wrap());
     ui.add_space(theme::SPACE[0]);
     ui.add(Label::new(&failure.hint).wrap());
+    ui.add_space(theme::SPACE[2]);
+    if Button::primary("Retry").icon(icon::RETRY).show(ui).clicked() {
+        actions.push(Action::Send(Command::Retry { id }));
+    }
     if failure.detail.is_empty() {
         return;
     }
@@ -198,7 +205,7 @@ fn table(ui: &mut Ui, each: &str, rows: &[RenditionRow]) {
         let cells = [
             row.name.clone(),
             row.codec.clone(),
-            format::kilobits(row.target),
+            row.target.map(format::kilobits).unwrap_or_default(),
             row.measured.map(format::kilobits).unwrap_or_default(),
             row.written.map(format::bytes).unwrap_or_default(),
         ];
@@ -215,11 +222,13 @@ fn table_line(ui: &mut Ui, cells: &[String; 5], colour: egui::Color32) -> Rect {
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Row, true, spoken.join(", ")));
     let [name, numbers @ ..] = cells;
     let font = theme::facts();
-    text::paint_elided(ui, rect.left_center(), name, (font.clone(), colour), rect.width() * 0.2);
+    let mut room = rect.width();
     for (cell, edge) in numbers.iter().zip(COLUMN_EDGES) {
         let right_middle = pos2(rect.left() + rect.width() * edge, rect.center().y);
-        ui.painter().text(right_middle, Align2::RIGHT_CENTER, cell, font.clone(), colour);
+        let drawn = ui.painter().text(right_middle, Align2::RIGHT_CENTER, cell, font.clone(), colour);
+        room = room.min(drawn.left() - theme::SPACE[0] - rect.left());
     }
+    text::paint_elided(ui, rect.left_center(), name, (font, colour), room);
     rect
 }
 
@@ -287,8 +296,7 @@ fn buttons(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
         {
             actions.push(Action::OpenFolder(folder.to_owned()));
         }
-        let can_retry = matches!(job.state, JobState::Failed { .. } | JobState::Cancelled);
-        if can_retry && Button::primary("Retry").icon(icon::RETRY).show(ui).clicked() {
+        if matches!(job.state, JobState::Cancelled) && Button::primary("Retry").icon(icon::RETRY).show(ui).clicked() {
             actions.push(Action::Send(Command::Retry { id: job.id }));
         }
         if let Some((words, target)) = adjusting(job)
@@ -297,7 +305,7 @@ fn buttons(ui: &mut Ui, job: &Job, actions: &mut Vec<Action>) {
             actions.push(Action::OpenAdjust(target));
         }
         if job.is_waiting() && Button::new("Priority and start…").show(ui).clicked() {
-            actions.push(Action::OpenSchedule(job.id));
+            actions.push(Action::OpenSchedule(vec![job.id]));
         }
     });
 }

@@ -4,6 +4,7 @@ use eframe::egui::{self, Align2, Frame, Label, Margin, RichText, ScrollArea, Str
 
 use crate::{
     engine::{Command, Snapshot},
+    format,
     gui::{
         action::Action,
         theme::{self, icon},
@@ -18,6 +19,16 @@ const WORDS_WIDTH: f32 = WIDTH - 110.0;
 /// A longer detail scrolls.
 const DETAIL_HEIGHT: f32 = 140.0;
 
+/// Height of the queue that the messages of the last frame cover, from its lower edge.
+pub fn covered_height(ctx: &egui::Context) -> f32 {
+    let area = ctx.memory(|memory| memory.area_rect(area_id()));
+    area.map_or(0.0, |area| area.height() + 2.0 * theme::SIDE_MARGIN)
+}
+
+fn area_id() -> egui::Id {
+    egui::Id::unique("notices")
+}
+
 /// Lays the messages out over the queue; a dismissed one leaves `view`.
 pub fn notices_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
     if view.notices.is_empty() {
@@ -25,20 +36,20 @@ pub fn notices_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
     }
     let can_undo = !snapshot.last_removed.is_empty();
     let offset = vec2(theme::SIDE_MARGIN, -(theme::STATUS_HEIGHT + theme::SIDE_MARGIN));
-    egui::Area::new(egui::Id::unique("notices"))
-        .anchor(Align2::LEFT_BOTTOM, offset)
-        .order(egui::Order::Foreground)
-        .show(ui.ctx(), |ui| {
-            let mut dismissed = None;
-            for (index, notice) in view.notices.iter_mut().enumerate() {
-                if notice_ui(ui, (index, notice), can_undo, actions) {
-                    dismissed = Some(index);
-                }
+    // Above a dialog, what its steps have led to is still read; menus come before them otherwise.
+    let order = if view.dialog.is_some() { egui::Order::Tooltip } else { egui::Order::Foreground };
+    egui::Area::new(area_id()).anchor(Align2::LEFT_BOTTOM, offset).order(order).show(ui.ctx(), |ui| {
+        let mut dismissed = None;
+        for (index, notice) in view.notices.iter_mut().enumerate() {
+            // Two may have the same headline.
+            if ui.push_id(index, |ui| notice_ui(ui, (index, notice), can_undo, actions)).inner {
+                dismissed = Some(index);
             }
-            if let Some(index) = dismissed {
-                view.notices.remove(index);
-            }
-        });
+        }
+        if let Some(index) = dismissed {
+            view.notices.remove(index);
+        }
+    });
 }
 
 /// One message; true when it is to go.
@@ -91,6 +102,10 @@ fn notice_ui(ui: &mut Ui, (index, notice): (usize, &mut Notice), can_undo: bool,
 fn words(message: &NoticeMessage) -> (String, String) {
     match message {
         NoticeMessage::Text(text) | NoticeMessage::Removed(text) => (text.clone(), String::new()),
+        NoticeMessage::Added(count) => {
+            (format!("{} added", format::count(*count as u64, "job", "jobs")), String::new())
+        }
+        NoticeMessage::Report(file) => ("The report is saved".to_owned(), file.display().to_string()),
         NoticeMessage::Failure(failure) => (failure.headline.clone(), failure.hint.clone()),
         NoticeMessage::Preview { url, failure: None } => ("The preview opens in the browser".to_owned(), url.clone()),
         NoticeMessage::Preview { url, failure: Some(failure) } => {
@@ -99,22 +114,29 @@ fn words(message: &NoticeMessage) -> (String, String) {
     }
 }
 
-/// The URL of a preview to copy, and the detail of a failure to look at.
+/// The URL of a preview or the path of a report to copy, and the detail of a failure to look at.
 fn offers(ui: &mut Ui, (index, notice): (usize, &mut Notice), actions: &mut Vec<Action>) {
     let detail = notice.message.failure().map(|failure| failure.detail.as_str()).filter(|detail| !detail.is_empty());
-    let url = match &notice.message {
-        NoticeMessage::Preview { url, .. } => Some(url),
+    let copied = match &notice.message {
+        NoticeMessage::Preview { url, .. } => Some(("Copy URL", "URL", url.clone())),
+        NoticeMessage::Report(file) => Some(("Copy path", "Path", file.display().to_string())),
         _ => None,
     };
-    if detail.is_none() && url.is_none() {
+    if detail.is_none() && copied.is_none() {
         return;
     }
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = theme::SPACE[1];
-        if let Some(url) = url
-            && Button::new("Copy URL").icon(icon::COPY).show(ui).clicked()
+        if let NoticeMessage::Report(file) = &notice.message
+            && let Some(folder) = file.parent()
+            && Button::new("Open folder").icon(icon::OPEN_FOLDER).named("Open folder of the report").show(ui).clicked()
         {
-            actions.push(Action::Copy { text: url.clone(), what: "URL" });
+            actions.push(Action::OpenFolder(folder.to_owned()));
+        }
+        if let Some((verb, what, text)) = copied
+            && Button::new(verb).icon(icon::COPY).show(ui).clicked()
+        {
+            actions.push(Action::Copy { text, what });
         }
         if detail.is_some() {
             let verb = if notice.shows_detail { "Hide details" } else { "Show details" };

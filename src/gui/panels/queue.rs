@@ -2,11 +2,12 @@
 
 use eframe::egui::{self, Align, Frame, Layout, Margin, Rect, RichText, ScrollArea, Stroke, TextEdit, Ui, pos2, vec2};
 
-use super::row;
+use super::{notices, row};
 use crate::{
-    engine::{Command, JobFilter, Snapshot},
+    engine::{Job, JobFilter, Snapshot},
     gui::{
         action::Action,
+        selection::Selection,
         theme::{self, icon},
         view_state::ViewState,
         widgets::{Button, mark, segmented, text},
@@ -21,13 +22,19 @@ const ROW_PITCH: f32 = theme::ROW_HEIGHT;
 const DRAG_SCROLL: f32 = 8.0;
 const DRAG_SCROLL_ZONE: f32 = 40.0;
 
-/// A row on its way to another place; the payload of a drag.
-#[derive(Debug, Clone, Copy)]
-pub struct DraggedJob {
-    /// Which job.
-    pub id: JobId,
-    /// Its index in the list of all jobs.
-    pub from: usize,
+/// Rows on their way to another place; the payload of a drag.
+#[derive(Debug, Clone)]
+pub struct DraggedJobs {
+    /// Which jobs.
+    pub ids: Vec<JobId>,
+}
+
+impl DraggedJobs {
+    /// What goes with this row when it is dragged: itself, and all that wait of several that are selected with it.
+    pub fn with(job: &Job, selection: &Selection, snapshot: &Snapshot) -> Self {
+        let is_one_of_several = selection.is_several() && selection.has(job.id);
+        Self { ids: if is_one_of_several { selection.waiting(snapshot) } else { vec![job.id] } }
+    }
 }
 
 /// Lays filters and rows out.
@@ -54,7 +61,9 @@ fn filter_bar(ui: &mut Ui, view: &mut ViewState) {
             *filter != JobFilter::Cancelled || view.filter == JobFilter::Cancelled || counts.cancelled > 0
         };
         let filters: Vec<JobFilter> = JobFilter::ALL.into_iter().filter(is_shown).collect();
+        let before = view.filter;
         segmented(ui, &mut view.filter, &filters, |filter| format!("{} {}", filter.label(), counts.of(filter)));
+        view.scroll_to_top |= view.filter != before;
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add_space(theme::SIDE_MARGIN);
             search_field(ui, view);
@@ -109,52 +118,76 @@ fn nothing_shown(ui: &mut Ui, view: &mut ViewState) {
 fn rows(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &mut Vec<Action>) {
     let mut area = ScrollArea::vertical().auto_shrink(false);
     let viewport = ui.available_rect_before_wrap();
-    if let Some(offset) = offset_to_show(view, snapshot, viewport.height(), scroll_offset(ui)) {
+    let count = view.queue.shown.len();
+    // What lies below messages can be scrolled above them.
+    let covered = if view.notices.is_empty() { 0.0 } else { notices::covered_height(ui.ctx()) };
+    let below = (covered / ROW_PITCH).ceil() as usize;
+    let height = (viewport.height() - covered).max(ROW_PITCH);
+    if std::mem::take(&mut view.scroll_to_top) {
+        area = area.vertical_scroll_offset(0.0);
+    } else if let Some(offset) = offset_to_show(ui, view, snapshot, height) {
         area = area.vertical_scroll_offset(offset);
     }
-    let count = view.queue.shown.len();
-    let output = area.id_salt("queue").show_rows(ui, ROW_PITCH, count, |ui, range| {
+    let output = area.id_salt("queue").show_rows(ui, ROW_PITCH, count + below, |ui, range| {
         let top = ui.max_rect().top() - range.start as f32 * ROW_PITCH;
         for place in range {
             let Some(index) = view.queue.shown.get(place).copied() else { continue };
             let Some(job) = snapshot.jobs.get(index) else { continue };
-            row::row_ui(ui, (snapshot, job, index), view, actions);
+            row::row_ui(ui, (snapshot, job), view, actions);
         }
-        drop_target(ui, (top, viewport), view, actions);
+        drop_target(ui, (top, viewport), (snapshot, view), actions);
     });
-    ui.ctx().data_mut(|data| data.insert_temp(scroll_id(), output.state.clamped_offset().y));
+    let largest = (output.content_size.y - output.inner_rect.height()).max(0.0);
+    let scrolled = Scrolled { offset: output.state.clamped_offset().y, largest };
+    ui.ctx().data_mut(|data| data.insert_temp(scroll_id(), scrolled));
+}
+
+/// How far the list was scrolled in the last frame, and how far it could be.
+#[derive(Clone, Copy, Default)]
+struct Scrolled {
+    offset: f32,
+    largest: f32,
 }
 
 fn scroll_id() -> egui::Id {
     egui::Id::unique("queue scroll offset")
 }
 
-fn scroll_offset(ui: &Ui) -> f32 {
-    ui.ctx().data(|data| data.get_temp(scroll_id())).unwrap_or_default()
-}
-
-/// The offset that brings the wanted row into view, if it is not in view already.
-fn offset_to_show(view: &mut ViewState, snapshot: &Snapshot, height: f32, offset: f32) -> Option<f32> {
+/// The offset that brings the wanted row into view in a list of this height, if it is not in view already.
+fn offset_to_show(ui: &Ui, view: &mut ViewState, snapshot: &Snapshot, height: f32) -> Option<f32> {
     let wanted = view.scroll_to.take()?;
-    let place =
-        view.queue.shown.iter().position(|index| snapshot.jobs.get(*index).is_some_and(|job| job.id == wanted))?;
-    nearest_offset(place as f32 * ROW_PITCH, height, offset)
+    let Scrolled { offset, largest } = ui.ctx().data(|data| data.get_temp(scroll_id())).unwrap_or_default();
+    let place = view.queue.ids(snapshot).position(|id| id == wanted.id)?;
+    let nearest = nearest_offset(place as f32 * ROW_PITCH, height, offset);
+    // A message may come to cover the row in this frame, and a list that has grown springs back from where it could not
+    // be scrolled to before.
+    view.scroll_to = wanted.later(nearest.is_none());
+    if view.scroll_to.is_some() {
+        ui.ctx().request_repaint();
+    }
+    nearest.filter(|offset| *offset <= largest)
 }
 
 /// The smallest change of `offset` that shows the whole row at `top` in a list of this height.
 fn nearest_offset(top: f32, height: f32, offset: f32) -> Option<f32> {
-    if top < offset {
+    // Offsets are rounded to pixels.
+    if top + 0.5 < offset {
         Some(top)
-    } else if top + ROW_PITCH > offset + height {
+    } else if top + ROW_PITCH > offset + height + 0.5 {
         Some(top + ROW_PITCH - height)
     } else {
         None
     }
 }
 
-/// Shows where a dragged row would land, and moves it there when it is let go.
-fn drop_target(ui: &mut Ui, (top, viewport): (f32, Rect), view: &ViewState, actions: &mut Vec<Action>) {
-    let Some(dragged) = egui::DragAndDrop::payload::<DraggedJob>(ui.ctx()) else { return };
+/// Shows where dragged rows would land, and moves them there when they are let go.
+fn drop_target(
+    ui: &mut Ui,
+    (top, viewport): (f32, Rect),
+    (snapshot, view): (&Snapshot, &ViewState),
+    actions: &mut Vec<Action>,
+) {
+    let Some(dragged) = egui::DragAndDrop::payload::<DraggedJobs>(ui.ctx()) else { return };
     let Some(pointer) = ui.input(|input| input.pointer.interact_pos()) else { return };
     let before = ((pointer.y - top) / ROW_PITCH).round().clamp(0.0, view.queue.shown.len() as f32) as usize;
     let y = top + before as f32 * ROW_PITCH;
@@ -167,9 +200,7 @@ fn drop_target(ui: &mut Ui, (top, viewport): (f32, Rect), view: &ViewState, acti
     }
     if ui.input(|input| input.pointer.any_released()) {
         egui::DragAndDrop::clear_payload(ui.ctx());
-        if let Some(index) = view.queue.index_after_drop(dragged.from, before) {
-            actions.push(Action::Send(Command::MoveTo { id: dragged.id, index }));
-        }
+        actions.extend(view.queue.moving(snapshot, &dragged.ids, before).into_iter().map(Action::Send));
     }
 }
 

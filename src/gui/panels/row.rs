@@ -4,12 +4,16 @@ use eframe::egui::{
     self, Align2, Color32, CornerRadius, CursorIcon, Rect, Response, Role, Sense, Ui, WidgetInfo, pos2, vec2,
 };
 
-use super::{queue::DraggedJob, row_actions};
+use super::{
+    queue::DraggedJobs,
+    row_actions::{self, Chosen},
+};
 use crate::{
     engine::{Job, Snapshot},
     format,
     gui::{
         action::Action,
+        selection::Selection,
         theme::{self, Palette, icon, icon::Icon},
         thumbnails::PictureUse,
         view_state::ViewState,
@@ -25,10 +29,13 @@ const TEXT_LEFT: f32 = THUMBNAIL_LEFT + theme::THUMBNAIL.x + theme::SPACE[2];
 const LINES: [f32; 3] = [20.0, 38.0, 56.0];
 /// Room for the icons with "…" and the margin at the right.
 const ICONS_WIDTH: f32 = (row_actions::PLACES + 1) as f32 * (theme::ICON_HIT + 1.0) + 11.0;
-const STATE_WIDTH: (f32, f32) = (190.0, 260.0);
+const STATE_WIDTH: (f32, f32) = (190.0, 360.0);
 
 /// Part of the line of a name that badges may take from it.
 const MOST_BADGES: f32 = 0.5;
+
+/// A row on its way to another place is still seen at its old one.
+const DRAGGED_OPACITY: f32 = 0.45;
 
 /// Where the parts of a row lie.
 struct Columns {
@@ -47,38 +54,52 @@ impl Columns {
     }
 }
 
-/// Lays one row out; `index` is the place in the list of all jobs.
-pub fn row_ui(
-    ui: &mut Ui,
-    (snapshot, job, index): (&Snapshot, &Job, usize),
-    view: &mut ViewState,
-    actions: &mut Vec<Action>,
-) {
+/// Lays one row out.
+pub fn row_ui(ui: &mut Ui, (snapshot, job): (&Snapshot, &Job), view: &mut ViewState, actions: &mut Vec<Action>) {
     let size = vec2(ui.available_width(), theme::ROW_HEIGHT);
     let (_, rect) = ui.allocate_space(size);
     let response = ui.interact(rect, egui::Id::unique(("row", job.id)), Sense::click());
-    let is_selected = view.selected == Some(job.id);
+    let is_selected = view.selection.has(job.id);
     let now = jiff::Zoned::now();
     let description = wording::row_description(snapshot, job, &now);
     response.widget_info(|| WidgetInfo::selected(Role::ListItem, true, is_selected, &description));
     // Names of sources may come twice in a queue: what is in a row is told apart by the job.
     let ui = &mut ui.new_child(egui::UiBuilder::new().id_salt(("row", job.id)).max_rect(rect));
+    let dragged = egui::DragAndDrop::payload::<DraggedJobs>(ui.ctx());
+    if dragged.is_some_and(|dragged| dragged.ids.contains(&job.id)) {
+        ui.set_opacity(DRAGGED_OPACITY);
+    }
     let palette = theme::palette(ui);
     paint_ground(ui, rect, &response, (is_selected, palette));
-    if response.clicked() || response.secondary_clicked() {
-        actions.push(Action::Select(job.id));
+    if let Some(action) = selecting(ui, &response, is_selected, job) {
+        actions.push(action);
     }
     if response.double_clicked() {
         actions.push(Action::ToggleDetails);
     }
     let columns = Columns::of(rect);
-    grip(ui, rect, (job, index));
+    grip(ui, rect, (snapshot, job, &view.selection));
     thumbnail(ui, rect, job, view);
     let is_name_cut = names(ui, rect, &columns, (job, view, palette));
     state(ui, rect, &columns, (job, &wording::queued_state_line(snapshot, job, &now), palette));
-    row_actions::row_actions_ui(ui, (columns.icons_left, rect), (snapshot, job), actions);
-    response.context_menu(|ui| row_actions::row_menu_ui(ui, (snapshot, job), actions));
+    let chosen = Chosen::of(job, &view.selection);
+    row_actions::row_actions_ui(ui, (columns.icons_left, rect), (snapshot, &chosen), actions);
+    response.context_menu(|ui| row_actions::row_menu_ui(ui, (snapshot, &chosen), actions));
     tip(response, job, is_name_cut);
+}
+
+/// What a click into a row selects.
+fn selecting(ui: &Ui, response: &Response, is_selected: bool, job: &Job) -> Option<Action> {
+    if response.secondary_clicked() {
+        // The menu is for all that are selected.
+        return (!is_selected).then_some(Action::Select(job.id));
+    }
+    let modifiers = ui.input(|input| input.modifiers);
+    response.clicked().then_some(match (modifiers.command, modifiers.shift) {
+        (true, _) => Action::SelectToo(job.id),
+        (false, true) => Action::SelectUpTo(job.id),
+        (false, false) => Action::Select(job.id),
+    })
 }
 
 fn paint_ground(ui: &Ui, rect: Rect, response: &Response, (is_selected, palette): (bool, &Palette)) {
@@ -98,8 +119,8 @@ fn paint_ground(ui: &Ui, rect: Rect, response: &Response, (is_selected, palette)
 }
 
 /// Waiting jobs can be dragged to another place.
-fn grip(ui: &mut Ui, rect: Rect, (job, index): (&Job, usize)) {
-    if !matches!(job.state, JobState::Waiting | JobState::Interrupted { .. }) {
+fn grip(ui: &mut Ui, rect: Rect, (snapshot, job, selection): (&Snapshot, &Job, &Selection)) {
+    if !job.is_waiting() {
         return;
     }
     let palette = theme::palette(ui);
@@ -109,7 +130,9 @@ fn grip(ui: &mut Ui, rect: Rect, (job, index): (&Job, usize)) {
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Move {}", job.spec.source_name())));
     let colour = if response.hovered() || response.dragged() { palette.text } else { palette.weak };
     text::paint_icon(ui.painter(), middle, icon::GRIP, theme::ICON_SIZE, colour);
-    response.dnd_set_drag_payload(DraggedJob { id: job.id, from: index });
+    if response.drag_started() {
+        egui::DragAndDrop::set_payload(ui.ctx(), DraggedJobs::with(job, selection, snapshot));
+    }
     let _ = response.on_hover_text("Drag to another place").on_hover_and_drag_cursor(CursorIcon::Grab);
 }
 
@@ -148,8 +171,8 @@ fn names(ui: &Ui, rect: Rect, columns: &Columns, (job, view, palette): (&Job, &V
     let line = |number: usize| pos2(left, rect.top() + LINES[number]);
     let name_room = room - badges_room(ui, &badges, room * MOST_BADGES);
     let name = job.spec.source_name();
-    let is_cut = text::elided(ui, &name, theme::strong(), palette.text, name_room).elided;
-    let name = text::paint_elided(ui, line(0), &name, (theme::strong(), palette.text), name_room);
+    let (name, is_cut) = text::elided_in_middle(ui, &name, theme::strong(), palette.text, name_room);
+    let name = text::paint_line(ui, line(0), name, palette.text);
     let mut x = name.right() + theme::SPACE[1];
     for word in &badges {
         let Some(badge) = badge(ui, pos2(x, line(0).y), columns.text_right, word) else { break };
@@ -237,10 +260,12 @@ pub fn state_icon(state: &JobState, palette: &Palette) -> (Icon, Color32) {
 
 fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, words, palette): (&Job, &str, &Palette)) {
     let (glyph, colour) = state_icon(&job.state, palette);
-    let fraction = wording::fraction(job);
+    let fraction = job.fraction();
+    let is_failed = matches!(job.state, JobState::Failed { .. });
     let lines = match (fraction, words.is_empty()) {
         (Some(_), _) => [LINES[0], LINES[2] - 1.0],
         (None, true) => [rect.height() / 2.0; 2],
+        (None, false) if is_failed => [LINES[0], LINES[1]],
         (None, false) => [LINES[1] - 9.0, LINES[1] + 9.0],
     };
     let left = columns.state.min;
@@ -251,8 +276,11 @@ fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, words, palette): (&Jo
     let font = (theme::body(), palette.text);
     text::paint_elided(ui, place, &wording::state_word(job), font, width - 70.0);
     let below = pos2(left, rect.top() + lines[1]);
-    let colour = if matches!(job.state, JobState::Failed { .. }) { palette.bad } else { palette.weak };
-    text::paint_elided(ui, below, words, (theme::facts(), colour), width);
+    if is_failed {
+        text::paint_in_two_lines(ui, below.into(), words, (theme::facts(), palette.bad), width);
+    } else {
+        text::paint_elided(ui, below, words, (theme::facts(), palette.weak), width);
+    }
     if let Some(fraction) = fraction {
         let right_middle = pos2(columns.state.max, middle.y);
         let percent = format::percent(fraction);
@@ -262,17 +290,18 @@ fn state(ui: &mut Ui, rect: Rect, columns: &Columns, (job, words, palette): (&Jo
             vec2(width, theme::BAR_HEIGHT),
         );
         let name = format!("Progress of {}", job.spec.source_name());
-        let is_at_rest = matches!(job.state, JobState::Running { is_paused: true, .. } | JobState::Interrupted { .. });
-        progress_bar_at(ui, bar, fraction, if is_at_rest { BarKind::Paused } else { BarKind::AtWork }, &name);
+        let is_at_work = matches!(job.state, JobState::Running { is_paused: false, .. });
+        progress_bar_at(ui, bar, fraction, if is_at_work { BarKind::AtWork } else { BarKind::Paused }, &name);
     }
 }
 
-/// What the row cuts off, whole: the name, cause and remedy.
+/// What the row cuts off, whole: the name, cause and remedy, and why an upload waits.
 fn tip(response: Response, job: &Job, is_name_cut: bool) {
     let mut lines: Vec<String> = is_name_cut.then(|| job.spec.source_name()).into_iter().collect();
     if let JobState::Failed { failure } = &job.state {
         lines.extend([failure.headline.clone(), failure.hint.clone()]);
     }
+    lines.extend(wording::upload_waits(job));
     if !lines.is_empty() {
         let _ = response.on_hover_text_at_pointer(lines.join("\n"));
     }

@@ -8,9 +8,13 @@ use crate::{
         action::Action,
         dialogs::{adjust::AdjustTarget, settings::SettingsSection},
         file_dialog::PathPurpose,
+        pausing,
         theme::{self, icon, icon::Icon},
         view_state::ViewState,
-        widgets::{Button, icon_button, menu, menu_check, menu_choice, menu_entry_below_choices, menu_heading},
+        widgets::{
+            Button, icon_button, menu, menu_check, menu_choice, menu_entry, menu_entry_below_choices, menu_heading,
+            text,
+        },
         wording,
     },
     job::{Conversion, FileFormat, JobKind, JobState, OutputKind},
@@ -38,7 +42,9 @@ pub fn toolbar_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, action
         let icons = right_icons(ui, snapshot, view);
         let queue_button = QueueButton::of(ui, snapshot);
         let icon_width = theme::CONTROL_HEIGHT + theme::SPACE[1];
-        let right = queue_button.show_as().wanted_width(ui) + icons.len() as f32 * icon_width + theme::SIDE_MARGIN;
+        let width = queue_button.width(ui);
+        // The place of the menu is free where there is none, so that nothing moves under the pointer when it comes or goes.
+        let right = width + (icons.len() + 1) as f32 * icon_width + theme::SIDE_MARGIN;
         let left = egui::vec2(ui.available_width() - right - theme::SPACE[1], ui.available_height());
         ui.allocate_ui_with_layout(left, Layout::left_to_right(Align::Center), |ui| {
             ui.set_min_size(left);
@@ -50,8 +56,15 @@ pub fn toolbar_ui(ui: &mut Ui, snapshot: &Snapshot, view: &mut ViewState, action
             }
         }
         let tip = queue_button.tip();
-        if queue_button.show_as().show(ui).on_hover_text(tip).clicked() {
-            actions.push(Action::Send(queue_button.command));
+        if queue_button.show_as().fill(width).show(ui).on_hover_text(tip).clicked() {
+            actions.extend(pausing::pause_or_resume(snapshot).into_iter().map(Action::Send));
+        }
+        if queue_button.has_more {
+            pause_menu(ui, snapshot, actions);
+        } else {
+            let (place, _) = ui.allocate_exact_size(egui::Vec2::splat(theme::CONTROL_HEIGHT), egui::Sense::hover());
+            let faint = theme::palette(ui).line;
+            text::paint_icon(ui.painter(), place.center(), icon::OPEN_MENU, theme::ICON_SIZE, faint);
         }
     });
 }
@@ -65,7 +78,7 @@ fn right_icons(ui: &Ui, snapshot: &Snapshot, view: &ViewState) -> Vec<(Icon, &'s
     let general = Action::OpenSettings(SettingsSection::General);
     let settings = (icon::SETTINGS, "Settings…", "Settings… (Ctrl+,)", general);
     let is_field_in_sight = !view.details_cover_queue;
-    let details = (has_jobs && view.selected.is_some()).then_some(details);
+    let details = (has_jobs && view.selection.current().is_some()).then_some(details);
     let search = (has_jobs && !(is_field_in_sight && is_narrow(ui))).then_some(search);
     details.into_iter().chain(search).chain([history, settings]).collect()
 }
@@ -80,20 +93,38 @@ struct QueueButton {
     /// What is shown of it.
     shown: &'static str,
     icon: Icon,
-    command: Command,
+    pauses: bool,
+    /// There are jobs at work that a pause can hold or not.
+    has_more: bool,
     has_work: bool,
+    /// There are jobs that were paused one by one.
+    has_held: bool,
 }
+
+/// What the button does, with the words for a narrow window.
+const QUEUE_VERBS: [(&str, &str); 3] = [("Pause queue", "Pause"), ("Resume queue", "Resume"), ("Start queue", "Start")];
 
 impl QueueButton {
     fn of(ui: &Ui, snapshot: &Snapshot) -> Self {
         let has_begun = snapshot.jobs.iter().any(|job| job.state != JobState::Waiting);
-        let (label, short, icon, command) = match snapshot.queue_paused {
-            true if has_begun => ("Resume queue", "Resume", icon::START, Command::ResumeQueue),
-            true => ("Start queue", "Start", icon::START, Command::ResumeQueue),
-            false => ("Pause queue", "Pause", icon::PAUSE, Command::PauseQueue),
+        let [pause, resume, start] = QUEUE_VERBS;
+        let ((label, short), icon) = match snapshot.queue_paused {
+            true if has_begun => (resume, icon::START),
+            true => (start, icon::START),
+            false => (pause, icon::PAUSE),
         };
         let has_work = snapshot.jobs.iter().any(|job| job.is_waiting() || job.progress().is_some());
-        Self { label, shown: if is_narrow(ui) { short } else { label }, icon, command, has_work }
+        let (pauses, has_more) = (!snapshot.queue_paused, pausing::has_encoders_at_work(snapshot));
+        let has_held = snapshot.jobs.iter().any(|job| job.is_held());
+        let shown = if is_narrow(ui) { short } else { label };
+        Self { label, shown, icon, pauses, has_more, has_work, has_held }
+    }
+
+    /// As wide as the widest of its words.
+    fn width(&self, ui: &Ui) -> f32 {
+        let words = QUEUE_VERBS.map(|(long, short)| if is_narrow(ui) { short } else { long });
+        let widths = words.map(|words| Self { shown: words, ..*self }.show_as().wanted_width(ui));
+        widths.into_iter().fold(0.0, f32::max)
     }
 
     fn show_as(&self) -> Button<'static> {
@@ -102,11 +133,25 @@ impl QueueButton {
     }
 
     fn tip(&self) -> String {
-        match self.command {
-            Command::PauseQueue => format!("{} (Space): jobs at work are finished, no others start", self.label),
-            _ => format!("{} (Space)", self.label),
+        match self.pauses {
+            true => format!("{} (Space): jobs at work are finished, no others start", self.label),
+            false if self.has_held => format!("{} (Space): paused jobs go on too", self.label),
+            false => format!("{} (Space)", self.label),
         }
     }
+}
+
+/// What a pause does with the jobs at work.
+fn pause_menu(ui: &mut Ui, snapshot: &Snapshot, actions: &mut Vec<Action>) {
+    let button = icon_button(ui, icon::OPEN_MENU, "Ways to pause", "Pause with the jobs at work, or without");
+    menu(&button, ("Ways to pause", 260.0), |ui| {
+        if !snapshot.queue_paused && menu_entry(ui, "Pause after the running jobs").clicked() {
+            actions.push(Action::Send(Command::PauseQueue));
+        }
+        if menu_entry(ui, "Pause everything now").clicked() {
+            actions.extend(pausing::pause_everything(snapshot).into_iter().map(Action::Send));
+        }
+    });
 }
 
 fn left_part(ui: &mut Ui, snapshot: &Snapshot, view: &ViewState, actions: &mut Vec<Action>) {

@@ -12,7 +12,8 @@ use egui_kittest::kittest::Queryable;
 use super::{Window, states};
 use crate::{
     engine::{Command, Event},
-    job::{Conversion, Destination, FileFormat, JobKind, JobSpec, StreamTreatment, VideoRate},
+    gui::theme,
+    job::{Conversion, Destination, FileFormat, JobId, JobKind, JobSpec, StreamTreatment, VideoRate},
     preset::{Crf, StereoCodecs},
     settings::Settings,
 };
@@ -147,10 +148,10 @@ fn the_overlay_says_what_will_happen() {
     window.harness.input_mut().hovered_files = ["/a.mp4", "/b.mp4", "/c.mp4", "/d.mp4"].map(hovered).to_vec();
     window.harness.step();
     window.harness.step();
-    assert!(window.shows("Add 4 files as Web HLS to s3://media-prod/films"));
+    assert!(window.shows("Add 4 items as Web HLS to s3://media-prod/films"));
     window.harness.input_mut().hovered_files.clear();
     window.draw();
-    assert!(!window.shows_somewhere("Add 4 files"));
+    assert!(!window.shows_somewhere("Add 4 items"));
 }
 
 #[test]
@@ -179,6 +180,31 @@ fn without_a_dialog_service_a_path_can_be_typed() {
     window.press("Add");
     assert_eq!(added(&window)[0].source, Path::new("/films/typed.mp4"));
     assert!(!window.shows("Path of a video file"), "the dialog is closed");
+}
+
+#[test]
+fn the_output_folder_is_typed_from_the_one_that_is_set() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.harness.state_mut().set_file_dialogs(false);
+    window.press("Destination: s3://media-prod/films");
+    window.press("Change folder…");
+    let field = |window: &Window| {
+        let field = window.harness.get_by_role_and_label(egui::Role::TextInput, "Path of a folder");
+        field.value().unwrap_or_default()
+    };
+    assert_eq!(field(&window), "/home/anna/Videos/Reelpress");
+    assert!(window.shows_somewhere("is made when the first job writes there"));
+    window.type_into("Path of a folder", " ");
+    assert!(window.shows("Give a full path"));
+    window.press("Choose");
+    window.key(Modifiers::NONE, Key::Enter);
+    assert!(window.asked().is_empty() && window.shows("Path of a folder"));
+    window.type_into("Path of a folder", "/mnt/films");
+    assert!(!window.shows("Give a full path"));
+    window.press("Choose");
+    let asked = window.asked();
+    let [Command::UpdateSettings { settings }] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!(settings.output_folder, Path::new("/mnt/films"));
 }
 
 #[test]
@@ -264,4 +290,46 @@ fn a_preset_that_is_gone_falls_back_to_the_default() {
     let mut window = Window::open(story.snapshot);
     drop_files(&mut window, &["/films/a.mp4"]);
     assert_eq!(added(&window)[0].preset.id, "web-hls");
+}
+
+/// The row of this name, where it is laid out, lies in the list above all messages.
+fn is_in_sight(window: &Window, name: &str) -> bool {
+    let label = format!("{name}, ");
+    let Some(row) = window.harness.query_by_label_contains(&label) else { return false };
+    let list = window.harness.get_by_role_and_label(egui::Role::TextInput, "Search the queue").rect().bottom();
+    let messages = window.harness.query_all_by_label_contains("Dismiss: ").map(|button| button.rect().top());
+    let bottom = messages.fold(window.harness.ctx.content_rect().bottom() - theme::STATUS_HEIGHT, f32::min);
+    row.rect().top() >= list && row.rect().bottom() <= bottom
+}
+
+#[test]
+fn what_is_added_to_a_long_list_is_selected_and_seen_there() {
+    let mut window = Window::open(states::many(300));
+    let comes = |window: &mut Window, names: &[&str]| -> Vec<JobId> {
+        assert!(matches!(window.asked().as_slice(), [Command::AddJobs { .. }]));
+        let ids: Vec<JobId> = names.iter().map(|_| JobId::generate()).collect();
+        for (id, name) in ids.iter().zip(names) {
+            let spec = states::spec(name, window.harness.state().snapshot().settings.destination());
+            let at = jiff::Timestamp::UNIX_EPOCH;
+            window.dispatcher.emit(Event::JobAdded { id: *id, spec: Box::new(spec), at });
+        }
+        window.draw();
+        ids
+    };
+    let selected = |window: &mut Window| {
+        window.key(Modifiers::NONE, Key::Delete);
+        window.asked()
+    };
+    drop_files(&mut window, &["/films/dropped.mp4"]);
+    let ids = comes(&mut window, &["dropped.mp4"]);
+    assert!(is_in_sight(&window, "dropped.mp4"));
+    assert_eq!(selected(&mut window), [Command::Remove { id: ids[0] }]);
+
+    window.key(Modifiers::NONE, Key::Home);
+    assert!(!is_in_sight(&window, "dropped.mp4"));
+    window.happens(Event::FilesOpened { files: vec!["/films/opened.mp4".into(), "/films/more.mp4".into()] });
+    let ids = comes(&mut window, &["opened.mp4", "more.mp4"]);
+    assert!(window.shows("2 jobs added"));
+    assert!(is_in_sight(&window, "opened.mp4"));
+    assert_eq!(selected(&mut window), [Command::Remove { id: ids[0] }]);
 }

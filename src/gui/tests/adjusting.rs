@@ -6,7 +6,7 @@ use egui_kittest::kittest::Queryable;
 
 use super::{Window, states};
 use crate::{
-    engine::Command,
+    engine::{Command, Event},
     job::{Crop, JobId, JobSpec, Operations, Strength, Trim, Turn},
 };
 
@@ -112,7 +112,7 @@ fn the_details_tell_what_is_adjusted() {
     let id = story.add("film.mp4");
     let mut spec = states::spec("film.mp4", story.snapshot.settings.destination());
     spec.operations.rotate = Some(Turn::Half);
-    story.tell(&crate::engine::Event::JobChanged { id, spec: Box::new(spec) });
+    story.tell(&Event::JobChanged { id, spec: Box::new(spec) });
     let mut window = Window::open(story.snapshot);
     window.harness.get_by_label("Rotate: 180° clockwise");
     window.press("Change settings…");
@@ -120,4 +120,27 @@ fn the_details_tell_what_is_adjusted() {
     window.press("Rotate: None");
     window.press("Apply");
     assert!(changed(&window).1.operations.is_empty());
+}
+
+#[test]
+fn settings_for_a_job_that_begins_meanwhile_become_a_new_job() {
+    let mut story = states::Story::begin();
+    let begins = story.add("film.mp4");
+    let leaves = story.add("talk.mp4");
+    let mut window = Window::open(story.snapshot);
+    window.press("Change settings…");
+    window.press("Quick");
+    assert!(window.shows("Apply") && !window.shows_somewhere("old settings"));
+    window.happens(Event::JobStarted { id: begins, at: jiff::Timestamp::UNIX_EPOCH });
+    assert!(window.shows_somewhere("The job has begun with its old settings") && !window.shows("Apply"));
+    window.press("Add to the queue");
+    let asked = window.asked();
+    let [Command::AddJobs { specs }] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!((specs[0].source_name().as_str(), specs[0].preset.id.as_str()), ("film.mp4", "quick"));
+
+    press_in_menu_of(&mut window, "talk.mp4", "Change settings…");
+    window.happens(Event::JobsRemoved { ids: vec![leaves] });
+    assert!(window.shows_somewhere("The job is off the list"));
+    window.press("Add to the queue");
+    assert!(matches!(window.asked().as_slice(), [Command::AddJobs { .. }]));
 }

@@ -8,6 +8,7 @@ use super::{Window, states};
 use crate::{
     engine::Event,
     job::{Destination, FileReport},
+    pipeline::plan::RenditionSummary,
 };
 
 #[test]
@@ -73,4 +74,27 @@ fn all_of_the_panel_is_reached_in_a_low_window() {
     });
     window.harness.run_steps(40);
     assert!(bottom(&window) <= 500.0 - crate::gui::theme::STATUS_HEIGHT, "{}", bottom(&window));
+}
+
+#[test]
+fn the_table_tells_the_language_of_the_default_sound_and_the_subtitles() {
+    let mut story = states::Story::begin();
+    let id = story.add("film.mp4");
+    let mut source = states::source((1920, 1080), (25, 1), 60, 40_000_000);
+    source.audio[0].language = Some("eng".to_owned());
+    story.probed(id, source);
+    story.started(id);
+    let mut plan = (**story.snapshot.job(id).unwrap().plan.as_ref().unwrap()).clone();
+    let german = RenditionSummary { name: "audio-de".to_owned(), ..plan.renditions.last().unwrap().clone() };
+    plan.renditions.push(german);
+    plan.subtitles = ["subtitles-en", "subtitles-und-2"].map(str::to_owned).to_vec();
+    story.tell(&Event::JobPlanned { id, plan: Box::new(plan) });
+    let window = Window::open(story.snapshot.clone());
+    for row in ["Sound en, AAC, 128", "Sound de, AAC, 128"] {
+        assert!(window.shows_somewhere(row), "{row}");
+    }
+    let subtitles = |window: &Window| window.shows("Subtitles en, WebVTT") && window.shows("Subtitles 2, WebVTT");
+    assert!(subtitles(&window));
+    story.finished(id, states::report(1000, 4, &[]));
+    assert!(subtitles(&Window::open(story.snapshot)));
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use eframe::egui::{self, Key, Modifiers};
+use egui_kittest::kittest::Queryable;
 use jiff::Timestamp;
 
 use super::{Window, states};
@@ -10,7 +11,8 @@ use crate::{
     engine::{Command, Event, QueueEntry, test_handle::write_history},
     failure::{Failure, FailureKind},
     format,
-    job::JobId,
+    gui::desktop::OPENED,
+    job::{JobId, Report},
 };
 
 /// Draws until something is shown that a helper thread has to bring.
@@ -51,6 +53,7 @@ fn what_has_ended_is_found_and_run_again() {
     window.key(Modifiers::COMMAND, Key::H);
     wait_for(&mut window, "2 jobs");
     assert!(!window.shows("Run waits.mp4 again"), "it has not ended");
+    assert!(window.shows("Open folder of holiday.mp4") && !window.shows("Open folder of talk.mov"));
     // The field has the keyboard at once.
     window.harness.event(egui::Event::Text("NO VIDEO".to_owned()));
     window.draw();
@@ -73,7 +76,8 @@ fn a_job_off_the_list_is_in_the_history_and_its_report_is_saved() {
     window.press("History…");
     wait_for(&mut window, "1 job");
     window.press("Save report of old: a?.mp4");
-    wait_for(&mut window, "The report is");
+    wait_for(&mut window, "The report is saved");
+    assert!(window.shows("Open folder of the report") && window.shows("Copy path"));
     let report = window.home.path().join("data/reports/old_ a_ report.json");
     let text: serde_json::Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
     assert_eq!(text["job"], serde_json::to_value(id).unwrap());
@@ -83,9 +87,10 @@ fn a_job_off_the_list_is_in_the_history_and_its_report_is_saved() {
 #[test]
 fn the_log_has_a_button_for_the_report() {
     let (mut window, _) = open();
+    window.key(Modifiers::NONE, Key::Home);
     window.press("Log");
     window.press("Save report");
-    wait_for(&mut window, "The report is");
+    wait_for(&mut window, "The report is saved");
     let report = window.home.path().join("data/reports/holiday report.json");
     let text: serde_json::Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
     assert_eq!(text["state"]["report"]["total_bytes"], 1000);
@@ -113,6 +118,52 @@ fn a_thousand_jobs_with_long_names_are_laid_out_by_the_rows_in_sight() {
     let mut window = Window::sized(story.snapshot, [800.0, 500.0]);
     window.press("History…");
     wait_for(&mut window, &format::count(1000, "job", "jobs"));
-    let shown = egui_kittest::kittest::Queryable::query_all_by_label_contains(&window.harness, "Run ").count();
+    let shown = window.harness.query_all_by_label_contains("Run ").count();
     assert!((3..30).contains(&shown), "{shown} rows are laid out");
+}
+
+/// A finished job of this source, with a stream in this folder.
+fn finished_in(story: &mut states::Story, name: &str, folder: &str) -> JobId {
+    let id = story.add(name);
+    let report = Report { folder: Some(folder.into()), ..states::report(1000, 5, &[]) };
+    story.finished(id, report);
+    id
+}
+
+#[test]
+fn jobs_of_the_same_name_have_buttons_of_their_own() {
+    let mut story = states::Story::begin();
+    finished_in(&mut story, "film.mp4", "/videos/film");
+    finished_in(&mut story, "film.mp4", "/videos/film, other");
+    let mut window = Window::open(story.snapshot);
+    // The row of the list has a button of this name too.
+    let in_list = window.harness.query_all_by_label("Open folder of film.mp4").count();
+    window.press("History…");
+    wait_for(&mut window, "2 jobs");
+    let buttons: Vec<_> = window.harness.query_all_by_label("Open folder of film.mp4").skip(in_list).collect();
+    assert_eq!(buttons.len(), 2, "what has the same id is found only once");
+    drop(buttons);
+    for (button, folder) in [(in_list, "/videos/film"), (in_list + 1, "/videos/film, other")] {
+        window.harness.query_all_by_label("Open folder of film.mp4").nth(button).unwrap().click();
+        window.draw();
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let newest =
+            || OPENED.lock().unwrap().iter().rfind(|opened| opened.to_string_lossy().contains("film")).cloned();
+        while newest().is_none_or(|opened| opened != folder) {
+            assert!(Instant::now() < deadline, "{:?} is opened instead of {folder}", newest());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn the_history_takes_in_what_ends_while_it_is_open() {
+    let (mut window, _) = open();
+    window.press("History…");
+    wait_for(&mut window, "2 jobs");
+    let id = window.harness.state().snapshot().jobs[2].id;
+    let report = Box::new(states::report(1000, 5, &[]));
+    window.happens(Event::JobFinished { id, report, at: Timestamp::UNIX_EPOCH });
+    wait_for(&mut window, "3 jobs");
+    assert!(window.shows("Run waits.mp4 again"));
 }

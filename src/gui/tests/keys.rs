@@ -1,7 +1,7 @@
 //! Access keys of stores, set in the settings and asked for where a job needs them. Unit tests have no keychain, so keys
 //! are held in memory.
 
-use eframe::egui::{Key, Modifiers};
+use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 use jiff::Timestamp;
 
@@ -50,6 +50,34 @@ fn failed_without(name: &str) -> (Window, JobId) {
     let failure = Failure::new(FailureKind::CredentialsRefused, format!("No keys “{name}” for films"), "Set them");
     window.happens(Event::JobFailed { id, failure, at: Timestamp::UNIX_EPOCH });
     (window, id)
+}
+
+#[test]
+fn keys_that_were_wrong_are_set_again_over_the_settings() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Settings…");
+    window.press("S3 destination");
+    for _ in 0..3 {
+        let layer = |window: &Window| window.harness.ctx.layer_id_at(window.harness.ctx.content_rect().center());
+        let settings = layer(&window);
+        let button = window.harness.get_by_label("Set keys…").rect().center();
+        // A slow window sees a whole press in one frame.
+        let press = |pressed| egui::Event::PointerButton {
+            pos: button,
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        window.harness.input_mut().events.extend([egui::Event::PointerMoved(button), press(true), press(false)]);
+        window.draw();
+        assert!(window.shows("Access keys"));
+        assert_ne!(layer(&window), settings, "the pointer meets the keys");
+        window.press("Cancel: access keys");
+        assert!(!window.shows("Access keys"));
+        // A press into the settings brings them up.
+        window.press("Viewers");
+        window.press("Bucket and keys");
+    }
 }
 
 #[test]
@@ -149,4 +177,76 @@ fn tab_goes_through_the_buttons_of_a_dialog_as_they_are_read() {
     assert!(window.harness.get_by_label("Save").is_focused());
     window.key(Modifiers::SHIFT, Key::Tab);
     assert!(window.harness.get_by_label("Cancel").is_focused());
+}
+
+/// A window in which these jobs, of these sources, have failed because the keys of this name were refused.
+fn refused(name: &str, sources: &[&str]) -> (Window, Vec<JobId>) {
+    keychain::hold(name, keychain::AccessKey { id: "an-id".to_owned(), secret: "a wrong one".to_owned() });
+    let mut story = states::Story::begin();
+    let place = S3Location { bucket: "films".to_owned(), credentials: Some(name.to_owned()), ..S3Location::default() };
+    let fails = |source: &&str| {
+        let destination = Destination::S3 {
+            location: Box::new(place.clone()),
+            local_folder: "/home/anna/Videos".into(),
+            keep_local: false,
+            also_to: Vec::new(),
+            drop_published: false,
+        };
+        let id = JobId::generate();
+        let at = Timestamp::UNIX_EPOCH;
+        story.tell(&Event::JobAdded { id, spec: Box::new(states::spec(source, destination)), at });
+        story.started(id);
+        let failure =
+            Failure::new(FailureKind::CredentialsRefused, "The credentials are refused by films", "Check them");
+        story.tell(&Event::JobFailed { id, failure, at });
+        id
+    };
+    let ids = sources.iter().map(fails).collect();
+    (Window::open(story.snapshot), ids)
+}
+
+#[test]
+fn who_tries_a_job_again_whose_keys_were_refused_is_asked_for_others() {
+    let (mut window, ids) = refused("wrong keys", &["a.mp4", "b.mp4"]);
+    assert!(!window.shows_somewhere("Access key id"), "nobody is asked before");
+    for button in ["Retry", "Retry a.mp4"] {
+        window.press(button);
+        assert!(window.shows_somewhere("The credentials are refused by films. Give the keys “wrong keys” anew"));
+        assert!(window.asked().is_empty());
+        window.press("Not now: access keys");
+        assert!(window.asked().is_empty());
+    }
+    window.press("Retry");
+    window.press("Try the same keys");
+    assert_eq!(window.asked(), [Command::Retry { id: ids[0] }]);
+    assert!(!window.shows_somewhere("Access key id"));
+    window.press("Retry b.mp4");
+    window.type_into("Access key id", "the-id");
+    window.type_secret_into("Secret access key", "the-secret");
+    window.press("Use keys");
+    until(&mut window, |window| window.shows("The keys “wrong keys” hold until Reelpress ends"));
+    assert_eq!(
+        window.asked(),
+        ids.iter().map(|id| Command::Retry { id: *id }).collect::<Vec<_>>(),
+        "both had failed so"
+    );
+    assert_eq!(keychain::read("wrong keys").unwrap().unwrap().secret, "the-secret");
+}
+
+#[test]
+fn several_jobs_whose_keys_were_refused_are_tried_again_after_one_question() {
+    let (mut window, ids) = refused("more wrong keys", &["a.mp4", "b.mp4"]);
+    let retries: Vec<Command> = ids.iter().map(|id| Command::Retry { id: *id }).collect();
+    window.press("More for b.mp4");
+    window.press("Retry all failed");
+    window.press("Try the same keys");
+    assert_eq!(window.asked(), retries);
+    assert!(!window.shows_somewhere("Access key id"), "one question is enough");
+    window.key(Modifiers::COMMAND, Key::A);
+    // The panel has a button of this name too.
+    window.key(Modifiers::COMMAND, Key::I);
+    window.press("More for b.mp4");
+    window.press("Retry");
+    window.press("Try the same keys");
+    assert_eq!(window.asked(), retries);
 }

@@ -11,6 +11,7 @@ mod names;
 mod quality;
 mod queue;
 mod scheduling;
+mod selection;
 mod settings;
 pub mod states;
 

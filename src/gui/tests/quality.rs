@@ -80,7 +80,8 @@ fn what_can_not_be_had_together_is_told_and_not_applied() {
     window.press("Adjust new files…");
     window.press("AV1");
     choose(&mut window, "Rate control: As the preset: Average bit rate", "Two passes");
-    let words = "Two passes can't be had with AV1. Choose another rate control, or one of the codecs H.264 and VP9";
+    let words = "Two passes can't be had with AV1: with ffmpeg 5.1, SVT-AV1 keeps no notes of a first pass. Choose another \
+                 rate control, or one of the codecs H.264, HEVC and VP9";
     assert!(window.shows(words));
     window.press("Apply to new files");
     assert!(window.asked().is_empty());

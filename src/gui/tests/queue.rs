@@ -9,7 +9,7 @@ use super::{Window, states};
 use crate::{
     engine::{Command, Event, PlannedRetry, Snapshot},
     failure::{Failure, FailureKind},
-    job::{JobId, Progress, PublishedStream, Report, UploadProgress},
+    job::{JobId, Progress, PublishedStream, Report, Stage, UploadProgress},
 };
 
 fn id_of(snapshot: &Snapshot, name: &str) -> JobId {
@@ -316,18 +316,90 @@ fn a_running_job_can_be_held_from_its_menu_and_goes_on_from_its_row() {
     assert_eq!(window.asked(), [Command::Pause { id }]);
     window.happens(Event::JobPaused { id });
     assert!(window.shows("1 paused") && !window.shows_somewhere("1 encoding"), "in the status line");
-    assert!(window.shows_somewhere("Goes on at 00:"), "from where");
+    assert!(
+        window.shows_somewhere("bikes.mp4, Paused, ") && window.shows_somewhere("%, Goes on from 00:"),
+        "from where"
+    );
+    assert!(!window.shows("Cancel bikes.mp4"), "one click does not give up what is encoded");
     window.press("Resume bikes.mp4");
     assert_eq!(window.asked(), [Command::Resume { id }]);
     window.happens(Event::JobResumed { id });
     assert!(!window.shows_somewhere("bikes.mp4, Paused"));
     let reached = std::time::Duration::from_secs(24);
     window.happens(Event::JobInterrupted { id, reached, folder: None, is_held: true });
-    assert!(window.shows_somewhere("Goes on at 00:00:24"), "after a restart too");
+    assert!(window.shows_somewhere("Goes on from 00:00:24"), "after a restart too");
     assert!(!window.shows("Cancel bikes.mp4"), "one click does not give up what is encoded");
     window.press("More for bikes.mp4");
+    window.key(Modifiers::NONE, Key::Escape);
+    window.press("Change settings…");
+    assert!(window.shows("00:00:24 of it is encoded, and is encoded again with other settings."));
     window.press("Cancel");
+    window.press("More for bikes.mp4");
+    assert!(!window.shows("Cancel"), "which could not be undone");
+    window.press("Remove");
+    assert_eq!(window.asked(), [Command::Remove { id }]);
+}
+
+#[test]
+fn cancelling_a_job_asks_once_something_is_encoded_and_says_how_much() {
+    let mut story = states::Story::begin();
+    let id = story.add("bikes.mp4");
+    story.started(id);
+    let mut window = Window::open(story.snapshot);
+    window.press("Cancel bikes.mp4");
+    assert_eq!(window.asked(), [Command::Cancel { id }], "nothing is lost");
+    let encoded = std::time::Duration::from_secs(860);
+    let progress = Box::new(Progress { encoded, ..states::encoding(34, 2.0, 50.0, 60) });
+    window.happens(Event::JobProgressed { id, progress });
+    let question = "34 % (00:14:20) of bikes.mp4 is encoded and would be lost.";
+    for answer in [Key::Enter, Key::Escape] {
+        window.press("Cancel bikes.mp4");
+        assert!(window.shows(question));
+        window.key(Modifiers::NONE, answer);
+        assert!(!window.shows(question) && window.asked().is_empty(), "{answer:?} keeps the job");
+    }
+    window.key(Modifiers::NONE, Key::Delete);
+    window.press("Keep");
+    assert!(window.asked().is_empty());
+    window.press("Cancel bikes.mp4");
+    window.press("Cancel the job");
     assert_eq!(window.asked(), [Command::Cancel { id }]);
+    window.press("Cancel bikes.mp4");
+    window.happens(Event::JobCancelled { id, at: jiff::Timestamp::now() });
+    assert!(!window.shows(question), "nothing is left to ask");
+}
+
+#[test]
+fn a_pause_can_hold_the_jobs_at_work_too_and_resuming_brings_all_back() {
+    let mut story = states::Story::begin();
+    let encoding = story.add("bikes.mp4");
+    story.started(encoding);
+    story.progressed(encoding, states::encoding(40, 2.0, 50.0, 60));
+    let uploading = story.add("talk.mp4");
+    story.started(uploading);
+    story.progressed(uploading, Progress { stage: Stage::Publish, ..states::encoding(91, 0.0, 0.0, 0) });
+    let mut window = Window::open(story.snapshot);
+    window.press("Ways to pause");
+    window.press("Pause after the running jobs");
+    assert_eq!(window.asked(), [Command::PauseQueue]);
+    window.happens(Event::QueuePaused);
+    window.press("Ways to pause");
+    assert!(!window.shows("Pause after the running jobs"), "that is so already");
+    window.press("Pause everything now");
+    assert_eq!(window.asked(), [Command::PauseQueue, Command::Pause { id: encoding }], "uploads go on");
+    window.happens(Event::JobPaused { id: encoding });
+    assert!(!window.shows("Ways to pause"), "nothing is left to hold");
+    window.press("Resume queue");
+    assert_eq!(window.asked(), [Command::Resume { id: encoding }, Command::ResumeQueue]);
+}
+
+#[test]
+fn the_end_of_an_undo_says_nothing() {
+    let mut window = Window::open(states::busy());
+    let teaser = id_of(window.harness.state().snapshot(), "Teaser.mp4");
+    window.happens(Event::JobsRemoved { ids: vec![teaser] });
+    window.happens(Event::JobsRemoved { ids: Vec::new() });
+    assert!(window.shows("Teaser.mp4 is off the list") && !window.shows("Undo"));
 }
 
 #[test]

@@ -8,7 +8,8 @@ use egui_kittest::kittest::Queryable;
 use super::{Window, states};
 use crate::{
     engine::{Command, DestinationTest, Event},
-    job::{Encryption, KeyRotation, Keys, LayoutKind},
+    failure::{Failure, FailureKind},
+    job::{Encryption, KeyRotation, Keys, LayoutKind, S3Location},
     pipeline::publish::CONNECTION_WORKS,
     settings::{Appearance, Settings},
 };
@@ -24,6 +25,7 @@ fn what_is_typed_is_saved() {
     let mut window = Window::open(states::Story::begin().snapshot);
     window.press("Settings…");
     window.press("Dark");
+    window.press("As many as fit");
     window.press("S3 destination");
     window.type_into("Bucket", "other");
     window.type_into("Endpoint", "http://127.0.0.1:9000");
@@ -31,6 +33,7 @@ fn what_is_typed_is_saved() {
     window.press("Save");
     let settings = saved(&window);
     assert_eq!(settings.appearance, Appearance::Dark);
+    assert!(settings.automatic_jobs);
     assert_eq!(settings.s3.to_string(), "s3://other/films");
     assert_eq!(settings.s3.endpoint.as_deref(), Some("http://127.0.0.1:9000"));
     assert_eq!(settings.s3.path_style, Some(true));
@@ -129,8 +132,8 @@ fn a_destination_is_tested_before_it_is_saved() {
     window.press("S3 destination");
     window.press("Test connection");
     let asked = window.asked();
-    let [Command::TestDestination { location }] = asked.as_slice() else { panic!("{asked:?}") };
-    assert_eq!(location.to_string(), "s3://media-prod/films");
+    let [Command::TestDestination { places }] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!(places.iter().map(ToString::to_string).collect::<Vec<_>>(), ["s3://media-prod/films"]);
     window.happens(Event::DestinationTested { test: DestinationTest::Running });
     assert!(window.shows("Listing, writing, reading and deleting"));
     let test = DestinationTest::Failed { failure: states::access_denied() };
@@ -140,6 +143,35 @@ fn a_destination_is_tested_before_it_is_saved() {
     assert!(window.shows(CONNECTION_WORKS));
     window.type_into("Endpoint", "https://store.example");
     assert!(!window.shows(CONNECTION_WORKS), "another place was not tested");
+}
+
+#[test]
+fn further_buckets_are_reached_as_the_first_and_tested_with_it() {
+    let mut window = Window::open(states::Story::begin().snapshot);
+    window.press("Settings…");
+    window.press("S3 destination");
+    window.type_into("Endpoint", "http://127.0.0.1:9000");
+    window.type_into("Named keys", "films");
+    window.press("Files");
+    window.type_into("Also to", "s3://backup/films s3://cold?region=eu-west-1 s3://plain?");
+    window.press("Bucket and keys");
+    window.press("Test connection");
+    let asked = window.asked();
+    let [Command::TestDestination { places }] = asked.as_slice() else { panic!("{asked:?}") };
+    let reached = |place: &S3Location| (place.to_string(), place.endpoint.clone(), place.credentials.clone());
+    let same = |place: &str| (place.to_owned(), Some("http://127.0.0.1:9000".to_owned()), Some("films".to_owned()));
+    let other = |place: &str| (place.to_owned(), None, None);
+    let expected = [same("s3://media-prod/films"), same("s3://backup/films"), other("s3://cold"), other("s3://plain")];
+    assert_eq!(places.iter().map(reached).collect::<Vec<_>>(), expected);
+    window.press("Save");
+    let settings = saved(&window);
+    assert_eq!(settings.also_to, places[1..]);
+    window.happens(Event::SettingsChanged { settings: Box::new(settings) });
+    window.press("Settings…");
+    window.press("S3 destination");
+    window.press("Files");
+    let also_to = window.harness.get_by_role_and_label(egui::Role::TextInput, "Also to");
+    assert_eq!(also_to.value().as_deref(), Some("s3://backup/films s3://cold?region=eu-west-1 s3://plain?"));
 }
 
 #[test]
@@ -187,7 +219,7 @@ fn a_destination_has_all_that_the_flags_can_say() {
     window.type_into("Public URL", "https://cdn.example.org");
     window.press("Bucket and keys");
     window.type_into("Profile", "press");
-    window.type_into("Keys from the keychain", "films");
+    window.type_into("Named keys", "films");
     assert!(window.shows("Give a profile or keys of the keychain, not both"));
     window.press("Save");
     assert!(window.asked().is_empty());
@@ -209,4 +241,25 @@ fn a_destination_has_all_that_the_flags_can_say() {
                  public-url=https%3A%2F%2Fcdn.example.org&replace-after=1800s&presign=43200s&cloudfront=E2EXAMPLE1&\
                  cache-control=all%3Amax-age%3D60%2C+public&cache-control=playlists%3Ano-cache&tag=all%3Aproject%3Dfilms";
     assert_eq!(address, flags);
+}
+
+#[test]
+fn messages_are_read_and_dismissed_above_an_open_dialog() {
+    let mut window = Window::sized(states::busy(), [900.0, 640.0]);
+    window.press("Settings…");
+    let failure = |hint: &str| Failure::new(FailureKind::Internal, "The disk is slow", hint);
+    for hint in ["Wait", "Wait longer"] {
+        window.happens(Event::Noticed { failure: failure(hint) });
+    }
+    let names = || window.harness.query_all_by_label("Dismiss: The disk is slow");
+    assert_eq!(names().count(), 2, "messages of the same headline are told apart");
+    let layers: Vec<_> =
+        names().map(|button| window.harness.ctx.layer_id_at(button.rect().center()).unwrap().order).collect();
+    let save = window.harness.get_by_label("Save").rect().center();
+    let dialog = window.harness.ctx.layer_id_at(save).unwrap().order;
+    assert!(layers.into_iter().all(|order| order > dialog));
+    window.harness.query_all_by_label("Dismiss: The disk is slow").next().unwrap().click();
+    window.draw();
+    assert_eq!(window.harness.query_all_by_label("Dismiss: The disk is slow").count(), 1);
+    assert!(window.shows("Save"), "the dialog stays");
 }

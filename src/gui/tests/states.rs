@@ -79,6 +79,7 @@ impl Story {
         let plan = PlanSummary {
             folder: PathBuf::from("/home/anna/Videos/Reelpress/opening"),
             renditions: renditions.chain([audio]).collect(),
+            subtitles: Vec::new(),
             frame_rate: FrameRate::new(25, 1).unwrap(),
             duration: Some(Duration::from_secs(2530)),
             segments: Some(422),
@@ -195,11 +196,9 @@ pub fn report(total_bytes: u64, seconds: u64, warnings: &[&str]) -> Report {
     });
     let folder = PathBuf::from("/home/anna/Videos/Reelpress/teaser");
     Report {
-        file: None,
         multivariant_playlist: Some(folder.join("master.m3u8")),
         folder: Some(folder),
         urls: vec!["https://media-prod.s3.eu-central-1.amazonaws.com/films/teaser/master.m3u8".to_owned()],
-        published: Vec::new(),
         renditions: renditions.collect(),
         files: (0..45)
             .map(|index| FileReport { path: format!("1080p/segment-{index:05}.m4s"), bytes: 1_000_000 + index })
@@ -208,9 +207,7 @@ pub fn report(total_bytes: u64, seconds: u64, warnings: &[&str]) -> Report {
         total_bytes,
         wall_time: Duration::from_secs(seconds),
         warnings: warnings.iter().map(|warning| (*warning).to_owned()).collect(),
-        notes: Vec::new(),
-        speed: None,
-        keys: None,
+        ..Report::default()
     }
 }
 

@@ -188,14 +188,16 @@ impl<'a> Button<'a> {
             Weight::Plain => (Color32::TRANSPARENT, palette.text),
         };
         ui.painter().rect_filled(rect, CornerRadius::same(theme::RADIUS), ground);
-        paint_focus(ui, rect, response, palette);
+        // A ring in the colour of its own ground would not be seen.
+        let ring = if self.weight == Weight::Primary { palette.text } else { palette.accent };
+        paint_focus(ui, rect, response, ring);
         ink
     }
 }
 
-fn paint_focus(ui: &Ui, rect: Rect, response: &Response, palette: &Palette) {
+fn paint_focus(ui: &Ui, rect: Rect, response: &Response, ring: Color32) {
     if response.has_focus() {
-        let stroke = Stroke::new(2.0, palette.accent);
+        let stroke = Stroke::new(2.0, ring);
         ui.painter().rect_stroke(rect, CornerRadius::same(theme::RADIUS), stroke, egui::StrokeKind::Outside);
     }
 }
@@ -214,7 +216,7 @@ pub fn icon_button_at(ui: &mut Ui, rect: Rect, icon: Icon, name: &str, tip: &str
     let is_lit = response.hovered() || response.has_focus();
     if is_lit {
         ui.painter().rect_filled(rect, CornerRadius::same(theme::RADIUS), palette.hover);
-        paint_focus(ui, rect, &response, palette);
+        paint_focus(ui, rect, &response, palette.accent);
     }
     let ink = if is_lit { palette.text } else { palette.weak };
     text::paint_icon(ui.painter(), rect.center(), icon, theme::ICON_SIZE, ink);

@@ -1,7 +1,8 @@
 //! Menus below buttons, and choices out of them.
 
 use eframe::egui::{
-    self, Align2, CornerRadius, CursorIcon, Popup, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2,
+    self, Align2, CornerRadius, CursorIcon, KeyboardShortcut, Popup, Rect, Response, Role, Sense, Stroke, Ui,
+    WidgetInfo, pos2, vec2,
 };
 
 use super::{Button, field_label, text};
@@ -22,6 +23,17 @@ pub fn menu(button: &Response, (name, width): (&str, f32), contents: impl FnOnce
 /// A line of a menu.
 pub fn menu_entry(ui: &mut Ui, words: &str) -> Response {
     plain_entry(ui, words, theme::SPACE[2])
+}
+
+/// A line of a menu, with the keys at its right that do the same.
+pub fn menu_entry_with_keys(ui: &mut Ui, words: &str, keys: Option<KeyboardShortcut>) -> Response {
+    let response = menu_entry(ui, words);
+    if let Some(keys) = keys.filter(|_| ui.is_rect_visible(response.rect)) {
+        let right = pos2(response.rect.right() - theme::SPACE[2], response.rect.center().y);
+        let words = ui.ctx().format_shortcut(&keys);
+        ui.painter().text(right, Align2::RIGHT_CENTER, words, theme::facts(), theme::palette(ui).weak);
+    }
+    response
 }
 
 /// A line of a menu with choices that is none itself: its words begin where theirs do.
@@ -63,7 +75,7 @@ fn paint_ground(ui: &Ui, rect: Rect, response: &Response) {
 pub fn menu_heading(ui: &mut Ui, words: &str) {
     ui.add_space(theme::SPACE[1]);
     ui.horizontal(|ui| {
-        ui.add_space(theme::SPACE[1]);
+        ui.add_space(theme::SPACE[2]);
         field_label(ui, words);
     });
 }

@@ -2,7 +2,14 @@
 
 use std::path::Path;
 
-use crate::{engine::Job, format, job::JobState, preset::BitRate};
+use crate::{
+    engine::Job,
+    format,
+    job::JobState,
+    media::AudioStream,
+    pipeline::plan::{UNDETERMINED, language_tag},
+    preset::BitRate,
+};
 
 /// One rendition in the table of the panel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +18,8 @@ pub struct RenditionRow {
     pub name: String,
     /// Codec in the words of the field.
     pub codec: String,
-    /// What was asked for.
-    pub target: BitRate,
+    /// What was asked for; `None` of subtitles, whose text is as long as it is.
+    pub target: Option<BitRate>,
     /// What came out so far.
     pub measured: Option<BitRate>,
     /// Bytes written so far.
@@ -27,35 +34,63 @@ pub fn rendition_rows(job: &Job) -> Vec<RenditionRow> {
     };
     if let JobState::Done { report } = &job.state {
         let rows = report.renditions.iter().map(|rendition| RenditionRow {
-            name: rendition_name(&rendition.name),
+            name: rendition_name(job, &rendition.name),
             codec: planned_codec(&rendition.name).unwrap_or_else(|| rendition.codecs.clone()),
-            target: BitRate::from_bits(rendition.target_bps),
+            target: Some(BitRate::from_bits(rendition.target_bps)),
             measured: Some(BitRate::from_bits(rendition.average_bps)),
             written: Some(rendition.bytes),
         });
-        return rows.collect();
+        return rows.chain(subtitle_rows(job)).collect();
     }
     let Some(plan) = &job.plan else { return Vec::new() };
     let progress = job.progress().map(|progress| progress.renditions.as_slice()).unwrap_or_default();
     let rows = plan.renditions.iter().map(|rendition| {
         let so_far = progress.iter().find(|candidate| candidate.name == rendition.name);
         RenditionRow {
-            name: rendition_name(&rendition.name),
+            name: rendition_name(job, &rendition.name),
             codec: rendition.codec.clone(),
-            target: rendition.target,
+            target: Some(rendition.target),
             measured: so_far.and_then(|so_far| so_far.measured_bps).map(BitRate::from_bits),
             written: so_far.map(|so_far| so_far.bytes).filter(|bytes| *bytes > 0),
         }
     });
-    rows.collect()
+    rows.chain(subtitle_rows(job)).collect()
 }
 
-fn rendition_name(name: &str) -> String {
-    match name.strip_prefix("audio") {
-        Some(rest) => format!("Sound{}", rest.replace('-', " ")),
-        None if name == "picture" => "Picture".to_owned(),
-        None => name.to_owned(),
-    }
+fn subtitle_rows(job: &Job) -> impl Iterator<Item = RenditionRow> {
+    let tracks = job.plan.iter().flat_map(|plan| &plan.subtitles);
+    tracks.map(|name| RenditionRow {
+        name: rendition_name(job, name),
+        codec: "WebVTT".to_owned(),
+        target: None,
+        measured: None,
+        written: None,
+    })
+}
+
+/// A rendition in the words of people: `audio-de` is `Sound de`. The folder of the default track tells no language, which its
+/// source does.
+fn rendition_name(job: &Job, name: &str) -> String {
+    let (word, rest) = match (name.strip_prefix("audio"), name.strip_prefix("subtitles")) {
+        (Some(rest), _) => ("Sound", rest),
+        (_, Some(rest)) => ("Subtitles", rest),
+        _ if name == "picture" => return "Picture".to_owned(),
+        _ if name == "sound" => return "Sound".to_owned(),
+        _ => return name.to_owned(),
+    };
+    let parts = rest.split('-').filter(|part| !part.is_empty() && *part != UNDETERMINED);
+    let is_default = matches!(name, "audio" | "audio-opus" | "audio-surround");
+    let language = is_default.then(|| default_language(job)).flatten();
+    let parts = std::iter::once(word).chain(parts).chain(language.as_deref());
+    parts.collect::<Vec<_>>().join(" ")
+}
+
+/// The language of the sound that plays when nobody chooses, where the source tells it.
+fn default_language(job: &Job) -> Option<String> {
+    let source = job.source.as_ref()?;
+    let can_be_read = |track: &&AudioStream| track.channels.is_some();
+    let main = source.main_audio().filter(can_be_read).or_else(|| source.audio.iter().find(can_be_read))?;
+    Some(language_tag(main.language.as_deref()?)).filter(|language| language != UNDETERMINED)
 }
 
 /// `Now, 00:26:08 of 00:42:10`, or nothing while it can't be played.

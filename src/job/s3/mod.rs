@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use objects::{ByKind, Encryption, ObjectKind, ObjectOptions, ObjectTag, typed_acl};
+pub use options::OPTIONS_MARK;
 pub use store::{Store, StoreProfile};
 
 /// How long the files of a replaced stream stay when nothing else is said: longer than most pauses of a viewer.

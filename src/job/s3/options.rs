@@ -6,6 +6,9 @@ use url::form_urlencoded;
 use super::{ByKind, Encryption, OLD_FILES_STAY, ObjectKind, ObjectTag, S3Location, Store, typed_acl};
 use crate::job::typed;
 
+/// Begins the options of a place.
+pub const OPTIONS_MARK: char = '?';
+
 impl S3Location {
     /// This place with the options of a query, each named as its flag; those that are not named are left open.
     ///

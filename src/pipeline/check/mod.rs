@@ -29,7 +29,7 @@ pub use verdict::{Finding, Judgement, Ruling, Verdict};
 use crate::{
     failure::{Failure, FailureKind},
     job::S3Location,
-    pipeline::publish::{BucketReader, PublishError},
+    pipeline::publish::{BucketReader, PublishError, replace::is_revision},
     tools::{cancel::CancelToken, content_key::KeyFiles, ffmpeg::Toolbox},
 };
 use entry::{Found, find_entry, find_stored_entry};
@@ -212,9 +212,21 @@ fn open_stored(reader: BucketReader, location: &S3Location) -> Result<(Stored, F
         return entry.map(|entry| (files, entry)).ok_or_else(|| CheckError::NoPlaylist(location.to_string()));
     }
     let (folder, playlist) = location.prefix.rsplit_once('/').unwrap_or(("", &location.prefix));
-    let files = Stored::new(reader, folder);
-    if files.has(playlist).map_err(of_store)? {
-        return Ok((files, Found::named(Address(playlist.to_owned()))));
-    }
-    Err(CheckError::Unreadable { place: location.to_string(), detail: "it is not there".to_owned() })
+    let Some(text) = reader.text(&location.prefix).map_err(of_store)? else {
+        return Err(CheckError::Unreadable { place: location.to_string(), detail: "it is not there".to_owned() });
+    };
+    // The playlist of MPEG-TS lies in a folder of its own in the stream's; its revision lies beside that folder.
+    let (folder, playlist) = match folder.rsplit_once('/') {
+        Some((whole, own)) if leads_to_revision(&text) => (whole, format!("{own}/{playlist}")),
+        _ => (folder, playlist.to_owned()),
+    };
+    Ok((Stored::new(reader, folder), Found::named(Address(playlist))))
+}
+
+/// Whether a playlist leads to the revision of a stream that was replaced, in a folder beside its own.
+fn leads_to_revision(playlist: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(playlist);
+    let in_tag = |line| str::split_once(line, "URI=\"../").map(|(_, uri)| uri);
+    let mut beside = text.lines().filter_map(|line| line.strip_prefix("../").or_else(|| in_tag(line)));
+    beside.any(|uri| uri.split_once('/').is_some_and(|(folder, _)| is_revision(folder)))
 }

@@ -138,7 +138,8 @@ rules! {
     Aligned = 11 Must "aligned":
         "The segments of all variants begin at the same frames", "RFC 6.2.4, Apple 8.22";
     AlignedSound = 11 Should "aligned-sound":
-        "Segments of sound end within one sound frame of the picture's", "Apple 8.22";
+        "Segments of sound end within one sound frame of the picture's; in one file with it, of when that is decoded",
+        "Apple 8.22";
     Continuous = 11 Must "continuous":
         "Each segment begins exactly where the one before ends: no gap, no overlap, nothing twice",
         "RFC 4.4.4.3, Apple 7.1, 7.3";

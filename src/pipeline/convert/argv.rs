@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::Path, time::Duration};
 use super::{
     beside::PlannedCover,
     container::{self, CoverPlace},
-    plan::{ConvertPlan, PlannedPicture, PlannedSubtitles},
+    plan::{ConvertPlan, PlannedChapters, PlannedPicture, PlannedSubtitles},
     sound::PlannedSound,
 };
 use crate::{
@@ -17,15 +17,14 @@ use crate::{
             format_change::{self, Opening},
             inputs::{self, MOST_PIXELS, PROGRESS_SECONDS, PROTOCOLS, file_url},
             operation_filters::{self, seconds},
-            picture_headers, span, video_encoder,
+            picture_headers, span,
+            video_encoder::{self, Pass},
         },
         plan::{EncodePlan, PictureHeaders},
     },
     preset::{EncoderSpeed, RateControl},
 };
 
-/// Begin of the names of the files that the first of two passes leaves for the second.
-const PASS_LOG: &str = "pass";
 /// Less than the time of a frame, and more than containers round by.
 const SEEK_MARGIN: Duration = Duration::from_micros(500);
 /// Samples by which MP3 comes late out of a decoder that nobody tells of it: that of the encoder, and of the decoder.
@@ -63,6 +62,7 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
         list.0.push(file_url(&places.work_folder.join(PARTS)));
     }
     let cover = plan.cover.as_ref().map(|cover| (open_cover(&mut list, plan, cover), cover));
+    let chapters = open_chapters(&mut list, &plan.chapters);
     let styled: Vec<Option<usize>> = plan.subtitles.iter().map(|planned| open_styled(&mut list, planned)).collect();
     let graph = graph(plan, is_gif);
     if !graph.is_empty() {
@@ -78,11 +78,8 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
     }
     list.0.extend(dropped_pictures(plan).into_iter().flatten());
     if let Some((encode, codec)) = plan.encoded_picture() {
-        list.0.extend(picture_options(encode, codec).into_iter().map(OsString::from));
-        if encode.has_first_pass() {
-            list.push(&["-pass", "2", "-passlogfile"]);
-            list.0.push(places.work_folder.join(PASS_LOG).into_os_string());
-        }
+        let second = encode.has_first_pass().then_some(Pass { number: 2, work_folder: places.work_folder });
+        list.0.extend(picture_options(encode, codec, second));
         if container::is_iso_media(plan.format) {
             list.push(&["-video_track_timescale", &encode.timing.timescale.to_string()]);
         }
@@ -100,7 +97,7 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
     for (track, language) in &plan.languages {
         list.push(&[&format!("-metadata:s:{track}"), &format!("language={language}")]);
     }
-    list.push(&["-map_metadata", "0", "-map_chapters", if plan.keeps_chapters { "0" } else { "-1" }]);
+    list.push(&["-map_metadata", "0", "-map_chapters", &chapters]);
     muxer_options(&mut list, plan.format);
     list.push(&["-progress"]);
     list.0.push(file_url(places.notes));
@@ -122,9 +119,7 @@ pub(super) fn first_pass_arguments(plan: &ConvertPlan, places: Places<'_>) -> Op
         list.0.push(file_url(&places.work_folder.join(PALETTE)));
     } else {
         list.push(&["-filter_complex", &chains, "-map", "[v0]"]);
-        list.0.extend(picture_options(encode, codec).into_iter().map(OsString::from));
-        list.push(&["-pass", "1", "-passlogfile"]);
-        list.0.push(places.work_folder.join(PASS_LOG).into_os_string());
+        list.0.extend(picture_options(encode, codec, Some(Pass { number: 1, work_folder: places.work_folder })));
         list.push(&["-f", "null", "-"]);
         list.0.extend(picture_headers::output(encode));
     }
@@ -322,6 +317,15 @@ fn open_cover(list: &mut ArgumentList, plan: &ConvertPlan, cover: &PlannedCover)
     }
 }
 
+/// Opens the file by which chapters pass, if there is one, and gives the number of the input that has them.
+fn open_chapters(list: &mut ArgumentList, chapters: &PlannedChapters) -> String {
+    match chapters {
+        PlannedChapters::AsTheyAre => "0".to_owned(),
+        PlannedChapters::OfPart(Some(file)) => list.passing_input("ffmetadata", file).to_string(),
+        PlannedChapters::OfPart(None) | PlannedChapters::None => "-1".to_owned(),
+    }
+}
+
 /// Opens the file by which styled subtitles pass, if there is one, and gives its number.
 fn open_styled(list: &mut ArgumentList, planned: &PlannedSubtitles) -> Option<usize> {
     let file = planned.file.as_ref()?;
@@ -376,13 +380,15 @@ fn disposition(track: &SubtitleStream) -> String {
 }
 
 /// The options of the picture's encoder.
-fn picture_options(encode: &EncodePlan, codec: FileVideoCodec) -> Vec<String> {
+fn picture_options(encode: &EncodePlan, codec: FileVideoCodec, pass: Option<Pass<'_>>) -> Vec<OsString> {
     let Some(rendition) = encode.renditions.first() else { return Vec::new() };
-    match codec {
-        FileVideoCodec::Gif => vec!["-c:v:0".to_owned(), "gif".to_owned()],
-        FileVideoCodec::Mpeg4 => mpeg4_options(encode),
-        _ => video_encoder::rendition_options(encode, rendition, 0),
-    }
+    let mut options: Vec<OsString> = match codec {
+        FileVideoCodec::Gif => ["-c:v:0", "gif"].map(OsString::from).to_vec(),
+        FileVideoCodec::Mpeg4 => mpeg4_options(encode).into_iter().map(OsString::from).collect(),
+        _ => video_encoder::rendition_options(encode, rendition, (0, pass)),
+    };
+    options.extend(pass.into_iter().flat_map(Pass::options));
+    options
 }
 
 /// MPEG-4 part 2 as old players know it: Advanced Simple Profile without packed frames.

@@ -13,13 +13,16 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use super::{
     Job,
     container::{self, CoverPlace},
-    plan::ConvertPlan,
+    plan::{ConvertPlan, PlannedChapters},
 };
 use crate::{
     failure::{Failure, FailureKind},
     job::Stage,
+    media::Chapter,
     pipeline::{
         encode::{inputs::file_url, subtitles::read_lines},
+        package::write_failure,
+        plan::chapters_from,
         probe::{PROTOCOL_WHITELIST, input_url},
     },
     tools::{
@@ -38,8 +41,19 @@ impl Job<'_> {
     /// are.
     ///
     /// # Errors
-    /// When the job is cancelled.
+    /// When the job is cancelled, or the chapters of a part can't be written.
     pub(super) fn take_out(&self, plan: &mut ConvertPlan) -> Result<(), Failure> {
+        if plan.chapters == PlannedChapters::OfPart(None) {
+            let start = plan.trim.start.unwrap_or_default();
+            let length = plan.trim.end.map(|end| end.saturating_sub(start)).or(plan.duration);
+            let chapters = chapters_from(&self.source.chapters, start, length);
+            let file = self.work_folder.join("chapters.txt");
+            if !chapters.is_empty() {
+                std::fs::write(&file, chapters_text(&chapters))
+                    .map_err(|error| write_failure(&file, &error).at(Stage::Encode))?;
+                plan.chapters = PlannedChapters::OfPart(Some(file));
+            }
+        }
         for (place, subtitles) in plan.subtitles.iter_mut().enumerate().filter(|(_, subtitles)| subtitles.is_styled) {
             let file = self.work_folder.join(format!("styled_{place}.ass"));
             let options = ["-c", "copy", "-f", "ass"];
@@ -85,6 +99,26 @@ impl Job<'_> {
         }
         Ok(regular_file::read(file).ok().filter(|content| !content.is_empty()))
     }
+}
+
+/// Chapters in a file of notes as ffmpeg reads them (<https://ffmpeg.org/ffmpeg-formats.html#Metadata-2>).
+fn chapters_text(chapters: &[Chapter]) -> String {
+    let mut text = ";FFMETADATA1\n".to_owned();
+    for Chapter { start, end, title } in chapters {
+        let (start, end) = (start.as_millis(), end.as_millis());
+        text.push_str(&format!("[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={end}\n"));
+        if let Some(title) = title {
+            text.push_str("title=");
+            for letter in title.chars() {
+                if matches!(letter, '=' | ';' | '#' | '\\' | '\n') {
+                    text.push('\\');
+                }
+                text.push(letter);
+            }
+            text.push('\n');
+        }
+    }
+    text
 }
 
 /// Cover art as a comment of Vorbis, in a file of notes as ffmpeg reads them (RFC 9639, 8.8; its size is not told).

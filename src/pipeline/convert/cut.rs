@@ -142,8 +142,9 @@ struct End {
     end: f64,
 }
 
-/// The last place at or before a time where all pictures that are stored before are shown before: elsewhere a cut would
-/// leave a gap. `None` when everything is shown before that time.
+/// The first place at or after a time where all pictures that are stored before are shown before, so that none before that
+/// time is lost: elsewhere a cut would leave a gap. The last place before it where the list of packets has none after;
+/// `None` when everything is shown before that time.
 fn end_without_gap(packets: &[Packet], wanted: f64) -> Option<End> {
     let mut earliest_after = f64::INFINITY;
     let mut ends = Vec::new();
@@ -155,8 +156,11 @@ fn end_without_gap(packets: &[Packet], wanted: f64) -> Option<End> {
     let mut best = None;
     for ((index, after), before) in ends.into_iter().rev().zip(packets) {
         latest_before = latest_before.max(before.time);
-        if after > latest_before && (after <= wanted + SAME || best.is_none()) {
+        if after > latest_before {
             best = Some(End { frames: index as u64, end: after });
+            if after >= wanted - SAME {
+                break;
+            }
         }
     }
     best.filter(|_| packets.iter().any(|packet| packet.time > wanted - SAME))
@@ -184,12 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn a_part_ends_where_no_picture_is_missing() {
+    fn a_part_ends_where_no_picture_is_missing_or_lost() {
         // I P B B P B B, in the order in which they are stored.
         let times = [0.0, 0.12, 0.04, 0.08, 0.24, 0.16, 0.20, 0.36, 0.28, 0.32];
         let packets: Vec<Packet> = times.iter().map(|time| Packet { time: *time, is_keyframe: *time == 0.0 }).collect();
-        assert_eq!(end_without_gap(&packets, 0.2), Some(End { frames: 4, end: 0.16 }));
+        assert_eq!(end_without_gap(&packets, 0.2), Some(End { frames: 7, end: 0.28 }));
         assert_eq!(end_without_gap(&packets, 0.28), Some(End { frames: 7, end: 0.28 }));
+        assert_eq!(end_without_gap(&packets, 0.16), Some(End { frames: 4, end: 0.16 }));
+        assert_eq!(end_without_gap(&packets, 0.32), Some(End { frames: 7, end: 0.28 }), "what follows is not known");
         assert_eq!(end_without_gap(&packets, 5.0), None);
     }
 }

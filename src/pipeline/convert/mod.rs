@@ -29,7 +29,6 @@ use verify::Measured;
 
 use super::{
     JobRequest, Notice, Observer,
-    attempts::weigh_damage,
     encode::{
         self, EncodeError, EncodeSession, Told,
         following::{Following, remove_even_sound},
@@ -38,7 +37,8 @@ use super::{
     package::write_failure,
     plan::{Findings, JoinPlan},
     prepare,
-    source_length::check_made,
+    source_damage::weigh_damage,
+    source_length::{KnownSources, check_made},
     unfinished::SourceIdentity,
     work_folder::note_hidden_folder,
 };
@@ -67,14 +67,16 @@ pub(super) fn run(
     observer: &dyn Observer,
 ) -> Result<Report, Failure> {
     let started = Instant::now();
-    let identity = SourceIdentity::of(&request.spec.source);
+    let sources = KnownSources::of(&request.spec);
     request.spec.check().map_err(|problem| problem.into_failure().at(Stage::Probe))?;
     let (source, join) = prepare::read_sources(request).map_err(|failure| failure.at(Stage::Probe))?;
     observer.notice(Notice::SourceProbed(Box::new(source.clone())));
     let job = Job { request, observer, source: &source, join: join.as_ref(), work_folder };
-    let made = job.make_in_some_way(conversion).map_err(|unmade| unmade.failure)?;
+    let made = job.make_in_some_way(conversion);
+    let made = made.map_err(|unmade| sources.with_cause(unmade.failure, &request.cancel))?;
     let Made { file, plan, measured, mut warnings, notes } = made;
-    warnings.extend(check_length(request, &plan, &measured, identity.as_ref())?);
+    sources.are_unchanged(&warnings)?;
+    warnings.extend(check_length(request, &plan, &measured, sources.first())?);
     let file = file.finish().map_err(|failure| failure.at(Stage::Package))?;
     let mut report = report(&plan, &measured, file);
     report.warnings = warnings;
@@ -377,18 +379,11 @@ fn report(plan: &ConvertPlan, measured: &Measured, file: PathBuf) -> Report {
     let path = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Report {
         folder: file.parent().map(Path::to_owned),
-        multivariant_playlist: None,
-        urls: Vec::new(),
-        published: Vec::new(),
         renditions: renditions.collect(),
         files: vec![FileReport { path, bytes }],
         duration: measured.duration(),
         total_bytes: bytes,
-        wall_time: std::time::Duration::ZERO,
-        warnings: Vec::new(),
-        notes: Vec::new(),
-        speed: None,
-        keys: None,
         file: Some(file),
+        ..Report::default()
     }
 }

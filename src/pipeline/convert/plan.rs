@@ -45,8 +45,8 @@ pub(super) struct ConvertPlan {
     pub(super) languages: Vec<(String, String)>,
     /// Whether the source ends within a fragment: what is copied of the picture and of the sound is read apart.
     pub(super) is_cut_off: bool,
-    /// Whether chapters stay where they are.
-    pub(super) keeps_chapters: bool,
+    /// What becomes of chapters.
+    pub(super) chapters: PlannedChapters,
     /// How what is encoded is encoded.
     pub(super) encode: Option<EncodePlan>,
     /// The sources of a copied picture, if there are several.
@@ -72,6 +72,27 @@ pub(super) enum PlannedPicture {
     Copied(Box<VideoStream>),
     /// It is encoded as the first rendition of the encode's plan.
     Encoded(FileVideoCodec),
+}
+
+/// What becomes of the chapters of the source.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum PlannedChapters {
+    /// They stay where they are.
+    AsTheyAre,
+    /// Those of the part that is made, by the file in which they stand once it is known where that begins.
+    OfPart(Option<PathBuf>),
+    /// There are none.
+    None,
+}
+
+impl PlannedChapters {
+    fn of(spec: &JobSpec) -> Self {
+        match spec.operations.trim == Trim::default() {
+            _ if !spec.joined.is_empty() => Self::None,
+            true => Self::AsTheyAre,
+            false => Self::OfPart(None),
+        }
+    }
 }
 
 /// What becomes of a track of subtitles.
@@ -144,7 +165,7 @@ impl ConvertPlan {
             attachments: source.attachments,
             languages: Vec::new(),
             is_cut_off: false,
-            keeps_chapters: is_whole,
+            chapters: PlannedChapters::of(spec),
             duration: encode.as_ref().map_or(source.duration, |plan| plan.duration),
             encode,
             copied_parts: copied_picture.map(|_| joined::parts(findings)).unwrap_or_default(),
@@ -227,6 +248,7 @@ impl ConvertPlan {
         PlanSummary {
             folder,
             renditions,
+            subtitles: Vec::new(),
             frame_rate: self.frame_rate().unwrap_or(FrameRate::FALLBACK),
             duration: self.duration,
             segments: None,

@@ -11,8 +11,8 @@ use crate::{
     media::{SourceMedia, VideoStream},
     pipeline::plan::{EncodePlan, Findings, PicturePlan, PlanError, burn_in, is_chosen},
     preset::{
-        BitRate, Crf, EncoderChoice, HdrTreatment, LadderChoice, Preset, RateControl, Rung, StereoCodecs, VideoCodec,
-        VideoSettings,
+        BitRate, Crf, EncoderChoice, HdrTreatment, InterlacedOutput, LadderChoice, Preset, RateControl, Rung,
+        StereoCodecs, VideoCodec, VideoSettings,
     },
 };
 
@@ -54,8 +54,11 @@ impl<'a> Request<'a> {
         let is_other =
             self.conversion.video_codec.is_some_and(|codec| container::picture_names(codec).1 != video.codec);
         let short_side = video.display_size().short_side();
-        if !container::holds_picture(format, &video.codec) || is_lying {
+        if !container::holds_picture(format, &video.codec) {
             return Some(format!("{} does not hold {} as it is", format.label(), video.codec));
+        }
+        if is_lying {
+            return Some(format!("{} does not tell players to turn it, as MP4 and MOV do", format.label()));
         }
         let over_colour = operations.background.filter(|_| video.has_alpha());
         let over_colour = over_colour.map(|_| "it is to be laid over a colour".to_owned());
@@ -66,7 +69,8 @@ impl<'a> Request<'a> {
             .or(changes)
             .or_else(|| self.why_encode(operations))
             .or_else(|| changes_picture(operations))
-            .or(over_colour);
+            .or(over_colour)
+            .or_else(|| becomes_frames(self.spec, video));
         asked.or_else(|| {
             let is_changed = is_other
                 || self.conversion.video_rate.is_some()
@@ -266,6 +270,13 @@ impl<'a> Request<'a> {
     }
 }
 
+fn becomes_frames(spec: &JobSpec, video: &VideoStream) -> Option<String> {
+    let is_changed = spec.preset.interlaced == InterlacedOutput::Fields
+        && spec.operations.deinterlace != Deinterlace::Never
+        && video.scan.is_interlaced();
+    is_changed.then(|| "each of its fields is to become a frame".to_owned())
+}
+
 fn changes_picture(operations: &Operations) -> Option<String> {
     let Operations { crop, rotate, flip, short_side, deinterlace, denoise, sharpen, .. } = operations;
     let Operations { watermark, burn_in, fade_in, fade_out, .. } = operations;
@@ -287,6 +298,6 @@ fn changes_picture(operations: &Operations) -> Option<String> {
 pub(super) fn cannot_copy(what: &str, reason: &str) -> PlanError {
     PlanError::NotPossible {
         what: format!("The {what} can't be copied: {reason}"),
-        hint: "Leave --lossless out to have it encoded, or choose another format, such as mkv".to_owned(),
+        hint: "Leave --lossless out to have it encoded, or choose a format that holds it as it is".to_owned(),
     }
 }

@@ -6,14 +6,16 @@ use super::{
     cascade, following,
     format_change::{self, Opening},
     inputs::{inputs, pattern_url},
-    joining, operation_filters, picture_headers, span, video_encoder,
+    joining, operation_filters, picture_headers, span,
+    video_encoder::{self, Pass},
 };
 use crate::{
     media::{FrameRate, PictureSize},
     pipeline::{
         package::{TILE_PATTERN, images::PICTURE_PATTERN},
         plan::{
-            AlphaConversion, AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan, StoryboardPlan,
+            AlphaConversion, AssumedColours, AudioRendition, ColourLabel, EncodePlan, PictureConversion, PicturePlan,
+            StoryboardPlan,
         },
         probe::upright_filters,
         standard_range,
@@ -27,8 +29,6 @@ const SILENCE_SECONDS: u32 = 1;
 const WAVEFORM_SIZE: &str = "1280x720";
 /// Steps in which ffmpeg hands over what it has encoded, in microseconds.
 const FRAGMENT_MICROSECONDS: u32 = 100_000;
-/// Begin of the names of the files that the first of two passes leaves for the second.
-pub(in crate::pipeline) const PASS_LOG: &str = "pass";
 
 /// All arguments: one input, all renditions and the sound as tracks of one fragmented MP4 on standard output, the
 /// pictures as JPEG files in `work_folder`.
@@ -43,10 +43,8 @@ pub fn arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsString> {
         push(&["-map", &format!("[a{index}]")]);
     }
     if plan.video_stream.is_some() {
-        arguments.extend(video_encoder::options(plan).iter().map(OsString::from));
-    }
-    if plan.has_first_pass() {
-        arguments.extend(pass("2", work_folder));
+        let second = plan.has_first_pass().then_some(Pass { number: 2, work_folder });
+        arguments.extend(video_encoder::options(plan, second));
     }
     let mut push = |list: &[&str]| arguments.extend(list.iter().map(OsString::from));
     for (index, audio) in plan.audio.iter().enumerate() {
@@ -110,8 +108,7 @@ pub fn first_pass_arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsStri
     for index in 0..plan.renditions.len() {
         push(&["-map", &format!("[v{index}]")]);
     }
-    arguments.extend(video_encoder::options(plan).iter().map(OsString::from));
-    arguments.extend(pass("1", work_folder));
+    arguments.extend(video_encoder::options(plan, Some(Pass { number: 1, work_folder })));
     arguments.extend(["-f", "null", "-"].map(OsString::from));
     arguments.extend(picture_headers::output(plan));
     arguments
@@ -119,10 +116,6 @@ pub fn first_pass_arguments(plan: &EncodePlan, work_folder: &Path) -> Vec<OsStri
 
 fn without_pictures(plan: &EncodePlan) -> EncodePlan {
     EncodePlan { pictures: PicturePlan::default(), storyboard: None, ..plan.clone() }
-}
-
-fn pass(number: &str, work_folder: &Path) -> [OsString; 4] {
-    ["-pass".into(), number.into(), "-passlogfile".into(), work_folder.join(PASS_LOG).into_os_string()]
 }
 
 /// The graph: one decode, cascades of scalers, the pictures from the largest rendition, the sound.
@@ -171,7 +164,7 @@ pub(super) fn source_filters(plan: &EncodePlan) -> Vec<String> {
     let mut filters: Vec<String> = following::fitted(plan).into_iter().collect();
     filters.extend(plan.video_stream.filter(|_| plan.join.is_none()).map(watch));
     filters.extend(upright(&plan.conversion));
-    filters.extend(plan.conversion.assumed_matrix.map(assumed_matrix).filter(|_| plan.format.ranges().is_empty()));
+    filters.extend(assumed_colours(&plan.conversion).filter(|_| plan.format.ranges().is_empty()));
     filters.extend(deinterlaced(&plan.conversion).filter(|_| plan.join.is_none()));
     if plan.join.is_some() {
         // The parts have this rate already; a rate filter would add a frame at their end.
@@ -209,8 +202,12 @@ pub(super) fn marked_deinterlaced(conversion: &PictureConversion, rate: FrameRat
     conversion.deinterlace_marked.then(|| format!("bwdif=mode=send_frame:deint=interlaced,settb={seconds}/{ticks}"))
 }
 
-fn assumed_matrix(matrix: &str) -> String {
-    format!("setparams=colorspace={matrix}")
+/// What says of a picture that does not do so itself which colours it has.
+pub(super) fn assumed_colours(conversion: &PictureConversion) -> Option<String> {
+    let AssumedColours { primaries, transfer, matrix } = conversion.assumed;
+    let told = [("colorspace", matrix), ("color_primaries", primaries), ("color_trc", transfer)];
+    let told: Vec<String> = told.iter().filter_map(|(name, value)| Some(format!("{name}={}", (*value)?))).collect();
+    (!told.is_empty()).then(|| format!("setparams={}", told.join(":")))
 }
 
 /// What brings a picture to standard range whose dynamic range is another one from some time on: all of it is tone-mapped, and
@@ -222,14 +219,15 @@ fn changing_range(plan: &EncodePlan) -> Option<String> {
     // The rate filter moves a frame by up to half of its length.
     let frame = plan.timing.frame_rate.duration_of(1);
     let is_needed = following::steps(number(plan.conversion.tone_map), &ranges, frame / 2 - frame / 20);
-    let assumed = plan.conversion.assumed_matrix.map(|matrix| assumed_matrix(matrix) + ",").unwrap_or_default();
+    let assumed = assumed_colours(&plan.conversion).map(|filter| filter + ",").unwrap_or_default();
+    let (of_low, of_high) = if plan.conversion.tone_map { ("", assumed.as_str()) } else { (assumed.as_str(), "") };
     let tone_mapped = PictureConversion { tone_map: true, ..plan.conversion.clone() };
     let tone_mapped = range_filters_of(&tone_mapped, size).join(",");
     let label = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv";
     (!ranges.is_empty()).then(|| {
         format!(
-            "split=2[standard][high];[standard]{assumed}scale=out_range=tv:out_color_matrix=bt709,format=yuv420p[low];\
-             [high]{tone_mapped}[mapped];[low][mapped]overlay=format=yuv420:enable='{is_needed}',{label}"
+            "split=2[standard][high];[standard]{of_low}scale=out_range=tv:out_color_matrix=bt709,format=yuv420p[low];\
+             [high]{of_high}{tone_mapped}[mapped];[low][mapped]overlay=format=yuv420:enable='{is_needed}',{label}"
         )
     })
 }

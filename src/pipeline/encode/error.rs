@@ -78,13 +78,15 @@ impl EncodeError {
         matches!(self, Self::Failed { tail, .. } if tail.iter().any(is_told))
     }
 
-    /// Whether what came does not fit to what was there, so that it can't be gone on with.
+    /// Whether the encoder writes another init segment than what was there has, so that it can't be gone on with anywhere.
+    pub fn is_of_another_init_segment(&self) -> bool {
+        matches!(self, Self::Segmenter { source: SegmenterError::Sink(PackageError::InitDiffers { .. }), .. })
+    }
+
+    /// Whether what was there can't be gone on with from its end: what came does not fit, or the encoder has failed.
     pub fn is_misfit(&self) -> bool {
         match self {
-            Self::Segmenter { source: SegmenterError::Sink(error), .. } => {
-                matches!(error, PackageError::InitDiffers { .. })
-            }
-            Self::Segmenter { source, .. } => !matches!(source, SegmenterError::Read(_)),
+            Self::Segmenter { source, .. } => !matches!(source, SegmenterError::Read(_) | SegmenterError::Sink(_)),
             Self::Failed { .. } => !self.was_ended_by_signal(),
             Self::Cancelled
             | Self::NotStarted(_)

@@ -15,8 +15,9 @@ use crate::{
     preset::HardwareFamily,
 };
 
-/// Pictures beyond four times 8K are no video but an attempt to fill the memory.
-pub(in crate::pipeline) const MOST_PIXELS: &str = "134217728";
+/// More than the largest photos of phones (200 megapixels), which is about what ffmpeg can count; what is beyond is no picture
+/// but an attempt to fill the memory.
+pub(in crate::pipeline) const MOST_PIXELS: &str = "268435456";
 /// Time between two progress lines of ffmpeg, in seconds.
 pub(in crate::pipeline) const PROGRESS_SECONDS: &str = "0.1";
 /// What a source may be read through.
@@ -145,21 +146,43 @@ pub(super) fn pattern_url(folder: &Path, pattern: &str) -> OsString {
     url
 }
 
-#[cfg(unix)]
 fn without_numbers(folder: &Path) -> PathBuf {
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    let doubled = |byte: &u8| std::iter::repeat_n(*byte, if *byte == b'%' { 2 } else { 1 });
-    PathBuf::from(OsString::from_vec(folder.as_os_str().as_bytes().iter().flat_map(doubled).collect()))
+    PathBuf::from(with_before(folder, b"%", b'%'))
 }
 
+/// A path as a value in ffmpeg's lists of `name=value:name=value`.
+pub(super) fn escaped(path: &Path) -> OsString {
+    with_before(path, b":\\' \t\r\n", b'\\')
+}
+
+/// A path with a character before each of these.
+#[cfg(unix)]
+fn with_before(path: &Path, marked: &[u8], mark: u8) -> OsString {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let bytes = path.as_os_str().as_bytes().iter();
+    OsString::from_vec(
+        bytes.flat_map(|byte| marked.contains(byte).then_some(mark).into_iter().chain([*byte])).collect(),
+    )
+}
+
+/// A path with a character before each of these.
 #[cfg(not(unix))]
-fn without_numbers(folder: &Path) -> PathBuf {
-    PathBuf::from(folder.to_string_lossy().replace('%', "%%"))
+fn with_before(path: &Path, marked: &[u8], mark: u8) -> OsString {
+    let text = path.to_string_lossy();
+    let is_marked = |letter: char| marked.iter().any(|byte| char::from(*byte) == letter);
+    let letters =
+        text.chars().flat_map(|letter| is_marked(letter).then_some(char::from(mark)).into_iter().chain([letter]));
+    OsString::from(letters.collect::<String>())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_in_a_list_of_parameters_stays_one_value() {
+        assert_eq!(escaped(Path::new("/out/it's 1:2/a\\b")), r"/out/it\'s\ 1\:2/a\\b");
+    }
 
     #[test]
     fn percent_signs_of_a_folder_are_no_numbers() {

@@ -94,7 +94,7 @@ fn picture_chain(
 /// What the picture needs by itself.
 fn own_filters(own: &PartPicture) -> Vec<String> {
     let mut filters: Vec<String> = argv::upright(&own.conversion).into_iter().collect();
-    filters.extend(own.conversion.assumed_matrix.map(|matrix| format!("setparams=colorspace={matrix}")));
+    filters.extend(argv::assumed_colours(&own.conversion));
     filters.extend(argv::deinterlaced(&own.conversion));
     filters
 }

@@ -13,6 +13,7 @@ pub mod trial;
 
 pub(super) mod cascade;
 mod missed_pictures;
+mod parameter_ranges;
 mod parameters;
 pub(super) mod picture_headers;
 mod process;
@@ -24,7 +25,6 @@ use std::{
     time::Instant,
 };
 
-pub(super) use argv::PASS_LOG;
 pub use damage::Damage;
 pub use error::EncodeError;
 use ffmpeg_sidecar::event::FfmpegProgress;
@@ -32,6 +32,7 @@ pub(super) use format_change::FormatChange;
 use format_change::{FormatWatch, Opening};
 pub use missed_pictures::take_missed;
 use process::{Ended, Process};
+pub(super) use video_encoder::PASS_LOG;
 
 use super::{
     pace::Pace,

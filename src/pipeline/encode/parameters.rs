@@ -3,61 +3,109 @@
 use std::fmt;
 
 /// Parameters that Reelpress sets itself, as the stream would not be right with others.
-const OWN: [&str; 37] = [
+const OWN: [&str; 82] = [
+    "allow-non-conformance",
+    "alternative-transfer",
     "annexb",
+    "atc-sei",
     "aud",
+    "avcintra-class",
     "bff",
     "bitrate",
     "bottom-field-first",
+    "chunk-end",
+    "chunk-start",
+    "cll",
     "colormatrix",
     "colorprim",
     "crf",
     "crf-max",
     "crf-min",
+    "crop-rect",
+    "display-window",
+    "dolby-vision-profile",
+    "dpb-size",
+    "eob",
+    "eos",
     "fake-interlaced",
     "field",
     "force-cfr",
     "fps",
+    "frame-dup",
+    "frame-packing",
+    "frames",
+    "fullrange",
+    "gop-lookahead",
+    "hdr",
+    "hdr-opt",
+    "hdr10",
+    "hdr10-opt",
+    "high-tier",
+    "hist-scenecut",
+    "input-csp",
+    "input-depth",
+    "input-res",
     "interlace",
     "interlaced",
     "intra-refresh",
     "keyint",
+    "keyint-min",
     "level",
     "level-idc",
+    "log",
+    "log-level",
+    "lossless",
     "master-display",
+    "mastering-display",
     "max-cll",
     "min-keyint",
-    "no-open-gop",
+    "mv-range",
+    "mvrange",
     "open-gop",
     "output-csp",
+    "output-depth",
     "pass",
     "profile",
     "qp",
+    "qp-constant",
+    "qp-max",
+    "qp-min",
+    "qp-step",
+    "radl",
     "range",
     "repeat-headers",
+    "sar",
     "scenecut",
+    "sps-id",
     "strict-cbr",
+    "svt",
+    "temporal-layers",
     "tff",
     "timebase",
+    "total-frames",
     "transfer",
+    "uhd-bd",
     "videoformat",
 ];
 /// Parameters that name files, which would be read or written wherever they lie.
-const WITH_FILES: [&str; 16] = [
+const WITH_FILES: [&str; 19] = [
     "abr-ladder",
     "analysis-load",
     "analysis-reuse-file",
     "analysis-save",
+    "aom-film-grain",
     "cqmfile",
     "csv",
     "dhdr10-info",
     "dolby-vision-rpu",
     "dump-yuv",
+    "film-grain",
     "lambda-file",
     "nalu-file",
     "opencl-clbin",
     "qpfile",
     "recon",
+    "scaling-list",
     "stats",
     "zonefile",
 ];
@@ -93,11 +141,14 @@ pub(super) fn refusal(parameter: &Parameter<'_>) -> Option<&'static str> {
     // x264 takes underscores for hyphens.
     let name = parameter.name.replace('_', "-");
     let is_plain = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+    // Both are ways to turn something off.
+    let turned_off = name.strip_prefix("no-").or_else(|| name.strip_prefix("no"));
+    let is_bound = ["vbv-", "qpm", "qpstep"].iter().any(|start| name.starts_with(start));
     if !is_plain {
         Some("is no name of a parameter")
-    } else if OWN.contains(&name.as_str()) || name.starts_with("vbv-") || name.starts_with("qpm") {
+    } else if OWN.contains(&name.as_str()) || turned_off.is_some_and(|name| OWN.contains(&name)) || is_bound {
         Some("is set by Reelpress itself")
-    } else if WITH_FILES.contains(&name.as_str()) || name == "scaling-list" {
+    } else if WITH_FILES.contains(&name.as_str()) {
         Some("names a file, which is not allowed")
     } else {
         None
@@ -127,11 +178,16 @@ mod tests {
 
     #[test]
     fn parameters_that_would_break_the_stream_or_reach_files_are_refused() {
+        for text in ["keyint=250", "no-annexb", "noaud=1", "no-repeat-headers", "sar=2", "crop_rect=0,0,8,8", "fps=5"] {
+            assert_eq!(refusal(&given(text).next().unwrap()), Some("is set by Reelpress itself"), "{text}");
+        }
         for text in ["keyint=250", "vbv-maxrate=1", "stats=/etc/passwd", "dump_yuv=x", "scenecut", "a b=1", "=1"] {
             let parameter = given(text).next().unwrap();
             assert!(refusal(&parameter).is_some(), "{text}");
         }
-        assert!(given("aq-mode=3:psy-rd=1.0,0.15: me=umh ").all(|parameter| refusal(&parameter).is_none()));
+        assert!(
+            given("aq-mode=3:psy-rd=1.0,0.15: me=umh :no-mbtree:nr=100").all(|parameter| refusal(&parameter).is_none())
+        );
     }
 
     #[test]

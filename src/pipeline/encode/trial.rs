@@ -2,7 +2,10 @@
 
 use std::{process::Command, time::Duration};
 
-use super::{parameters, video_encoder};
+use super::{
+    parameter_ranges::{self, Library},
+    parameters, video_encoder,
+};
 use crate::{
     failure::{Failure, FailureKind},
     pipeline::{
@@ -37,16 +40,25 @@ pub fn check(plan: &EncodePlan, toolbox: &Toolbox, cancel: &CancelToken) -> Resu
         let hint = format!("Use an ffmpeg with {decoder}, such as Debian's or the one of “reelpress setup”");
         return Err(Failure::new(FailureKind::ToolMissing, headline, hint));
     }
-    for (codec, given) in [(VideoCodec::H264, &plan.x264_parameters), (VideoCodec::Hevc, &plan.x265_parameters)] {
+    for (library, codec, given) in [
+        (Library::X264, VideoCodec::H264, &plan.x264_parameters),
+        (Library::X265, VideoCodec::Hevc, &plan.x265_parameters),
+    ] {
         let uses = |rendition: &&VideoRendition| rendition.codec == codec && rendition.hardware.is_none();
         if given.is_empty() {
             continue;
         }
-        let encoder = if codec == VideoCodec::H264 { "x264" } else { "x265" };
-        if let Some((parameter, reason)) =
-            parameters::given(given).find_map(|parameter| parameters::refusal(&parameter).map(|why| (parameter, why)))
-        {
-            return Err(refused(encoder, &parameter.to_string(), reason));
+        let encoder = library.name();
+        for parameter in parameters::given(given) {
+            let reason = parameters::refusal(&parameter).map(str::to_owned);
+            let reason = reason.or_else(|| parameter_ranges::missed(library, &parameter));
+            let reason = reason.or_else(|| match library {
+                Library::X264 => video_encoder::needs_a_higher_level(plan, &parameter),
+                Library::X265 => None,
+            });
+            if let Some(reason) = reason {
+                return Err(refused(encoder, &parameter.to_string(), &reason));
+            }
         }
         // The smallest rendition takes the same parameters in the shortest time.
         if let Some(rendition) = plan.renditions.iter().rev().find(uses) {
@@ -119,7 +131,7 @@ impl Trial<'_> {
         if via_card {
             command.args(["-vf", "format=nv12,hwupload"]);
         }
-        command.args(video_encoder::rendition_options(plan, self.rendition, 0)).args(["-f", "null", "-"]);
+        command.args(video_encoder::rendition_options(plan, self.rendition, (0, None))).args(["-f", "null", "-"]);
         match child::run_to_end(command, TRIAL_LIMIT, self.cancel) {
             Ok(output) => {
                 let log = String::from_utf8_lossy(&output.stderr).into_owned();

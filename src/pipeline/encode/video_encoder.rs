@@ -1,6 +1,11 @@
 //! The options of each video encoder. Pure.
 
-use super::parameters;
+use std::{ffi::OsString, path::Path};
+
+use super::{
+    inputs,
+    parameters::{self, Parameter},
+};
 use crate::{
     media::{DynamicRange, HdrMetadata},
     pipeline::plan::{EncodePlan, Timing, VideoRendition},
@@ -20,12 +25,40 @@ const H264_LEVELS: [(u64, u64); 8] = [
     (139_264, 696_320),
 ];
 
-/// Options of all renditions of a plan, which are the first video streams of the output, in the plan's order.
-pub(super) fn options(plan: &EncodePlan) -> Vec<String> {
-    let mut options = keyframe_options(&plan.timing);
-    for (index, rendition) in plan.renditions.iter().enumerate() {
-        options.extend(rendition_options(plan, rendition, index));
+/// Begin of the names of the files that the first of two passes leaves for the second.
+pub(in crate::pipeline) const PASS_LOG: &str = "pass";
+
+/// One of two passes.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::pipeline) struct Pass<'a> {
+    /// 1 or 2.
+    pub(in crate::pipeline) number: u8,
+    /// Where the first one leaves its notes.
+    pub(in crate::pipeline) work_folder: &'a Path,
+}
+
+impl Pass<'_> {
+    /// Options of the output, by which ffmpeg has notes made and read for all encoders but x265.
+    pub(in crate::pipeline) fn options(self) -> [OsString; 4] {
+        let notes = self.work_folder.join(PASS_LOG).into_os_string();
+        ["-pass".into(), self.number.to_string().into(), "-passlogfile".into(), notes]
     }
+
+    /// Parameters by which x265 makes and reads notes of its own for one stream of the output.
+    fn x265_parameters(self, index: usize) -> OsString {
+        let mut parameters = OsString::from(format!(":pass={}:stats=", self.number));
+        parameters.push(inputs::escaped(&self.work_folder.join(format!("{PASS_LOG}-x265-{index}.log"))));
+        parameters
+    }
+}
+
+/// Options of all renditions of a plan, which are the first video streams of the output, in the plan's order.
+pub(super) fn options(plan: &EncodePlan, pass: Option<Pass<'_>>) -> Vec<OsString> {
+    let mut options: Vec<OsString> = keyframe_options(&plan.timing).into_iter().map(OsString::from).collect();
+    for (index, rendition) in plan.renditions.iter().enumerate() {
+        options.extend(rendition_options(plan, rendition, (index, pass)));
+    }
+    options.extend(pass.into_iter().flat_map(Pass::options));
     options
 }
 
@@ -42,14 +75,14 @@ fn keyframe_options(timing: &Timing) -> Vec<String> {
 pub(in crate::pipeline) fn rendition_options(
     plan: &EncodePlan,
     rendition: &VideoRendition,
-    index: usize,
-) -> Vec<String> {
+    (index, pass): (usize, Option<Pass<'_>>),
+) -> Vec<OsString> {
     let mut options = StreamOptions { index, list: Vec::new() };
     options.set("c", rendition.encoder());
     match (rendition.hardware, rendition.codec) {
         (Some(family), _) => hardware(&mut options, (plan, rendition), family),
         (None, VideoCodec::H264) => x264(&mut options, plan, rendition),
-        (None, VideoCodec::Hevc) => x265(&mut options, plan, rendition),
+        (None, VideoCodec::Hevc) => x265(&mut options, (plan, rendition), pass),
         (None, VideoCodec::Av1) => svt_av1(&mut options, plan, rendition),
         (None, VideoCodec::Vp9) => vp9(&mut options, plan, rendition),
     }
@@ -61,41 +94,47 @@ pub(in crate::pipeline) fn rendition_options(
 }
 
 /// The value of an option, as text.
-struct OptionValue(String);
+struct OptionValue(OsString);
 
 impl From<&str> for OptionValue {
     fn from(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 }
 
 impl From<String> for OptionValue {
     fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<OsString> for OptionValue {
+    fn from(text: OsString) -> Self {
         Self(text)
     }
 }
 
 impl From<u64> for OptionValue {
     fn from(number: u64) -> Self {
-        Self(number.to_string())
+        Self(number.to_string().into())
     }
 }
 
 impl From<u8> for OptionValue {
     fn from(number: u8) -> Self {
-        Self(number.to_string())
+        Self(number.to_string().into())
     }
 }
 
 /// Options of one stream of the output.
 struct StreamOptions {
     index: usize,
-    list: Vec<String>,
+    list: Vec<OsString>,
 }
 
 impl StreamOptions {
     fn set(&mut self, name: &str, value: impl Into<OptionValue>) {
-        self.list.extend([format!("-{name}:v:{}", self.index), value.into().0]);
+        self.list.extend([format!("-{name}:v:{}", self.index).into(), value.into().0]);
     }
 
     fn bitrate(&mut self, rendition: &VideoRendition) {
@@ -151,14 +190,27 @@ fn fewer_reference_frames(speed: EncoderSpeed, rendition: &VideoRendition) -> Op
         EncoderSpeed::Medium => 3,
         EncoderSpeed::Slow => 5,
     };
+    most_reference_frames(rendition).filter(|fitting| *fitting < speed_asks)
+}
+
+/// The most reference frames that the level has room for that the size of an H.264 rendition needs.
+fn most_reference_frames(rendition: &VideoRendition) -> Option<u64> {
     let size = rendition.size;
     let blocks = u64::from(size.width.div_ceil(16)) * u64::from(size.height.div_ceil(16));
     let (_, held) = H264_LEVELS.iter().find(|(in_frame, _)| blocks <= *in_frame)?;
-    let fitting = (held / blocks).max(1);
-    (fitting < speed_asks).then_some(fitting)
+    Some((held / blocks).max(1))
 }
 
-fn x265(options: &mut StreamOptions, plan: &EncodePlan, rendition: &VideoRendition) {
+/// Why a parameter of x264 would take a higher level than the sizes do, if it would.
+pub(super) fn needs_a_higher_level(plan: &EncodePlan, parameter: &Parameter<'_>) -> Option<String> {
+    let asked: u64 = parameter.value.filter(|_| matches!(parameter.name, "ref" | "frameref"))?.parse().ok()?;
+    let renditions = plan.renditions.iter().filter(|rendition| rendition.codec == VideoCodec::H264);
+    let room = renditions.filter_map(|rendition| Some((most_reference_frames(rendition)?, rendition.size)));
+    let (most, size) = room.min_by_key(|(most, _)| *most)?;
+    (asked > most).then(|| format!("needs a higher level of H.264 than {size} does: give {most} at most"))
+}
+
+fn x265(options: &mut StreamOptions, (plan, rendition): (&EncodePlan, &VideoRendition), pass: Option<Pass<'_>>) {
     options.set("preset", plan.encoder_speed.as_str());
     let is_hdr = rendition.range != DynamicRange::Sdr;
     options.set("profile", if is_hdr { "main10" } else { "main" });
@@ -176,7 +228,9 @@ fn x265(options: &mut StreamOptions, plan: &EncodePlan, rendition: &VideoRenditi
         }
     }
     parameters.extend(parameters::given(&plan.x265_parameters).map(|parameter| parameter.to_string()));
-    options.set("x265-params", parameters.join(":"));
+    let mut parameters = OsString::from(parameters.join(":"));
+    parameters.extend(pass.map(|pass| pass.x265_parameters(options.index)));
+    options.set("x265-params", parameters);
 }
 
 /// Static HDR metadata (SMPTE ST 2086, CTA-861.3) in x265's units: 0.00002 of a coordinate, 0.0001 cd/m².

@@ -27,7 +27,7 @@ const MDAT_HEADER_BYTES: u64 = 8;
 pub struct FinishedSegments {
     /// In the order of the plan, sound last.
     pub(super) renditions: Vec<FinishedRendition>,
-    /// The first segment that some rendition of pictures lacks, or of sound where that is alone.
+    /// The first segment that is to be encoded: what some rendition of pictures lacks, or of sound where that is alone.
     pub first_segment: u64,
 }
 
@@ -49,6 +49,12 @@ struct ReadSegment {
 }
 
 impl FinishedSegments {
+    /// The same with one segment more that is encoded; what is there of it stays. `None` when it is the first.
+    pub fn one_earlier(self) -> Option<Self> {
+        let first_segment = self.first_segment.checked_sub(1).filter(|first| *first > 0)?;
+        Some(Self { first_segment, ..self })
+    }
+
     /// Number of frames of the picture that they hold; where sound is alone, one stands for its waveform.
     pub fn frames(&self, plan: &EncodePlan) -> u64 {
         let Some(picture) = self.renditions.first().filter(|_| plan.video_stream.is_some()) else { return 1 };
@@ -57,8 +63,8 @@ impl FinishedSegments {
     }
 
     /// Reads what lies in a stream's folder, through `encryptor` where it is encrypted, and removes what can't stay: those
-    /// with holes that nobody has noted as `dropped`, segments after a missing one, and last ones that are shorter or longer than all others (unless the encode had come
-    /// to its end). `None` when there is not one segment of all pictures.
+    /// with holes that nobody has noted as `dropped`, segments after a missing one, and last ones that are shorter or longer
+    /// than all others (unless the encode had come to its end). `None` when there is not one segment of all pictures.
     pub fn take_over(
         plan: &EncodePlan,
         folder: &Path,
@@ -105,7 +111,11 @@ impl FinishedSegments {
         }
         // All sound where that is alone.
         let leading = if plan.renditions.is_empty() { renditions.len() } else { plan.renditions.len() };
-        let first_segment = renditions.iter().take(leading).map(|rendition| rendition.segments.len() as u64).min()?;
+        let there = renditions.iter().take(leading).map(|rendition| rendition.segments.len() as u64).min()?;
+        // All is there where a run was killed before it could note that. An encoder needs something to do: the last segment
+        // is encoded again, and the one that is there stays.
+        let is_all = plan.duration.is_some_and(|duration| plan.start_of_segment(there) >= duration);
+        let first_segment = there.saturating_sub(u64::from(is_all && !is_whole));
         (first_segment > 0).then_some(Self { renditions, first_segment })
     }
 }

@@ -115,16 +115,32 @@ impl OutputMaker<'_> {
         sound.sort_by_key(|track| track.sound.as_ref().is_none_or(|sound| !sound.is_default));
         if let Some(first) = sound.first().filter(|_| self.plan.video_stream.is_none()) {
             let path = self.plan.files.mp4(&first.name, "m4a");
-            let bytes = progressive::write(&sound, self.folder, &self.folder.join(&path), self.cancel)?;
-            self.listener.file_finished(FileReport { path, bytes }, None);
+            self.write_mp4(path, &sound)?;
         }
         for track in self.stream.tracks.iter().filter(is_video) {
             let path = self.plan.files.mp4(&track.name, "mp4");
             let tracks: Vec<&FinishedTrack> = std::iter::once(track).chain(sound.iter().copied()).collect();
-            let bytes = progressive::write(&tracks, self.folder, &self.folder.join(&path), self.cancel)?;
-            self.listener.file_finished(FileReport { path, bytes }, None);
+            self.write_mp4(path, &tracks)?;
         }
         Ok(())
+    }
+
+    fn write_mp4(&self, path: String, tracks: &[&FinishedTrack]) -> Result<(), PackageError> {
+        let target = self.folder.join(&path);
+        let most_bytes = tracks.iter().map(|track| track.bytes()).sum();
+        let write = || progressive::write(tracks, self.folder, &target, self.cancel);
+        let bytes = self.in_room(most_bytes, write)?;
+        self.listener.file_finished(FileReport { path, bytes }, None);
+        Ok(())
+    }
+
+    /// Makes files that take so many bytes at the most when there is room for them.
+    pub(super) fn in_room<T>(
+        &self,
+        most_bytes: u64,
+        make: impl Fn() -> Result<T, PackageError>,
+    ) -> Result<T, PackageError> {
+        self.listener.room().make(most_bytes, (self.cancel, &|| self.listener.room_changed()), make)
     }
 
     /// Writes a playlist, a manifest or another text that names files of the stream.

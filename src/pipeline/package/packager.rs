@@ -93,6 +93,11 @@ pub struct FinishedTrack {
 }
 
 impl FinishedTrack {
+    /// Size of its segments.
+    pub fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
     /// Length in ticks.
     pub fn ticks(&self) -> u64 {
         self.segments.iter().map(|segment| segment.duration_ticks).sum()

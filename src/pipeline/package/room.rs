@@ -126,28 +126,44 @@ impl Room {
         cancel: &CancelToken,
         changed: &dyn Fn(),
     ) -> Result<(), PackageError> {
-        loop {
+        let write = || {
+            atomic_file::write(path, content).map_err(|source| PackageError::Write { path: path.to_owned(), source })
+        };
+        self.make(content.len() as u64, (cancel, changed), write)
+    }
+
+    /// Makes files of the stream that take so many bytes at the most. While there is no room for them and for what comes
+    /// after them, waits; where it runs out on the way, makes them again from their start. `changed` is called as in
+    /// [`write`](Self::write).
+    ///
+    /// # Errors
+    /// When they can't be made for another cause, there will never be room for them, or the job is cancelled.
+    pub fn make<T>(
+        &self,
+        most_bytes: u64,
+        (cancel, changed): (&CancelToken, &dyn Fn()),
+        make: impl Fn() -> Result<T, PackageError>,
+    ) -> Result<T, PackageError> {
+        let made = loop {
             if cancel.is_cancelled() {
                 return Err(PackageError::Cancelled);
             }
-            let shortage = self.shortage_now(content.len() as u64)?;
+            let shortage = self.shortage_now(most_bytes)?;
             if shortage.is_none() {
-                match atomic_file::write(path, content) {
-                    Ok(()) => break,
-                    Err(error) if is_full(&error) => {}
-                    Err(source) => return Err(PackageError::Write { path: path.to_owned(), source }),
+                match make() {
+                    Err(PackageError::Write { source, .. }) if is_full(&source) => {}
+                    made => break made?,
                 }
             }
             self.hold(shortage.unwrap_or_else(|| self.full()), changed);
-        }
-        let written = content.len() as u64;
-        let left = |left: u64| Some(left.saturating_sub(written));
+        };
+        let left = |left: u64| Some(left.saturating_sub(most_bytes));
         // It never fails: the closure always gives a value.
         let _ = self.left_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
         if self.set(None) {
             changed();
         }
-        Ok(())
+        Ok(made)
     }
 
     /// Writes a small note about the stream, which is on the disk when this returns. It asks for no more room than it takes
@@ -321,6 +337,29 @@ mod tests {
         assert!(matches!(room.shortage_now(0), Ok(Some(_))));
         let room = room.held_by(folder.path());
         assert!(matches!(room.shortage_now(0), Err(PackageError::DiskTooSmall { .. })));
+    }
+
+    #[test]
+    fn files_for_which_the_room_runs_out_are_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let room = Room::for_stream(folder.path(), Some(10)).unwrap();
+        let (tries, told) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+        let changed = || told.set(told.get() + 1);
+        let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let made = room.make(4, (&CancelToken::default(), &changed), || {
+            tries.set(tries.get() + 1);
+            match tries.get() {
+                1 => Err(PackageError::Write { path: folder.path().join("film.mp4"), source: full() }),
+                tries => Ok(tries),
+            }
+        });
+        assert_eq!((made.unwrap(), told.get(), room.shortage()), (2, 2, None));
+        assert_eq!(room.left_bytes.load(Ordering::Relaxed), 6);
+        let refused = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let failed = room.make::<()>(4, (&CancelToken::default(), &changed), || {
+            Err(PackageError::Write { path: folder.path().join("film.mp4"), source: refused() })
+        });
+        assert!(matches!(failed, Err(PackageError::Write { .. })));
     }
 
     #[test]

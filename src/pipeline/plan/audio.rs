@@ -3,6 +3,7 @@
 use super::{
     PlanError,
     language::{UNDETERMINED, language_name, language_tag, unique},
+    timing,
 };
 use crate::{
     job::{JobKind, JobSpec},
@@ -190,6 +191,29 @@ pub(super) fn left_out_of_transport_stream(spec: &JobSpec, audio: &[AudioRenditi
     }
     let words = || format!("MPEG-TS has the sound “{}” alone: “{}” left out there", kept.label, left_out.join("”, “"));
     (!left_out.is_empty()).then(words)
+}
+
+/// What is to be said of tracks that go on after all others have ended: the film is as long as its picture and the sound that
+/// plays when nobody chooses.
+pub(super) fn left_out_at_the_end(spec: &JobSpec, source: &SourceMedia, audio: &[AudioRendition]) -> Vec<String> {
+    if spec.kind != JobKind::Stream || spec.operations.trim.end.is_some() {
+        return Vec::new();
+    }
+    let hold = timing::time_after_picture(source).unwrap_or_default();
+    let told = audio.iter().enumerate().filter(|(place, rendition)| {
+        // Of the forms of a track the first is enough.
+        audio[..*place].iter().all(|earlier| earlier.stream != rendition.stream)
+    });
+    told.filter_map(|(_, rendition)| {
+        let track = source.audio.iter().find(|track| track.index == rendition.stream)?;
+        let left_out = timing::time_of_sound_after_picture(source, track)?.saturating_sub(hold);
+        let words = || {
+            let (label, seconds) = (&rendition.label, left_out.as_secs_f64());
+            format!("The sound “{label}” is longer than the film: its last {seconds:.1} s are left out")
+        };
+        (left_out >= timing::SHORTEST_HOLD).then(words)
+    })
+    .collect()
 }
 
 /// The renditions of all tracks: stereo of each in the source's order, then the same in Opus beside AAC, then 5.1 of those

@@ -76,6 +76,32 @@ impl ColourLabel {
     }
 }
 
+/// What a picture is taken for where it does not say itself, in ffmpeg's names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AssumedColours {
+    /// Colour primaries.
+    pub primaries: Option<&'static str>,
+    /// Transfer function.
+    pub transfer: Option<&'static str>,
+    /// Matrix.
+    pub matrix: Option<&'static str>,
+}
+
+impl AssumedColours {
+    /// For a picture of high range or of wide gamut, which is converted only where all of it is known: what one part tells,
+    /// the others go with. High range is that of ITU-R BT.2100, which has the colours of BT.2020; BT.2020's curve for
+    /// standard range is that of BT.709.
+    fn of_wide(colour: &Colour, is_rgb: bool) -> Self {
+        let is_display_p3 = matches!(colour.primaries.as_deref(), Some("smpte431" | "smpte432"));
+        let matrix = if is_display_p3 && colour.dynamic_range() == DynamicRange::Sdr { "bt709" } else { "bt2020nc" };
+        Self {
+            primaries: colour.primaries.is_none().then_some("bt2020"),
+            transfer: colour.transfer.is_none().then_some("bt709"),
+            matrix: (colour.matrix.is_none() && !is_rgb).then_some(matrix),
+        }
+    }
+}
+
 /// What each picture goes through before it is scaled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureConversion {
@@ -91,8 +117,8 @@ pub struct PictureConversion {
     pub peak_luminance: u32,
     /// Primaries that are neither HD's nor SD's are converted to BT.709 by way of linear light.
     pub convert_gamut: bool,
-    /// What the source is taken for where it does not say itself: (matrix, full range).
-    pub assumed_matrix: Option<&'static str>,
+    /// What the source is taken for where it does not say itself.
+    pub assumed: AssumedColours,
     /// How a still picture stands (EXIF 2.32, tag 274), from 2 to 8.
     pub exif_orientation: Option<u8>,
     /// The decoded picture is of red, green and blue.
@@ -140,7 +166,7 @@ impl PictureConversion {
             tone_map: false,
             peak_luminance: Colour::default().peak_luminance(),
             convert_gamut: false,
-            assumed_matrix: None,
+            assumed: AssumedColours::default(),
             exif_orientation: None,
             is_rgb: false,
             alpha: None,
@@ -166,10 +192,13 @@ impl PictureConversion {
         let tone_map = colour.dynamic_range() != DynamicRange::Sdr;
         let has_wide_gamut = matches!(colour.primaries.as_deref(), Some("bt2020" | "smpte431" | "smpte432"))
             || matches!(matrix, Some("bt2020nc" | "bt2020c"));
-        let (label, assumed_matrix) = if tone_map || has_wide_gamut || is_rgb {
-            (BT709, None)
+        let of_matrix = |matrix| AssumedColours { matrix, ..AssumedColours::default() };
+        let (label, assumed) = if tone_map || has_wide_gamut {
+            (BT709, AssumedColours::of_wide(colour, is_rgb))
+        } else if is_rgb {
+            (BT709, AssumedColours::default())
         } else {
-            match matrix {
+            let (label, matrix) = match matrix {
                 Some("smpte170m") => (SMPTE170M, None),
                 Some("bt470bg") => (BT470BG, None),
                 Some(_) => (BT709, None),
@@ -181,7 +210,8 @@ impl PictureConversion {
                     (BT470BG, Some(BT470BG.matrix))
                 }
                 None => (BT709, Some(BT709.matrix)),
-            }
+            };
+            (label, of_matrix(matrix))
         };
         Self {
             deinterlace: video.scan.is_interlaced(),
@@ -190,7 +220,7 @@ impl PictureConversion {
             tone_map,
             peak_luminance: colour.peak_luminance(),
             convert_gamut: has_wide_gamut && !tone_map,
-            assumed_matrix,
+            assumed,
             exif_orientation: video.exif_orientation,
             is_rgb,
             alpha: video.has_alpha().then(|| AlphaConversion::of(video, background.unwrap_or_default())),

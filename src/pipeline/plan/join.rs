@@ -213,15 +213,7 @@ fn length(spec: &JobSpec, source: &SourceMedia) -> Option<Duration> {
         return Some(timing::still_duration(&spec.operations));
     }
     let picture = source.picture_duration().filter(|duration| !duration.is_zero())?;
-    Some(time_before_picture(source) + picture + timing::time_after_picture(source).unwrap_or_default())
-}
-
-/// For how long there is sound before the first picture. Where a picture does not tell its own length, that of the file
-/// holds this time already.
-fn time_before_picture(source: &SourceMedia) -> Duration {
-    let told = source.main_video().filter(|video| video.duration.is_some()).and_then(|video| video.start_time_seconds);
-    let late = told.zip(source.start_time_seconds).map_or(0.0, |(picture, file)| picture - file);
-    Duration::try_from_secs_f64(late).unwrap_or_default()
+    Some(picture + timing::time_after_picture(source).unwrap_or_default())
 }
 
 /// What the joined sources are together.
@@ -281,6 +273,7 @@ fn as_one(join: &JoinPlan, first: &SourceMedia, sources: &[SourceMedia]) -> Sour
         cover: None,
         attachments: 0,
         clock_goes_back: None,
+        ends_are_measured: false,
     }
 }
 

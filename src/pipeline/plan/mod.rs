@@ -25,7 +25,7 @@ use std::{
 
 pub use audio::{AudioCodec, AudioLayout, AudioRendition};
 pub use burn_in::{DrawnColours, PlannedBurnIn, burn_in, is_chosen};
-pub use colour::{AlphaConversion, ColourCodePoints, ColourLabel, PictureConversion};
+pub use colour::{AlphaConversion, AssumedColours, ColourCodePoints, ColourLabel, PictureConversion};
 pub use join::{JOINED_RATE_HZ, JoinPlan, JoinedPart, JoinedPicture, PartPicture, join};
 pub use language::{UNDETERMINED, language_name, language_tag};
 pub use one_format::{HeaderChange, OneFormat, PictureFormat, PictureHeaders};
@@ -37,6 +37,7 @@ pub use storyboard::StoryboardPlan;
 pub use subtitles::{SubtitleOrigin, SubtitleRendition};
 pub use summary::{PlanSummary, RenditionSummary};
 pub use timing::Timing;
+pub(in crate::pipeline) use timing::chapters_from;
 
 use super::layout::StreamFiles;
 use crate::{
@@ -208,6 +209,7 @@ impl EncodePlan {
         };
         let conversion = picture_conversion(spec, video, findings)?;
         warn_of_hold(source, &mut warnings);
+        warnings.extend(audio::left_out_at_the_end(spec, source, &audio));
         let asked = &spec.operations;
         let highest = timing::highest_frame_rate(&spec.kind);
         let timing = Timing::new(timing::output_frame_rate(video, &conversion, highest), spec.preset.keyframes);

@@ -65,7 +65,7 @@ impl PlannedOperations {
             denoise: asked.denoise,
             sharpen: asked.sharpen,
             burn_in: None,
-            watermark: watermark(asked, largest)?,
+            watermark: watermark(asked, largest, duration)?,
             fade: fade(asked, duration)?,
         })
     }
@@ -165,9 +165,13 @@ pub(super) fn trim(
         (end, frames) => end.or(frames),
     };
     if end.is_some_and(|end| end <= first) {
+        let is_short = asked.end > asked.start;
         return Err(PlanError::NotPossible {
-            what: "The trim ends before it starts, so nothing is left".to_owned(),
-            hint: "Give an end after the start".to_owned(),
+            what: match is_short {
+                true => format!("The trim is shorter than a frame at {rate} frames a second, so nothing is left"),
+                false => "The trim ends before it starts, so nothing is left".to_owned(),
+            },
+            hint: if is_short { "Give a later end" } else { "Give an end after the start" }.to_owned(),
         });
     }
     let kept = end.map(|end| end - first);
@@ -228,8 +232,12 @@ pub(super) fn size_after(size: PictureSize, crop: Option<&PlannedCrop>, asked: &
     asked.short_side.and_then(|short_side| fit_into_short_side(turned, short_side)).unwrap_or(turned)
 }
 
-/// The watermark on a picture of `size`.
-fn watermark(operations: &Operations, size: PictureSize) -> Result<Option<PlannedWatermark>, PlanError> {
+/// The watermark on a picture of `size`, shown within `duration`.
+fn watermark(
+    operations: &Operations,
+    size: PictureSize,
+    duration: Option<Duration>,
+) -> Result<Option<PlannedWatermark>, PlanError> {
     let Some(asked) = &operations.watermark else { return Ok(None) };
     let is_possible = Watermark::WIDTHS_PERCENT.contains(&asked.width_percent)
         && Watermark::MARGINS_PERCENT.contains(&asked.margin_percent)
@@ -241,6 +249,15 @@ fn watermark(operations: &Operations, size: PictureSize) -> Result<Option<Planne
             hint: "Width is from 1 to 100 %, margin from 0 to 45 %, opacity from 0 to 100 %, and it ends after it \
                    starts"
                 .to_owned(),
+        });
+    }
+    if let Some((from, end)) = asked.from.zip(duration)
+        && from >= end
+    {
+        let (from, end) = (format::precise_clock(from), format::precise_clock(end));
+        return Err(PlanError::NotPossible {
+            what: format!("The watermark would appear at {from}, but what is encoded ends at {end}"),
+            hint: "Let it appear earlier; its times count from the start of what is encoded, after the trim".to_owned(),
         });
     }
     let pixels = |whole: u32, percent: f64| (f64::from(whole) * percent / 100.0).round() as u32;

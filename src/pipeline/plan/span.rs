@@ -84,8 +84,8 @@ impl EncodePlan {
 
     /// Whether an encoder that goes on has to run from the start, though what is finished of the stream stays.
     ///
-    /// The second of two passes deals out the bits of the whole by the notes of the first, which x264 and libvpx read from
-    /// their first frame on: begun in the middle, it would take the notes of other frames and miss its average. Sound
+    /// The second of two passes deals out the bits of the whole by the notes of the first, which x264, x265 and libvpx read
+    /// from their first frame on: begun in the middle, it would take the notes of other frames and miss its average. Sound
     /// alone is encoded whole, as beside pictures: many times faster than it is heard.
     pub fn runs_from_start(&self) -> bool {
         self.has_first_pass() || self.video_stream.is_none()

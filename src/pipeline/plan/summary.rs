@@ -28,6 +28,7 @@ impl EncodePlan {
         PlanSummary {
             folder,
             renditions: video.chain(audio).collect(),
+            subtitles: self.subtitles.iter().map(|track| track.name.clone()).collect(),
             frame_rate: self.timing.frame_rate,
             duration: self.duration,
             segments: self
@@ -47,6 +48,9 @@ pub struct PlanSummary {
     pub folder: PathBuf,
     /// Video renditions, codec by codec from the largest to the smallest, then sound.
     pub renditions: Vec<RenditionSummary>,
+    /// Names and folders of the tracks of subtitles, such as `subtitles-en`.
+    #[serde(default)]
+    pub subtitles: Vec<String>,
     /// Output frame rate.
     pub frame_rate: FrameRate,
     /// Expected length.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{EncodePlan, PlanError, renditions};
 use crate::{
     format,
-    preset::{RateControl, VideoCodec},
+    preset::{RateControl, RateControlMode},
 };
 
 /// Part of a target size that is left for the headers of segments and for what a first pass can't foresee.
@@ -22,9 +22,10 @@ impl EncodePlan {
                 hint: "Choose bit rates or a CRF instead".to_owned(),
             });
         };
-        let has_two_passes = self.renditions.iter().all(|rendition| {
-            rendition.hardware.is_none() && matches!(rendition.codec, VideoCodec::H264 | VideoCodec::Vp9)
-        });
+        let has_two_passes = self
+            .renditions
+            .iter()
+            .all(|rendition| rendition.hardware.is_none() && RateControlMode::TwoPass.fits(rendition.codec));
         self.rate_control = match self.rate_control {
             RateControl::ConstantBitrate => RateControl::ConstantBitrate,
             _ if has_two_passes => RateControl::TwoPass,

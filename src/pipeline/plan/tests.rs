@@ -106,9 +106,15 @@ fn colours_are_labelled_by_what_they_are() {
     hd.colour.matrix = Some("smpte170m".to_owned());
     assert_eq!(plan(hd.clone()).conversion.label.primaries, "smpte170m");
     hd.colour.transfer = Some("smpte2084".to_owned());
-    assert!(plan(hd).conversion.tone_map);
+    assert!(plan(hd.clone()).conversion.tone_map);
+    hd.colour.matrix = None;
+    let assumed = plan(hd.clone()).conversion.assumed;
+    assert_eq!([assumed.primaries, assumed.transfer, assumed.matrix], [Some("bt2020"), None, Some("bt2020nc")]);
+    hd.colour = Colour { primaries: Some("smpte432".to_owned()), ..Colour::default() };
+    let assumed = plan(hd).conversion.assumed;
+    assert_eq!([assumed.primaries, assumed.transfer, assumed.matrix], [None, Some("bt709"), Some("bt709")]);
     let sd = plan(video(720, 576, (25, 1))).conversion;
-    assert_eq!((sd.label.primaries, sd.assumed_matrix), ("bt470bg", Some("bt470bg")));
+    assert_eq!((sd.label.primaries, sd.assumed.matrix), ("bt470bg", Some("bt470bg")));
 }
 
 #[test]

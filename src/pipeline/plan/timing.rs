@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::PictureConversion;
 use crate::{
     job::{FileFormat, JobKind, Operations},
-    media::{Chapter, FrameRate, SourceMedia, VideoStream},
+    media::{AudioStream, Chapter, FrameRate, SourceMedia, VideoStream},
     preset::{InterlacedOutput, KeyframeInterval},
 };
 
@@ -15,21 +15,25 @@ const SEGMENT_SECONDS: u64 = 6;
 const LOWEST_TIMESCALE: u32 = 10_000;
 
 /// Sound that goes on for less than this after the picture ends with it.
-const SHORTEST_HOLD: Duration = Duration::from_millis(500);
+pub(super) const SHORTEST_HOLD: Duration = Duration::from_millis(500);
 
-/// For how long the main sound goes on after the picture has ended; `None` when it does not, or nobody knows: the
-/// lengths in a transport stream are guesses.
+/// For how long the main sound goes on after the picture has ended; `None` when it does not, or nobody knows.
 pub(super) fn time_after_picture(source: &SourceMedia) -> Option<Duration> {
-    if source.container.starts_with("mpeg") {
+    time_of_sound_after_picture(source, source.main_audio()?)
+}
+
+/// The same for any sound. Unless they were measured, the lengths in a transport stream are guesses.
+pub(super) fn time_of_sound_after_picture(source: &SourceMedia, sound: &AudioStream) -> Option<Duration> {
+    if source.container.starts_with("mpeg") && !source.ends_are_measured {
         return None;
     }
     let end = |start: Option<f64>, duration: Option<Duration>| {
         let start = Duration::try_from_secs_f64(start.unwrap_or(0.0)).unwrap_or_default();
         duration.map(|duration| start + duration)
     };
-    let (video, audio) = (source.main_video()?, source.main_audio()?);
+    let video = source.main_video()?;
     let picture_end = end(video.start_time_seconds, video.duration)?;
-    let sound_end = end(audio.start_time_seconds, audio.duration)?;
+    let sound_end = end(sound.start_time_seconds, sound.duration)?;
     Some(sound_end.saturating_sub(picture_end)).filter(|time| *time >= SHORTEST_HOLD)
 }
 
@@ -55,7 +59,11 @@ pub(super) fn picture_and_hold(
 }
 
 /// The chapters on a timeline that begins at `start` of the source's and has this length, where it is known.
-pub(super) fn chapters_from(chapters: &[Chapter], start: Duration, length: Option<Duration>) -> Vec<Chapter> {
+pub(in crate::pipeline) fn chapters_from(
+    chapters: &[Chapter],
+    start: Duration,
+    length: Option<Duration>,
+) -> Vec<Chapter> {
     let moved = chapters.iter().map(|chapter| Chapter {
         start: chapter.start.saturating_sub(start),
         end: chapter.end.saturating_sub(start).min(length.unwrap_or(Duration::MAX)),

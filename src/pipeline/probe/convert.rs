@@ -71,6 +71,7 @@ pub(super) fn source_media(found: &Output, size_bytes: u64) -> SourceMedia {
         cover: of_type("video").find_map(cover),
         attachments: of_type("attachment").count(),
         clock_goes_back: None,
+        ends_are_measured: false,
         video,
         audio,
     }

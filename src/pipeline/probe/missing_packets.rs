@@ -12,6 +12,8 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(1800);
 /// Where more than this part of the steps are gaps, packets come when they like, and none is missing.
 const MOST_GAPS: f64 = 0.05;
+/// Less is no loss that anybody could see.
+const LEAST_MISSING: Duration = Duration::from_millis(50);
 /// With fewer packets nobody knows how long a step is.
 const FEWEST_PACKETS: usize = 20;
 
@@ -50,16 +52,18 @@ fn gaps_in(mut times: Vec<f64>, trim: Trim) -> Option<Duration> {
     let step = *steps.get(steps.len() / 2)?;
     let from = trim.start.map_or(f64::MIN, |from| start + from.as_secs_f64());
     let end = trim.end.map_or(f64::MAX, |end| start + end.as_secs_f64());
+    // A gap that is longer than all that is there comes of a clock that was set anew.
+    let all = times.len() as f64 * step;
     let gaps: Vec<f64> = gapped
         .into_iter()
-        .filter(|(_, gap)| *gap > 1.5 * step)
+        .filter(|(_, gap)| *gap > 1.5 * step && *gap < all)
         .map(|(at, gap)| (at + gap).min(end) - (at + step).max(from))
         .collect();
     if gaps.len() as f64 > MOST_GAPS * steps.len() as f64 {
         return None;
     }
     let missing: f64 = gaps.into_iter().filter(|gap| *gap > 0.0).sum();
-    Duration::try_from_secs_f64(missing).ok().filter(|missing| !missing.is_zero())
+    Duration::try_from_secs_f64(missing).ok().filter(|missing| *missing >= LEAST_MISSING)
 }
 
 #[cfg(test)]
@@ -82,6 +86,9 @@ mod tests {
         let until = |seconds| Trim { start: None, end: Some(Duration::from_secs_f64(seconds)) };
         assert_eq!((milliseconds(hole(), until(4.5)), milliseconds(hole(), until(2.0))), (Some(500), None));
         assert_eq!(milliseconds(frames(|_| true), whole), None);
+        let jumps: Vec<f64> = hole().into_iter().map(|time| if time < 5.0 { time } else { time + 45_000.0 }).collect();
+        assert_eq!(milliseconds(jumps.clone(), whole), Some(1000), "a new clock is no gap");
+        assert_eq!(milliseconds(jumps, until(4.5)), None);
         assert_eq!(milliseconds(frames(|frame| frame * frame % 11 < 5), whole), None);
         assert_eq!(times_in("[PACKET]\npts_time=1.5\n[/PACKET]\npts_time=N/A\n"), [1.5]);
     }

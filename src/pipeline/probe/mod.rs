@@ -47,6 +47,14 @@ pub const PROTOCOL_WHITELIST: &str = "file,pipe,crypto,data";
 /// Lines of a program's output that go into the detail of a failure.
 const DETAIL_LINES: usize = 20;
 
+/// Whether a file may be handed to ffmpeg: a regular one, and no list or script that makes it open others.
+///
+/// # Errors
+/// When it is not there, can't be read or is none.
+pub fn look_at(file: &Path) -> Result<(), ProbeError> {
+    look::look_at(file).map(drop)
+}
+
 /// Reads what `source` is. Facts that the file does not tell stay unknown; a file without moving pictures and without
 /// sound is an error.
 ///
@@ -81,6 +89,7 @@ pub fn probe(source: &Path, toolbox: &Toolbox, cancel: &CancelToken) -> Result<S
         });
     }
     transport_length::correct(&mut media, source, toolbox, cancel);
+    picture_end::measure_ends(&mut media, source, toolbox, cancel);
     leave_out_lost_sound(&mut media, source, toolbox, cancel)?;
     add_metadata_of_frames(&mut media, source, toolbox, cancel)?;
     scan::find_out(&mut media, source, toolbox, cancel)?;

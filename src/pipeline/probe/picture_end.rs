@@ -4,10 +4,58 @@
 use std::{path::Path, time::Duration};
 
 use super::{PROBE_LIMIT, ffprobe, input_url, run_for};
-use crate::tools::{cancel::CancelToken, ffmpeg::Toolbox};
+use crate::{
+    media::SourceMedia,
+    tools::{cancel::CancelToken, ffmpeg::Toolbox},
+};
 
 /// Pictures lean on others that are shown no later than this.
 const LOOK_BACK: Duration = Duration::from_secs(10);
+
+/// Ends of picture and sound that a transport stream tells are worth a look where they differ by this.
+const LEAST_DIFFERENCE: Duration = Duration::from_millis(500);
+/// Where they differ by more, the clock has jumped between them.
+const MOST_DIFFERENCE: Duration = Duration::from_secs(600);
+/// Larger files of containers without an index would be read whole for their last packets.
+const LARGEST_WITHOUT_INDEX_BYTES: u64 = 1_000_000_000;
+
+/// Measures by their packets when picture and sound end in containers that tell it badly: transport streams guess it, FLV
+/// tells the end of what is longest. What can't be measured stays as it is told.
+pub(super) fn measure_ends(media: &mut SourceMedia, source: &Path, toolbox: &Toolbox, cancel: &CancelToken) {
+    let is_transport_stream = media.container.starts_with("mpeg");
+    let is_flash = media.container == "flv" && media.size_bytes <= LARGEST_WITHOUT_INDEX_BYTES;
+    if !(is_transport_stream || is_flash) || media.clock_goes_back.is_some() {
+        return;
+    }
+    let (Some(video), Some(audio)) = (media.main_video(), media.main_audio()) else { return };
+    let (picture, sound) = (video.index, audio.index);
+    let file_start = media.start_time_seconds.unwrap_or(0.0);
+    let time = |start: Option<f64>| Duration::try_from_secs_f64(start.unwrap_or(file_start)).unwrap_or_default();
+    let (picture_start, sound_start) = (time(video.start_time_seconds), time(audio.start_time_seconds));
+    let Some((picture_told, sound_told)) = video.duration.or(media.duration).zip(audio.duration.or(media.duration))
+    else {
+        return;
+    };
+    let (picture_told, sound_told) = (picture_start + picture_told, sound_start + sound_told);
+    if is_transport_stream && sound_told.saturating_sub(picture_told) < LEAST_DIFFERENCE {
+        return;
+    }
+    let end = |stream, told| picture_end(source, (stream, told), toolbox, cancel);
+    let Some((picture_end, sound_end)) = end(picture, picture_told).zip(end(sound, sound_told)) else { return };
+    if picture_end <= picture_start
+        || sound_end <= sound_start
+        || sound_end.saturating_sub(picture_end) > MOST_DIFFERENCE
+    {
+        return;
+    }
+    for video in media.video.iter_mut().filter(|video| video.index == picture) {
+        video.duration = Some(picture_end - picture_start);
+    }
+    for audio in media.audio.iter_mut().filter(|audio| audio.index == sound) {
+        audio.duration = Some(sound_end - sound_start);
+    }
+    media.ends_are_measured = true;
+}
 
 /// The end of the last picture of this stream on the source's timeline, by the times of the packets near `told`, the end
 /// that the container tells. `None` where they can't be read.

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     failure::{Failure, FailureKind},
     format::precise_clock,
-    media::{TRANSPORT_PACKET_BYTES as PACKET_BYTES, TRANSPORT_SYNC_BYTE as SYNC},
+    media::{Section, TRANSPORT_PACKET_BYTES as PACKET_BYTES, TRANSPORT_SYNC_BYTE as SYNC, TransportPacket},
     tools::cancel::CancelToken,
 };
 
@@ -20,6 +20,8 @@ use crate::{
 const BUFFER_BYTES: usize = 1 << 20;
 /// Ticks of the clock of a programme in a second.
 const TICKS_PER_SECOND: u64 = 90_000;
+/// Ticks of 27 MHz in one of these.
+const CLOCK_TICKS_IN_ONE: u64 = 300;
 /// A clock that goes on by more has jumped.
 const LONGEST_STEP: u64 = 10 * TICKS_PER_SECOND;
 /// A clock tells its time at least so often; the norm (ISO/IEC 13818-1, 2.7.2) wants it ten times a second.
@@ -187,28 +189,20 @@ struct Tables {
 
 impl Tables {
     fn take(&mut self, place: u64, packet: &[u8; PACKET_BYTES]) {
-        let stream = u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
-        let (begins, has_field, has_payload) = (packet[1] & 0x40 != 0, packet[3] & 0x20 != 0, packet[3] & 0x10 != 0);
-        let field_bytes = if has_field { 1 + usize::from(packet[4]) } else { 0 };
-        if has_field && packet[4] >= 7 && packet[5] & 0x10 != 0 {
-            self.take_clock(stream, &packet[6..11]);
+        let Some(packet) = TransportPacket::read(packet) else { return };
+        if let Some(ticks) = packet.clock_ticks() {
+            self.take_clock(packet.pid, ticks / CLOCK_TICKS_IN_ONE);
         }
-        if stream == 0 && has_payload {
-            self.take_counter(packet[3] & COUNTER);
+        if packet.pid == 0 && packet.payload.is_some() {
+            self.take_counter(packet.counter);
         }
-        if !begins || !has_payload {
-            return;
-        }
-        let payload = packet.get(4 + field_bytes..).unwrap_or_default();
-        let Some(table) = payload.first().and_then(|pointer| payload.get(1 + usize::from(*pointer)..)) else { return };
-        match table.first() {
-            Some(0) if stream == 0 => {
+        let Some(section) = packet.section() else { return };
+        match section.table() {
+            Some(0) if packet.pid == 0 => {
                 self.place = place;
-                let programmes = section(table, 8).unwrap_or_default().chunks_exact(4);
-                let maps = programmes.filter(|entry| entry[..2] != [0, 0]);
-                self.maps.extend(maps.map(|entry| u16::from_be_bytes([entry[2] & 0x1f, entry[3]])));
+                self.maps.extend(section.programme_maps());
             }
-            Some(2) if self.maps.contains(&stream) => self.take_map(table),
+            Some(2) if self.maps.contains(&packet.pid) => self.take_map(section),
             _ => {}
         }
     }
@@ -228,8 +222,7 @@ impl Tables {
         Duration::from_secs_f64((self.ticks + self.usual_step) as f64 / TICKS_PER_SECOND as f64)
     }
 
-    fn take_clock(&mut self, stream: u16, field: &[u8]) {
-        let now = field.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte)) >> 7;
+    fn take_clock(&mut self, stream: u16, now: u64) {
         match &mut self.clock {
             Some((of, last)) if *of == stream => {
                 let step = now.checked_sub(*last).filter(|step| *step <= LONGEST_STEP);
@@ -249,17 +242,12 @@ impl Tables {
         }
     }
 
-    /// Takes the table of a programme: each of its streams with its type and what describes it.
-    fn take_map(&mut self, table: &[u8]) {
-        let Some(information) = length_at(table, 10) else { return };
-        let mut rest = section(table, 12 + information).unwrap_or_default();
-        while let (Some(kind), Some(described)) = (rest.first(), length_at(rest, 3)) {
-            let stream = u16::from_be_bytes([rest[1] & 0x1f, rest[2]]);
-            let descriptors = rest.get(5..5 + described).unwrap_or_default();
-            if let Some(codec) = codec(*kind, descriptors) {
-                self.take_codec(stream, codec);
+    /// Takes the table of a programme.
+    fn take_map(&mut self, section: Section<'_>) {
+        for stream in section.streams() {
+            if let Some(codec) = codec(stream.kind, stream.descriptors) {
+                self.take_codec(stream.pid, codec);
             }
-            rest = rest.get(5 + described..).unwrap_or_default();
         }
     }
 
@@ -269,17 +257,6 @@ impl Tables {
         let is_sound = before.is_sound && codec.is_sound;
         self.changes.push(CodecChange { is_sound, from: before.name, to: codec.name, at, place: self.place });
     }
-}
-
-/// What a section holds from this byte on, without its checksum, as far as it lies in its first packet.
-fn section(table: &[u8], from: usize) -> Option<&[u8]> {
-    let end = 3 + length_at(table, 1)?;
-    table.get(from..end.saturating_sub(4).min(table.len()))
-}
-
-/// A length of twelve bits.
-fn length_at(bytes: &[u8], at: usize) -> Option<usize> {
-    Some(usize::from(u16::from_be_bytes([bytes.get(at)? & 0x0f, *bytes.get(at + 1)?])))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -340,10 +317,9 @@ mod tests {
 
     #[test]
     fn the_smallest_step_back_of_a_clock_counts() {
-        let at = |seconds: u64| (seconds * TICKS_PER_SECOND) << 7;
         let mut tables = Tables::default();
         for seconds in [1, 9, 2, 8, 4, 4, 60, 1] {
-            tables.take_clock(5, &at(seconds).to_be_bytes()[3..]);
+            tables.take_clock(5, seconds * TICKS_PER_SECOND);
         }
         assert_eq!((tables.step_back, tables.ticks), (Some(4 * TICKS_PER_SECOND), 14 * TICKS_PER_SECOND));
     }
@@ -356,7 +332,7 @@ mod tests {
             let mut packet = packet(0, &PROGRAMMES);
             packet[3] |= counter;
             tables.take(0, &packet);
-            tables.take_clock(5, &((tenths * TICKS_PER_SECOND / 10) << 7).to_be_bytes()[3..]);
+            tables.take_clock(5, tenths * TICKS_PER_SECOND / 10);
         }
         let times: Vec<u128> = tables.seams.iter().map(Duration::as_millis).collect();
         assert_eq!(times, [400, 8_200]);
@@ -368,7 +344,7 @@ mod tests {
         tables.take(0, &packet(0, &PROGRAMMES));
         tables.take(188, &map(0x1b, 0x0f));
         for tenths in [10, 11, 12] {
-            tables.take_clock(5, &((tenths * TICKS_PER_SECOND / 10) << 7).to_be_bytes()[3..]);
+            tables.take_clock(5, tenths * TICKS_PER_SECOND / 10);
         }
         tables.take(376, &map(0x02, 0x0f));
         assert_eq!(tables.changes[0].at, Duration::from_millis(300));

@@ -24,7 +24,7 @@ use super::{
     s3::Bucket,
     taken::TakenNames,
     trace::Trace,
-    unchanged,
+    unchanged::{self, Content},
 };
 use crate::job::{LayoutKind, PlaceInBucket, S3Location};
 
@@ -90,7 +90,14 @@ pub(super) async fn begin(
     (run, trace): (&str, &Trace),
 ) -> Result<Begun, PublishError> {
     let bucket = Bucket::open(location).await?;
-    let (mut claim, present, replacement) = match (location.replace_after, place) {
+    match begin_in(bucket.clone(), place, (run, trace)).await {
+        Err(error) if error.is_busy() => Err(bucket.told_by_encryption(error).await),
+        begun => begun,
+    }
+}
+
+async fn begin_in(bucket: Bucket, place: Place<'_>, (run, trace): (&str, &Trace)) -> Result<Begun, PublishError> {
+    let (mut claim, present, replacement) = match (bucket.location.replace_after, place) {
         (Some(stays), place) => {
             let (prefix, revision) = match place {
                 Place::Exactly { path, .. } => (bucket.key(path)?, None),
@@ -247,7 +254,8 @@ async fn same_claim(
     }
     for path in sampled(files) {
         let Some(size) = present.get(path) else { continue };
-        if unchanged::holds(bucket, &format!("{prefix}/{path}"), &folder.join(path), *size).await.is_none() {
+        let here = Content::File(folder.join(path), *size);
+        if unchanged::same(bucket, &format!("{prefix}/{path}"), here).await.is_none() {
             return Ok(None);
         }
     }

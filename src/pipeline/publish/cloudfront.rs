@@ -93,7 +93,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
 }
 
 /// Asks the CDN for these URLs, so that it has them when the first viewer comes. Gives what went wrong.
-pub(super) fn warm(urls: &[String]) -> Option<String> {
+pub(super) fn warm<'a>(urls: impl Iterator<Item = &'a String>) -> Option<String> {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().timeout_global(Some(LIMIT)).http_status_as_error(false).build().into();
     let began = std::time::Instant::now();

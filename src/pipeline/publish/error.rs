@@ -136,7 +136,7 @@ pub enum PublishError {
         detail: String,
     },
     /// The store answers, but can't do it now.
-    #[error("the store of {place} can't take requests now")]
+    #[error("the store can't take requests now: {place}")]
     StoreUnavailable {
         /// The bucket, and its store when that is not AWS.
         place: String,
@@ -277,6 +277,11 @@ impl PublishError {
     /// True for a store that answers, and has too much to do at this moment.
     pub(super) fn is_busy(&self) -> bool {
         matches!(self, Self::StoreUnavailable { .. })
+    }
+
+    /// True for what may come by itself, or by a user who gives keys, while a stream is made.
+    pub(in crate::pipeline) fn can_come(&self) -> bool {
+        self.is_passing() || matches!(self, Self::KeysMissing { .. })
     }
 
     /// True for what lies in the place alone, such as a bucket that is not there: other places of a job get its stream, and

@@ -67,7 +67,21 @@ pub fn publish_folder(
     let mut publisher = runtime.block_on(telling(begin, || progress(board.read())))?;
     // When the task has ended, its failure comes from `finish`.
     let _ = publisher.messages.send(Message::MustStay(must_stay));
-    publisher.send_all(files.into_keys().map(|(_, path)| path), progress)
+    let mut published = publisher.send_all(files.into_keys().map(|(_, path)| path), progress)?;
+    published.warnings.extend(other_name(location, name, &published.prefix));
+    Ok(published)
+}
+
+/// Why the stream lies elsewhere than under the folder's name; `None` where it lies there.
+fn other_name(location: &S3Location, name: &str, prefix: &str) -> Option<String> {
+    let wanted = location.key_of(name);
+    (prefix != wanted).then(|| {
+        format!(
+            "s3://{}/{wanted} is another stream, or this folder as it was before: it stays, and this one has a name of its \
+             own; with --replace it takes that place",
+            location.bucket
+        )
+    })
 }
 
 /// Calls `tell` ten times a second until `work` has ended.

@@ -23,6 +23,9 @@ const STEP: usize = 2;
 const WORTH: f64 = 1.05;
 /// Measurements between two tries.
 const REST: u32 = 8;
+/// Under a limit so much of what it lets through may be on its way at once: more would only make each transfer slow, so
+/// that stores give it up and that much is lost when it ends early.
+const UNDER_WAY_SECONDS: u64 = 2;
 /// A measurement takes at least this long and so many transfers for each lane.
 const MEASURED_FOR: Duration = Duration::from_secs(1);
 const TRANSFERS_PER_LANE: usize = 2;
@@ -32,12 +35,16 @@ const TRANSFERS_PER_LANE: usize = 2;
 pub(super) struct Lanes {
     state: Mutex<State>,
     freed: Notify,
+    /// Most bytes of all transfers together that are on their way, but for one that has more by itself.
+    most_bytes: Option<u64>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     width: Width,
     taken: usize,
+    /// Bytes of those.
+    taken_bytes: u64,
     waiting: usize,
     measured: Measured,
 }
@@ -102,28 +109,38 @@ impl Width {
 /// One transfer's turn; it ends when this is dropped.
 pub(super) struct Lane<'a> {
     lanes: &'a Lanes,
+    /// What is to go up, in bytes.
+    bytes: u64,
     /// What has gone up, in bytes.
     sent: u64,
 }
 
 impl Lanes {
+    /// Lanes of a line of which so many bytes a second may be used.
+    pub(super) fn under(most_bytes_per_second: Option<u64>) -> Self {
+        let most_bytes = most_bytes_per_second.map(|most| most.saturating_mul(UNDER_WAY_SECONDS));
+        Self { most_bytes, ..Self::default() }
+    }
+
     /// How many transfers may be at work or about to be: one more than there are lanes, so that it shows when all are taken.
     pub(super) fn most_at_work(&self) -> usize {
         self.state().width.lanes + 1
     }
 
-    /// Waits for a turn.
-    pub(super) async fn take(&self) -> Lane<'_> {
+    /// Waits for a turn of a transfer of so many bytes.
+    pub(super) async fn take(&self, bytes: u64) -> Lane<'_> {
         let waits = Waiting::begin(self);
         loop {
             let freed = self.freed.notified();
             {
                 let mut state = self.state();
-                if state.taken < state.width.lanes {
+                let fits = self.most_bytes.is_none_or(|most| state.taken_bytes.saturating_add(bytes) <= most);
+                if state.taken == 0 || (state.taken < state.width.lanes && fits) {
                     state.taken += 1;
+                    state.taken_bytes += bytes;
                     drop(state);
                     drop(waits);
-                    return Lane { lanes: self, sent: 0 };
+                    return Lane { lanes: self, bytes, sent: 0 };
                 }
             }
             freed.await;
@@ -140,9 +157,10 @@ impl Lanes {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn release(&self, sent: u64) {
+    fn release(&self, (bytes, sent): (u64, u64)) {
         let mut state = self.state();
         state.taken -= 1;
+        state.taken_bytes -= bytes;
         state.ended(sent, Instant::now());
         drop(state);
         // More lanes than one may be free now.
@@ -185,7 +203,7 @@ impl Lane<'_> {
 
 impl Drop for Lane<'_> {
     fn drop(&mut self) {
-        self.lanes.release(self.sent);
+        self.lanes.release((self.bytes, self.sent));
     }
 }
 
@@ -252,13 +270,31 @@ mod tests {
         let lanes = Lanes::default();
         let mut taken = Vec::new();
         for _ in 0..FIRST {
-            taken.push(lanes.take().await);
+            taken.push(lanes.take(1).await);
         }
-        assert!(tokio::time::timeout(Duration::from_millis(20), lanes.take()).await.is_err());
+        assert!(tokio::time::timeout(Duration::from_millis(20), lanes.take(1)).await.is_err());
         assert_eq!(lanes.state().waiting, 0, "the one that gave up is not counted any more");
         if let Some(lane) = taken.pop() {
             lane.ended(5, &Ok(()));
         }
-        tokio::time::timeout(Duration::from_secs(5), lanes.take()).await.unwrap_or_else(|_| panic!("a free lane"));
+        tokio::time::timeout(Duration::from_secs(5), lanes.take(1)).await.unwrap_or_else(|_| panic!("a free lane"));
+    }
+
+    /// How many transfers of this size begin at once when these many bytes a second may be used.
+    async fn begun_at_once(most_bytes_per_second: Option<u64>, bytes: u64) -> usize {
+        let lanes = Lanes::under(most_bytes_per_second);
+        let mut taken = Vec::new();
+        while let Ok(lane) = tokio::time::timeout(Duration::from_millis(20), lanes.take(bytes)).await {
+            taken.push(lane);
+        }
+        taken.len()
+    }
+
+    #[tokio::test]
+    async fn under_a_limit_two_seconds_of_it_are_on_their_way_and_one_transfer_at_least() {
+        assert_eq!(begun_at_once(Some(1_000_000), 8 << 20).await, 1);
+        assert_eq!(begun_at_once(Some(1_000_000), 600_000).await, 3);
+        assert_eq!(begun_at_once(Some(100_000_000), 600_000).await, FIRST);
+        assert_eq!(begun_at_once(None, 8 << 20).await, FIRST);
     }
 }

@@ -95,6 +95,11 @@ pub(super) fn is_inside(path: &str) -> bool {
     path.split('/').all(|name| !matches!(name, "" | "." | "..") && !name.contains('\0'))
 }
 
+/// A key as it stands in a URL.
+pub(super) fn escaped_key(key: &str) -> String {
+    utf8_percent_encode(key, ESCAPED_IN_KEYS).to_string()
+}
+
 /// Where the objects of a bucket can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BaseUrl(String);
@@ -123,7 +128,7 @@ impl BaseUrl {
 
     /// The URL of one object.
     pub(super) fn object(&self, key: &str) -> String {
-        format!("{}/{}", self.0, utf8_percent_encode(key, ESCAPED_IN_KEYS))
+        format!("{}/{}", self.0, escaped_key(key))
     }
 }
 

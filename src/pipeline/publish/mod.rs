@@ -41,7 +41,11 @@ mod uploader;
 mod whole;
 mod withdrawal;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use aws_sdk_s3::config::ProvideCredentials;
 use bytes::Bytes;
@@ -62,13 +66,14 @@ pub use patience::FirstContact;
 pub use reach::{PublicView, public_view};
 pub use reading::{BucketReader, Listing};
 pub use status::{PublishStatus, StatusBoard};
-pub use withdrawal::{Leftover, withdraw_earlier};
+pub use withdrawal::{Leftover, withdraw_earlier, withdraw_unless_whole};
 
 use crate::{
     job::{PlaceInBucket, S3Location},
     tools::cancel::CancelToken,
 };
 use claim::{Begun, Claim, begin};
+use lanes::Lanes;
 use replace::ReplacedFiles;
 use s3::Bucket;
 use target::{Target, stopped};
@@ -213,7 +218,7 @@ impl Publisher {
             replacement: replacement.map(Arc::new),
             board: Arc::clone(&board),
             ledger: Arc::default(),
-            lanes: Arc::default(),
+            lanes: Arc::new(Lanes::under(location.most_bytes_per_second)),
             stop: stop_receiver,
         };
         target.present.keys().for_each(|path| target.board.sending(&target.key(path, false)));
@@ -242,6 +247,15 @@ impl Publisher {
     /// # Errors
     /// When a file could not be sent, a playlist names a file that was never finished, or it was cancelled.
     pub fn finish(&mut self) -> Result<PublishedLocation, PublishError> {
+        self.finish_beside(&mut BTreeSet::new())
+    }
+
+    /// The same for one of several uploads of a stream. `warmed` are the URLs that the CDN was asked for by the others, which
+    /// it is not asked for again; those of this one are added.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub(super) fn finish_beside(&mut self, warmed: &mut BTreeSet<String>) -> Result<PublishedLocation, PublishError> {
         self.seal();
         let ended = self.task.take().map(|task| self.runtime.block_on(task));
         let is_cancelled = matches!(ended, Some(Ok(Err(PublishError::Cancelled))));
@@ -253,7 +267,7 @@ impl Publisher {
             Some(Ok(Ok(mut published))) => {
                 let obstacles = self.obstacles(&published);
                 published.warnings.extend(obstacles);
-                self.tell_cdn(&mut published);
+                self.tell_cdn(&mut published, warmed);
                 Ok(published)
             }
             Some(Ok(Err(error))) => Err(error),
@@ -279,7 +293,7 @@ impl Publisher {
         })
     }
 
-    fn tell_cdn(&self, published: &mut PublishedLocation) {
+    fn tell_cdn(&self, published: &mut PublishedLocation, warmed: &mut BTreeSet<String>) {
         let Some(distribution) = &self.location.cloudfront else { return };
         if !published.changed.is_empty() {
             let told = match self.runtime.block_on(self.bucket.credentials.provide_credentials()) {
@@ -288,7 +302,9 @@ impl Publisher {
             };
             published.warnings.extend(told.err());
         }
-        published.warnings.extend(cloudfront::warm(&published.first_asked));
+        let cold: Vec<&String> = published.first_asked.iter().filter(|url| warmed.insert((*url).clone())).collect();
+        let warning = cloudfront::warm(cold.into_iter());
+        published.warnings.extend(warning);
     }
 
     /// Sends these files and waits until all are up. `progress` is called ten times a second.

@@ -8,6 +8,7 @@ use std::{
 
 use aws_sdk_s3::{
     config::Builder,
+    error::ProvideErrorMetadata,
     primitives::DateTime,
     types::{CompletedMultipartUpload, CompletedPart},
 };
@@ -195,12 +196,20 @@ impl MultipartFile<'_> {
             .map_err(|error| PublishError::of_store(&error, Action::Write, &self.bucket.place));
         match completed {
             Ok(completed) => Ok(completed.e_tag),
-            // A request whose answer was lost may have been carried out: then the object is there, whole.
+            // A request whose answer was lost may have been carried out: then the object is there, whole, and the upload is
+            // none any more. An older object may have the same size.
             Err(error) => match self.bucket.head(self.key).await {
-                Ok(Some(found)) if found.size == self.size => Ok(found.entity_tag),
+                Ok(Some(found)) if found.size == self.size && self.is_over(id).await => Ok(found.entity_tag),
                 _ => Err(error),
             },
         }
+    }
+
+    /// True when the store knows the upload no more, as after it was completed.
+    async fn is_over(&self, id: &str) -> bool {
+        let listing = self.bucket.client.list_parts().bucket(&self.bucket.name).key(self.key).upload_id(id);
+        let error = listing.max_parts(1).send().await.err();
+        error.as_ref().and_then(ProvideErrorMetadata::code) == Some("NoSuchUpload")
     }
 }
 
@@ -248,7 +257,7 @@ struct PartSender {
 
 impl PartSender {
     async fn send_in_turn(&self, part: &Part) -> Result<(CompletedPart, u64), PublishError> {
-        let lane = self.lanes.take().await;
+        let lane = self.lanes.take(part.length).await;
         let sent = self.send(part).await;
         lane.ended(part.length, &sent);
         sent

@@ -2,7 +2,9 @@
 
 use aws_sdk_s3::{
     operation::{
+        copy_object::builders::CopyObjectFluentBuilder,
         create_multipart_upload::builders::CreateMultipartUploadFluentBuilder,
+        get_object_tagging::GetObjectTaggingOutput, head_object::HeadObjectOutput,
         put_object::builders::PutObjectFluentBuilder,
     },
     types::{ObjectCannedAcl, ServerSideEncryption, StorageClass},
@@ -25,7 +27,30 @@ pub(super) struct Headers {
     acl: Option<ObjectCannedAcl>,
 }
 
-/// Both requests have the same setters, and no trait in common.
+/// What a store says that an object has beside its content.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ToldHeaders {
+    content_type: Option<String>,
+    cache_control: Option<String>,
+    storage_class: Option<StorageClass>,
+    encryption: Option<ServerSideEncryption>,
+    encryption_key: Option<String>,
+}
+
+impl ToldHeaders {
+    /// Those of this answer.
+    pub(super) fn of(object: &HeadObjectOutput) -> Self {
+        Self {
+            content_type: object.content_type.clone(),
+            cache_control: object.cache_control.clone(),
+            storage_class: object.storage_class.clone(),
+            encryption: object.server_side_encryption.clone(),
+            encryption_key: object.ssekms_key_id.clone(),
+        }
+    }
+}
+
+/// These requests have the same setters, and no trait in common.
 macro_rules! with_headers {
     ($request:expr, $headers:expr) => {{
         let headers: Headers = $headers;
@@ -63,9 +88,7 @@ impl Headers {
             Some(Encryption::S3) => (Some(ServerSideEncryption::Aes256), None),
             Some(Encryption::Kms { key }) => (Some(ServerSideEncryption::AwsKms), key.clone()),
         };
-        let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let tags: Vec<String> =
-            options.tags_of(kind).map(|(key, value)| format!("{}={}", escaped(key), escaped(value))).collect();
+        let tags: Vec<String> = options.tags_of(kind).map(|(key, value)| tag(key, value)).collect();
         Self {
             content_type,
             cache_control: cache_control.to_owned(),
@@ -75,6 +98,60 @@ impl Headers {
             tagging: (!tags.is_empty()).then(|| tags.join("&")),
             acl: options.acl.as_deref().map(ObjectCannedAcl::from),
         }
+    }
+
+    /// How viewers get an object otherwise than these say; `None` where they don't.
+    pub(super) fn difference(&self, told: &ToldHeaders) -> Option<String> {
+        let differs = |told: Option<&str>, own: &str| {
+            let plain = |text: &str| text.replace(' ', "").to_ascii_lowercase();
+            told.is_none_or(|told| plain(told) != plain(own))
+        };
+        let (content_type, cache_control) = (told.content_type.as_deref(), told.cache_control.as_deref());
+        if differs(content_type, self.content_type) {
+            return Some(format!("as “{}” instead of “{}”", content_type.unwrap_or_default(), self.content_type));
+        }
+        differs(cache_control, &self.cache_control).then(|| {
+            let told = cache_control.unwrap_or_default();
+            format!("with the Cache-Control “{told}” instead of “{}”", self.cache_control)
+        })
+    }
+
+    /// Whether an object that is there has all of these, as far as the answer to a HEAD tells.
+    pub(super) fn are(&self, told: &ToldHeaders) -> bool {
+        // What is in the standard class has none that is told.
+        let class = told.storage_class.as_ref().unwrap_or(&StorageClass::Standard);
+        let is_in_class = self.storage_class.as_ref().is_none_or(|wanted| wanted == class);
+        let is_encrypted = self.encryption.is_none() || self.encryption == told.encryption;
+        is_in_class && is_encrypted && self.difference(told).is_none()
+    }
+
+    /// The same with the storage class and the encryption of an object that is there, where no others are asked for. A copy
+    /// that names none gets those of the bucket (Amazon S3 API Reference, `CopyObject`).
+    pub(super) fn or_as_told(self, told: ToldHeaders) -> Self {
+        let (encryption, encryption_key) = match self.encryption {
+            Some(_) => (self.encryption, self.encryption_key),
+            None => (told.encryption, told.encryption_key),
+        };
+        Self { storage_class: self.storage_class.or(told.storage_class), encryption, encryption_key, ..self }
+    }
+
+    /// True when objects are to have tags.
+    pub(super) fn have_tags(&self) -> bool {
+        self.tagging.is_some()
+    }
+
+    /// Whether these are the object's tags.
+    pub(super) fn tags_are(&self, told: &GetObjectTaggingOutput) -> bool {
+        let mut told: Vec<String> = told.tag_set().iter().map(|told| tag(told.key(), told.value())).collect();
+        let mut wanted: Vec<&str> = self.tagging.as_deref().unwrap_or_default().split('&').collect();
+        told.sort_unstable();
+        wanted.sort_unstable();
+        told == wanted
+    }
+
+    /// Puts them on the request that gives them to an object in its place.
+    pub(super) fn on_copy(self, request: CopyObjectFluentBuilder) -> CopyObjectFluentBuilder {
+        with_headers!(request, self)
     }
 
     /// Puts them on the request for an object in one piece.
@@ -89,6 +166,12 @@ impl Headers {
     ) -> CreateMultipartUploadFluentBuilder {
         with_headers!(request, self)
     }
+}
+
+/// A tag as it stands in the query of a URL.
+fn tag(key: &str, value: &str) -> String {
+    let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    format!("{}={}", escaped(key), escaped(value))
 }
 
 fn object_kind(kind: FileKind) -> ObjectKind {

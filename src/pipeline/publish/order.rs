@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use bytes::Bytes;
 
-use super::{headers::FileKind, playlist::PlaylistFacts};
+use super::{
+    headers::FileKind,
+    playlist::{ManifestName, PlaylistFacts},
+};
 
 /// How the index of a storyboard is called.
 const STORYBOARD_INDEX: &str = "storyboard.vtt";
@@ -87,6 +90,8 @@ pub(super) struct Order {
     multivariant_paths: BTreeSet<String>,
     /// All that playlists lead to.
     named: BTreeSet<String>,
+    /// What manifests name, as far as they tell.
+    manifest_names: BTreeMap<String, Vec<ManifestName>>,
     finishing: bool,
     /// Entry points and pictures go up after [`switch`](Self::switch) alone: until then viewers see what lay there before.
     holds_entries: bool,
@@ -122,6 +127,9 @@ impl Order {
         self.finished.insert(path.clone());
         if let PlaylistFacts::Media { names, .. } | PlaylistFacts::Multivariant { names } = &facts {
             self.named.extend(names.iter().cloned());
+        }
+        if FileKind::of(&path) == FileKind::Manifest {
+            self.manifest_names.insert(path.clone(), ManifestName::all(&text));
         }
         let is_entry = FileKind::of(&path) == FileKind::Manifest || facts.is_multivariant() || is_picture(&path);
         if self.holds_entries && is_entry {
@@ -229,9 +237,16 @@ impl Order {
         self.up.iter().map(String::as_str)
     }
 
-    /// True for a whole film beside a stream: an MP4 file to which no playlist leads.
+    /// True for a playlist, and for what one leads to.
+    pub(super) fn is_of_playlists(&self, path: &str) -> bool {
+        self.named.contains(path) || FileKind::of(path) == FileKind::Playlist
+    }
+
+    /// True for a whole film beside a stream: an MP4 file to which neither a playlist nor a manifest leads.
     pub(super) fn is_film(&self, path: &str) -> bool {
-        FileKind::of(path) == FileKind::Mp4 && !self.named.contains(path)
+        let is_named =
+            self.named.contains(path) || self.manifest_names.values().flatten().any(|name| name.may_be(path));
+        FileKind::of(path) == FileKind::Mp4 && !is_named
     }
 
     /// Paths of the multivariant playlists, and of manifests and pictures where these are held back too.

@@ -44,7 +44,8 @@ pub enum FirstContact<'a> {
     Once,
     /// For a store that answers, and is asked three times more when it can't take requests. Each wait is told on the board.
     WhileBusy(&'a StatusBoard),
-    /// For a store that can be reached and takes requests. Each wait is told on the board.
+    /// For a store that can be reached and takes requests, and for keys that the user has not given yet. Each wait is told on
+    /// the board.
     UntilReached(&'a StatusBoard),
 }
 
@@ -60,7 +61,7 @@ impl FirstContact<'_> {
         match self {
             Self::Once => contact().await,
             Self::WhileBusy(board) => until((board, self.patience()), PublishError::is_busy, contact).await,
-            Self::UntilReached(board) => until((board, self.patience()), PublishError::is_passing, contact).await,
+            Self::UntilReached(board) => until((board, self.patience()), PublishError::can_come, contact).await,
         }
     }
 

@@ -31,6 +31,11 @@ impl PlaylistFacts {
         matches!(self, Self::Multivariant { .. })
     }
 
+    /// True where a newer version can be expected.
+    pub(super) fn is_growing(&self) -> bool {
+        matches!(self, Self::Media { growing: true, .. } | Self::Other { growing: true })
+    }
+
     /// Reads the playlist of this path relative to the stream's folder. What lies outside the folder by a URL with a
     /// scheme is not counted: it is not ours to upload.
     pub(super) fn read(path: &str, text: &[u8]) -> Self {
@@ -47,6 +52,46 @@ impl PlaylistFacts {
             }
             Err(_) => Self::Other { growing: !contains(text, b"#EXT-X-ENDLIST") },
         }
+    }
+}
+
+/// Names of files that an MPD tells, without their folders; `None` stands for what a template puts there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ManifestName(Vec<Option<String>>);
+
+impl ManifestName {
+    /// Those that stand in its attributes and its base addresses (ISO/IEC 23009-1, 5.3.9.4.4 and 5.6).
+    pub(super) fn all(text: &[u8]) -> Vec<Self> {
+        let text = String::from_utf8_lossy(text);
+        let names = text.split(['"', '\'', '<', '>']).map(|value| value.trim().rsplit('/').next().unwrap_or_default());
+        names.filter(|name| name.contains('.') && !name.contains(char::is_whitespace)).map(Self::of).collect()
+    }
+
+    fn of(name: &str) -> Self {
+        // Between two of these signs stands what is replaced.
+        let parts = name.split('$').enumerate();
+        Self(
+            parts
+                .map(|(index, part)| (index % 2 == 0).then(|| percent_decode_str(part).decode_utf8_lossy().into()))
+                .collect(),
+        )
+    }
+
+    /// Whether the file of this path may be meant.
+    pub(super) fn may_be(&self, path: &str) -> bool {
+        let mut rest = path.rsplit('/').next().unwrap_or(path);
+        let mut is_open = false;
+        for part in &self.0 {
+            let Some(part) = part else {
+                is_open = true;
+                continue;
+            };
+            let found = if is_open { rest.find(part.as_str()) } else { rest.starts_with(part.as_str()).then_some(0) };
+            let Some(at) = found else { return false };
+            rest = &rest[at + part.len()..];
+            is_open = false;
+        }
+        is_open || rest.is_empty()
     }
 }
 
@@ -142,6 +187,23 @@ pub(super) fn with_uris(playlist: &str, new: impl Fn(&str) -> Option<String>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_manifest_tells_what_is_a_part_of_its_stream() {
+        let text = "<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\"><BaseURL>video/all%201.mp4</BaseURL><SegmentTemplate \
+                    initialization=\"init-$RepresentationID$.mp4\" media='$RepresentationID$/$Number%05d$.m4s'/></MPD>";
+        let names = ManifestName::all(text.as_bytes());
+        let is_named = |path: &str| names.iter().any(|name| name.may_be(path));
+        for (path, is_part) in [
+            ("video/all 1.mp4", true),
+            ("init-0.mp4", true),
+            ("0/00001.m4s", true),
+            ("mp4/360p.mp4", false),
+            ("film.mp4", false),
+        ] {
+            assert_eq!(is_named(path), is_part, "{path}");
+        }
+    }
 
     #[test]
     fn a_media_playlist_names_its_init_segment_and_segments() {

@@ -14,12 +14,17 @@ use super::{
     headers::FileKind,
     object_headers::Headers,
     playlist::{resolve, with_uris},
+    reach::time_of_store,
     s3::Bucket,
     target::Target,
 };
+use crate::format;
 
 /// How the key of a signed playlist ends.
 pub(super) const SIGNED_END: &str = ".signed.m3u8";
+
+/// Clocks that are no further apart count as one: answers take their time, and stores allow for more.
+const CLOCKS_AGREE: Duration = Duration::from_secs(60);
 
 /// The addresses of a stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,10 +44,16 @@ pub(super) struct Signer {
 }
 
 impl Signer {
-    /// Signs addresses that hold so long.
+    /// Signs addresses that hold so long from now on.
     pub(super) fn new(bucket: &Bucket, holds: Duration) -> Result<Self, PublishError> {
+        Self::from(bucket, Timestamp::now(), holds)
+    }
+
+    /// Signs addresses that hold so long from this time on.
+    fn from(bucket: &Bucket, start: Timestamp, holds: Duration) -> Result<Self, PublishError> {
         let internal = |error: &dyn std::error::Error| PublishError::Internal { detail: error.to_string() };
-        let configuration = PresigningConfig::expires_in(holds).map_err(|error| internal(&error))?;
+        let configuration = PresigningConfig::builder().start_time(start.into()).expires_in(holds).build();
+        let configuration = configuration.map_err(|error| internal(&error))?;
         // A player knows no header that would ask for checksums, and could not send what was signed with it.
         let client = bucket.client.config().to_builder();
         let client = client.response_checksum_validation(ResponseChecksumValidation::WhenRequired).build();
@@ -57,14 +68,38 @@ impl Signer {
     }
 }
 
+/// The time at which something is signed.
+#[derive(Debug, PartialEq, Eq)]
+struct Clock {
+    now: Timestamp,
+    /// What the user should know of this computer's clock.
+    difference: Option<String>,
+}
+
+impl Clock {
+    /// That of the store, where this computer's is another.
+    fn of(here: Timestamp, store: Option<Timestamp>) -> Self {
+        let Some(store) = store.filter(|store| store.duration_since(here).unsigned_abs() > CLOCKS_AGREE) else {
+            return Self { now: here, difference: None };
+        };
+        let apart = format::clock(store.duration_since(here).unsigned_abs());
+        let is = if store > here { "behind" } else { "ahead of" };
+        let difference = format!("This computer's clock is {apart} {is} the store's, by which it was signed: set it");
+        Self { now: store, difference: Some(difference) }
+    }
+}
+
 impl Target {
     /// Signs the addresses of these files, each with whether it is an entry point, and writes the signed playlists.
     ///
     /// # Errors
     /// When nothing can be signed, a playlist can't be read here, or not be written there.
     pub(super) async fn presign(&self, files: &[(String, bool)], holds: Duration) -> Result<Presigned, PublishError> {
-        let signer = Signer::new(&self.bucket, holds)?;
-        let mut presigned = Presigned { warnings: vec![self.end_of(holds)], ..Presigned::default() };
+        let clock = self.clock().await;
+        let signer = Signer::from(&self.bucket, clock.now, holds)?;
+        let end = self.end_of(clock.now, holds);
+        let warnings = std::iter::once(end).chain(clock.difference).collect();
+        let mut presigned = Presigned { warnings, ..Presigned::default() };
         for (path, is_entry) in files {
             match FileKind::of(path) {
                 FileKind::Manifest => presigned.warnings.push(format!(
@@ -100,14 +135,20 @@ impl Target {
         self.board.sending(&key);
         let size = signed.len() as u64;
         let headers = Headers::of(path, false, false, &self.bucket.location.objects);
-        let entity_tag = self.bucket.put_text(&key, signed.into(), headers).await?;
-        self.ledger.note(&key, size, entity_tag);
+        let entity_tag = self.bucket.put_text(&key, signed.into(), headers.clone()).await?;
+        self.ledger.note(&key, (size, entity_tag), &headers);
         Ok(())
     }
 
+    /// The time by which the store judges what is signed.
+    async fn clock(&self) -> Clock {
+        let url = self.bucket.url(&self.prefix);
+        let told = tokio::task::spawn_blocking(move || time_of_store(&url)).await;
+        Clock::of(Timestamp::now(), told.ok().flatten())
+    }
+
     /// When the addresses end: with the credentials that sign them, if these end sooner.
-    fn end_of(&self, holds: Duration) -> String {
-        let now = Timestamp::now();
+    fn end_of(&self, now: Timestamp, holds: Duration) -> String {
         let end = now.checked_add(holds).unwrap_or(now);
         let credentials_end = self.bucket.credentials_end.and_then(|end| Timestamp::try_from(end).ok());
         let words = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
@@ -119,6 +160,27 @@ impl Target {
                 words(end)
             ),
             None => format!("The presigned addresses end at {}", words(end)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_signed_holds_by_the_clock_of_the_store() {
+        let here: Timestamp = "2026-11-23T06:00:00Z".parse().unwrap();
+        for store in [None, Some("2026-11-23T06:00:40Z"), Some("2026-11-23T05:59:10Z")] {
+            let clock = Clock::of(here, store.map(|store| store.parse().unwrap()));
+            assert_eq!(clock, Clock { now: here, difference: None });
+        }
+        for (store, words) in
+            [("2026-11-23T08:00:00Z", "02:00:00 behind"), ("2026-11-23T05:30:00Z", "00:30:00 ahead of")]
+        {
+            let store = store.parse().unwrap();
+            let clock = Clock::of(here, Some(store));
+            assert!(clock.now == store && clock.difference.unwrap().contains(words), "{words}");
         }
     }
 }

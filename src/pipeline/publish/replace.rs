@@ -270,18 +270,21 @@ impl Bucket {
     }
 
     /// Deletes what a run that has ended has put into this folder under `prefix/`, unless viewers are led there.
-    /// Gives the number of removed objects.
-    pub(super) async fn remove_revision(&self, prefix: &str, revision: &str) -> Result<usize, PublishError> {
+    /// Gives the number of removed objects; `None` where it stays as viewers are led there.
+    pub(super) async fn remove_revision(&self, prefix: &str, revision: &str) -> Result<Option<usize>, PublishError> {
         let listed = self.listed_under(prefix).await?;
-        if !is_revision(revision) || self.leads_to(prefix, &listed, revision).await? {
-            return Ok(0);
+        if !is_revision(revision) {
+            return Ok(Some(0));
+        }
+        if self.leads_to(prefix, &listed, revision).await? {
+            return Ok(None);
         }
         let folder = format!("{revision}/");
         let keys = listed.keys().filter(|path| path.starts_with(&folder)).map(|path| format!("{prefix}/{path}"));
         let keys: Vec<String> = keys.collect();
         self.delete_all(&keys).await?;
         self.abort_all(&format!("{prefix}/{revision}")).await;
-        Ok(keys.len())
+        Ok(Some(keys.len()))
     }
 
     /// The same with what nobody has written to for so long, of a run that has ended as far as can be known, and with the
@@ -298,7 +301,7 @@ impl Bucket {
                 return Ok(0);
             }
         }
-        let removed = self.remove_revision(prefix, revision).await?;
+        let removed = self.remove_revision(prefix, revision).await?.unwrap_or(0);
         self.delete_all(&[note]).await?;
         tracing::info!(prefix, revision, objects = removed, "a version that was never finished was removed");
         Ok(removed)
@@ -360,7 +363,7 @@ fn folders_in(path: &str, text: &[u8]) -> BTreeSet<String> {
 }
 
 /// True for what this program names such a folder.
-fn is_revision(name: &str) -> bool {
+pub fn is_revision(name: &str) -> bool {
     name.strip_prefix('r').is_some_and(|digits| {
         digits.len() == REVISION_DIGITS && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
     })

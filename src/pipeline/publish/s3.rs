@@ -25,11 +25,14 @@ use super::{
     error::{Action, PublishError, causes},
     lanes::MOST_LANES,
     location::{self, BaseUrl},
-    object_headers::Headers,
+    object_headers::{Headers, ToldHeaders},
     stored::Stored,
     throttle,
 };
-use crate::{job::S3Location, tools::keychain};
+use crate::{
+    job::{S3Location, s3::ObjectOptions},
+    tools::keychain,
+};
 
 /// How long the first contact may take in all: a dead endpoint is then known before the encode has begun.
 const FIRST_CONTACT_LIMIT: Duration = Duration::from_secs(15);
@@ -42,8 +45,6 @@ const SMALL_REQUEST_LIMIT: Duration = Duration::from_secs(20);
 const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
 /// Pieces in which files are read: each is a task for the pool of blocking threads, and one waits in each transfer.
 const READ_BYTES: usize = 256 << 10;
-/// Under a limit pieces are small, so that a slow line is used evenly.
-const READ_BYTES_UNDER_LIMIT: usize = 4 << 10;
 const STALL_LIMIT: Duration = Duration::from_secs(10);
 const FIRST_CONTACT_ATTEMPTS: u32 = 3;
 /// With the waits between them these bridge an outage of some ten seconds.
@@ -52,6 +53,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// As many as `DeleteObjects` takes.
 const MOST_DELETED_AT_ONCE: usize = 1000;
 const DELETIONS_AT_A_TIME: usize = 16;
+/// Of an upload that is begun to see whether it can be, and dropped.
+const TRIED_NAME: &str = "reelpress-test";
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// One bucket, the prefix in it, and a client that may use it.
@@ -157,7 +160,8 @@ impl Bucket {
             for object in page.contents() {
                 let path = object.key().and_then(|key| key.strip_prefix(&below));
                 let size = object.size().and_then(|size| u64::try_from(size).ok());
-                let stored = size.map(|size| Stored { size, entity_tag: object.e_tag().map(str::to_owned) });
+                let entity_tag = object.e_tag().map(str::to_owned);
+                let stored = size.map(|size| Stored { size, entity_tag, headers: None });
                 objects.extend(path.map(str::to_owned).zip(stored));
             }
         }
@@ -198,6 +202,26 @@ impl Bucket {
             self.abort_multipart(key, id).await;
         }
         Ok(())
+    }
+
+    /// What a refusal of a store that fails just where it is to encrypt means: some say no more than that when they have no
+    /// keys for it. Any other error stays as it is.
+    pub(super) async fn told_by_encryption(&self, error: PublishError) -> PublishError {
+        let failure = error.clone().into_failure();
+        let fails = failure.detail.starts_with("HTTP 500");
+        if !fails || self.location.objects.encryption.is_none() {
+            return error;
+        }
+        let plain = ObjectOptions { encryption: None, ..self.location.objects.clone() };
+        let Ok(key) = self.key(TRIED_NAME) else { return error };
+        let request = self.client.create_multipart_upload().bucket(&self.name).key(&key);
+        let Ok(upload) = Headers::of_note(&plain).on_multipart(request).send().await else { return error };
+        if let Some(id) = upload.upload_id() {
+            self.abort_multipart(&key, id).await;
+        }
+        let detail =
+            format!("it fails with --server-side-encryption alone, and may have no keys for that: {}", failure.detail);
+        PublishError::Refused { action: Action::Write, place: self.place.clone(), detail }
     }
 
     /// Drops an upload in parts. A failure is logged only: what is left costs space, but no viewer can see it.
@@ -256,8 +280,7 @@ impl Bucket {
     /// A body that is read from a part of a file while it is sent, and once more when the SDK tries again.
     pub(super) async fn file_body(&self, file: &Path, offset: u64, length: u64) -> Result<ByteStream, PublishError> {
         let length = aws_sdk_s3::primitives::Length::Exact(length);
-        let is_limited = self.location.most_bytes_per_second.is_some();
-        let piece = if is_limited { READ_BYTES_UNDER_LIMIT } else { READ_BYTES };
+        let piece = self.location.most_bytes_per_second.map_or(READ_BYTES, throttle::piece_bytes);
         let body = ByteStream::read_from().path(file).buffer_size(piece).offset(offset).length(length).build().await;
         let body = body.map_err(|error| PublishError::LocalFile { file: file.to_owned(), detail: causes(&error) })?;
         Ok(match self.location.most_bytes_per_second {
@@ -313,7 +336,8 @@ impl Bucket {
         match self.client.head_object().bucket(&self.name).key(key).send().await {
             Ok(object) => {
                 let size = object.content_length().and_then(|length| u64::try_from(length).ok());
-                Ok(size.map(|size| Stored { size, entity_tag: object.e_tag }))
+                let headers = Some(ToldHeaders::of(&object));
+                Ok(size.map(|size| Stored { size, entity_tag: object.e_tag, headers }))
             }
             Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
             Err(error) => Err(PublishError::of_store(&error, Action::Read, &self.place)),

@@ -56,7 +56,9 @@ impl PublishError {
             )
             | (_, 301 | 307) => Self::WrongRegion { place, detail },
             // Two conditional writes of one key at the same moment; either may be tried again.
-            ("ConditionalRequestConflict", _) => Self::StoreUnavailable { place, detail },
+            ("ConditionalRequestConflict", _)
+            // These also come in an answer that began as a success, or as one that this side has sent too slowly.
+            | ("InternalError" | "ServiceUnavailable" | "SlowDown" | "RequestTimeout", 200..=499) => Self::StoreUnavailable { place, detail },
             // The checksum that was sent with it is another one than that of what has arrived.
             ("BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch", _) => Self::Damaged { place, detail },
             (_, 401) => Self::CredentialsRefused { place, detail },

@@ -23,7 +23,7 @@ use super::{
     s3::Bucket,
     status::StatusBoard,
     stored::Ledger,
-    unchanged,
+    unchanged::{self, Content},
 };
 use crate::tools::disk;
 
@@ -76,6 +76,13 @@ impl Target {
 
     /// Writes a multivariant playlist or manifest, which leads viewers to all else.
     async fn send_entry(&self, path: &str, key: &str, text: Bytes, headers: Headers) -> Result<(), PublishError> {
+        if self.replacement.is_none() && self.is_there((path, key), Content::Text(text.clone()), &headers).await {
+            return Ok(());
+        }
+        self.put_entry(path, key, text, headers).await
+    }
+
+    async fn put_entry(&self, path: &str, key: &str, text: Bytes, headers: Headers) -> Result<(), PublishError> {
         let condition = self.condition(path, key);
         let text = match &self.replacement {
             Some(replacement) => {
@@ -88,9 +95,22 @@ impl Target {
         let size = text.len() as u64;
         let put = || self.bucket.put_text_if(key, &text, headers.clone(), &condition);
         let entity_tag = self.unless_stopped(until_answered(&self.board, put)).await?;
-        self.ledger.note(key, size, entity_tag);
+        self.ledger.note(key, (size, entity_tag), &headers);
         self.board.arrived(size, 0);
         Ok(())
+    }
+
+    /// Whether an earlier run has put the very same there, which has these headers now at the latest.
+    async fn is_there(&self, (path, key): (&str, &str), content: Content, headers: &Headers) -> bool {
+        let size = content.size();
+        if self.present.get(path) != Some(&size) {
+            return false;
+        }
+        let held = unchanged::holds(&self.bucket, key, content, headers).await;
+        if let Some(entity_tag) = &held {
+            self.ledger.note(key, (size, entity_tag.clone()), headers);
+        }
+        held.is_some()
     }
 
     /// Sends a file or a text.
@@ -102,12 +122,17 @@ impl Target {
         let sound_only = matches!(upload.body, Body::File { sound_only: true, .. });
         let headers = Headers::of(&upload.path, sound_only, upload.growing, &self.bucket.location.objects);
         match upload.body {
+            Body::Text(text) if is_entry && upload.growing => self.put_entry(&upload.path, &key, text, headers).await,
             Body::Text(text) if is_entry => self.send_entry(&upload.path, &key, text, headers).await,
             Body::Text(text) => {
+                let same = Content::Text(text.clone());
+                if !upload.growing && self.is_there((&upload.path, &key), same, &headers).await {
+                    return Ok(());
+                }
                 let size = text.len() as u64;
                 let put = || self.bucket.put_text(&key, text.clone(), headers.clone());
                 let entity_tag = self.unless_stopped(until_answered(&self.board, put)).await?;
-                self.ledger.note(&key, size, entity_tag);
+                self.ledger.note(&key, (size, entity_tag), &headers);
                 self.board.arrived(size, 0);
                 Ok(())
             }
@@ -118,14 +143,12 @@ impl Target {
                 {
                     let ask = || self.has_dropped((key.as_str(), upload.path.as_str()), (dropped, &segment));
                     let entity_tag = self.unless_stopped(until_answered(&self.board, ask)).await?;
-                    self.ledger.note(&key, size, entity_tag);
+                    self.ledger.note(&key, (size, entity_tag), &headers);
                     self.board.arrived(0, size);
                     return Ok(());
                 }
-                if self.present.get(&upload.path) == Some(&size)
-                    && let Some(entity_tag) = unchanged::holds(&self.bucket, &key, &file, size).await
-                {
-                    self.ledger.note(&key, size, entity_tag);
+                let same = Content::File(file.clone(), size);
+                if self.is_there((&upload.path, &key), same, &headers).await {
                     self.board.arrived(0, size);
                     return Ok(());
                 }
@@ -134,11 +157,11 @@ impl Target {
                     return Err(PublishError::LocalFile { file, detail });
                 }
                 let look = Look::at(&file).await?.with_size(size);
-                let result = self.send_file(&key, &file, look, headers).await;
+                let result = self.send_file(&key, &file, look, headers.clone()).await;
                 if !matches!(result, Err(ref error) if error.is_cancelled()) {
                     look.check(&file).await?;
                 }
-                self.ledger.note(&key, size, result?);
+                self.ledger.note(&key, (size, result?), &headers);
                 Ok(())
             }
         }
@@ -156,7 +179,7 @@ impl Target {
             // A file that has changed or gone meanwhile would be asked for in vain for ever.
             let put = || async {
                 look.check(file).await?;
-                let lane = self.lanes.take().await;
+                let lane = self.lanes.take(size).await;
                 let put = self.bucket.put_file(key, file, size, headers.clone()).await;
                 lane.ended(size, &put);
                 put

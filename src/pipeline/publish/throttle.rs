@@ -14,6 +14,13 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+/// So much of what the line was not used in between is made up for: timers are late, and stores take a moment to answer.
+const MADE_UP_FOR: Duration = Duration::from_millis(200);
+/// Pieces in which files are read take this part of a second, so that the line is used evenly, within these bounds.
+const PIECES_A_SECOND: u64 = 100;
+const SMALLEST_PIECE_BYTES: u64 = 4 << 10;
+const LARGEST_PIECE_BYTES: u64 = 256 << 10;
+
 /// When the line is free again, for all uploads of this program.
 static FREE_AT: Mutex<Option<Instant>> = Mutex::new(None);
 
@@ -24,13 +31,26 @@ pub(super) fn limited(body: ByteStream, bytes_per_second: u64) -> ByteStream {
     ByteStream::new(body.into_inner().map(slowed))
 }
 
+/// In pieces of so many bytes a file is read that is sent no faster than this.
+pub(super) fn piece_bytes(bytes_per_second: u64) -> usize {
+    let piece = (bytes_per_second / PIECES_A_SECOND).clamp(SMALLEST_PIECE_BYTES, LARGEST_PIECE_BYTES);
+    usize::try_from(piece).unwrap_or(usize::MAX)
+}
+
 /// How long these bytes have to wait; the line is theirs from then on until they are through.
 fn take_turn(bytes: usize, bytes_per_second: u64) -> Instant {
     let now = Instant::now();
     let mut free_at = FREE_AT.lock().unwrap_or_else(PoisonError::into_inner);
-    let turn = free_at.map_or(now, |free_at| free_at.max(now));
-    *free_at = Some(turn + Duration::from_secs_f64(bytes as f64 / bytes_per_second.max(1) as f64));
+    let (turn, next) = turn(*free_at, now, Duration::from_secs_f64(bytes as f64 / bytes_per_second.max(1) as f64));
+    *free_at = Some(next);
     turn
+}
+
+/// When a piece that needs the line for so long may go, and when the next one may.
+fn turn(free_at: Option<Instant>, now: Instant, needed: Duration) -> (Instant, Instant) {
+    let earliest = now.checked_sub(MADE_UP_FOR).unwrap_or(now);
+    let turn = free_at.map_or(now, |free_at| free_at.max(earliest));
+    (turn, turn + needed)
 }
 
 struct Slowed {
@@ -71,5 +91,26 @@ impl Body for Slowed {
 
     fn size_hint(&self) -> SizeHint {
         Body::size_hint(&self.inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_transfer_with_late_timers_has_the_whole_line_and_a_pause_is_not_made_up_for() {
+        let (began, needed) = (Instant::now(), Duration::from_micros(700));
+        let (mut now, mut free_at) = (began, None);
+        for _ in 0..10_000 {
+            let (turn, next) = turn(free_at, now, needed);
+            // Timers wake a millisecond late.
+            now = if turn > now { turn + Duration::from_millis(1) } else { now };
+            free_at = Some(next);
+        }
+        let took = now.duration_since(began);
+        assert!(took >= needed * 9_990 && took <= needed * 10_010 + MADE_UP_FOR, "{took:?}");
+        let (late, _) = turn(free_at, now + Duration::from_secs(60), needed);
+        assert_eq!(late, now + Duration::from_secs(60) - MADE_UP_FOR);
     }
 }

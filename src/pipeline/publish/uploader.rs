@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
-    task::JoinSet,
+    task::{JoinError, JoinSet},
 };
 
 use super::{
@@ -23,6 +23,7 @@ use super::{
     playlist::PlaylistFacts,
     presign::Presigned,
     replace::ReplacedFiles,
+    stored::{AllWrong, Wrong},
     target::{Target, stopped},
 };
 use crate::tools::atomic_file::TEMPORARY_PREFIX;
@@ -45,6 +46,8 @@ pub(super) struct Uploader {
     messages: UnboundedReceiver<Message>,
     order: Order,
     uploads: JoinSet<(String, Result<(), PublishError>)>,
+    /// The newest version of each file that was sent, by its path.
+    sent: HashMap<String, Upload>,
     /// Compare what is up, so that it can be dropped here. Nothing waits for them.
     confirmations: JoinSet<()>,
     /// Folders in the stream of which an MP4 was seen, and whether all of these hold sound alone.
@@ -66,6 +69,7 @@ impl Uploader {
             messages,
             order,
             uploads: JoinSet::new(),
+            sent: HashMap::new(),
             confirmations: JoinSet::new(),
             sound_folders: HashMap::new(),
             must_stay: Vec::new(),
@@ -154,9 +158,55 @@ impl Uploader {
     /// Whether all that is up is there as it was sent, and was sent as it lies here.
     async fn is_as_sent(&self) -> Result<(), PublishError> {
         let target = &self.target;
-        target.ledger.compare(&target.bucket, &target.prefix).await?;
+        let named = self.order.up().filter(|path| self.order.is_of_playlists(path));
+        let named = named.map(|path| target.key(path, self.is_entry(path))).collect();
+        loop {
+            let compared = target.ledger.compare(&target.bucket, &target.prefix, (&named, target.lanes.most_at_work()));
+            let wrong = compared.await?;
+            if wrong.is_empty() {
+                break;
+            }
+            self.send_again(&wrong).await?;
+        }
         for (file, look) in &self.must_stay {
             look.check(file).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends what the store has lost or changed once more.
+    ///
+    /// # Errors
+    /// When that was in vain before, or another program has written an entry point meanwhile.
+    async fn send_again(&self, wrong: &AllWrong) -> Result<(), PublishError> {
+        let target = &self.target;
+        let mut again: HashMap<String, (&Upload, bool)> = HashMap::new();
+        for (path, upload) in &self.sent {
+            let is_entry = self.is_entry(path);
+            again.insert(target.key(path, is_entry), (upload, is_entry));
+        }
+        let may = |key: &String, how: Wrong| {
+            let is_mine = again.get(key).is_some_and(|(_, is_entry)| !is_entry || how == Wrong::Missing);
+            is_mine && target.ledger.may_send_again(key)
+        };
+        let lost: Vec<String> =
+            wrong.iter().filter(|(key, how)| !may(key, **how)).map(|(key, _)| key.clone()).collect();
+        if !lost.is_empty() {
+            return Err(PublishError::NotStored { place: target.bucket.place.clone(), keys: lost });
+        }
+        let mut sending = JoinSet::new();
+        for (upload, is_entry) in wrong.keys().filter_map(|key| again.remove(key)) {
+            tracing::warn!(path = upload.path, "lost or changed by the store, and sent again");
+            if sending.len() >= target.lanes.most_at_work() {
+                ended(sending.join_next().await)?;
+            }
+            if let Body::File { size, .. } = upload.body {
+                target.board.queued(size);
+            }
+            sending.spawn(target.clone().send(upload.clone(), is_entry));
+        }
+        while !sending.is_empty() {
+            ended(sending.join_next().await)?;
         }
         Ok(())
     }
@@ -234,6 +284,7 @@ impl Uploader {
         {
             let target = self.target.clone();
             let is_entry = self.is_entry(&upload.path);
+            self.sent.insert(upload.path.clone(), upload.clone());
             self.uploads.spawn(async move { (upload.path.clone(), target.send(upload, is_entry).await) });
         }
     }
@@ -253,11 +304,9 @@ impl Uploader {
         if chosen.is_empty() {
             chosen = media;
         }
-        // An MPD alone does not tell films from what it names.
-        let has_playlists = of_kind(|kind| kind == FileKind::Playlist).next().is_some();
         if chosen.is_empty() {
             chosen = of_kind(|kind| kind != FileKind::Image).collect();
-        } else if has_playlists {
+        } else {
             chosen.extend(of_kind(|kind| kind == FileKind::Mp4).filter(|path| self.order.is_film(path)));
         }
         chosen.extend(of_kind(|kind| kind == FileKind::Image));
@@ -269,7 +318,8 @@ impl Uploader {
         let urls = chosen.iter().filter_map(|path| url(path)).collect();
         let is_media = |path: &&str| matches!(FileKind::of(path), FileKind::Segment | FileKind::Mp4);
         let media_url = self.order.up().find(is_media).and_then(url);
-        let warnings = presigned.map(|presigned| presigned.warnings.clone()).unwrap_or_default();
+        let mut warnings = presigned.map(|presigned| presigned.warnings.clone()).unwrap_or_default();
+        warnings.extend(target.ledger.warnings());
         let (changed, first_asked) = self.for_cdn();
         PublishedLocation { changed, first_asked, urls, media_url, prefix: target.prefix.clone(), warnings, replaced }
     }
@@ -299,6 +349,11 @@ impl Uploader {
         let first = others.into_iter().filter(|path| is_first(path)).map(url).collect();
         (changed.into_iter().map(url).collect(), first)
     }
+}
+
+/// The result of a transfer; none is no failure.
+fn ended(transfer: Option<Result<Result<(), PublishError>, JoinError>>) -> Result<(), PublishError> {
+    transfer.unwrap_or(Ok(Ok(()))).map_err(|error| PublishError::Internal { detail: error.to_string() })?
 }
 
 /// True for the files of a stream: none that is hidden, temporary or half downloaded.

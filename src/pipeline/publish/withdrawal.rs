@@ -5,8 +5,8 @@ use std::{path::Path, time::Duration};
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
-    Bucket, FirstContact, LocalStream, Place, Publisher, claim::Claim, error::PublishError, replace::claim_of_revision,
-    s3, status::StatusBoard, target::stopped,
+    Bucket, FirstContact, LocalStream, Place, Publisher, claim::Claim, error::PublishError, folder::published_files,
+    headers::FileKind, playlist::PlaylistFacts, replace::claim_of_revision, s3, status::StatusBoard, target::stopped,
 };
 use crate::{
     failure::{Failure, FailureKind},
@@ -85,6 +85,34 @@ pub fn withdraw_earlier(
     place: &PlaceInBucket,
     cancel: &CancelToken,
 ) -> Result<(), Leftover> {
+    unless_interrupted(runtime, (location, place), cancel, async { remove_earlier(location, place).await.map(drop) })
+}
+
+/// The same, but for a stream that is there as a whole, as it lies finished in `folder`: that stays. True when it does, or
+/// when viewers are led to one that was to replace another.
+///
+/// # Errors
+/// What stays of one that is not whole, and why.
+pub fn withdraw_unless_whole(
+    runtime: &Handle,
+    (location, place): (&S3Location, &PlaceInBucket),
+    folder: &Path,
+    cancel: &CancelToken,
+) -> Result<bool, Leftover> {
+    unless_interrupted(runtime, (location, place), cancel, async {
+        if s3::first_contact(location, is_whole(location, place, folder)).await.unwrap_or(false) {
+            return Ok(true);
+        }
+        remove_earlier(location, place).await
+    })
+}
+
+fn unless_interrupted<T>(
+    runtime: &Handle,
+    (location, place): (&S3Location, &PlaceInBucket),
+    cancel: &CancelToken,
+    removal: impl Future<Output = Result<T, Leftover>>,
+) -> Result<T, Leftover> {
     let (stop, mut stop_receiver) = watch::channel(false);
     cancel.on_cancel(move || {
         stop.send_replace(true);
@@ -93,12 +121,33 @@ pub fn withdraw_earlier(
         tokio::select! {
             biased;
             () = stopped(&mut stop_receiver) => Err(Leftover::of(location, place, "its removal was interrupted")),
-            removed = remove_earlier(location, place) => removed,
+            removed = removal => removed,
         }
     })
 }
 
-async fn remove_earlier(location: &S3Location, place: &PlaceInBucket) -> Result<(), Leftover> {
+/// Whether all files of the finished stream in `folder` are there, with their sizes.
+async fn is_whole(location: &S3Location, place: &PlaceInBucket, folder: &Path) -> Result<bool, PublishError> {
+    let files = published_files(folder)?;
+    let playlists = files.keys().filter(|(kind, _)| matches!(kind, FileKind::Playlist | FileKind::Manifest));
+    for (_, path) in playlists {
+        let file = folder.join(path);
+        let text = tokio::fs::read(&file).await;
+        let text = text.map_err(|error| PublishError::LocalFile { file, detail: error.to_string() })?;
+        if PlaylistFacts::read(path, &text).is_growing() {
+            return Ok(false);
+        }
+    }
+    // What was to replace another is known by what viewers are led to, which its removal looks at.
+    if place.revision.is_some() {
+        return Ok(false);
+    }
+    let there = Bucket::open(location).await?.objects_under(&place.prefix).await?;
+    Ok(files.iter().all(|((_, path), size)| there.get(path) == Some(size)))
+}
+
+/// True when it stays as viewers are led there.
+async fn remove_earlier(location: &S3Location, place: &PlaceInBucket) -> Result<bool, Leftover> {
     let left = |error: PublishError| Leftover::of(location, place, error);
     if let Some(revision) = &place.revision {
         let removed = remove_revision(location, &place.prefix, revision);
@@ -114,18 +163,18 @@ async fn remove_earlier(location: &S3Location, place: &PlaceInBucket) -> Result<
         // One that is not dropped in time is no part of what viewers could find.
         let _ = tokio::time::timeout(WITHDRAWAL_LIMIT, bucket.abort_all(&place.prefix)).await;
     }
-    Ok(())
+    Ok(false)
 }
 
-async fn remove_revision(location: &S3Location, prefix: &str, revision: &str) -> Result<(), PublishError> {
+async fn remove_revision(location: &S3Location, prefix: &str, revision: &str) -> Result<bool, PublishError> {
     let bucket = Bucket::open(location).await?;
     let claim = Claim::of(&bucket, prefix).ok_or_else(|| PublishError::InUse { key: prefix.to_owned() })?;
     // The last request of the killed run may have been the one that leads viewers there.
     tokio::time::sleep(LATE_ARRIVALS).await;
-    bucket.remove_revision(prefix, revision).await?;
+    let removed = bucket.remove_revision(prefix, revision).await?;
     bucket.delete_all(&[claim_of_revision(prefix, revision)]).await?;
     drop(claim);
-    Ok(())
+    Ok(removed.is_none())
 }
 
 /// Any answer will do.

@@ -10,7 +10,11 @@ use std::{
 use walkdir::{DirEntry, WalkDir};
 
 use crate::{
-    pipeline::{dropped::is_record, layout::is_name_of_stream},
+    pipeline::{
+        dropped::is_record,
+        layout::is_name_of_stream,
+        unfinished::{FOLDER, LOCK, STATE},
+    },
     tools::atomic_file::TEMPORARY_PREFIX,
 };
 
@@ -59,14 +63,23 @@ fn remove(stream_folder: &Path, stays: &dyn Fn(&OsStr) -> bool) -> Result<()> {
             || (entry.depth() == 1 && is_record(entry.file_name()))
             || is_name_of_stream(&path, &has_rendition)
     };
-    for file in entries.iter().filter(|entry| !is_folder(entry)).filter(|entry| is_own(entry)) {
-        gone(std::fs::remove_file(file.path()))?;
+    let files = entries.iter().filter(|entry| !is_folder(entry)).filter(|entry| is_own(entry));
+    for file in marker_last(stream_folder, files.map(DirEntry::path)) {
+        gone(std::fs::remove_file(file))?;
     }
     // The innermost first; those that are not empty stay.
     for folder in entries.iter().filter(is_folder).rev() {
         let _ = std::fs::remove_dir(folder.path());
     }
     Ok(())
+}
+
+/// A program that is killed meanwhile leaves a stream that its job knows again and goes on with, not files of nobody.
+fn marker_last<'a>(stream_folder: &Path, files: impl Iterator<Item = &'a Path>) -> Vec<&'a Path> {
+    let marker = stream_folder.join(FOLDER);
+    let mut files: Vec<&Path> = files.collect();
+    files.sort_by_key(|file| (file.starts_with(&marker), file.ends_with(STATE), file.ends_with(LOCK)));
+    files
 }
 
 /// What somebody else has removed first is gone too.
@@ -76,12 +89,23 @@ fn gone(removed: Result<()>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn files_in(folder: &Path) -> Vec<String> {
         let entries = WalkDir::new(folder).sort_by_file_name().into_iter().flatten();
         let files = entries.filter(|entry| !entry.file_type().is_dir());
         files.map(|entry| entry.path().strip_prefix(folder).unwrap().display().to_string()).collect()
+    }
+
+    #[test]
+    fn what_tells_whose_stream_it_is_goes_last() {
+        let names = ["state.json", "tile_000001.jpg"].map(|name| format!("{FOLDER}/{name}"));
+        let files = [&names[0], &names[1], "720p/segment_00000.m4s", "master.m3u8"].map(Path::new);
+        let files = files.map(|file| Path::new("film").join(file));
+        let order = marker_last(Path::new("film"), files.iter().map(PathBuf::as_path));
+        assert_eq!(order, [2, 3, 1, 0].map(|number: usize| files[number].as_path()));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
     failure::{Failure, FailureKind},
     job::{Destination, JobId, JobSpec, PlaceInBucket, S3Location},
     pipeline::{
-        publish::{Leftover, withdraw_earlier},
+        publish::{Leftover, withdraw_earlier, withdraw_unless_whole},
         stream_folder::remove_interrupted_folder,
     },
     tools::cancel::CancelToken,
@@ -25,6 +25,8 @@ pub struct Discarded {
     pub folder: DiscardedFolder,
     /// Places in buckets from which it was removed, as `s3://bucket/key`.
     pub buckets: Vec<String>,
+    /// Places in buckets that have the whole stream, which stays there, as `s3://bucket/key`.
+    pub whole: Vec<String>,
     /// What stays although it was to be removed, here or in a bucket, with what to do about it.
     pub stays: Vec<Failure>,
 }
@@ -41,7 +43,8 @@ pub enum DiscardedFolder {
 }
 
 /// Removes what interrupted calls for this stream's sources and places have left, here and in its buckets, with whatever
-/// preset they were. The source need not be there any more. A stream that is finished in a folder that keeps it stays there.
+/// preset they were. The source need not be there any more. A stream that is finished in a folder that keeps it stays there,
+/// and so does one that a bucket has as a whole, as when the call is cancelled.
 /// Where `spec` keeps no local stream, those that earlier calls have kept elsewhere are found by `kept`, the folder with the
 /// notes of these. `cancel` ends it within a moment; the same call finds the rest again. Must not be called on a thread of
 /// the runtime.
@@ -71,7 +74,8 @@ fn discard_there(runtime: &Handle, spec: &JobSpec, cancel: &CancelToken) -> Vec<
             let headline = format!("A stream is being made in {} at this moment", folder.display());
             let hint = "End that run first, then give the same command again";
             let stays = vec![Failure::new(FailureKind::InvalidRequest, headline, hint)];
-            discarded.push(Discarded { folder: DiscardedFolder::Stays(folder), buckets: Vec::new(), stays });
+            let folder = DiscardedFolder::Stays(folder);
+            discarded.push(Discarded { folder, buckets: Vec::new(), whole: Vec::new(), stays });
             continue;
         };
         discarded.push(discard_one((runtime, cancel), spec, (folder, &earlier)));
@@ -87,10 +91,15 @@ fn discard_one(
     let of_bucket = |(index, location)| Some((location, earlier.place_in(index)?));
     let places: Vec<(&S3Location, PlaceInBucket)> =
         spec.destination.buckets().enumerate().filter_map(of_bucket).collect();
-    let (mut buckets, mut stays) = (Vec::new(), Vec::new());
+    let (mut buckets, mut whole, mut stays) = (Vec::new(), Vec::new(), Vec::new());
     for (location, place) in &places {
-        match withdraw_earlier(runtime, location, place, cancel) {
-            Ok(()) => buckets.push(place.address(location)),
+        let withdrawn = match earlier.is_encoded || earlier.is_finished_here {
+            true => withdraw_unless_whole(runtime, (location, place), &folder, cancel),
+            false => withdraw_earlier(runtime, location, place, cancel).map(|()| false),
+        };
+        match withdrawn {
+            Ok(true) => whole.push(place.address(location)),
+            Ok(false) => buckets.push(place.address(location)),
             Err(left) => stays.push(left),
         }
     }
@@ -111,5 +120,5 @@ fn discard_one(
         remove_interrupted_folder((spec, earlier.job.unwrap_or_else(JobId::generate)), &folder);
         DiscardedFolder::Removed(folder)
     };
-    Discarded { folder, buckets, stays }
+    Discarded { folder, buckets, whole, stays }
 }

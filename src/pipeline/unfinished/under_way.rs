@@ -25,19 +25,25 @@ pub fn is_under_way(stream_folder: &Path) -> bool {
     stream_folder.join(FOLDER).is_dir()
 }
 
-/// The first stream in the making in this folder or below it.
+/// The first stream in the making in this folder or below it. One that is finished in a folder of the user's, and that
+/// nobody publishes at this moment, is none.
 pub(in crate::pipeline) fn first_under_way(folder: &Path) -> Option<(PathBuf, GoesOnBy)> {
     let entries = walkdir::WalkDir::new(folder).min_depth(1).into_iter().flatten();
-    let marker = entries.into_iter().find(|entry| entry.file_type().is_dir() && entry.file_name() == FOLDER)?;
-    let stream_folder = marker.path().parent()?.to_owned();
-    let goes_on_by = if is_locked(marker.path()) {
-        GoesOnBy::RunningJob
-    } else if State::read(&stream_folder).is_some_and(|state| state.is_queued) {
-        GoesOnBy::Queue
-    } else {
-        GoesOnBy::SameCall
-    };
-    Some((stream_folder, goes_on_by))
+    let markers = entries.filter(|entry| entry.file_type().is_dir() && entry.file_name() == FOLDER);
+    markers.into_iter().find_map(|marker| {
+        let stream_folder = marker.path().parent()?.to_owned();
+        let state = State::read(&stream_folder);
+        let goes_on_by = if is_locked(marker.path()) {
+            GoesOnBy::RunningJob
+        } else if state.as_ref().is_some_and(|state| state.is_finished_here) {
+            return None;
+        } else if state.is_some_and(|state| state.is_queued) {
+            GoesOnBy::Queue
+        } else {
+            GoesOnBy::SameCall
+        };
+        Some((stream_folder, goes_on_by))
+    })
 }
 
 /// Whether the folder is one that a job had made when its program was killed, before anything was noted or made in it.

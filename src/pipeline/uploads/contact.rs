@@ -1,5 +1,5 @@
-//! A store that can't be reached when a job begins is asked again until it can, while the encode goes on; what is finished
-//! meanwhile goes up then.
+//! A store that can't be reached when a job begins, or whose keys are not given yet, is asked again until it can, while the
+//! encode goes on; what is finished meanwhile goes up then.
 
 use std::sync::{Arc, Weak};
 
@@ -7,7 +7,7 @@ use tokio::task::AbortHandle;
 
 use super::{State, Upload, Uploads, place::Wanted};
 use crate::{
-    failure::Failure,
+    failure::{Failure, FailureKind},
     job::PlaceInBucket,
     pipeline::{
         JobRequest,
@@ -99,6 +99,15 @@ impl Upload {
         });
         let task = task.abort_handle();
         *state = State::Waiting(Contact { board, files: Vec::new(), is_sealed: false, begun: None, end: None, task });
+    }
+
+    /// Does not wait for keys any more: it is asked once more as others are that have not begun.
+    pub(super) fn ends_wait_for_keys(&self) {
+        let mut state = self.state();
+        let State::Waiting(contact) = &*state else { return };
+        if let Some(reason) = contact.reason().filter(|reason| reason.kind == FailureKind::KeysMissing) {
+            *state = State::ToCome(Some(reason));
+        }
     }
 
     fn has_answer(&self, begun: Result<Publisher, PublishError>) {

@@ -42,8 +42,9 @@ pub(in crate::pipeline) struct Rest {
 
 impl Uploads {
     /// Begins what could not be begun before, and notes in `stream` where that goes. Nothing of it is sent yet. A store that
-    /// is away is waited for.
+    /// is away is waited for; keys are not any more, as a job that waits for them makes room for others.
     pub(in crate::pipeline) fn begin_rest(&self, ending: &Ending<'_>, stream: &mut UnpublishedStream) -> Rest {
+        self.each.iter().for_each(|upload| upload.ends_wait_for_keys());
         let is_to_come = |(_, upload): &(usize, &Arc<Upload>)| matches!(&*upload.state(), State::ToCome(_));
         let rest: Vec<(usize, &Arc<Upload>)> = self.each.iter().enumerate().filter(is_to_come).collect();
         if rest.is_empty() {
@@ -94,6 +95,7 @@ impl Uploads {
     pub(in crate::pipeline) fn finish(&self, ending: &Ending<'_>, stream: &mut UnpublishedStream) {
         self.each.iter().for_each(|upload| upload.seal());
         let mut noted = self.places();
+        let mut warmed = BTreeSet::new();
         loop {
             // Of what was stopped nothing goes on.
             if !ending.request.cancel.is_cancelled() {
@@ -106,7 +108,8 @@ impl Uploads {
                 noted = places;
             }
             self.go_on_at(&noted);
-            let ended: Vec<bool> = self.each.iter().enumerate().map(|at| ended(at, ending, stream)).collect();
+            let mut ended = |at| ended(at, (ending, self.are_several()), stream, &mut warmed);
+            let ended: Vec<bool> = self.each.iter().enumerate().map(&mut ended).collect();
             if ended.iter().all(|ended| *ended) {
                 return;
             }
@@ -117,6 +120,7 @@ impl Uploads {
     /// Why not all buckets have the stream; `None` when they have.
     pub(in crate::pipeline) fn failure(&self) -> Option<Failure> {
         let failure = |upload: &Arc<Upload>| match &*upload.state() {
+            State::Failed(_, failure) if self.are_several() => Some(failure.clone().naming(&upload.location)),
             State::Failed(_, failure) => Some(failure.clone()),
             _ => None,
         };
@@ -169,8 +173,34 @@ impl Upload {
     }
 }
 
-/// True when the upload at this place in the list has ended; the first time, its end is noted.
-fn ended((index, upload): (usize, &Arc<Upload>), ending: &Ending<'_>, stream: &mut UnpublishedStream) -> bool {
+/// Adds what was noticed at this place to the warnings of a stream that goes to several: what was noticed at others too
+/// stands there once, with all of their names.
+fn add_warnings(warnings: &mut Vec<String>, place: &S3Location, noticed: Vec<String>) {
+    for warning in noticed {
+        let is_same = |other: &&mut String| {
+            let places = other.strip_suffix(&warning).and_then(|places| places.strip_suffix(": "));
+            places.is_some_and(|places| places.starts_with("s3://"))
+        };
+        match warnings.iter_mut().find(is_same) {
+            Some(same) => {
+                let places = same.len() - warning.len() - ": ".len();
+                if !same[..places].split(", ").any(|other| other == place.to_string()) {
+                    same.insert_str(places, &format!(", {place}"));
+                }
+            }
+            None => warnings.push(format!("{place}: {warning}")),
+        }
+    }
+}
+
+/// True when the upload at this place in the list has ended; the first time, its end is noted. `warmed` are the URLs that
+/// the CDN was asked for beforehand.
+fn ended(
+    (index, upload): (usize, &Arc<Upload>),
+    (ending, are_several): (&Ending<'_>, bool),
+    stream: &mut UnpublishedStream,
+    warmed: &mut BTreeSet<String>,
+) -> bool {
     let mut state = upload.state();
     let publisher = match &mut *state {
         State::Running(publisher) => publisher,
@@ -184,13 +214,16 @@ fn ended((index, upload): (usize, &Arc<Upload>), ending: &Ending<'_>, stream: &m
     if !publisher.has_ended() {
         return false;
     }
-    let result = publisher.finish();
+    let result = publisher.finish_beside(warmed);
     let (place, status) = (publisher.place().clone(), publisher.status());
     match result {
         Ok(published) => {
             publish::replace::remember(published.replaced.as_ref(), &ending.request.replaced_folder);
             let whole = PublishedStream { destination: upload.location.to_string(), urls: published.urls };
-            stream.report.warnings.extend(published.warnings);
+            match are_several {
+                true => add_warnings(&mut stream.report.warnings, &upload.location, published.warnings),
+                false => stream.report.warnings.extend(published.warnings),
+            }
             stream.published.insert(index, whole.clone());
             *state = State::Published(whole, Some(place), status);
             (ending.keep)(stream);
@@ -220,9 +253,11 @@ pub(in crate::pipeline) fn end(
         }
         let kept = folder.path().display();
         let is_whole_here = uploads.dropped().is_none_or(|dropped| dropped.all().is_empty());
-        // What lies in a folder of the user's is finished there.
-        let goes_on_by_call = !request.is_queued && !stays_here(request);
+        let goes_on_by_call = !request.is_queued;
         let way_out = match (goes_on_by_call, is_whole_here) {
+            (true, true) if stays_here(request) => format!(
+                "the finished stream is kept in {kept}: the same command, typed again, or “reelpress publish” sends the rest"
+            ),
             (true, _) => {
                 format!("the finished stream is kept in {kept}: the same command, typed again, sends the rest")
             }
@@ -244,18 +279,22 @@ pub(in crate::pipeline) fn end(
             }
         } else {
             // The finished stream is not lost because it could not be sent, nor is what was sent of it.
-            if !goes_on_by_call {
-                unfinished.remove();
+            match goes_on_by_call {
+                true => unfinished.remove_passing_files(),
+                false => unfinished.remove(),
             }
             folder.keep();
         }
         return Err(failure);
     }
     let mut report = uploads.report(stream);
-    unfinished.remove();
     if stays_here(request) {
+        unfinished.remove();
         folder.keep();
     } else {
+        // With the folder goes, as the last of it, what tells whose stream it is.
+        drop(folder);
+        drop(unfinished);
         report.folder = None;
         report.multivariant_playlist = None;
     }
@@ -266,4 +305,19 @@ pub(in crate::pipeline) fn end(
 /// that has it whole.
 pub(in crate::pipeline) fn stays_here(request: &JobRequest) -> bool {
     matches!(request.spec.destination, Destination::S3 { keep_local: true, .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_several_buckets_have_in_common_is_said_once_with_their_names() {
+        let place = |text: &str| text.parse::<S3Location>().unwrap();
+        let mut warnings = vec!["The sound is short".to_owned()];
+        add_warnings(&mut warnings, &place("s3://one/films"), vec!["closed".to_owned(), "slow".to_owned()]);
+        add_warnings(&mut warnings, &place("s3://two"), vec!["closed".to_owned()]);
+        add_warnings(&mut warnings, &place("s3://two"), vec!["closed".to_owned()]);
+        assert_eq!(warnings, ["The sound is short", "s3://one/films, s3://two: closed", "s3://one/films: slow"]);
+    }
 }

@@ -1,7 +1,10 @@
 //! Files that are no video, or not there.
 
 use super::{assert_failed_alone, assert_nothing_left};
-use crate::support::{clips, user::User};
+use crate::support::{
+    clips,
+    user::{Ended, User},
+};
 
 /// Encodes a bad source together with a good one: the bad one fails, the good one becomes a stream.
 #[track_caller]
@@ -25,6 +28,17 @@ fn a_file_that_is_not_there_and_begins_with_a_dash() {
     let user = User::new();
     let missing = user.path("-y.mp4");
     assert_fails_beside_a_good_one(&user, &missing, "source_unreadable");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_before_the_others_are_encoded() {
+    let user = User::new();
+    let files = [&*clips::sample(), &user.path("missing.mp4")];
+    let one_at_a_time = ["--jobs".into(), "1".into()];
+    let ended = Ended::of(user.encode_command_to(user.output().as_os_str(), &one_at_a_time, &files, "quick"));
+    let ends = ended.events.iter().filter_map(|event| event["event"].as_str());
+    let ends: Vec<_> = ends.filter(|name| ["job_failed", "job_finished"].contains(name)).collect();
+    assert_eq!(ends, ["job_failed", "job_finished"]);
 }
 
 #[test]

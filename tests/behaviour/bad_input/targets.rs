@@ -58,9 +58,13 @@ fn a_disk_on_which_the_stream_can_not_fit() {
     assert_nothing_left(&user, &[]);
 }
 
-/// Encodes a minute while another program fills the disk when the first segment is there, and makes room after
-/// `until_room`. Gives what it came to and the files on that disk.
-fn encode_onto_disk_full_for_a_while(user: &User, flags: &[&str], until_room: &str) -> (Ended, String) {
+/// Encodes a minute while another program fills the disk when this segment is there, and makes room after `until_room`.
+/// Gives what it came to and the files on that disk.
+fn encode_onto_disk_full_for_a_while(
+    user: &User,
+    flags: &[&str],
+    (segment, until_room): (u32, &str),
+) -> (Ended, String) {
     let flags: Vec<_> = flags.iter().map(Into::into).collect();
     let encode = user.encode_command_to(user.output().as_os_str(), &flags, &[&clips::MINUTE.path()], "quick");
     let run = r#"{
@@ -74,18 +78,31 @@ fn encode_onto_disk_full_for_a_while(user: &User, flags: &[&str], until_room: &s
         wait $encode; code=$?
         cat "$3.events"
         (exit $code); }"#;
-    on_disk(user, "size=300m", &encode, &run.replace("UNTIL_ROOM", until_room))
+    let run = run.replace("UNTIL_ROOM", until_room).replace("segment_00000", &format!("segment_{segment:05}"));
+    on_disk(user, "size=300m", &encode, &run)
 }
 
 #[test]
 fn a_disk_that_is_full_for_a_while_holds_the_job_and_loses_nothing() {
     let user = User::new();
-    let (ended, left) = encode_onto_disk_full_for_a_while(&user, &["--speed", "ultrafast"], "");
+    let (ended, left) = encode_onto_disk_full_for_a_while(&user, &["--speed", "ultrafast"], (0, ""));
     assert_eq!(ended.exit_code, Some(0), "{}", ended.stderr);
     let shortages = ended.events_named("job_progressed");
     let shortages: Vec<&str> = shortages.iter().filter_map(|event| event["disk_shortage"].as_str()).collect();
     assert!(shortages.iter().any(|words| words.contains("output")), "the job never waited for room");
     assert_is_whole(&left);
+}
+
+#[test]
+fn a_disk_that_is_full_while_other_outputs_are_made_holds_the_job_and_loses_nothing() {
+    let user = User::new();
+    let last_segment = 9;
+    let flags = ["--speed", "ultrafast", "--mp4", "--ts"];
+    let (ended, left) = encode_onto_disk_full_for_a_while(&user, &flags, (last_segment, ""));
+    assert_eq!(ended.exit_code, Some(0), "{}", ended.stderr);
+    for file in ["mp4/360p.mp4", "ts/master.m3u8", "master.m3u8"] {
+        assert!(left.lines().any(|line| line.ends_with(file)), "{file} is not there: {left}");
+    }
 }
 
 /// Three jobs in a queue that runs one at a time, two of them on a disk that another program fills under the first.
@@ -145,7 +162,7 @@ fn an_encoder_that_meets_a_full_disk_itself_goes_on_when_there_is_room() {
     let user = User::new();
     let flags = ["--speed", "ultrafast", "--crf", "48"];
     let until_ffmpeg_is_gone = r#"for _ in {1..100}; do pgrep -P $encode ffmpeg >/dev/null || break; sleep 0.1; done"#;
-    let (ended, left) = encode_onto_disk_full_for_a_while(&user, &flags, until_ffmpeg_is_gone);
+    let (ended, left) = encode_onto_disk_full_for_a_while(&user, &flags, (0, until_ffmpeg_is_gone));
     assert_eq!(ended.exit_code, Some(0), "{}", ended.stderr);
     assert_is_whole(&left);
 }

@@ -7,19 +7,19 @@ use tokio::runtime::Runtime;
 
 use super::{call, good_stream};
 use crate::support::{
-    object_store::{ObjectStore, client, new_bucket},
+    object_store::{ObjectStore, client, new_bucket, shared_endpoint},
     output_of,
     user::User,
 };
 
 /// Publishes a folder under `films` of a new bucket.
-fn publish(user: &User, store: &ObjectStore, folder: &Path) -> S3Location {
-    let bucket = new_bucket(&Runtime::new().unwrap(), &store.endpoint);
+fn publish(user: &User, endpoint: &str, folder: &Path, flags: &[&str]) -> S3Location {
+    let bucket = new_bucket(&Runtime::new().unwrap(), endpoint);
     let location = S3Location { prefix: "films".to_owned(), ..bucket };
     let mut publish = user.reelpress();
     publish.arg("publish").arg(folder).arg(location.to_string());
     output_of({
-        publish.args(["--no-public-check", "--endpoint", &store.endpoint]);
+        publish.args(["--no-public-check", "--endpoint", endpoint]).args(flags);
         publish
     });
     location
@@ -34,7 +34,7 @@ fn result<'a>(table: &'a str, rule: &str) -> &'a str {
 fn a_stream_in_a_private_bucket_is_judged_with_the_credentials_of_its_owner() {
     let store = ObjectStore::start_private();
     let user = User::new();
-    let location = publish(&user, &store, good_stream());
+    let location = publish(&user, &store.endpoint, good_stream(), &[]);
     let name = good_stream().file_name().unwrap().to_str().unwrap();
     let place = format!("{location}/{name}");
     let check = |place: &str, flags: &[&str]| {
@@ -72,6 +72,19 @@ fn a_stream_in_a_private_bucket_is_judged_with_the_credentials_of_its_owner() {
     assert_eq!(code, Some(1), "{table}");
     assert!(result(&table, "segment-present").contains("is not there"), "{table}");
     assert!(!format!("{table}{told}").contains("X-Amz-"), "an address that anyone could use is shown: {table}{told}");
+}
+
+#[test]
+fn a_stream_that_replaces_others_keeps_every_rule_in_each_form() {
+    let (user, endpoint) = (User::new(), shared_endpoint());
+    let location = publish(&user, &endpoint, good_stream(), &["--replace"]);
+    let name = good_stream().file_name().unwrap().to_str().unwrap();
+    for playlist in ["", "/master.m3u8", "/ts/master.m3u8"] {
+        let place = format!("{location}/{name}{playlist}");
+        let (code, table, told) = call(&user, &[&place, "--endpoint", &endpoint]);
+        assert_eq!(code, Some(0), "{place}: {table}\n{told}");
+        assert!(result(&table, "uri-inside").contains("kept"), "{place}: {table}");
+    }
 }
 
 #[test]

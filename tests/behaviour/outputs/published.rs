@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, ffi::OsString};
 
 use super::EVERYTHING;
 use crate::support::{
-    clips, object_store,
+    clips, object_store, run,
     user::{Ended, User, files_under},
 };
 
@@ -49,4 +49,28 @@ fn all_outputs_reach_the_bucket_with_their_types() {
     assert!(is_first(urls[0], "master.m3u8"), "{urls:?}");
     assert!(urls.iter().any(|url| is_first(url, "manifest.mpd")), "{urls:?}");
     assert!(urls.iter().any(|url| is_first(url, "ts/master.m3u8")), "{urls:?}");
+    assert!(urls.iter().any(|url| is_first(url, "mp4/360p.mp4")), "{urls:?}");
+    assert!(!urls.iter().any(|url| url.ends_with("init.mp4") || url.ends_with(".m4s")), "{urls:?}");
+}
+
+#[test]
+fn the_queue_tells_the_addresses_of_mp4_files_beside_a_dash_manifest() {
+    let endpoint = object_store::shared_endpoint();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let bucket = object_store::new_bucket(&runtime, &endpoint).bucket;
+    let user = User::new();
+    let mut add = user.reelpress();
+    add.args(["queue", "add", "--preset", "quick", "--dash", "--mp4", "--out", &format!("s3://{bucket}/films")]);
+    add.args(["--endpoint", &endpoint]).arg(clips::SMALL.path());
+    run(add);
+    let mut work = user.reelpress();
+    work.args(["queue", "run"]);
+    run(work);
+    let mut list = user.reelpress();
+    list.args(["queue", "list", "--json"]);
+    let listed = run(list);
+    let told = String::from_utf8_lossy(&listed.stdout);
+    for path in ["master.m3u8", "manifest.mpd", "mp4/180p.mp4"] {
+        assert!(told.contains(&format!("{endpoint}/{bucket}/films/small/{path}")), "{path}: {told}");
+    }
 }

@@ -87,6 +87,21 @@ fn doctor_tells_whether_viewers_can_read_the_bucket() {
 }
 
 #[test]
+fn a_store_that_takes_no_files_is_not_said_to_be_fine() {
+    with_credentials("publish::connection::a_store_that_takes_no_files_is_not_said_to_be_fine", |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        // As a store that was set up without keys: what is signed piece by piece is not taken.
+        let proxy = RecordingProxy::answering(endpoint, |head| {
+            let is_in_pieces = header(head, "x-amz-content-sha256").is_some_and(|sum| sum.starts_with("STREAMING-"));
+            is_in_pieces.then(|| refusal(400, "InvalidRequest", "Signed request requires setting up authentication"))
+        });
+        let location = S3Location { endpoint: Some(proxy.endpoint.clone()), ..new_bucket(&runtime, endpoint) };
+        let failure = test_destination(runtime.handle(), &location).unwrap_err().into_failure();
+        assert!(failure.headline.contains("refuses to write"), "{failure:?}");
+    });
+}
+
+#[test]
 fn a_wrong_clock_is_told_as_such() {
     with_credentials("publish::connection::a_wrong_clock_is_told_as_such", |endpoint| {
         let runtime = Runtime::new().unwrap();

@@ -32,6 +32,13 @@ impl GuardedStore {
         ["--endpoint".into(), self.location.endpoint.clone().unwrap().into()]
     }
 
+    /// `reelpress encode` of a small film into the bucket and the user's folder, with these flags too.
+    fn encode_into_folder_too(&self, user: &User, more: &[OsString]) -> std::process::Command {
+        let place = OsString::from(format!("s3://{}", self.location.bucket));
+        let flags = [&self.flags()[..], &["--out".into(), user.output().into()], more].concat();
+        user.encode_command_to(&place, &flags, &[&clips::SMALL.path()], "quick")
+    }
+
     fn names(&self, runtime: &Runtime) -> Vec<String> {
         objects(runtime, &self.location).into_keys().collect()
     }
@@ -82,6 +89,50 @@ fn the_same_command_sends_the_rest_of_a_stream_that_its_bucket_has_refused_and_l
     assert!(names.contains(&"small/master.m3u8".to_owned()), "{names:?}");
     assert!(names.iter().all(|name| name.starts_with("small/")), "{names:?}");
     assert_eq!(passing_streams(&user), Vec::<String>::new(), "nothing stays here");
+}
+
+#[test]
+fn the_same_command_sends_the_rest_of_a_stream_that_is_kept_in_a_folder_and_was_refused() {
+    let runtime = Runtime::new().unwrap();
+    let store = GuardedStore::new(&runtime);
+    let user = User::new();
+    let encode = || Ended::of(store.encode_into_folder_too(&user, &[]));
+    let refused = encode();
+    assert_eq!(refused.exit_code, Some(1), "{refused:?}");
+    let failure = &refused.events_named("job_failed")[0]["failure"];
+    assert!(
+        failure["hint"].as_str().unwrap().contains("the same command, typed again, or “reelpress publish”"),
+        "{failure}"
+    );
+
+    store.is_closed.store(false, Ordering::Release);
+    let ended = encode();
+    ended.assert_all_done();
+    assert!(ended.events_named("job_planned")[0]["goes_on_at_seconds"].is_number(), "nothing is encoded again");
+    let kept = user.output_files();
+    assert!(kept.contains(&"small/master.m3u8".to_owned()), "{kept:?}");
+    assert_eq!(store.names(&runtime), kept, "one stream, the same here and there");
+}
+
+#[test]
+fn a_finished_folder_whose_bucket_has_refused_it_can_be_published_elsewhere_or_given_up() {
+    let runtime = Runtime::new().unwrap();
+    let store = GuardedStore::new(&runtime);
+    let user = User::new();
+    let refused = Ended::of(store.encode_into_folder_too(&user, &[]));
+    assert_eq!(refused.exit_code, Some(1), "{refused:?}");
+
+    let elsewhere = new_bucket(&runtime, &shared_endpoint());
+    let mut publish = user.reelpress();
+    publish.arg("publish").arg(user.output().join("small")).arg(format!("s3://{}", elsewhere.bucket));
+    publish.args(["--endpoint", &shared_endpoint()]);
+    crate::support::output_of(publish);
+    let there: Vec<String> = objects(&runtime, &elsewhere).into_keys().collect();
+    assert!(there.contains(&"small/master.m3u8".to_owned()), "{there:?}");
+
+    crate::support::output_of(store.encode_into_folder_too(&user, &["--discard".into()]));
+    assert_eq!(store.names(&runtime), Vec::<String>::new(), "nothing stays of what was refused");
+    assert_eq!(user.output_files(), there, "the finished folder stays");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Objects are written with what the user asks for each kind of file, and as each store takes it.
 
+use aws_sdk_s3::Client;
 use reelpress::job::{
     S3Location,
     s3::{ByKind, Encryption, ObjectOptions, ObjectTag, Store},
@@ -68,19 +69,55 @@ fn each_kind_of_file_gets_what_was_asked_for_it() {
         assert_eq!(cache_control("film.mp4"), "public, max-age=600");
         assert_eq!((cache_control("main.m3u8"), cache_control("poster.jpg")), ("no-cache", "no-cache"));
         let client = client(endpoint);
-        let tags = |path: &str| {
-            let request = client.get_object_tagging().bucket(&location.bucket).key(format!("bunny/{path}")).send();
-            let tagging = runtime.block_on(request).unwrap();
-            let mut tags: Vec<String> =
-                tagging.tag_set().iter().map(|tag| format!("{}={}", tag.key(), tag.value())).collect();
-            tags.sort();
-            tags
+        assert_eq!(tags(&runtime, &client, (&location, "film.mp4")), ["project=Über & more"]);
+        assert_eq!(tags(&runtime, &client, (&location, "poster.jpg")), ["project=Über & more", "tier=hot"]);
+        assert_eq!(class(&runtime, &client, (&location, "720p/segment-1.m4s")).as_deref(), Some("STANDARD_IA"));
+    });
+}
+
+/// The tags of a file of the published stream.
+fn tags(runtime: &Runtime, client: &Client, (location, path): (&S3Location, &str)) -> Vec<String> {
+    let request = client.get_object_tagging().bucket(&location.bucket).key(format!("bunny/{path}")).send();
+    let tagging = runtime.block_on(request).unwrap();
+    let mut tags: Vec<String> = tagging.tag_set().iter().map(|tag| format!("{}={}", tag.key(), tag.value())).collect();
+    tags.sort();
+    tags
+}
+
+/// Its storage class, where one is told.
+fn class(runtime: &Runtime, client: &Client, (location, path): (&S3Location, &str)) -> Option<String> {
+    let head = client.head_object().bucket(&location.bucket).key(format!("bunny/{path}")).send();
+    runtime.block_on(head).unwrap().storage_class().map(|class| class.as_str().to_owned())
+}
+
+#[test]
+fn what_is_not_asked_for_when_a_stream_is_published_again_stays_as_it_was() {
+    let name = "publish::object_options::what_is_not_asked_for_when_a_stream_is_published_again_stays_as_it_was";
+    with_credentials(name, |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let first = S3Location {
+            objects: ObjectOptions {
+                storage_class: ByKind::typed(&typed(&["media:STANDARD_IA"])).unwrap(),
+                tags: ObjectTag::typed(&typed(&["project=films", "images:tier=hot"])).unwrap(),
+                ..ObjectOptions::default()
+            },
+            ..new_bucket(&runtime, endpoint)
         };
-        assert_eq!(tags("film.mp4"), ["project=Über & more"]);
-        assert_eq!(tags("poster.jpg"), ["project=Über & more", "tier=hot"]);
-        let head = client.head_object().bucket(&location.bucket).key("bunny/720p/segment-1.m4s").send();
-        let class = runtime.block_on(head).unwrap().storage_class().map(|class| class.as_str().to_owned());
-        assert_eq!(class.as_deref(), Some("STANDARD_IA"));
+        let parent = TempDir::new().unwrap();
+        let folder = parent.path().join("bunny");
+        write_stream(&folder);
+        publish(&runtime, &folder, &first).unwrap();
+        let cache_control = ByKind::typed(&typed(&["media:public, max-age=900", "images:no-store"])).unwrap();
+        let again =
+            S3Location { objects: ObjectOptions { cache_control, ..ObjectOptions::default() }, ..first.clone() };
+        publish(&runtime, &folder, &again).unwrap();
+        let found = objects(&runtime, &again);
+        assert_eq!(found["bunny/720p/segment-1.m4s"].1, "public, max-age=900");
+        assert_eq!(found["bunny/poster.jpg"].1, "no-store");
+        let client = client(endpoint);
+        assert_eq!(tags(&runtime, &client, (&again, "720p/segment-1.m4s")), ["project=films"]);
+        assert_eq!(tags(&runtime, &client, (&again, "poster.jpg")), ["project=films", "tier=hot"]);
+        assert_eq!(class(&runtime, &client, (&again, "720p/segment-1.m4s")).as_deref(), Some("STANDARD_IA"));
     });
 }
 
@@ -137,4 +174,22 @@ fn stores_that_refuse_checksum_headers_get_none() {
             assert!(header(&last, "authorization").unwrap().contains(&scope), "{last}");
         }
     });
+}
+
+#[test]
+fn a_store_without_keys_for_its_own_encryption_is_told_as_such_at_once() {
+    let user = crate::support::user::User::new();
+    let runtime = Runtime::new().unwrap();
+    let endpoint = crate::support::object_store::shared_endpoint();
+    let bucket = new_bucket(&runtime, &endpoint).bucket;
+    let folder = user.path("bunny");
+    write_stream(&folder);
+    let mut publish = user.reelpress();
+    publish.arg("publish").arg(&folder).arg(format!("s3://{bucket}")).args(["--endpoint", &endpoint]);
+    publish.args(["--server-side-encryption", "s3"]);
+    let output = crate::support::run(publish);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("may have no keys") && said.contains("--server-side-encryption"), "{said}");
+    assert!(!said.contains("Wait a while") && !said.contains("goes on by itself"), "{said}");
 }

@@ -10,7 +10,9 @@ use std::{
 
 use reelpress::{
     job::{PlaceInBucket, S3Location},
-    pipeline::publish::{FileContent, FinishedFile, Place, Publisher, replace, withdraw_earlier},
+    pipeline::publish::{
+        FileContent, FinishedFile, Place, Publisher, replace, withdraw_earlier, withdraw_unless_whole,
+    },
     tools::cancel::CancelToken,
 };
 use serde_json::Value;
@@ -75,6 +77,12 @@ fn slowly(user: &User, command: &mut Command) {
     command.env("REELPRESS_FFMPEG", path);
 }
 
+fn queue(user: &User, arguments: &[&str]) -> Command {
+    let mut command = user.reelpress();
+    command.arg("queue").args(arguments);
+    command
+}
+
 #[test]
 fn a_replacement_that_was_killed_and_is_then_cancelled_leaves_the_old_stream_and_nothing_else() {
     let runtime = Runtime::new().unwrap();
@@ -83,26 +91,22 @@ fn a_replacement_that_was_killed_and_is_then_cancelled_leaves_the_old_stream_and
     user.save_settings(&serde_json::json!({ "goes_on_by_itself": false }));
     let old = old_stream(&user, &location);
     let before = objects(&runtime, &location);
-    let queue = |arguments: &[&str]| {
-        let mut command = user.reelpress();
-        command.arg("queue").args(arguments);
-        command
-    };
     for end in ["cancel", "remove"] {
-        let mut add = queue(&["add", "--preset", "quick", "--speed", "ultrafast", "--replace", "--no-public-check"]);
+        let mut add =
+            queue(&user, &["add", "--preset", "quick", "--speed", "ultrafast", "--replace", "--no-public-check"]);
         add.arg("--out").arg(location.to_string()).args(["--endpoint", &shared_endpoint()]);
         add.arg(clips::NUMBERED.path());
         crate::support::output_of(add);
-        let mut run = queue(&["run", "--json"]);
+        let mut run = queue(&user, &["run", "--json"]);
         slowly(&user, &mut run);
         AtWork::start(run).until_published(2).kill(&user);
         assert_eq!(revisions(&runtime, &location).len(), 1, "a part of the new stream is up");
         assert_eq!(play(&old), 1);
-        crate::support::output_of(queue(&[end, NAME]));
+        crate::support::output_of(queue(&user, &[end, NAME]));
         assert_eq!(objects(&runtime, &location), before, "after {end}");
         assert_eq!(play(&old), 1);
         if end == "cancel" {
-            crate::support::output_of(queue(&["remove", NAME]));
+            crate::support::output_of(queue(&user, &["remove", NAME]));
         }
     }
 }
@@ -115,12 +119,7 @@ fn a_replacement_that_was_killed_while_it_was_sent_goes_on_in_its_place_and_leav
     user.save_settings(&serde_json::json!({ "goes_on_by_itself": false }));
     let old = old_stream(&user, &location);
     let before = objects(&runtime, &location);
-    let queue = |arguments: &[&str]| {
-        let mut command = user.reelpress();
-        command.arg("queue").args(arguments);
-        command
-    };
-    let mut add = queue(&["add", "--preset", "quick", "--speed", "ultrafast", "--replace", "--no-public-check"]);
+    let mut add = queue(&user, &["add", "--preset", "quick", "--speed", "ultrafast", "--replace", "--no-public-check"]);
     add.args(["--max-upload", "100K", "--endpoint", &shared_endpoint(), "--out"]).arg(location.to_string());
     add.arg(clips::NUMBERED.path());
     crate::support::output_of(add);
@@ -128,12 +127,12 @@ fn a_replacement_that_was_killed_while_it_was_sent_goes_on_in_its_place_and_leav
     let mut places = BTreeSet::new();
     for _ in 0..2 {
         let is_sent = |event: &Value| event["stage"] == "publish" && event["published_files"].as_u64() >= Some(2);
-        AtWork::start(queue(&["run", "--json"])).until(is_sent).kill(&user);
+        AtWork::start(queue(&user, &["run", "--json"])).until(is_sent).kill(&user);
         places.extend(revisions(&runtime, &location).into_keys());
         assert_eq!(places.len(), 1, "{places:?}");
     }
     assert_eq!(play(&old), 1);
-    crate::support::output_of(queue(&["remove", NAME]));
+    crate::support::output_of(queue(&user, &["remove", NAME]));
     assert_eq!(objects(&runtime, &location), before);
 }
 
@@ -221,12 +220,15 @@ fn what_is_played_is_neither_gone_on_with_nor_taken_back() {
         let revision = played[0].strip_prefix(url.trim_end_matches("main.m3u8")).unwrap().split('/').next().unwrap();
         let place = PlaceInBucket { prefix: "bunny".to_owned(), revision: Some(revision.to_owned()) };
 
+        let folder = TempDir::new().unwrap();
         // Also by who does not replace any more.
         for location in [&location, &bucket] {
             withdraw_earlier(runtime.handle(), location, &place, &CancelToken::default()).unwrap();
+            let cancel = CancelToken::default();
+            let stays = withdraw_unless_whole(runtime.handle(), (location, &place), folder.path(), &cancel).unwrap();
+            assert!(stays, "it is not said to be removed");
             assert_eq!(objects(&runtime, location), before);
         }
-        let folder = TempDir::new().unwrap();
         write_version(folder.path(), 3);
         let begin = |place: &PlaceInBucket| begin(&runtime, &location, folder.path(), place);
         let other = begin(&place);

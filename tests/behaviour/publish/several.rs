@@ -25,7 +25,7 @@ use super::stopping::AtWork;
 use crate::support::{
     clips,
     object_store::{client, new_bucket, shared_endpoint, with_credentials},
-    recording_proxy::{RecordingProxy, refusal},
+    recording_proxy::{RecordingProxy, header, refusal},
     system_tool,
     user::{Ended, User, files_under},
     wait_for,
@@ -209,8 +209,10 @@ fn a_bucket_that_is_not_there_does_not_keep_the_stream_from_the_other_place() {
         assert_eq!(failure.kind, FailureKind::BucketMissing, "{failure:?}");
         let url = format!("{endpoint}/{}/small/master.m3u8", good.bucket);
         assert!(failure.headline.contains(&bucket) && failure.hint.contains(&url), "{failure:?}");
-        assert!(failure.hint.contains("retry the job"), "{failure:?}");
-        let here = sizes_in(&home.path().join("out/small"));
+        assert!(failure.hint.contains("the same command, typed again"), "{failure:?}");
+        let mut here = sizes_in(&home.path().join("out/small"));
+        let notes: Vec<String> = here.extract_if(.., |path, _| path.starts_with('.')).map(|(path, _)| path).collect();
+        assert_eq!(notes, [".reelpress-unfinished/lock", ".reelpress-unfinished/state.json"]);
         assert_eq!(sizes(&runtime, endpoint, &good.bucket, "small/"), here);
 
         // When it is there, the other one is sent nothing again.
@@ -246,7 +248,6 @@ fn a_folder_gets_its_stream_beside_a_bucket_that_refuses_it() {
     assert!(early.contains(&bucket) && early.contains("o permission to write"), "{said}");
     assert!(late.contains("reelpress publish") && late.contains("s3:PutObject"), "{said}");
     assert!(user.output().join("small/master.m3u8").is_file());
-    assert!(!user.output().join("small/.reelpress-unfinished").exists());
 }
 
 #[test]
@@ -282,4 +283,58 @@ fn a_job_that_is_killed_at_two_buckets_ends_with_the_right_stream_in_each() {
     }
     let published = ended.events_named("job_finished")[0]["published"].as_array().unwrap().len();
     assert_eq!(published, 2);
+}
+
+#[test]
+fn flags_beside_a_place_with_options_of_its_own_are_refused_by_name() {
+    let user = User::new();
+    let place = "s3://films/new?endpoint=http://localhost:1&region=us-east-1";
+    for command in [vec!["publish", "streams"], vec!["encode", "film.mp4", "--out"]] {
+        let mut call = user.reelpress();
+        call.args(command).arg(place).args(["--public-url", "https://cdn.example", "--storage-class", "STANDARD_IA"]);
+        let output = crate::support::run(call);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("does not take --storage-class, --public-url"), "{said}");
+        assert!(said.contains("question mark"), "{said}");
+    }
+}
+
+#[test]
+fn two_buckets_behind_one_address_are_warned_of_once_by_name_and_fill_it_once() {
+    let endpoint = shared_endpoint();
+    let runtime = Runtime::new().unwrap();
+    let [first, second] = [(); 2].map(|()| new_bucket(&runtime, &endpoint).bucket);
+    let user = User::new();
+    let edge = RecordingProxy::before(&endpoint);
+    let encode = |cdn: &str| {
+        let mut flags = vec!["--out".to_owned(), format!("s3://{second}/films"), "--endpoint".into(), endpoint.clone()];
+        flags.extend(["--public-url", cdn, "--cloudfront", "E2EXAMPLE1"].map(str::to_owned));
+        let flags: Vec<OsString> = flags.into_iter().map(OsString::from).collect();
+        let place = OsString::from(format!("s3://{first}/films"));
+        let ended = Ended::of(user.encode_command_to(&place, &flags, &[&clips::SMALL.path()], "quick"));
+        ended.assert_all_done();
+        let warnings = ended.events_named("job_finished")[0]["warnings"].as_array().unwrap().clone();
+        warnings.iter().filter_map(|warning| warning.as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let about_places = |warnings: &[String]| -> Vec<String> {
+        warnings.iter().filter(|warning| warning.contains("s3://")).cloned().collect()
+    };
+    let warnings = encode(&format!("{}/no-such-bucket", edge.endpoint));
+    let told = about_places(&warnings);
+    assert!(!told.is_empty(), "{warnings:?}");
+    let both = format!("s3://{first}/films, s3://{second}/films: There is nothing at ");
+    assert_eq!(told.iter().filter(|warning| warning.contains("There is nothing at ")).count(), 1, "{warnings:?}");
+    assert!(told.iter().any(|warning| warning.starts_with(&both)), "{warnings:?}");
+
+    let before = edge.heads("GET").len();
+    encode(&format!("{}/{first}", edge.endpoint));
+    let asked = edge.heads("GET").split_off(before);
+    let mut whole: Vec<&str> =
+        asked.iter().filter(|head| header(head, "range").is_none()).map(|head| head.lines().next().unwrap()).collect();
+    let count = whole.len();
+    assert!(count > 0, "{asked:?}");
+    whole.sort_unstable();
+    whole.dedup();
+    assert_eq!(whole.len(), count, "an address was asked for twice: {asked:?}");
 }

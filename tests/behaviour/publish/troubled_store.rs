@@ -1,10 +1,15 @@
 //! A store that is in trouble while a stream goes up: it refuses for a while, stands still, or loses its bucket.
 
 use super::*;
+use crate::support::recording_proxy::answer;
 
 /// More than the requests of one file are tried in one go.
 const REFUSALS: usize = 12;
+/// One more than the tries of one request.
+const JOINING_TRIES: usize = 7;
 const FROZEN: Duration = Duration::from_secs(3);
+/// More than a store needs under load, less than anybody takes for silence.
+const SLOW_ANSWER: Duration = Duration::from_millis(1500);
 
 #[test]
 fn a_store_that_is_overloaded_or_fails_for_a_while_gets_the_whole_stream() {
@@ -31,6 +36,28 @@ fn a_store_that_is_overloaded_or_fails_for_a_while_gets_the_whole_stream() {
             assert!(proxy.heads("PUT").len() >= 12 + REFUSALS);
         },
     );
+}
+
+#[test]
+fn a_store_that_takes_its_time_for_each_answer_is_sent_each_file_once() {
+    let name = "publish::troubled_store::a_store_that_takes_its_time_for_each_answer_is_sent_each_file_once";
+    with_credentials(name, |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let parent = TempDir::new().unwrap();
+        let folder = parent.path().join("film");
+        write_stream(&folder);
+        let proxy = RecordingProxy::answering(endpoint, |_| {
+            std::thread::sleep(SLOW_ANSWER);
+            None
+        });
+        let location = S3Location { endpoint: Some(proxy.endpoint.clone()), ..new_bucket(&runtime, endpoint) };
+        publish(&runtime, &folder, &location).unwrap();
+        assert_eq!(objects(&runtime, &location).len(), 12);
+        let sent = |path: &str| proxy.heads("PUT").iter().filter(|head| head.contains(path)).count();
+        for path in ["720p/segment-2.m4s", "audio/segment-3.m4s", "720p/media.m3u8", "film/main.m3u8", "poster.jpg"] {
+            assert_eq!(sent(path), 1, "{path}");
+        }
+    });
 }
 
 #[test]
@@ -127,4 +154,78 @@ fn the_headline_tells_what_a_store_says_that_refuses() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("InvalidStorageClass: The storage class you specified is not valid"), "{told}");
     assert!(told.contains("storage class, tags") && !told.contains("details") && !told.contains("checksum"), "{told}");
+}
+
+#[test]
+fn a_store_that_says_yes_and_means_no_when_parts_are_joined_is_not_believed() {
+    let name = "publish::troubled_store::a_store_that_says_yes_and_means_no_when_parts_are_joined_is_not_believed";
+    with_credentials(name, |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let (proxy, failures) = before_a_store_that_fails_to_join(endpoint);
+        let at_store = new_bucket(&runtime, endpoint);
+        let location = S3Location { endpoint: Some(proxy.endpoint.clone()), ..at_store.clone() };
+        let parent = TempDir::new().unwrap();
+        let folder = parent.path().join("large");
+        write(&folder, "film.bin", &vec![7; 17 << 20]);
+        publish(&runtime, &folder, &location).unwrap();
+        assert!(failures.load(Ordering::Acquire) > JOINING_TRIES, "it was asked again");
+        let url = format!("{endpoint}/{}/large/film.bin", at_store.bucket);
+        assert_eq!(read_url(&url).len(), 17 << 20);
+        assert_eq!(unfinished_uploads(&runtime, &at_store), 0);
+    });
+}
+
+#[test]
+fn a_file_whose_parts_could_not_be_joined_is_not_taken_for_an_older_one() {
+    let name = "publish::troubled_store::a_file_whose_parts_could_not_be_joined_is_not_taken_for_an_older_one";
+    with_credentials(name, |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let at_store = new_bucket(&runtime, endpoint);
+        let parent = TempDir::new().unwrap();
+        let folder = parent.path().join("large");
+        // By these the folder is known again.
+        for number in ["0", "1", "2", "3", "96", "97", "98", "99"] {
+            write(&folder, &format!("{number}.bin"), b"same");
+        }
+        write(&folder, "50.bin", &vec![7; 17 << 20]);
+        publish(&runtime, &folder, &at_store).unwrap();
+        write(&folder, "50.bin", &vec![8; 17 << 20]);
+        let (proxy, failures) = before_a_store_that_fails_to_join(endpoint);
+        let location = S3Location { endpoint: Some(proxy.endpoint.clone()), ..at_store.clone() };
+        publish(&runtime, &folder, &location).unwrap();
+        assert!(failures.load(Ordering::Acquire) > JOINING_TRIES, "it was asked again");
+        let url = format!("{endpoint}/{}/large/50.bin", at_store.bucket);
+        assert_eq!(read_url(&url)[..1], [8]);
+    });
+}
+
+/// Whatever was begun is answered with 200 before it is known how it ends (Amazon S3 API Reference,
+/// CompleteMultipartUpload). Gives how often it was asked, too.
+fn before_a_store_that_fails_to_join(endpoint: &str) -> (RecordingProxy, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let noted = Arc::clone(&asked);
+    let proxy = RecordingProxy::answering(endpoint, move |head| {
+        let is_end = head.starts_with("POST ") && head.contains("uploadId=");
+        let body = "<?xml version=\"1.0\"?><Error><Code>InternalError</Code><Message>Try again</Message></Error>";
+        (is_end && noted.fetch_add(1, Ordering::AcqRel) < JOINING_TRIES).then(|| answer(200, body))
+    });
+    (proxy, asked)
+}
+
+#[test]
+fn a_clock_that_goes_wrong_during_an_upload_is_told_as_such() {
+    with_credentials("publish::troubled_store::a_clock_that_goes_wrong_during_an_upload_is_told_as_such", |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let proxy = RecordingProxy::answering(endpoint, |head| {
+            let message = "The difference between the request time and the current time is too large.";
+            (head.starts_with("PUT ") && head.contains("segment-3"))
+                .then(|| refusal(403, "RequestTimeTooSkewed", message))
+        });
+        let location = S3Location { endpoint: Some(proxy.endpoint.clone()), ..new_bucket(&runtime, endpoint) };
+        let parent = TempDir::new().unwrap();
+        let folder = parent.path().join("bunny");
+        write_stream(&folder);
+        let failure = publish(&runtime, &folder, &location).unwrap_err().into_failure();
+        assert!(failure.headline.contains("clock") && failure.hint.contains("clock"), "{failure:?}");
+    });
 }

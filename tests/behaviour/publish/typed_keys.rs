@@ -7,10 +7,16 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use reelpress::settings::AppFolders;
+use reelpress::{
+    engine::{Command as Asked, Engine, EngineConfig, QueueLife},
+    job::{Destination, JobSpec, JobState, S3Location},
+    preset::find_preset,
+    settings::{AppFolders, Settings},
+    tools::keychain::{self, AccessKey},
+};
 use tokio::runtime::Runtime;
 
-use super::write_stream;
+use super::{objects, write_stream};
 use crate::support::{
     clips,
     object_store::{ACCESS_KEY, SECRET_KEY, new_bucket, shared_endpoint},
@@ -184,4 +190,43 @@ fn an_interrupted_job_without_its_keys_waits_and_goes_on_when_they_are_given() {
     let (told, is_done) = terminal.ended();
     assert!(is_done && told.contains("goes on at 00:00:"), "{told}");
     assert!(told.contains(&format!("{bucket}/minute/master.m3u8")), "it has one place: {told}");
+}
+
+#[test]
+fn keys_that_are_given_during_the_encode_are_used_at_once() {
+    let runtime = Runtime::new().unwrap();
+    let user = User::new();
+    let name = "given-during-the-encode";
+    let location = S3Location {
+        credentials: Some(name.to_owned()),
+        skip_public_check: true,
+        ..new_bucket(&runtime, &shared_endpoint())
+    };
+    let settings =
+        Settings { ffmpeg: Some(system_tool("ffmpeg")), ffprobe: Some(system_tool("ffprobe")), ..Settings::default() };
+    let folders = AppFolders::under(&user.path("home"));
+    let engine = Engine::start(EngineConfig { folders, settings, queue: QueueLife::ThisRun }).expect("an engine");
+    let destination = Destination::S3 {
+        local_folder: user.output(),
+        keep_local: true,
+        location: location.clone().into(),
+        also_to: Vec::new(),
+        drop_published: false,
+    };
+    let spec = JobSpec::stream(clips::MINUTE.path(), find_preset("quick").expect("a preset"), destination);
+    engine.send(Asked::AddJobs { specs: vec![spec] }).expect("the engine runs");
+    let snapshot = || engine.snapshot().jobs.first().cloned();
+    let id = wait_for("an upload that waits for keys", || {
+        let job = snapshot()?;
+        let reason = job.progress()?.upload_interruption.clone()?;
+        assert!(reason.contains("No keys"), "{reason}");
+        job.can_be_paused().then_some(job.id)
+    });
+    engine.send(Asked::Pause { id }).expect("the engine runs");
+    wait_for("an encoder that stands still", || snapshot()?.is_held().then_some(()));
+    let key = AccessKey { id: ACCESS_KEY.to_owned(), secret: SECRET_KEY.to_owned() };
+    keychain::hold(name, key);
+    wait_for("the first files in the bucket", || (!objects(&runtime, &location).is_empty()).then_some(()));
+    engine.send(Asked::Cancel { id }).expect("the engine runs");
+    wait_for("a cancelled job", || (snapshot()?.state == JobState::Cancelled).then_some(()));
 }

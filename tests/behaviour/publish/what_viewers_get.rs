@@ -1,16 +1,25 @@
 //! After the upload it is looked at what the store holds, and what viewers get of it.
 
-use aws_sdk_s3::types::{CorsConfiguration, CorsRule};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_sdk_s3::{
+    Client,
+    primitives::ByteStream,
+    types::{CorsConfiguration, CorsRule},
+};
 use reelpress::{
     failure::FailureKind,
-    job::S3Location,
+    job::{
+        S3Location,
+        s3::{ByKind, ObjectOptions, ObjectTag},
+    },
     pipeline::publish::{PublishError, PublishedLocation, publish_folder},
     tools::cancel::CancelToken,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{read_url, write, write_stream};
+use super::{SEGMENT_BYTES, objects, read_url, write, write_stream};
 use crate::support::{
     object_store::{client, new_bucket, with_credentials},
     recording_proxy::{RecordingProxy, answer, header},
@@ -35,6 +44,168 @@ fn a_file_that_the_store_lost_is_noticed() {
         let failure = publish(&runtime, &location).unwrap_err().into_failure();
         assert_eq!(failure.kind, FailureKind::StreamIncorrect, "{failure:?}");
         assert_eq!(failure.detail, "bunny/720p/segment-2.m4s");
+    });
+}
+
+/// Does this once, at the store itself, before the multivariant playlist goes up.
+fn meddling(endpoint: &str, meddle: impl Fn(&Client, &Runtime) + Send + Sync + 'static) -> RecordingProxy {
+    let (store, has_meddled) = (client(endpoint), AtomicBool::new(false));
+    RecordingProxy::answering(endpoint, move |head| {
+        if head.starts_with("PUT ") && head.contains("main.m3u8") && !has_meddled.swap(true, Ordering::AcqRel) {
+            meddle(&store, &Runtime::new().unwrap());
+        }
+        None
+    })
+}
+
+#[test]
+fn what_somebody_deletes_or_overwrites_in_the_bucket_during_an_upload_is_sent_again() {
+    let name =
+        "publish::what_viewers_get::what_somebody_deletes_or_overwrites_in_the_bucket_during_an_upload_is_sent_again";
+    with_credentials(name, |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let location = new_bucket(&runtime, endpoint);
+        let bucket = location.bucket.clone();
+        let proxy = meddling(endpoint, move |store, runtime| {
+            let deleted = store.delete_object().bucket(&bucket).key("bunny/720p/segment-2.m4s").send();
+            runtime.block_on(deleted).unwrap();
+            let other = ByteStream::from_static(b"something else");
+            let put = store.put_object().bucket(&bucket).key("bunny/audio/segment-1.m4s").body(other).send();
+            runtime.block_on(put).unwrap();
+        });
+        let through_proxy = S3Location { endpoint: Some(proxy.endpoint.clone()), ..location.clone() };
+        let published = publish(&runtime, &through_proxy).unwrap();
+        let [warning] = published.warnings.as_slice() else { panic!("{:?}", published.warnings) };
+        assert!(warning.contains("bunny/720p/segment-2.m4s and 1 more, which was sent again"), "{warning}");
+        let url = |path: &str| format!("{endpoint}/{}/bunny/{path}", location.bucket);
+        assert_eq!(read_url(&url("720p/segment-2.m4s")), [2; SEGMENT_BYTES]);
+        assert_eq!(read_url(&url("audio/segment-1.m4s")), [1; SEGMENT_BYTES]);
+
+        // Each file that a playlist names was asked for by itself, and the picture was not.
+        let asked = proxy.heads("HEAD");
+        let is_asked = |path: &str| asked.iter().any(|head| head.lines().next().unwrap().contains(path));
+        for path in ["720p/init.mp4", "720p/segment-3.m4s", "audio/segment-2.m4s", "audio/media.m3u8", "main.m3u8"] {
+            assert!(is_asked(path), "{path}: {asked:?}");
+        }
+        assert!(!is_asked("poster.jpg"), "{asked:?}");
+    });
+}
+
+#[test]
+fn an_object_that_is_delivered_as_another_type_is_told() {
+    with_credentials("publish::what_viewers_get::an_object_that_is_delivered_as_another_type_is_told", |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let location = new_bucket(&runtime, endpoint);
+        let bucket = location.bucket.clone();
+        let proxy = meddling(endpoint, move |store, runtime| {
+            let same = ByteStream::from_static(&[2; SEGMENT_BYTES]);
+            let put = store.put_object().bucket(&bucket).key("bunny/720p/segment-2.m4s").content_type("text/plain");
+            runtime.block_on(put.body(same).send()).unwrap();
+        });
+        let through_proxy = S3Location { endpoint: Some(proxy.endpoint.clone()), ..location };
+        let published = publish(&runtime, &through_proxy).unwrap();
+        let [warning] = published.warnings.as_slice() else { panic!("{:?}", published.warnings) };
+        let words = "bunny/720p/segment-2.m4s as “text/plain” instead of “video/mp4”";
+        assert!(warning.contains(words), "{warning}");
+    });
+}
+
+#[test]
+fn a_store_that_refuses_to_tell_of_single_objects_has_not_lost_them() {
+    let name = "publish::what_viewers_get::a_store_that_refuses_to_tell_of_single_objects_has_not_lost_them";
+    with_credentials(name, |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let proxy = RecordingProxy::answering(endpoint, |head| {
+            (head.starts_with("HEAD ") && head.contains("/bunny/")).then(|| answer(403, ""))
+        });
+        let location = S3Location { endpoint: Some(proxy.endpoint.clone()), ..new_bucket(&runtime, endpoint) };
+        let published = publish(&runtime, &location).unwrap();
+        let [warning] = published.warnings.as_slice() else { panic!("{:?}", published.warnings) };
+        assert!(warning.contains("list alone") && warning.contains("s3:GetObject"), "{warning}");
+    });
+}
+
+#[test]
+fn publishing_again_sends_only_what_is_new_and_gives_the_rest_its_new_headers_in_place() {
+    let name = "publish::what_viewers_get::publishing_again_sends_only_what_is_new_and_gives_the_rest_its_new_headers_in_place";
+    with_credentials(name, |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let at_store = new_bucket(&runtime, endpoint);
+        publish(&runtime, &at_store).unwrap();
+        let before = objects(&runtime, &at_store);
+        // Of the stream, with and without a body.
+        let written = |options: ObjectOptions| {
+            let proxy = RecordingProxy::before(endpoint);
+            let location = S3Location { endpoint: Some(proxy.endpoint.clone()), objects: options, ..at_store.clone() };
+            publish(&runtime, &location).unwrap();
+            let puts = proxy.heads("PUT").into_iter();
+            let is_of_stream = |head: &String| [".m4s", ".mp4", ".m3u8", ".jpg"].iter().any(|end| head.contains(end));
+            puts.filter(is_of_stream).partition::<Vec<String>, _>(|head| header(head, "x-amz-copy-source").is_none())
+        };
+        let (sent, renewed) = written(ObjectOptions::default());
+        assert!(sent.is_empty() && renewed.is_empty(), "{sent:?} {renewed:?}");
+        assert_eq!(objects(&runtime, &at_store), before);
+
+        let cache_control = ByKind::typed(&["media:max-age=7".to_owned()]).unwrap();
+        let tags = ObjectTag::typed(&["media:tier=cold".to_owned()]).unwrap();
+        let options = ObjectOptions { cache_control, tags, ..ObjectOptions::default() };
+        let (sent, renewed) = written(options.clone());
+        // Two init segments and six others.
+        assert_eq!((sent.len(), renewed.len()), (0, 8), "{sent:?} {renewed:?}");
+        for (key, (content_type, cache_control, tag)) in objects(&runtime, &at_store) {
+            let is_media = key.ends_with(".m4s") || key.ends_with(".mp4");
+            let expected = if is_media { "max-age=7" } else { before[&key].1.as_str() };
+            let now = (content_type.as_str(), cache_control.as_str(), tag.as_str());
+            assert_eq!(now, (before[&key].0.as_str(), expected, before[&key].2.as_str()), "{key}");
+        }
+        let (sent, renewed) = written(options);
+        assert!(sent.is_empty() && renewed.is_empty(), "{sent:?} {renewed:?}");
+    });
+}
+
+#[test]
+fn a_folder_that_has_changed_and_gets_another_name_is_told_why() {
+    with_credentials(
+        "publish::what_viewers_get::a_folder_that_has_changed_and_gets_another_name_is_told_why",
+        |endpoint| {
+            let runtime = Runtime::new().unwrap();
+            let location = new_bucket(&runtime, endpoint);
+            let parent = TempDir::new().unwrap();
+            let folder = parent.path().join("bunny");
+            write_stream(&folder);
+            let publish =
+                || publish_folder(runtime.handle(), &folder, &location, &|_| {}, &CancelToken::default()).unwrap();
+            assert_eq!(publish().warnings, Vec::<String>::new());
+            write(&folder, "720p/segment-1.m4s", &[9; SEGMENT_BYTES + 1]);
+            let published = publish();
+            assert_eq!(published.prefix, "bunny-2");
+            let [warning] = published.warnings.as_slice() else { panic!("{:?}", published.warnings) };
+            assert!(warning.contains(&format!("s3://{}/bunny is", location.bucket)), "{warning}");
+            assert!(warning.contains("as it was before") && warning.contains("--replace"), "{warning}");
+        },
+    );
+}
+
+#[test]
+fn a_film_beside_a_manifest_alone_has_an_address_and_parts_of_the_stream_have_none() {
+    let name =
+        "publish::what_viewers_get::a_film_beside_a_manifest_alone_has_an_address_and_parts_of_the_stream_have_none";
+    with_credentials(name, |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let location = new_bucket(&runtime, endpoint);
+        let parent = TempDir::new().unwrap();
+        let folder = parent.path().join("bunny");
+        write_stream(&folder);
+        for playlist in ["main.m3u8", "720p/media.m3u8", "audio/media.m3u8"] {
+            std::fs::remove_file(folder.join(playlist)).unwrap();
+        }
+        let template =
+            "initialization=\"$RepresentationID$/init.mp4\" media=\"$RepresentationID$/segment-$Number$.m4s\"";
+        write(&folder, "manifest.mpd", format!("<MPD type=\"static\"><SegmentTemplate {template}/></MPD>").as_bytes());
+        std::fs::copy(folder.join("720p/init.mp4"), folder.join("film.mp4")).unwrap();
+        let urls = super::publish(&runtime, &folder, &location).unwrap();
+        let expected = ["manifest.mpd", "film.mp4", "poster.jpg"];
+        assert_eq!(urls, expected.map(|path| format!("{endpoint}/{}/bunny/{path}", location.bucket)));
     });
 }
 

@@ -100,12 +100,11 @@ fn a_place_that_was_taken_in_the_moment_of_the_kill_is_known_again_on_any_machin
     let mut job = Job::new(&bucket, "taken");
     job.kill(At::Encode, By::SameCall, Duration::ZERO);
     // As if it had been killed after the bucket had its note and before it was noted here what place it has.
-    let state_file = job.stream().join(".reelpress-unfinished/state.json");
-    let mut state: Value =
-        serde_json::from_slice(&std::fs::read(&state_file).expect("the state is there")).expect("the state is JSON");
-    let begun_by = state["job"].as_str().expect("a job").to_owned();
-    state["bucket_prefix"] = Value::Null;
-    std::fs::write(&state_file, state.to_string()).expect("the state can be written");
+    let mut begun_by = String::new();
+    job.change_state(|state| {
+        begun_by.push_str(state["job"].as_str().expect("a job"));
+        state["bucket_prefix"] = Value::Null;
+    });
     let client = client(&shared_endpoint());
     let prefix = format!("{}/{}", job.prefix, job.stream().file_name().expect("a name").to_string_lossy());
     let note = format!("A Reelpress publishes here: {begun_by} another-machine 1\n");
@@ -120,6 +119,24 @@ fn a_place_that_was_taken_in_the_moment_of_the_kill_is_known_again_on_any_machin
         put.expect("the note can be written");
     });
     job.go_on(By::SameCall);
+    job.assert_published(&runtime);
+}
+
+#[test]
+fn of_a_job_that_is_killed_right_after_its_last_segment_none_is_made_again() {
+    let runtime = Runtime::new().expect("a runtime");
+    let bucket = new_bucket(&runtime, &shared_endpoint()).bucket;
+    let mut job = Job::new(&bucket, "last");
+    job.kill(At::Publish, By::SameCall, Duration::ZERO);
+    let kept = job.segments();
+    // As if it had been killed before it was noted that all is encoded.
+    job.change_state(|state| {
+        assert_eq!(state["is_encoded"], true);
+        state["is_encoded"] = false.into();
+        state["is_finished_here"] = false.into();
+    });
+    job.go_on(By::SameCall);
+    assert_eq!(encoded_again(&kept, &job.segments()), 0);
     job.assert_published(&runtime);
 }
 
@@ -219,6 +236,15 @@ impl Job {
             let _ = std::fs::remove_dir_all(self.user.path("home/data"));
             self.prefix.push_str("-again");
         }
+    }
+
+    /// Changes what is noted of the stream in the making.
+    fn change_state(&self, change: impl FnOnce(&mut Value)) {
+        let file = self.stream().join(".reelpress-unfinished/state.json");
+        let text = std::fs::read(&file).expect("the state is there");
+        let mut state: Value = serde_json::from_slice(&text).expect("the state is JSON");
+        change(&mut state);
+        std::fs::write(&file, state.to_string()).expect("the state can be written");
     }
 
     fn go_on(&self, by: By) {

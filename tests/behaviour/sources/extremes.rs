@@ -26,7 +26,7 @@ const FULL_HD_FIELDS: Clip = Clip {
     recipe: "-f lavfi -i color=black:size=1920x1080:rate=50[a];color=white:size=80x200:rate=50[b];[a][b]overlay=x=20*n:y=400 -t 0.6 -vf interlace=scan=tff:lowpass=off -c:v libx264 -preset ultrafast -flags +ildct+ilme -x264-params tff=1 -pix_fmt yuv420p",
 };
 
-fn tags(file: &std::path::Path) -> [String; 4] {
+fn tags_of(file: &std::path::Path) -> [String; 4] {
     let facts = stream_facts(file);
     ["pix_fmt", "color_primaries", "color_transfer", "color_space"]
         .map(|name| facts[name].as_str().unwrap_or_default().to_owned())
@@ -49,15 +49,39 @@ on_both_ffmpeg_versions! {
         let workplace = user.path("workplace");
         std::fs::create_dir(&workplace).expect("the user's folder can be written");
         let kept = stream.whole("180p-hevc", &workplace);
-        assert_eq!(tags(&kept), ["yuv420p10le", "bt2020", "arib-std-b67", "bt2020nc"]);
+        assert_eq!(tags_of(&kept), ["yuv420p10le", "bt2020", "arib-std-b67", "bt2020nc"]);
         assert_eq!(decode(&kept), (HLG.frames, String::new()));
         let standard = stream.whole("180p", &workplace);
-        assert_eq!(tags(&standard), ["yuv420p", "bt709", "bt709", "bt709"]);
+        assert_eq!(tags_of(&standard), ["yuv420p", "bt709", "bt709", "bt709"]);
         assert_colours(&standard);
         for variant in stream.multivariant().variants {
             let range = variant.other_attributes.as_ref().and_then(|others| others.get("VIDEO-RANGE").cloned());
             let expected = if variant.uri.starts_with("180p-hevc/") { "HLG" } else { "SDR" };
             assert_eq!(range, Some(QuotedOrUnquoted::Unquoted(expected.to_owned())), "{}", variant.uri);
+        }
+    }
+}
+
+on_both_ffmpeg_versions! {
+    fn what_tells_only_a_part_of_its_wide_colours_is_converted_too(version) {
+        for (name, tags) in [
+            ("matrix", "colormatrix=bt2020nc"),
+            ("primaries", "colorprim=bt2020"),
+            ("constant", "colorprim=bt2020:colormatrix=bt2020c"),
+            ("pq", "transfer=smpte2084"),
+            ("hlg", "transfer=arib-std-b67:colormatrix=bt2020nc"),
+        ] {
+            let user = User::with(version);
+            let grey = "-f lavfi -i color=c=0x808080:size=320x180:rate=25 -t 1 -c:v libx264 -preset ultrafast";
+            let source = make(&user, &format!("{name}.mkv"), &format!("{grey} -pix_fmt yuv420p10le -x264-params {tags}"));
+            encode(&user, &source, &[]).assert_all_done();
+            let workplace = user.path("workplace");
+            std::fs::create_dir(&workplace).expect("the user's folder can be written");
+            let standard = user.stream_of(&source).whole("180p", &workplace);
+            assert_eq!(tags_of(&standard), ["yuv420p", "bt709", "bt709", "bt709"], "{name}");
+            let [red, green, blue] = colour_at(&standard, 10, 0.5, 0.5);
+            let is_grey = [red, green, blue].iter().all(|part| (60..200).contains(part) && part.abs_diff(red) < 12);
+            assert!(is_grey, "{name}: {red}, {green}, {blue}");
         }
     }
 }
@@ -98,7 +122,7 @@ fn broadcasters_hdr_becomes_standard_range_where_nothing_is_asked() {
     let warnings = &ended.events_named("job_finished")[0]["warnings"];
     assert_eq!(*warnings, serde_json::json!(["HDR was converted to standard dynamic range"]));
     let whole = user.stream_of(&HLG.path()).whole("180p", &user.path(""));
-    assert_eq!(tags(&whole), ["yuv420p", "bt709", "bt709", "bt709"]);
+    assert_eq!(tags_of(&whole), ["yuv420p", "bt709", "bt709", "bt709"]);
     assert_colours(&whole);
 }
 

@@ -82,6 +82,51 @@ on_both_ffmpeg_versions! {
         assert!(ends.iter().all(|end| (end - 14.0).abs() < 0.05), "{ends:?}");
     }
 
+    fn a_picture_that_starts_late_is_cut_on_the_timeline_of_the_film(version) {
+        // The picture lasts from 2.3 s to 8.3 s, the sound from the start to 8 s.
+        let late = "-f lavfi -i sine=duration=8 -itsoffset 2.3 -f lavfi -i testsrc2=s=320x180:r=25:d=6 -map 1 -map 0";
+        for (name, options, expected) in [
+            ("until.mkv", ["--end", "7.6"], 7.6),
+            ("from.mkv", ["--start", "7"], 1.3),
+            ("until.ts", ["--end", "7.6"], 7.6),
+            ("from.mp4", ["--start", "7"], 1.3),
+        ] {
+            let user = User::with(version);
+            let source = make(&user, name, &format!("{late} {X264}"));
+            let made = Made::from(user, &source, &options);
+            let ends = ["180p", "audio"].map(|name| made.segments(name).last().expect("a segment").end());
+            // A frame, and the delay of the sound's encoder with which some containers begin.
+            assert!(ends.iter().all(|end| (end - expected).abs() < 0.08), "{name}: {ends:?}");
+        }
+    }
+
+    fn sound_that_goes_on_after_the_picture_is_kept_where_the_container_does_not_tell_their_ends(version) {
+        for name in ["longer.ts", "longer.flv", "longer.mpg"] {
+            let user = User::with(version);
+            let both = "-f lavfi -i testsrc2=s=320x180:r=25:d=4 -f lavfi -i sine=d=6";
+            let codecs = if name.ends_with("mpg") { "-c:v mpeg2video -c:a mp2" } else { X264 };
+            let source = make(&user, name, &format!("{both} {codecs}"));
+            let ended = encode(&user, &source, &[]);
+            ended.assert_all_done();
+            let warnings = ended.events_named("job_finished")[0]["warnings"].to_string();
+            assert!(warnings.contains("the last frame is held for 00:00:0"), "{name}: {warnings}");
+            std::fs::create_dir(user.path("workplace")).expect("the user's folder can be written");
+            let made = Made { stream: user.stream_of(&source), user };
+            let ends = ["180p", "audio"].map(|name| made.segments(name).last().expect("a segment").end());
+            assert!(ends.iter().all(|end| (end - 6.0).abs() < 0.1), "{name}: {ends:?}");
+        }
+    }
+
+    fn sound_of_another_language_that_is_longer_than_the_film_is_told(version) {
+        let user = User::with(version);
+        let tracks = "-f lavfi -i testsrc2=s=320x180:r=25:d=4 -f lavfi -i sine=d=4 -f lavfi -i sine=d=7";
+        let source = make(&user, "two.mkv", &format!("{tracks} -map 0 -map 1 -map 2 -metadata:s:a:1 language=ger {X264}"));
+        let ended = encode(&user, &source, &[]);
+        ended.assert_all_done();
+        let told = serde_json::json!(["The sound “German” is longer than the film: its last 3.0 s are left out"]);
+        assert_eq!(ended.events_named("job_finished")[0]["warnings"], told);
+    }
+
     fn a_cut_without_encoding_keeps_sound_and_picture_together(version) {
         let user = User::with(version);
         let whole = make(&user, "whole.mp4", &format!("{} -t 14 -g 25 -bf 2 {}", flashes("50", 10), "-c:v libx264 -preset veryfast -pix_fmt yuv420p -c:a aac"));

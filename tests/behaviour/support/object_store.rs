@@ -212,7 +212,9 @@ fn launch(folder: &Path, [s3, master, volume, filer]: [u16; 4]) -> Child {
     command.arg(format!("-dir={}", folder.display()));
     command.arg(format!("-s3.config={}", folder.join("s3.json").display()));
     command.args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-master.telemetry=false"]);
-    command.args(["-master.volumeSizeLimitMB=64", "-volume.max=1000", "-s3.port.iceberg=0", "-s3.port.lance=0"]);
+    command.args(["-master.volumeSizeLimitMB=64", "-volume.max=10000", "-s3.port.iceberg=0", "-s3.port.lance=0"]);
+    // Seven for each bucket, as it makes by itself, would soon be too many.
+    command.env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1");
     for (name, port) in [("s3", s3), ("master", master), ("volume", volume), ("filer", filer)] {
         command.arg(format!("-{name}.port={port}"));
     }

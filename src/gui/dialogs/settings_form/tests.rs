@@ -38,6 +38,7 @@ fn settings() -> Settings {
             template: Some("videos/{id}".parse().expect("a template")),
         },
         running_jobs: 3,
+        automatic_jobs: true,
         working_hours: Some(FIRST_HOURS),
         appearance: Appearance::Dark,
         goes_on_by_itself: false,

@@ -27,11 +27,6 @@ impl Stored {
         Self { reader, root: root.to_owned(), web: Web::new() }
     }
 
-    /// Whether there is a file of this path, which must be small.
-    pub(in super::super) fn has(&self, path: &str) -> Result<bool, PublishError> {
-        self.reader.text(&self.key(path)).map(|content| content.is_some())
-    }
-
     /// Paths of the playlists in the folder itself, or in the folders directly in it.
     pub(in super::super) fn playlists(&self, is_below: bool) -> Result<Vec<String>, PublishError> {
         let here = self.reader.list(&self.root)?;

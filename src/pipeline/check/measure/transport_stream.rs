@@ -11,10 +11,9 @@ use super::{
     first_picture,
     format::Format,
     span_of,
-    transport_packets::{SYNC, TIMESCALE, Transport},
+    transport_packets::{TIMESCALE, Transport},
 };
-
-const PACKET_BYTES: usize = super::transport_packets::PACKET_BYTES;
+use crate::media::{TRANSPORT_PACKET_BYTES as PACKET_BYTES, TRANSPORT_SYNC_BYTE as SYNC};
 
 /// What a segment is, by its first bytes.
 pub(in super::super) fn container_of(beginning: &[u8]) -> Option<Container> {

@@ -42,6 +42,8 @@ const PICTURE_CLOCK: Clock = Clock { start_offset_seconds: "8.6", mux_delay_seco
 /// Time for ffmpeg to copy a rendition: a start, and a rate that any disk reaches.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(600);
 const SLOWEST_BYTES_PER_SECOND: u64 = 1_000_000;
+/// What a film and its segments in MPEG-TS, with the heads of their packets, take together beside the film.
+const FILM_AND_SEGMENTS: f64 = 2.15;
 
 /// Whether a rendition can be offered in MPEG-TS: old devices know H.264 and AAC.
 fn is_offered(track: &FinishedTrack) -> bool {
@@ -113,13 +115,10 @@ impl OutputMaker<'_> {
         sound: Option<&FinishedTrack>,
         media: &ClearMedia<'_>,
     ) -> Result<WrittenRendition, PackageError> {
-        let workplace = self.workplace()?;
-        let film = workplace.path().join("film.mp4");
         let tracks: Vec<&FinishedTrack> = std::iter::once(track).chain(sound).collect();
-        let bytes = super::progressive::write(&tracks, media.folder(), &film, self.cancel)?;
         let maps: &[&str] = if sound.is_some() { &["0:v:0", "0:a:0"] } else { &["0:v:0"] };
-        let frames = borders(track, self.plan.timing.frame_ticks);
-        self.cut((&film, bytes), track.segments.len(), arguments(&film, (maps, &PICTURE_CLOCK), &frames))?;
+        let borders = borders(track, self.plan.timing.frame_ticks);
+        let workplace = self.segments_of(&tracks, media, (maps, &PICTURE_CLOCK), &borders)?;
 
         // The same rendition in fMP4 has other vectors.
         let rendition = format!("{}/{}", self.plan.files.transport_stream_folder(), track.name);
@@ -139,6 +138,32 @@ impl OutputMaker<'_> {
             written.segments.push(self.keep_segment((&finished, content), &path, place, entry)?);
         }
         Ok(written)
+    }
+
+    /// The segments of these tracks together, cut where the first of them is cut, in a folder that goes with what is given.
+    fn segments_of(
+        &self,
+        tracks: &[&FinishedTrack],
+        media: &ClearMedia<'_>,
+        streams: (&[&str], &Clock),
+        borders: &[u64],
+    ) -> Result<tempfile::TempDir, PackageError> {
+        let make = || {
+            let workplace = self.workplace()?;
+            let film = workplace.path().join("film.mp4");
+            let bytes = super::progressive::write(tracks, media.folder(), &film, self.cancel)?;
+            let segments = tracks.first().map_or(0, |first| first.segments.len());
+            self.cut((&film, bytes), segments, arguments(&film, streams, borders))?;
+            // It was only passing.
+            std::fs::remove_file(&film).map_err(|source| PackageError::Write { path: film, source })?;
+            Ok(workplace)
+        };
+        let bytes: u64 = tracks.iter().map(|track| track.bytes()).sum();
+        match self.encryptor {
+            None => self.in_room((bytes as f64 * FILM_AND_SEGMENTS) as u64, make),
+            // The work folder may lie on another disk.
+            Some(_) => make(),
+        }
     }
 
     /// A folder for segments that are not finished.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::media::{TRANSPORT_PACKET_BYTES as PACKET_BYTES, TRANSPORT_SYNC_BYTE as SYNC_BYTE};
+use crate::media::{TRANSPORT_PACKET_BYTES as PACKET_BYTES, TransportPacket};
 
 /// The programme association table.
 const PAT_PID: u16 = 0;
@@ -22,8 +22,8 @@ pub(super) struct SegmentLayout {
 /// What is wrong with it.
 pub(super) fn layout(segment: &[u8]) -> Result<SegmentLayout, &'static str> {
     let (packets, tables) = packets_after_tables(segment)?;
-    let first_picture = packets.iter().position(Packet::begins_picture).ok_or("it has no picture")?;
-    if !packets[first_picture].is_random_access {
+    let first_picture = packets.iter().position(begins_picture).ok_or("it has no picture")?;
+    if !packets[first_picture].is_random_access() {
         return Err("it does not begin with a keyframe");
     }
     let video_pid = packets[first_picture].pid;
@@ -31,7 +31,7 @@ pub(super) fn layout(segment: &[u8]) -> Result<SegmentLayout, &'static str> {
         (0..packets.len()).filter(|index| packets[*index].pid == video_pid && packets[*index].begins_unit).collect();
     let mut keyframes = Vec::new();
     for (number, start) in starts.iter().enumerate() {
-        if packets[*start].is_random_access {
+        if packets[*start].is_random_access() {
             let next = starts.get(number + 1).copied().unwrap_or(packets.len());
             let last = (*start..next).rev().find(|index| packets[*index].pid == video_pid).unwrap_or(*start);
             keyframes.push((start * PACKET_BYTES) as u64..((last + 1) * PACKET_BYTES) as u64);
@@ -50,13 +50,13 @@ pub(super) fn check_sound(segment: &[u8]) -> Result<(), &'static str> {
 }
 
 /// All packets, and the number of those before the first of media, the programme tables among them.
-fn packets_after_tables(segment: &[u8]) -> Result<(Vec<Packet<'_>>, usize), &'static str> {
+fn packets_after_tables(segment: &[u8]) -> Result<(Vec<TransportPacket<'_>>, usize), &'static str> {
     if segment.is_empty() || !segment.len().is_multiple_of(PACKET_BYTES) {
         return Err("it is not made of whole packets");
     }
-    let packets: Vec<Packet<'_>> =
-        segment.chunks_exact(PACKET_BYTES).map(Packet::read).collect::<Option<_>>().ok_or("a packet is damaged")?;
-    let is_media = |packet: &Packet<'_>| packet.begins_unit && packet.payload.starts_with(&[0, 0, 1]);
+    let packets = segment.chunks_exact(PACKET_BYTES).map(TransportPacket::read).collect::<Option<Vec<_>>>();
+    let packets = packets.ok_or("a packet is damaged")?;
+    let is_media = |packet: &TransportPacket<'_>| packet.begins_unit && matches!(packet.payload, Some([0, 0, 1, ..]));
     let tables = packets.iter().position(is_media).unwrap_or(packets.len());
     if !packets[..tables].iter().any(|packet| packet.pid == PAT_PID) {
         return Err("it does not begin with the programme tables");
@@ -64,42 +64,19 @@ fn packets_after_tables(segment: &[u8]) -> Result<(Vec<Packet<'_>>, usize), &'st
     Ok((packets, tables))
 }
 
-struct Packet<'a> {
-    pid: u16,
-    /// Its payload begins a frame, a packet of sound or a table.
-    begins_unit: bool,
-    /// Decoding can begin here.
-    is_random_access: bool,
-    payload: &'a [u8],
-}
-
-impl<'a> Packet<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Self> {
-        let &[sync, first, second, control, ..] = bytes else { return None };
-        if sync != SYNC_BYTE {
-            return None;
-        }
-        let (has_adaptation, has_payload) = (control & 0x20 != 0, control & 0x10 != 0);
-        let adaptation_length = if has_adaptation { usize::from(*bytes.get(4)?) + 1 } else { 0 };
-        let is_random_access = adaptation_length > 1 && bytes.get(5)? & 0x40 != 0;
-        let payload = if has_payload { bytes.get(4 + adaptation_length..)? } else { &[] };
-        let pid = u16::from_be_bytes([first & 0x1f, second]);
-        Some(Self { pid, begins_unit: first & 0x40 != 0, is_random_access, payload })
-    }
-
-    /// Whether a frame begins here: a PES packet of a video stream.
-    fn begins_picture(&self) -> bool {
-        self.begins_unit && matches!(self.payload, [0, 0, 1, stream_id, ..] if (0xe0..=0xef).contains(stream_id))
-    }
+/// Whether a frame begins here: a PES packet of a video stream.
+fn begins_picture(packet: &TransportPacket<'_>) -> bool {
+    packet.begins_unit && matches!(packet.payload, Some([0, 0, 1, stream_id, ..]) if (0xe0..=0xef).contains(stream_id))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::TRANSPORT_SYNC_BYTE;
 
     fn packet(pid: u16, begins_unit: bool, random_access: bool, payload: &[u8]) -> Vec<u8> {
         let [high, low] = pid.to_be_bytes();
-        let mut bytes = vec![SYNC_BYTE, high | if begins_unit { 0x40 } else { 0 }, low, 0x30];
+        let mut bytes = vec![TRANSPORT_SYNC_BYTE, high | if begins_unit { 0x40 } else { 0 }, low, 0x30];
         let stuffing = PACKET_BYTES - 6 - payload.len();
         bytes.extend([u8::try_from(stuffing + 1).unwrap(), if random_access { 0x40 } else { 0 }]);
         bytes.extend(vec![0xff; stuffing]);

@@ -1,7 +1,7 @@
 //! The sound as a variant of its own, for players that want no picture.
 
 use super::{
-    Clock, FinishedTrack, OutputMaker, PackageError, SegmentEntry, SegmentPlace, arguments, borders,
+    Clock, FinishedTrack, OutputMaker, PackageError, SegmentEntry, SegmentPlace, borders,
     clear::ClearMedia,
     hls, packets,
     playlists::{self, MuxedPlaylist},
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::pipeline::{
     layout::{relative_folder_uri, relative_uri},
-    package::{hls::MuxedSound, progressive},
+    package::hls::MuxedSound,
     plan::AudioCodec,
 };
 
@@ -24,12 +24,8 @@ impl OutputMaker<'_> {
         sound: &FinishedTrack,
         media: &ClearMedia<'_>,
     ) -> Result<MuxedSound, PackageError> {
-        let workplace = self.workplace()?;
-        let film = workplace.path().join("sound.mp4");
-        let bytes = progressive::write(&[sound], media.folder(), &film, self.cancel)?;
         let packets = borders(sound, AudioCodec::Aac.packet_samples());
-        let arguments = arguments(&film, (&["0:a:0"], &SOUND_CLOCK), &packets);
-        self.cut((&film, bytes), sound.segments.len(), arguments)?;
+        let workplace = self.segments_of(&[sound], media, (&["0:a:0"], &SOUND_CLOCK), &packets)?;
 
         let files = &self.plan.files;
         let playlist = files.transport_media_playlist(&sound.name);
