@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use colour::{Colour, DynamicRange, HdrMetadata};
 pub use container::container_name;
-pub use frame_rate::FrameRate;
+pub use frame_rate::{FrameRate, STANDARD_RATES};
 pub use transport_packet::{Section, TRANSPORT_PACKET_BYTES, TRANSPORT_SYNC_BYTE, TransportPacket};
 
 /// ffmpeg's name of what reads a film that is one JPEG after the other, without a container.

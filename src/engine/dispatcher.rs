@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, FailureKind},
-    job::{JobId, JobSpec, JobState, Schedule},
+    job::{JobId, JobSpec, JobState, Report, Schedule},
     pipeline::{self, JobEnd, JobRequest, Notice, encryption},
     settings::Settings,
     tools::{cancel::CancelToken, disk::Disk, ffmpeg::Toolbox, pause::PauseSwitch},
@@ -50,6 +50,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(20);
 pub(super) enum WorkerReport {
     /// A lifecycle notice of a running job.
     Noticed { id: JobId, notice: Notice },
+    /// A job has finished its stream, and ends once it was told whether the journal has that.
+    Finished { id: JobId, report: Box<Report>, noted: Sender<bool> },
     /// A job's thread is done.
     Ended { id: JobId, outcome: JobOutcome },
     /// Files were found for an `AddJobs`.
@@ -96,10 +98,10 @@ impl Dispatcher {
         // Without tools nothing starts.
         if self.services.starts_jobs() {
             self.services.check_tools(&self.snapshot.settings);
-            // A program that was killed has left them.
-            self.settle_removal();
+            self.settle_earlier_removals();
             self.services.remove_replaced();
             self.services.remove_left_behind(self.known_jobs(), self.known_folders());
+            self.services.forget_unfinished(self.finished_folders());
             self.services.measure_disk(&self.snapshot.settings);
             // The keychain may have them now.
             let without_keys = self.snapshot.jobs.iter().filter(|job| job.waits_for_keys());
@@ -142,8 +144,14 @@ impl Dispatcher {
             && let Err(error) = self.journal.append(&lasting)
         {
             tracing::error!(%error, "the journal can't be written");
-            shown.push(Event::Noticed { failure: error.unsaved_failure() });
+            // Told first: who waits for the last job to end learns of it.
+            shown.insert(0, Event::Noticed { failure: error.unsaved_failure() });
         }
+        self.show(shown);
+    }
+
+    /// Applies and shows events that are in the journal already, or need not be there.
+    fn show(&mut self, mut shown: Vec<Event>) {
         self.snapshot.apply_all(&shown);
         // Told first: who sees the last job end knows already what the machine does next.
         let end = self.end_of_queue();
@@ -195,12 +203,10 @@ impl Dispatcher {
             Command::PauseQueue => self.emit(vec![Event::QueuePaused]),
             Command::ResumeQueue => self.resume_queue(),
             Command::SetWorkingHours { hours } => {
-                let settings = Settings { working_hours: hours, ..(*self.snapshot.settings).clone() };
-                self.use_settings(settings);
+                self.change_settings(move |settings| settings.working_hours = hours);
             }
             Command::SetWhenDone { when_done } => {
-                let settings = Settings { when_done, ..(*self.snapshot.settings).clone() };
-                self.use_settings(settings);
+                self.change_settings(move |settings| settings.when_done.clone_from(&when_done));
             }
             Command::KeepOn => self.keep_on(),
             Command::UpdateSettings { settings } => self.use_settings(*settings),
@@ -228,6 +234,10 @@ impl Dispatcher {
                 Notice::Left(failure) => self.emit(vec![Event::Noticed { failure }]),
                 Notice::Progressed(_) | Notice::FilesFinished(_) | Notice::Logged(_) => {}
             },
+            WorkerReport::Finished { id, report, noted } => {
+                // The thread waits; it is gone only with the whole program.
+                let _ = noted.send(self.note_finished(id, report));
+            }
             WorkerReport::Ended { id, outcome } => self.job_ended(id, outcome),
             WorkerReport::Expanded { specs, failures } => self.add_jobs(specs, failures),
             WorkerReport::Inspected { id, inspection } => self.inspected(id, inspection),
@@ -254,6 +264,15 @@ impl Dispatcher {
         folders.flatten().collect()
     }
 
+    /// Folders of streams that are finished, with their jobs.
+    fn finished_folders(&self) -> Vec<(JobId, PathBuf)> {
+        let folder = |job: &Arc<Job>| match &job.state {
+            JobState::Done { report } => Some((job.id, report.folder.clone()?)),
+            _ => None,
+        };
+        self.snapshot.jobs.iter().filter_map(folder).collect()
+    }
+
     fn use_settings(&mut self, settings: Settings) {
         self.services.save_settings(&settings);
         let old = Arc::clone(&self.snapshot.settings);
@@ -263,6 +282,14 @@ impl Dispatcher {
         if old.output_folder != settings.output_folder {
             self.services.measure_disk(&settings);
         }
+        self.emit(vec![Event::SettingsChanged { settings: Box::new(settings) }]);
+    }
+
+    /// Changes a part of the settings, both of those that hold and of those that are saved.
+    fn change_settings(&mut self, change: impl Fn(&mut Settings) + Send + 'static) {
+        let mut settings = (*self.snapshot.settings).clone();
+        change(&mut settings);
+        self.services.change_saved_settings(change);
         self.emit(vec![Event::SettingsChanged { settings: Box::new(settings) }]);
     }
 
@@ -315,13 +342,17 @@ impl Dispatcher {
         let Some(toolbox) = &self.toolbox else { return };
         let toolbox = toolbox.clone();
         self.look_at_disks();
+        let being_cleared = self.places_being_cleared();
         while !self.snapshot.queue_paused {
             let busy = self.busy_jobs();
             // A queue may be long: it is looked through only where some job can begin.
             if !Load::ALL.iter().any(|load| self.has_place(&busy, *load)) {
                 return;
             }
-            let can_start = |job: &Job| self.has_place(&busy, Load::of(job)) && self.has_room(job);
+            let can_start = |job: &Job| {
+                let is_free = !being_cleared.has_one_of(job.id, &job.spec);
+                is_free && self.has_place(&busy, Load::of(job)) && self.has_room(job)
+            };
             let Some(job) = scheduler::next_job(&self.snapshot, &Zoned::now(), &can_start).map(Arc::clone) else {
                 return;
             };
@@ -358,16 +389,26 @@ impl Dispatcher {
         }
     }
 
-    fn job_ended(&mut self, id: JobId, outcome: JobOutcome) {
+    /// Writes into the journal that a job has finished its stream, before that shows: a program that is killed in between
+    /// would take the stream for an unfinished one. True when it is there.
+    fn note_finished(&mut self, id: JobId, report: Box<Report>) -> bool {
         let at = Timestamp::now();
-        let requeue = match self.running.remove(&id) {
+        let Some(running) = self.running.get_mut(&id) else { return false };
+        let is_noted = self.journal.append(&[Event::JobFinished { id, report, at }]).is_ok();
+        running.finished_at = is_noted.then_some(at);
+        is_noted
+    }
+
+    fn job_ended(&mut self, id: JobId, outcome: JobOutcome) {
+        let (requeue, finished_at) = match self.running.remove(&id) {
             Some(running) => {
                 let events = slot_events(id, &running);
                 self.emit(events);
-                running.requeue
+                (running.requeue, running.finished_at)
             }
-            None => false,
+            None => (false, None),
         };
+        let at = finished_at.unwrap_or_else(Timestamp::now);
         let event = match outcome {
             Ok(report) => Event::JobFinished { id, report, at },
             Err(JobEnd::Cancelled) if requeue => match self.snapshot.job(id) {
@@ -390,8 +431,8 @@ impl Dispatcher {
         if matches!(event, Event::JobRetryPlanned { .. } | Event::JobFailed { .. }) {
             // What is finished of its stream stays known, where the job has left it.
             let folder = self.snapshot.job(id).and_then(|job| Some(job.plan.as_ref()?.folder.clone()));
-            let left = folder.filter(|folder| pipeline::reached_by(folder, id).is_some());
-            events.extend(left.map(|folder| Event::StreamLeft { id, folder }));
+            let left = folder.and_then(|folder| Some((pipeline::reached_by(&folder, id)?, folder)));
+            events.extend(left.map(|(reached, folder)| Event::StreamLeft { id, reached, folder }));
         }
         match &event {
             Event::JobFinished { .. } => self.ended.done += 1,
@@ -405,7 +446,7 @@ impl Dispatcher {
             _ => {}
         }
         events.push(event);
-        self.emit(events);
+        if finished_at.is_some() { self.show(events) } else { self.emit(events) }
     }
 
     fn drain_slots(&mut self) {
@@ -435,6 +476,14 @@ impl Dispatcher {
         }
         self.emit(vec![Event::Stopped]);
         self.services.shut_down();
+        // Removals that have ended since then: what is not noted is done again at the next start.
+        let ended = reports.try_iter().filter_map(|report| match report {
+            WorkerReport::Event(event) if event.is_journaled() => Some(*event),
+            _ => None,
+        });
+        if let Err(error) = self.journal.append(&ended.collect::<Vec<Event>>()) {
+            tracing::warn!(%error, "the last removals are not in the journal");
+        }
     }
 }
 

@@ -123,6 +123,9 @@ pub enum Event {
     StreamLeft {
         /// Which job.
         id: JobId,
+        /// How much of the source that is; zero in journals of earlier versions.
+        #[serde(default)]
+        reached: Duration,
         /// The folder of the stream.
         #[serde(with = "crate::job::path_text")]
         folder: PathBuf,
@@ -177,11 +180,17 @@ pub enum Event {
         /// Which job.
         id: JobId,
     },
-    /// Jobs left the list; until the next removal they can be brought back, also until one that has no jobs: it says
-    /// that what was begun of those before is gone.
+    /// Jobs left the list; they can be brought back until the next removal, or until theirs is settled.
     JobsRemoved {
-        /// Which jobs; may be none.
+        /// Which jobs; none in journals of earlier versions, where it stood for both of the next two events.
         ids: Vec<JobId>,
+    },
+    /// The jobs that were removed last can't be brought back any more: from now on what was begun of them is removed.
+    RemovalSettled,
+    /// Nothing that was begun of a removed job is left, but for what was told to the user.
+    RemainsRemoved {
+        /// Which job.
+        id: JobId,
     },
     /// The removed jobs are back in their places.
     RemovalUndone,

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
+use jiff::Timestamp;
 
 use super::dispatcher::WorkerReport;
 use crate::{
@@ -32,6 +33,8 @@ pub(super) struct RunningJob {
     pub(super) slot: Arc<Mutex<Slot>>,
     /// The job is to wait again when it has ended: the program ends, not the job.
     pub(super) requeue: bool,
+    /// When it has finished its stream, if that is in the journal already.
+    pub(super) finished_at: Option<Timestamp>,
 }
 
 impl RunningJob {
@@ -65,6 +68,13 @@ impl Observer for Reporter {
             }
         }
     }
+
+    fn finished(&self, report: &Report) -> bool {
+        let (noted, is_noted) = crossbeam_channel::bounded(1);
+        let finished = WorkerReport::Finished { id: self.id, report: Box::new(report.clone()), noted };
+        // Where the dispatcher is gone nothing is noted.
+        self.reports.send(finished).is_ok() && is_noted.recv().unwrap_or(false)
+    }
 }
 
 /// Starts the thread `job-<id>`.
@@ -82,7 +92,7 @@ pub(super) fn start(
         let outcome = outcome.unwrap_or_else(|panic| Err(JobEnd::Failed(defect(&request, panic.as_ref()))));
         let _ = reports.send(WorkerReport::Ended { id, outcome: outcome.map(Box::new) });
     })?;
-    Ok(RunningJob { cancel, pause, slot, requeue: false })
+    Ok(RunningJob { cancel, pause, slot, requeue: false, finished_at: None })
 }
 
 /// How a job ended.

@@ -153,8 +153,8 @@ fn interruption_of(job: &Job) -> Event {
     match pipeline::reached(&folder) {
         Some(reached) => Event::JobInterrupted { id, reached, folder: Some(folder), is_held },
         None => {
-            // A stream that was finished and is to be published stays.
-            if job.unpublished.is_none() {
+            // A stream that is finished stays: to be published, or since its end was not noted any more.
+            if job.unpublished.is_none() && !pipeline::is_finished(&folder) {
                 pipeline::remove_interrupted_folder((&job.spec, id), &folder);
             }
             nothing

@@ -1,8 +1,8 @@
 //! Where the streams of the queue will lie: two jobs never write to one place. Pure.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
-use super::Snapshot;
+use super::{Job, Snapshot};
 use crate::{
     failure::{Failure, FailureKind},
     job::{Destination, JobId, JobSpec, S3Location, TemplateError, WantedFolder, WhenTaken},
@@ -22,9 +22,27 @@ impl<'a> Places<'a> {
         Self { unread: Some(snapshot), taken: BTreeMap::new() }
     }
 
+    /// Those of these jobs.
+    pub(super) fn of_jobs<'b>(jobs: impl Iterator<Item = &'b Arc<Job>>) -> Self {
+        let mut places = Self::default();
+        places.insert_all(jobs);
+        places
+    }
+
+    /// Whether a job would write to one of them, above it or below it.
+    pub(super) fn has_one_of(&self, id: JobId, spec: &JobSpec) -> bool {
+        let is_met = |path: &str| keys(spec, path).iter().any(|key| self.meets(id, key).is_some());
+        !self.taken.is_empty() && spec.wanted_folder(id).is_ok_and(|wanted| is_met(&wanted.path))
+    }
+
     fn read(&mut self) {
-        let Some(snapshot) = self.unread.take() else { return };
-        for job in snapshot.jobs.iter().filter(|job| !job.state.is_at_rest()) {
+        if let Some(snapshot) = self.unread.take() {
+            self.insert_all(snapshot.jobs.iter().filter(|job| !job.state.is_at_rest()));
+        }
+    }
+
+    fn insert_all<'b>(&mut self, jobs: impl Iterator<Item = &'b Arc<Job>>) {
+        for job in jobs {
             if let Ok(wanted) = job.spec.wanted_folder(job.id) {
                 self.insert(job.id, &job.spec, &wanted);
             }

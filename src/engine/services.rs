@@ -22,7 +22,7 @@ use crate::{
     job::{Destination, JobId, JobState, S3Location},
     pipeline::{self, Beginning, Remains, publish},
     preview::PreviewServer,
-    settings::{AppFolders, PowerAction, Settings, WhenDone},
+    settings::{AppFolders, PowerAction, Settings, SettingsError, WhenDone},
     tools::{
         cancel::CancelToken,
         content_key::KeyFiles,
@@ -107,9 +107,6 @@ impl Services {
         // A folder that was finished or moved meanwhile is left alone.
         let folder = job.unfinished.clone().filter(|folder| pipeline::reached(folder).is_some());
         let unpublished = job.unpublished.clone();
-        if folder.is_none() && unpublished.is_none() {
-            return;
-        }
         let is_kept = matches!(job.state, JobState::Failed { .. })
             && !matches!(job.spec.destination, Destination::S3 { keep_local: false, .. });
         let (spec, id) = (job.spec.clone(), job.id);
@@ -120,6 +117,14 @@ impl Services {
                 // The dispatcher is gone only when the program ends.
                 let _ = reports.send(WorkerReport::Event(Box::new(Event::Noticed { failure })));
             }
+            let _ = reports.send(WorkerReport::Event(Box::new(Event::RemainsRemoved { id })));
+        });
+    }
+
+    /// Removes the notes that streams are unfinished, of jobs that are at their end.
+    pub(super) fn forget_unfinished(&self, finished: Vec<(JobId, PathBuf)>) {
+        self.in_background(move |_| {
+            finished.iter().for_each(|(id, folder)| pipeline::forget_unfinished(folder, *id));
         });
     }
 
@@ -241,14 +246,33 @@ impl Services {
             return;
         }
         *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = Some(settings.clone());
+        // Who came before may have written these too.
+        self.write_settings(|newest, _| Ok(newest));
+    }
+
+    /// Changes what is saved of the settings, and nothing else: those that hold may be of this run alone.
+    pub(super) fn change_saved_settings(&self, change: impl FnOnce(&mut Settings) + Send + 'static) {
+        if self.is_lasting() {
+            self.write_settings(|newest, file| {
+                let mut settings = newest.map_or_else(|| Settings::load(file), Ok)?;
+                change(&mut settings);
+                Ok(Some(settings))
+            });
+        }
+    }
+
+    /// Saves what `settled` makes of the newest settings that are not saved yet, one after the other.
+    fn write_settings(
+        &self,
+        settled: impl FnOnce(Option<Settings>, &Path) -> Result<Option<Settings>, SettingsError> + Send + 'static,
+    ) {
         let (unsaved, saving) = (Arc::clone(&self.unsaved), Arc::clone(&self.saving));
         let (file, reports) = (self.folders.settings_file(), self.reports.clone());
         self.to_completion(move || {
             let _one_at_a_time = saving.lock().unwrap_or_else(PoisonError::into_inner);
-            // Who came before may have written these too.
             let newest = unsaved.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let Some(settings) = newest else { return };
-            if let Err(error) = settings.save(&file) {
+            let saved = settled(newest, &file).and_then(|settings| settings.map_or(Ok(()), |all| all.save(&file)));
+            if let Err(error) = saved {
                 let failure = error.into_failure("The settings hold until Reelpress ends. ");
                 // The dispatcher is gone only when the program ends.
                 let _ = reports.send(WorkerReport::Event(Box::new(Event::Noticed { failure })));

@@ -19,7 +19,7 @@ use super::Event;
 use super::{end_of_queue::PlannedPowerAction, retry::PlannedRetry};
 use crate::{
     failure::Failure,
-    job::{FileReport, JobId, JobSpec, JobState, Progress, Schedule, Stage, UnpublishedStream},
+    job::{Destination, FileReport, JobId, JobSpec, JobState, Progress, Schedule, Stage, UnpublishedStream},
     media::SourceMedia,
     pipeline::plan::PlanSummary,
     settings::Settings,
@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub planned_power_action: Option<PlannedPowerAction>,
     /// What `UndoRemove` brings back, with the places they had.
     pub last_removed: Vec<(usize, Arc<Job>)>,
+    /// Removed jobs that can't be brought back, of which something may still lie on the disk or in a bucket.
+    pub leaving: Vec<Arc<Job>>,
 }
 
 /// One job with all that is known of it.
@@ -223,6 +225,18 @@ impl Job {
         (!encoded.is_zero()).then_some(encoded)
     }
 
+    /// Whether something lies on the disk or in a bucket that goes when the job is removed.
+    pub fn has_remains(&self) -> bool {
+        self.unfinished.is_some() || self.unpublished.is_some()
+    }
+
+    /// Whether what its encoder has made goes when the job is removed: an unfinished stream, or a finished one that was to
+    /// lie in buckets alone.
+    pub fn loses_work(&self) -> bool {
+        let is_passing = matches!(self.spec.destination, Destination::S3 { keep_local: false, .. });
+        self.unfinished.is_some() || (is_passing && self.unpublished.is_some())
+    }
+
     /// Whether it begins by itself when its turn comes; one that is held goes on when the user wants it.
     fn comes_by_itself(&self) -> bool {
         matches!(self.state, JobState::Waiting | JobState::Interrupted { is_held: false, .. })
@@ -288,6 +302,11 @@ impl Snapshot {
             }
             Event::JobsRemoved { ids } => self.remove(ids),
             Event::RemovalUndone => self.undo_removal(),
+            Event::RemovalSettled => {
+                let removed = std::mem::take(&mut self.last_removed).into_iter().map(|(_, job)| job);
+                self.leaving.extend(removed.filter(|job| job.has_remains()));
+            }
+            Event::RemainsRemoved { id } => self.leaving.retain(|job| job.id != *id),
             Event::JobMoved { id, index } => self.move_job(*id, *index),
             Event::QueuePaused => self.queue_paused = true,
             Event::QueueResumed => self.queue_paused = false,
@@ -315,7 +334,7 @@ impl Snapshot {
         }
     }
 
-    /// The shortest list of journaled events that adds up to this state (but for what can be undone).
+    /// The shortest list of journaled events that adds up to this state (but for removals that left nothing behind).
     pub fn as_events(&self) -> Vec<Event> {
         let mut failed: Vec<&Arc<Job>> =
             self.jobs.iter().filter(|job| matches!(job.state, JobState::Failed { .. })).collect();
@@ -323,6 +342,17 @@ impl Snapshot {
         let without_log: HashSet<JobId> = failed.iter().skip(FAILED_LOGS_KEPT).map(|job| job.id).collect();
         let is_wanted = |event: &Event| !matches!(event, Event::LogKept { id, .. } if without_log.contains(id));
         let mut events: Vec<Event> = self.jobs.iter().flat_map(|job| job.as_events()).filter(is_wanted).collect();
+        let removed = |jobs: Vec<&Arc<Job>>| {
+            let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+            let removal = (!ids.is_empty()).then_some(Event::JobsRemoved { ids });
+            jobs.into_iter().flat_map(|job| job.as_events()).chain(removal).collect::<Vec<Event>>()
+        };
+        if !self.leaving.is_empty() {
+            events.extend(removed(self.leaving.iter().collect()));
+            events.push(Event::RemovalSettled);
+        }
+        let last_removed = self.last_removed.iter().map(|(_, job)| job);
+        events.extend(removed(last_removed.filter(|job| job.has_remains()).collect()));
         if self.queue_paused {
             events.push(Event::QueuePaused);
         }

@@ -4,6 +4,10 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+/// The rates that streams keep exactly, as numerator and denominator (Apple HLS Authoring Specification 1.18).
+pub const STANDARD_RATES: [(u32, u32); 8] =
+    [(24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60000, 1001), (60, 1)];
+
 /// Frames a second as an exact fraction, always in lowest terms (30000/1001, not 29.97).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FrameRate {

@@ -44,8 +44,8 @@ use source_length::{KnownSources, check_length};
 use stream_folder::StreamFolder;
 pub use stream_folder::remove_interrupted_folder;
 pub use unfinished::{
-    Beginning, Discarded, DiscardedFolder, GoesOnBy, Remains, discard, is_under_way, reached, reached_by,
-    remove_given_up, remove_interrupted,
+    Beginning, Discarded, DiscardedFolder, GoesOnBy, Remains, discard, forget_unfinished, is_finished, is_under_way,
+    reached, reached_by, remove_given_up, remove_interrupted,
 };
 use unfinished::{Begun, Notes, Unfinished};
 use uploads::{Ending, Uploads, stays_here};
@@ -78,10 +78,14 @@ pub enum Notice {
     Logged(String),
 }
 
-/// Who is told of a job's progress. `notice` is called on the job's threads and must not wait.
+/// Who is told of a job's progress, on the job's threads.
 pub trait Observer: Send + Sync {
-    /// Takes one notice.
+    /// Takes one notice. Must not wait.
     fn notice(&self, notice: Notice);
+
+    /// Takes note of the end of a job whose stream is finished and lies where it stays. True once that outlives the program:
+    /// until then the stream is one that a later run goes on with.
+    fn finished(&self, report: &Report) -> bool;
 }
 
 /// How a job can end without a stream.
@@ -207,8 +211,11 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     report.speed = reporter.speed();
     report.wall_time = request.pause.worked_since(started);
     let Some(running) = &uploads else {
-        unfinished.remove();
         folder.keep();
+        match observer.finished(&report) {
+            true => unfinished.remove(),
+            false => unfinished.remove_passing_files(),
+        }
         return Ok(report);
     };
     let rest = upload_rest((request, observer), running, (&folder, &mut unfinished), (&reporter, &report));

@@ -41,7 +41,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    job::{JobId, JobSpec, PlaceInBucket, Stage},
+    job::{JobId, JobSpec, LayoutKind, PlaceInBucket, Stage},
     tools::{atomic_file, cancel::CancelToken},
 };
 
@@ -366,6 +366,19 @@ pub fn reached(stream_folder: &Path) -> Option<Duration> {
 /// The same where this very job has begun it.
 pub fn reached_by(stream_folder: &Path, id: JobId) -> Option<Duration> {
     (begun_by(stream_folder) == Some(id)).then(|| reached(stream_folder)).flatten()
+}
+
+/// Removes the note that a stream is unfinished, which this job has ended since.
+pub fn forget_unfinished(stream_folder: &Path, id: JobId) {
+    if begun_by(stream_folder) == Some(id) {
+        remove_state(stream_folder);
+    }
+}
+
+/// Whether a stream lies there of which nothing says that it is unfinished.
+pub fn is_finished(stream_folder: &Path) -> bool {
+    let has_playlist = |kind: &LayoutKind| stream_folder.join(kind.multivariant_playlist()).is_file();
+    !stream_folder.join(FOLDER).exists() && LayoutKind::ALL.iter().any(has_playlist)
 }
 
 /// The job that has begun the unfinished stream in a folder.

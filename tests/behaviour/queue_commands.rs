@@ -1,5 +1,6 @@
 //! The queue of the window, from the terminal: with and without a window that has it open.
 
+mod end_of_a_job;
 mod end_of_queue;
 mod export_and_import;
 mod held;

@@ -72,7 +72,7 @@ fn is_cleared(job: &Job, failed: bool, all: bool) -> bool {
         JobState::Done { .. } => true,
         JobState::Failed { .. } | JobState::Cancelled => failed || all,
         // What is encoded goes when somebody names the job, not with many others.
-        JobState::Waiting | JobState::Interrupted { .. } => all && job.encoded().is_none(),
+        JobState::Waiting | JobState::Interrupted { .. } => all && job.encoded().is_none() && !job.has_remains(),
         JobState::Running { .. } => false,
     }
 }
@@ -145,12 +145,12 @@ fn paused_words(at_work: usize, held: Option<u64>) -> String {
 
 /// What becomes of the files of jobs that are taken off the list.
 fn removal_words(jobs: &[&Arc<Job>]) -> String {
-    let encoded = |job: &&Arc<Job>| {
-        let encoded = format::clock(job.encoded()?);
+    let goes = |job: &&Arc<Job>| {
+        let Some(encoded) = job.encoded() else { return job.loses_work().then(|| job.spec.source_name()) };
         let percent = job.fraction().map(|fraction| format!(", {}", format::percent(fraction)));
-        Some(format!("{encoded} of {}{}", job.spec.source_name(), percent.unwrap_or_default()))
+        Some(format!("{} of {}{}", format::clock(encoded), job.spec.source_name(), percent.unwrap_or_default()))
     };
-    let begun: Vec<String> = jobs.iter().filter_map(encoded).collect();
+    let begun: Vec<String> = jobs.iter().filter_map(goes).collect();
     match begun.is_empty() {
         true => "finished files stay".to_owned(),
         false => format!("finished files stay; what was encoded goes: {}", begun.join("; ")),
@@ -355,6 +355,13 @@ mod tests {
         snapshot.apply(&Event::JobInterrupted { id, reached, folder: None, is_held: false });
         assert_eq!(words(&snapshot), "finished files stay; what was encoded goes: 00:00:34 of b.mp4, 34 %");
         assert!(!is_cleared(&snapshot.jobs[1], true, true) && is_cleared(&snapshot.jobs[0], false, true));
+
+        // One that tries again after the network was lost.
+        let id = snapshot.jobs[0].id;
+        snapshot.apply(&Event::StreamLeft { id, reached: std::time::Duration::ZERO, folder: "out/a".into() });
+        snapshot.apply(&Event::JobRequeued { id });
+        assert_eq!(words(&snapshot), "finished files stay; what was encoded goes: a.mp4; 00:00:34 of b.mp4, 34 %");
+        assert!(!is_cleared(&snapshot.jobs[0], false, true));
     }
 
     #[test]

@@ -12,7 +12,7 @@ impl Dispatcher {
     pub(super) fn enqueue(&mut self, jobs: Vec<QueueEntry>) {
         let mut events = Vec::new();
         let mut requests = Vec::new();
-        self.settle_removal_of_alike(&jobs);
+        self.settle_removal_in_places_of(&jobs);
         let mut places = Places::of(&self.snapshot);
         for QueueEntry { spec, schedule } in jobs {
             let id = JobId::generate();

@@ -7,17 +7,12 @@ use std::{
 
 use super::{Dispatcher, Event};
 use crate::{
-    engine::{Job, QueueEntry},
+    engine::{Job, QueueEntry, places::Places},
     job::{JobId, JobState},
 };
 
 /// How long what was begun of removed jobs stays on the disk, so that undoing their removal brings it back too.
 const UNDO_LIMIT: Duration = Duration::from_secs(120);
-
-/// Whether something lies on the disk or in a bucket that goes with the job.
-fn has_remains(job: &Job) -> bool {
-    job.unfinished.is_some() || job.unpublished.is_some()
-}
 
 impl Dispatcher {
     /// Takes jobs off the list that are not at work. What was begun of them stays until the removal is settled.
@@ -30,7 +25,7 @@ impl Dispatcher {
             return;
         }
         self.settle_removal();
-        self.undo_until = jobs.iter().any(|job| has_remains(job)).then(|| Instant::now() + UNDO_LIMIT);
+        self.undo_until = jobs.iter().any(|job| job.has_remains()).then(|| Instant::now() + UNDO_LIMIT);
         let ids = jobs.iter().map(|job| job.id).collect();
         let ended: Vec<Arc<Job>> = jobs.into_iter().filter(|job| job.ended_at.is_some()).collect();
         if let Err(error) = self.journal.remember(&ended) {
@@ -49,16 +44,26 @@ impl Dispatcher {
         }
     }
 
-    /// Removes what was begun of the jobs that were removed last, which can't be brought back from then on. A removal that
-    /// left nothing behind can still be undone.
+    /// Begins to remove what was begun of the jobs that were removed last, which can't be brought back from then on. A
+    /// removal that left nothing behind can still be undone.
     pub(super) fn settle_removal(&mut self) {
         self.undo_until = None;
-        let removed = self.snapshot.last_removed.iter().map(|(_, job)| Arc::clone(job));
-        let begun: Vec<Arc<Job>> = removed.filter(|job| has_remains(job)).collect();
-        if !begun.is_empty() {
-            begun.iter().for_each(|job| self.services.remove_unfinished(job));
-            self.emit(vec![Event::JobsRemoved { ids: Vec::new() }]);
+        if self.snapshot.last_removed.iter().any(|(_, job)| job.has_remains()) {
+            let before = self.snapshot.leaving.len();
+            self.emit(vec![Event::RemovalSettled]);
+            self.snapshot.leaving.iter().skip(before).for_each(|job| self.services.remove_unfinished(job));
         }
+    }
+
+    /// Goes on with the removals that a program has not ended, or not settled, that was killed.
+    pub(super) fn settle_earlier_removals(&mut self) {
+        self.snapshot.leaving.iter().for_each(|job| self.services.remove_unfinished(job));
+        self.settle_removal();
+    }
+
+    /// The places in which something is being removed: no job begins there until it is gone.
+    pub(super) fn places_being_cleared(&self) -> Places<'static> {
+        Places::of_jobs(self.snapshot.leaving.iter())
     }
 
     /// Settles a removal that was not undone in time.
@@ -68,12 +73,14 @@ impl Dispatcher {
         }
     }
 
-    /// Settles the removal of jobs of the same source: what was begun of them lies where a new one writes.
-    pub(super) fn settle_removal_of_alike(&mut self, new: &[QueueEntry]) {
-        let is_of_one = |job: &Job| new.iter().any(|entry| entry.spec.source == job.spec.source);
-        let is_alike = self.undo_until.is_some()
-            && self.snapshot.last_removed.iter().any(|(_, job)| has_remains(job) && is_of_one(job));
-        if is_alike {
+    /// Settles the removal of jobs in whose places new ones are to write.
+    pub(super) fn settle_removal_in_places_of(&mut self, new: &[QueueEntry]) {
+        if self.undo_until.is_none() {
+            return;
+        }
+        let removed = self.snapshot.last_removed.iter().map(|(_, job)| job);
+        let places = Places::of_jobs(removed.filter(|job| job.has_remains()));
+        if new.iter().any(|entry| places.has_one_of(JobId::generate(), &entry.spec)) {
             self.settle_removal();
         }
     }

@@ -52,7 +52,7 @@ pub(super) fn set_aside(file: &Path) -> std::io::Result<(Salvage, PathBuf)> {
         salvage_of_log(file).unwrap_or_default()
     } else {
         let as_it_is = Salvage::of(file).unwrap_or_default();
-        as_it_is.or_larger(salvage_behind_header(file).unwrap_or_default())
+        as_it_is.with_larger_of(salvage_behind_header(file).unwrap_or_default())
     };
     let aside = place_aside(file);
     for ending in ["", LOG_END, "-shm"] {
@@ -158,13 +158,18 @@ impl Salvage {
         })
     }
 
-    fn or_larger(self, other: Self) -> Self {
-        if other.events.len() > self.events.len() { other } else { self }
+    /// Of each list that copy of which more can be read.
+    fn with_larger_of(self, other: Self) -> Self {
+        Self {
+            events: if other.events.len() > self.events.len() { other.events } else { self.events },
+            remembered: if other.remembered.len() > self.remembered.len() { other.remembered } else { self.remembered },
+        }
     }
 }
 
 /// All rows of a table that can be read, in their order. SQLite ends a table at the first page that it can't read: what lies
-/// behind that is read from the end backwards, and what lies between two such pages row by row.
+/// behind that is read from the end backwards, and what lies between two such pages row by row, also where the last page is
+/// one of them.
 fn readable_rows<T>(
     connection: &Connection,
     (table, columns): (&str, &str),
@@ -189,11 +194,12 @@ fn readable_rows<T>(
         let (mut behind, _) = in_order("DESC")?;
         let last = readable.last().map_or(0, |(number, _)| *number);
         behind.retain(|(number, _)| *number > last);
-        if let Some((first, _)) = behind.last() {
-            let mut statement = connection.prepare(&format!("SELECT {columns} FROM {table} WHERE rowid = ?1"))?;
-            let between = (last + 1).max(first.saturating_sub(MOST_LOOKUPS))..*first;
-            readable.extend(between.filter_map(|number| Some((number, statement.query_row([number], read).ok()?))));
-        }
+        let between = match behind.last() {
+            Some((first, _)) => (last + 1).max(first.saturating_sub(MOST_LOOKUPS))..*first,
+            None => last + 1..last.saturating_add(MOST_LOOKUPS),
+        };
+        let mut statement = connection.prepare(&format!("SELECT {columns} FROM {table} WHERE rowid = ?1"))?;
+        readable.extend(between.filter_map(|number| Some((number, statement.query_row([number], read).ok()?))));
         readable.extend(behind.into_iter().rev());
     }
     Ok(readable.into_iter().map(|(_, row)| row).collect())

@@ -24,6 +24,9 @@ impl Job {
                 self.plan = None;
                 self.retry = None;
                 self.reached = Duration::ZERO;
+                if let JobState::Interrupted { reached, .. } = &mut self.state {
+                    *reached = Duration::ZERO;
+                }
             }
             Event::JobStarted { at, .. } => {
                 self.begin_again();
@@ -37,7 +40,10 @@ impl Job {
                 self.unfinished = None;
             }
             Event::StreamMade { stream, .. } => self.unpublished = Some(Arc::new((**stream).clone())),
-            Event::StreamLeft { folder, .. } => self.unfinished = Some(folder.clone()),
+            Event::StreamLeft { reached, folder, .. } => {
+                self.reached = *reached;
+                self.unfinished = Some(folder.clone());
+            }
             Event::JobProgressed { progress, .. } => {
                 let progress = self.measured((**progress).clone());
                 if let JobState::Running { progress: shown, .. } = &mut self.state {
@@ -62,7 +68,10 @@ impl Job {
             }
             Event::JobFailed { failure, at, .. } => {
                 self.log_failure(failure);
+                let reached = self.reached;
                 self.end(JobState::Failed { failure: failure.clone() }, *at);
+                // Its next try goes on from there.
+                self.reached = if self.unfinished.is_some() { reached } else { Duration::ZERO };
             }
             Event::JobCancelled { at, .. } => {
                 self.unpublished = None;
@@ -153,7 +162,7 @@ impl Job {
 
     /// That something of its stream lies where it can be gone on with.
     fn left_unfinished(&self) -> Option<Event> {
-        self.unfinished.clone().map(|folder| Event::StreamLeft { id: self.id, folder })
+        self.unfinished.clone().map(|folder| Event::StreamLeft { id: self.id, reached: self.reached, folder })
     }
 
     /// What outlives the program of the log of a failed job, before what the failure itself has added to it.

@@ -156,8 +156,54 @@ fn a_job_that_goes_on_begins_at_what_is_encoded_already() {
         snapshot.apply(&event);
         assert_reached(&snapshot);
     }
-    snapshot.apply(&Event::JobCancelled { id, at: at(3) });
+    let failure = Failure::new(FailureKind::NetworkLost, "The network is lost", "Retry");
+    let left = Event::StreamLeft { id, reached, folder: "out/a".into() };
+    for event in [left, Event::JobFailed { id, failure, at: at(3) }, Event::JobRequeued { id }] {
+        snapshot.apply(&event);
+    }
+    assert_reached(&snapshot);
+    snapshot.apply(&Event::JobCancelled { id, at: at(4) });
     assert_eq!(snapshot.job(id).unwrap().encoded(), None);
+}
+
+#[test]
+fn an_interrupted_job_with_other_settings_begins_anew() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4"]);
+    let (id, reached) = (ids[0], Duration::from_secs(34));
+    snapshot.apply(&Event::JobStarted { id, at: at(1) });
+    snapshot.apply(&Event::JobInterrupted { id, reached, folder: None, is_held: true });
+    let spec = Box::new(snapshot.job(id).unwrap().spec.clone());
+    snapshot.apply(&Event::JobChanged { id, spec });
+    let mut again = Snapshot::default();
+    again.apply_all(&snapshot.as_events());
+    for snapshot in [snapshot, again] {
+        let job = snapshot.job(id).unwrap();
+        assert_eq!((job.encoded(), job.is_held()), (None, true));
+    }
+}
+
+#[test]
+fn a_removal_that_has_not_ended_is_known_after_a_restart() {
+    let (mut snapshot, ids) = snapshot_of(&["a.mp4", "b.mp4", "c.mp4"]);
+    let restarted = |snapshot: &Snapshot| {
+        let mut again = Snapshot::default();
+        again.apply_all(&snapshot.as_events());
+        let of_each = |jobs: &mut dyn Iterator<Item = &Arc<Job>>| jobs.map(|job| job.id).collect::<Vec<JobId>>();
+        let removed = of_each(&mut again.last_removed.iter().map(|(_, job)| job));
+        (of_each(&mut again.jobs.iter()), removed, of_each(&mut again.leaving.iter()))
+    };
+    for id in [ids[0], ids[1]] {
+        let folder = Some(PathBuf::from("out"));
+        snapshot.apply(&Event::JobInterrupted { id, reached: Duration::ZERO, folder, is_held: false });
+    }
+    snapshot.apply(&Event::JobsRemoved { ids: vec![ids[0]] });
+    assert_eq!(restarted(&snapshot), (vec![ids[1], ids[2]], vec![ids[0]], vec![]));
+    snapshot.apply(&Event::RemovalSettled);
+    snapshot.apply(&Event::JobsRemoved { ids: vec![ids[1]] });
+    assert_eq!(restarted(&snapshot), (vec![ids[2]], vec![ids[1]], vec![ids[0]]));
+    snapshot.apply(&Event::RemainsRemoved { id: ids[0] });
+    snapshot.apply(&Event::RemovalUndone);
+    assert_eq!(restarted(&snapshot), (vec![ids[1], ids[2]], vec![], vec![]));
 }
 
 #[test]
@@ -268,15 +314,15 @@ fn what_is_held_or_waits_in_a_paused_queue_takes_no_time() {
     snapshot.apply(&Event::JobPaused { id: ids[0] });
     assert_eq!(snapshot.time_left(), None);
     snapshot.apply(&Event::QueueResumed);
-    assert_eq!(snapshot.time_left(), None, "held jobs keep their places");
+    assert_eq!(snapshot.time_left(), None, "nothing tells how fast the next one will be");
     for id in [ids[0], ids[1]] {
         snapshot.apply(&Event::JobFinished {
             id,
             report: Box::new(Report { speed: Some(4.0), ..*report() }),
             at: at(9),
         });
+        assert_eq!(snapshot.time_left(), Some(Duration::from_secs(15)), "it begins beside one that is held");
     }
-    assert_eq!(snapshot.time_left(), Some(Duration::from_secs(15)));
     snapshot.apply(&Event::QueuePaused);
     assert_eq!(snapshot.time_left(), None, "nothing begins");
 }

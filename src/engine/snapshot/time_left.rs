@@ -1,6 +1,6 @@
 //! How long the queue will take.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::{Job, Snapshot};
 use crate::{
@@ -22,13 +22,8 @@ impl Snapshot {
     /// else of those that run. What goes on only when the user wants it does not count: jobs that are held, and those that
     /// wait in a paused queue. `None` when it can't be told, and when nothing goes on.
     pub fn time_left(&self) -> Option<Duration> {
-        let (held, at_work): (Vec<&Arc<Job>>, Vec<&Arc<Job>>) =
-            self.jobs.iter().filter(|job| job.progress().is_some()).partition(|job| job.is_held());
-        let running: Vec<&Progress> = at_work.iter().filter_map(|job| job.progress()).collect();
-        // A held job keeps its place: the next ones do not begin in it.
-        if running.is_empty() && (self.queue_paused || !held.is_empty()) {
-            return None;
-        }
+        let at_work = self.jobs.iter().filter(|job| !job.is_held());
+        let running: Vec<&Progress> = at_work.filter_map(|job| job.progress()).collect();
         let left_running = match running.as_slice() {
             [] => Duration::ZERO,
             running => running.iter().filter_map(|progress| progress.time_left).max()?,

@@ -1,4 +1,4 @@
-//! Small messages at the bottom left, above the status line.
+//! Small messages at the bottom left, above the status line; over a dialog at the top, as its buttons are at the bottom.
 
 use eframe::egui::{self, Align2, Frame, Label, Margin, RichText, ScrollArea, Stroke, Ui, vec2};
 
@@ -35,10 +35,13 @@ pub fn notices_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
         return;
     }
     let can_undo = !snapshot.last_removed.is_empty();
-    let offset = vec2(theme::SIDE_MARGIN, -(theme::STATUS_HEIGHT + theme::SIDE_MARGIN));
     // Above a dialog, what its steps have led to is still read; menus come before them otherwise.
-    let order = if view.dialog.is_some() { egui::Order::Tooltip } else { egui::Order::Foreground };
-    egui::Area::new(area_id()).anchor(Align2::LEFT_BOTTOM, offset).order(order).show(ui.ctx(), |ui| {
+    let (order, corner, from_edge) = match view.dialog {
+        Some(_) => (egui::Order::Tooltip, Align2::LEFT_TOP, theme::SIDE_MARGIN),
+        None => (egui::Order::Foreground, Align2::LEFT_BOTTOM, -(theme::STATUS_HEIGHT + theme::SIDE_MARGIN)),
+    };
+    let area = egui::Area::new(area_id()).anchor(corner, vec2(theme::SIDE_MARGIN, from_edge)).order(order);
+    area.show(ui.ctx(), |ui| {
         let mut dismissed = None;
         for (index, notice) in view.notices.iter_mut().enumerate() {
             // Two may have the same headline.

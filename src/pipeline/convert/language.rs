@@ -114,6 +114,30 @@ const MOV_WORDS: [(&str, &str); 98] = [
     ("cmn", "chi"),
 ];
 
+/// The codes of ISO 639-2 for catalogues, where these are others than those of ISO 639-3: Matroska wants them.
+const BIBLIOGRAPHIC: [(&str, &str); 20] = [
+    ("bod", "tib"),
+    ("ces", "cze"),
+    ("cym", "wel"),
+    ("deu", "ger"),
+    ("ell", "gre"),
+    ("eus", "baq"),
+    ("fas", "per"),
+    ("fra", "fre"),
+    ("hye", "arm"),
+    ("isl", "ice"),
+    ("kat", "geo"),
+    ("mkd", "mac"),
+    ("mri", "mao"),
+    ("msa", "may"),
+    ("mya", "bur"),
+    ("nld", "dut"),
+    ("ron", "rum"),
+    ("slk", "slo"),
+    ("sqi", "alb"),
+    ("zho", "chi"),
+];
+
 /// What is to be written for a language, in the words of a container; `None` where ffmpeg does by itself what is right.
 /// `is_copied` says that ffmpeg passes on what it was told.
 ///
@@ -139,7 +163,12 @@ pub(super) fn word(format: FileFormat, told: &str, is_copied: bool) -> Result<Op
             Ok((three.len() == 3 && !(is_copied && told.len() == 3)).then(|| three.to_owned()))
         }
         _ if is_copied => Ok(None),
-        _ => Ok(Some(tag)),
+        // Matroska and ID3 have the three letters of ISO 639-2 (RFC 9559, 5.1.4.1.19; ID3v2.4, TLAN).
+        _ => {
+            let three = Language::from_639_1(primary).map_or(primary, |language| language.to_639_3());
+            let older = BIBLIOGRAPHIC.iter().find(|(terminology, _)| *terminology == three);
+            Ok(Some(older.map_or(three, |(_, bibliographic)| bibliographic).to_owned()))
+        }
     }
 }
 
@@ -184,6 +213,8 @@ mod tests {
         assert_eq!(word(FileFormat::Mp4, "de", true), written("deu"));
         assert_eq!(word(FileFormat::Mp4, "ger", true), Ok(None));
         assert_eq!(word(FileFormat::Mkv, "deu", true), Ok(None));
-        assert_eq!(word(FileFormat::Mkv, "de", false), written("de"));
+        for (told, word_of_catalogues) in [("de", "ger"), ("sv", "swe"), ("pt-BR", "por"), ("gsw", "gsw")] {
+            assert_eq!(word(FileFormat::Mkv, told, false), written(word_of_catalogues));
+        }
     }
 }

@@ -208,8 +208,12 @@ impl AudioGroup {
 
     /// All codecs of the group, each once.
     fn codecs(&self) -> Vec<&str> {
-        let mut codecs: Vec<&str> = self.tracks.iter().map(|track| track.codecs.as_str()).collect();
-        codecs.dedup();
+        let mut codecs: Vec<&str> = Vec::new();
+        for track in &self.tracks {
+            if !codecs.contains(&track.codecs.as_str()) {
+                codecs.push(&track.codecs);
+            }
+        }
         codecs
     }
 }

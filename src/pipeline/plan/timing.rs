@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::PictureConversion;
 use crate::{
     job::{FileFormat, JobKind, Operations},
-    media::{AudioStream, Chapter, FrameRate, SourceMedia, VideoStream},
+    media::{AudioStream, Chapter, FrameRate, STANDARD_RATES, SourceMedia, VideoStream},
     preset::{InterlacedOutput, KeyframeInterval},
 };
 
@@ -135,9 +135,6 @@ impl Timing {
     }
 }
 
-/// The rates that are kept exactly (Apple HLS Authoring Specification 1.18).
-const STANDARD_RATES: [(u32, u32); 8] =
-    [(24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60000, 1001), (60, 1)];
 /// An average this near to a standard rate is that rate.
 const STANDARD_RATE_TOLERANCE: f64 = 0.0004;
 /// Apple HLS Authoring Specification 1.17.

@@ -3,6 +3,7 @@
 mod convert;
 mod error;
 mod ffprobe_json;
+mod frame_grid;
 mod later_picture;
 mod look;
 mod missing_packets;
@@ -90,6 +91,7 @@ pub fn probe(source: &Path, toolbox: &Toolbox, cancel: &CancelToken) -> Result<S
     }
     transport_length::correct(&mut media, source, toolbox, cancel);
     picture_end::measure_ends(&mut media, source, toolbox, cancel);
+    frame_grid::correct(&mut media, source, toolbox, cancel);
     leave_out_lost_sound(&mut media, source, toolbox, cancel)?;
     add_metadata_of_frames(&mut media, source, toolbox, cancel)?;
     scan::find_out(&mut media, source, toolbox, cancel)?;

@@ -95,7 +95,7 @@ impl Target {
     /// # Errors
     /// When nothing can be signed, a playlist can't be read here, or not be written there.
     pub(super) async fn presign(&self, files: &[(String, bool)], holds: Duration) -> Result<Presigned, PublishError> {
-        let clock = self.clock().await;
+        let clock = self.clock().await?;
         let signer = Signer::from(&self.bucket, clock.now, holds)?;
         let end = self.end_of(clock.now, holds);
         let warnings = std::iter::once(end).chain(clock.difference).collect();
@@ -140,11 +140,14 @@ impl Target {
         Ok(())
     }
 
-    /// The time by which the store judges what is signed.
-    async fn clock(&self) -> Clock {
-        let url = self.bucket.url(&self.prefix);
+    /// The time by which the store judges what is signed. The store itself is asked: what stands before it may answer from
+    /// a cache, with the time of then.
+    async fn clock(&self) -> Result<Clock, PublishError> {
+        let mut url = Signer::new(&self.bucket, CLOCKS_AGREE)?.url(&self.prefix).await?;
+        // It is to be answered whatever the signature is worth.
+        url.truncate(url.find('?').unwrap_or(url.len()));
         let told = tokio::task::spawn_blocking(move || time_of_store(&url)).await;
-        Clock::of(Timestamp::now(), told.ok().flatten())
+        Ok(Clock::of(Timestamp::now(), told.ok().flatten()))
     }
 
     /// When the addresses end: with the credentials that sign them, if these end sooner.

@@ -87,6 +87,11 @@ impl Ledger {
         state.again.insert(key.to_owned()) && state.sent.remove(key).is_some()
     }
 
+    /// Whether an object had gone, or was changed, and is sent again.
+    pub(super) fn is_sent_again(&self, key: &str) -> bool {
+        self.state().again.contains(key)
+    }
+
     /// What is worth a word although all is there.
     pub(super) fn warnings(&self) -> Vec<String> {
         let state = self.state();
@@ -120,17 +125,23 @@ impl Ledger {
         let mut wrong = AllWrong::new();
         self.ask_for_each(bucket, (named, most), &mut wrong).await?;
         let listed = bucket.listed_under(prefix).await?;
-        let seems_wrong = |key: &str, sent: &Sent| {
-            let path = key.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')).unwrap_or(key);
-            !listed.get(path).is_some_and(|listed| listed.is(&sent.stored))
+        let path_of = |key: &str| {
+            let path = key.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/'));
+            path.unwrap_or(key).to_owned()
         };
+        let seems_wrong =
+            |key: &str, sent: &Sent| !listed.get(&path_of(key)).is_some_and(|listed| listed.is(&sent.stored));
         let doubtful: Vec<String> = {
             let state = self.state();
             let doubtful = state.sent.iter().filter(|(key, sent)| seems_wrong(key, sent));
             doubtful.map(|(key, _)| key.clone()).filter(|key| !wrong.contains_key(key)).collect()
         };
         for key in doubtful {
-            let found = bucket.head(&key).await?;
+            let found = match bucket.head(&key).await {
+                // The list has to do.
+                Err(PublishError::PermissionDenied { .. }) => listed.get(&path_of(&key)).cloned(),
+                found => found?,
+            };
             wrong.extend(self.judge(&key, found).map(|how| (key, how)));
         }
         Ok(wrong)

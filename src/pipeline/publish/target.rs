@@ -63,6 +63,10 @@ impl Target {
 
     /// Under what condition this run writes an entry point.
     fn condition(&self, path: &str, key: &str) -> Condition {
+        // One that the store has lost: what it was to replace is gone too.
+        if self.ledger.is_sent_again(key) {
+            return Condition::Absent;
+        }
         if self.ledger.has(key) || self.present.contains_key(path) {
             return Condition::None;
         }

@@ -5,12 +5,12 @@ use std::{path::Path, time::Duration};
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
-    Bucket, FirstContact, LocalStream, Place, Publisher, claim::Claim, error::PublishError, folder::published_files,
+    Bucket, FirstContact, LocalStream, Place, Publisher, claim::Claim, error::PublishError, folder::{FolderFiles, published_files},
     headers::FileKind, playlist::PlaylistFacts, replace::claim_of_revision, s3, status::StatusBoard, target::stopped,
 };
 use crate::{
     failure::{Failure, FailureKind},
-    job::{PlaceInBucket, S3Location},
+    job::{LayoutKind, PlaceInBucket, S3Location},
     tools::cancel::CancelToken,
 };
 
@@ -100,10 +100,9 @@ pub fn withdraw_unless_whole(
     cancel: &CancelToken,
 ) -> Result<bool, Leftover> {
     unless_interrupted(runtime, (location, place), cancel, async {
-        if s3::first_contact(location, is_whole(location, place, folder)).await.unwrap_or(false) {
-            return Ok(true);
-        }
-        remove_earlier(location, place).await
+        // Where that can't be told, what is there stays.
+        let whole = is_whole(location, place, folder).await.map_err(|error| Leftover::of(location, place, error))?;
+        if whole { Ok(true) } else { remove_earlier(location, place).await }
     })
 }
 
@@ -128,7 +127,11 @@ fn unless_interrupted<T>(
 
 /// Whether all files of the finished stream in `folder` are there, with their sizes.
 async fn is_whole(location: &S3Location, place: &PlaceInBucket, folder: &Path) -> Result<bool, PublishError> {
-    let files = published_files(folder)?;
+    let files = match published_files(folder) {
+        // They go from here once all are there; a program that was killed then has left the folder.
+        Err(PublishError::NothingToPublish { .. }) => FolderFiles::new(),
+        files => files?,
+    };
     let playlists = files.keys().filter(|(kind, _)| matches!(kind, FileKind::Playlist | FileKind::Manifest));
     for (_, path) in playlists {
         let file = folder.join(path);
@@ -142,8 +145,20 @@ async fn is_whole(location: &S3Location, place: &PlaceInBucket, folder: &Path) -
     if place.revision.is_some() {
         return Ok(false);
     }
-    let there = Bucket::open(location).await?.objects_under(&place.prefix).await?;
-    Ok(files.iter().all(|((_, path), size)| there.get(path) == Some(size)))
+    let bucket = s3::first_contact(location, async {
+        let bucket = Bucket::open(location).await?;
+        match bucket.head(&place.prefix).await {
+            Err(error) if error.is_passing() => Err(error),
+            _ => Ok(bucket),
+        }
+    });
+    // The list of a long stream has many pages.
+    let there = bucket.await?.objects_under(&place.prefix).await?;
+    Ok(if files.is_empty() {
+        LayoutKind::ALL.iter().any(|kind| there.contains_key(kind.multivariant_playlist()))
+    } else {
+        files.iter().all(|((_, path), size)| there.get(path) == Some(size))
+    })
 }
 
 /// True when it stays as viewers are led there.

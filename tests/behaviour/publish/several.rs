@@ -102,6 +102,10 @@ impl Observer for LastStream {
             *self.0.lock().unwrap() = Some(*stream);
         }
     }
+
+    fn finished(&self, _: &Report) -> bool {
+        true
+    }
 }
 
 /// A job for these buckets, run by itself, without a queue that would try again.
