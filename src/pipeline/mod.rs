@@ -212,10 +212,7 @@ fn run_stages(request: &JobRequest, observer: &dyn Observer) -> Result<Report, F
     report.wall_time = request.pause.worked_since(started);
     let Some(running) = &uploads else {
         folder.keep();
-        match observer.finished(&report) {
-            true => unfinished.remove(),
-            false => unfinished.remove_passing_files(),
-        }
+        unfinished.end(observer.finished(&report));
         return Ok(report);
     };
     let rest = upload_rest((request, observer), running, (&folder, &mut unfinished), (&reporter, &report));

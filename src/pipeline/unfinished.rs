@@ -318,6 +318,14 @@ impl Unfinished {
         }
     }
 
+    /// The stream is finished, and where that is not noted, a later run goes on with it.
+    pub(super) fn end(self, is_noted: bool) {
+        match is_noted {
+            true => self.remove(),
+            false => self.remove_passing_files(),
+        }
+    }
+
     /// The stream is finished: nothing is gone on with any more.
     pub(super) fn remove(self) {
         remove_state(&self.stream_folder);

@@ -120,18 +120,22 @@ fn a_damaged_journal_is_set_aside_and_its_readable_part_goes_on() {
 #[test]
 fn of_a_journal_with_several_damaged_pages_only_what_was_in_them_is_lost() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("queue.sqlite");
-    let (ids, events): (Vec<JobId>, Vec<Event>) = (0..400).map(|_| added()).unzip();
-    Journal::open(&file).unwrap().append(&events).unwrap();
-    let mut bytes = std::fs::read(&file).unwrap();
-    let pages = bytes.len() / 4096;
-    let in_a_page = ids.len().div_ceil(pages - 5);
-    for page in [pages / 4, pages / 2, pages * 3 / 4] {
-        bytes[page * 4096..(page + 1) * 4096].fill(0);
+    for has_bad_end in [false, true] {
+        let file = folder.path().join(format!("queue-{has_bad_end}.sqlite"));
+        let (ids, events): (Vec<JobId>, Vec<Event>) = (0..400).map(|_| added()).unzip();
+        Journal::open(&file).unwrap().append(&events).unwrap();
+        let mut bytes = std::fs::read(&file).unwrap();
+        let pages = bytes.len() / 4096;
+        let in_a_page = ids.len().div_ceil(pages - 5);
+        let last = if has_bad_end { pages - 1 } else { pages * 3 / 4 };
+        for page in [pages / 4, pages / 2, last] {
+            bytes[page * 4096..(page + 1) * 4096].fill(0);
+        }
+        std::fs::write(&file, bytes).unwrap();
+        let kept = Journal::open(&file).unwrap().replay().unwrap().snapshot.jobs.len();
+        let expected = ids.len() - 4 * in_a_page..ids.len();
+        assert!(expected.contains(&kept), "{kept} jobs were kept, {in_a_page} are in a page, {has_bad_end}");
     }
-    std::fs::write(&file, bytes).unwrap();
-    let kept = Journal::open(&file).unwrap().replay().unwrap().snapshot.jobs.len();
-    assert!((ids.len() - 4 * in_a_page..ids.len()).contains(&kept), "{kept} jobs were kept, {in_a_page} are in a page");
 }
 
 #[test]

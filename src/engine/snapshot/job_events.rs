@@ -8,7 +8,7 @@ use super::{Job, KEPT_LOG_LINES, LOG_LINES_KEPT};
 use crate::{
     engine::Event,
     failure::Failure,
-    job::{JobState, Progress, Schedule},
+    job::{JobSpec, JobState, Progress, Schedule},
 };
 
 impl Job {
@@ -18,16 +18,7 @@ impl Job {
             Event::JobScheduled { schedule, .. } => self.schedule = *schedule,
             Event::SourceProbed { source, .. } => self.source = Some(Arc::new((**source).clone())),
             Event::ThumbnailReady { path, .. } => self.thumbnail = Some(path.clone()),
-            Event::JobChanged { spec, .. } => {
-                self.spec = (**spec).clone();
-                self.unpublished = None;
-                self.plan = None;
-                self.retry = None;
-                self.reached = Duration::ZERO;
-                if let JobState::Interrupted { reached, .. } = &mut self.state {
-                    *reached = Duration::ZERO;
-                }
-            }
+            Event::JobChanged { spec, .. } => self.change(spec),
             Event::JobStarted { at, .. } => {
                 self.begin_again();
                 self.started_at = Some(*at);
@@ -68,16 +59,28 @@ impl Job {
             }
             Event::JobFailed { failure, at, .. } => {
                 self.log_failure(failure);
-                let reached = self.reached;
+                // From where its next try goes on.
+                let reached = if self.unfinished.is_some() { self.reached } else { Duration::ZERO };
                 self.end(JobState::Failed { failure: failure.clone() }, *at);
-                // Its next try goes on from there.
-                self.reached = if self.unfinished.is_some() { reached } else { Duration::ZERO };
+                self.reached = reached;
             }
             Event::JobCancelled { at, .. } => {
                 self.unpublished = None;
                 self.end(JobState::Cancelled, *at);
             }
             _ => self.wait(event),
+        }
+    }
+
+    /// Takes other settings, with which it begins anew.
+    fn change(&mut self, spec: &JobSpec) {
+        self.spec = spec.clone();
+        self.unpublished = None;
+        self.plan = None;
+        self.retry = None;
+        self.reached = Duration::ZERO;
+        if let JobState::Interrupted { reached, .. } = &mut self.state {
+            *reached = Duration::ZERO;
         }
     }
 

@@ -63,13 +63,13 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
     }
     let cover = plan.cover.as_ref().map(|cover| (open_cover(&mut list, plan, cover), cover));
     let chapters = open_chapters(&mut list, &plan.chapters);
-    let styled: Vec<Option<usize>> = plan.subtitles.iter().map(|planned| open_styled(&mut list, planned)).collect();
+    let passed: Vec<Option<usize>> = plan.subtitles.iter().map(|planned| open_passed(&mut list, planned)).collect();
     let graph = graph(plan, is_gif);
     if !graph.is_empty() {
         list.push(&["-filter_complex", &graph]);
     }
     map_streams(&mut list, plan);
-    for (planned, file) in plan.subtitles.iter().zip(styled) {
+    for (planned, file) in plan.subtitles.iter().zip(passed) {
         list.push(&["-map", &file.map_or_else(|| format!("0:{}", planned.track.index), |input| format!("{input}:0"))]);
     }
     map_beside(&mut list, plan, cover);
@@ -326,8 +326,8 @@ fn open_chapters(list: &mut ArgumentList, chapters: &PlannedChapters) -> String 
     }
 }
 
-/// Opens the file by which styled subtitles pass, if there is one, and gives its number.
-fn open_styled(list: &mut ArgumentList, planned: &PlannedSubtitles) -> Option<usize> {
+/// Opens the file by which subtitles pass, if there is one, and gives its number.
+fn open_passed(list: &mut ArgumentList, planned: &PlannedSubtitles) -> Option<usize> {
     let file = planned.file.as_ref()?;
     // Its times are those of the film, also if the first words come late.
     list.push(&["-seek_timestamp", "1"]);

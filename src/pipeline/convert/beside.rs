@@ -1,6 +1,6 @@
 //! What is beside picture and sound, and is taken out of the source into a passing file before the run that makes the file:
-//! styled subtitles, of which drawings and notes are left out where text alone is held, and cover art, which some containers
-//! hold in a form that ffmpeg does not write by itself.
+//! styled subtitles, of which drawings and notes are left out where text alone is held; what subtitles say in a part; and
+//! cover art, which some containers hold in a form that ffmpeg does not write by itself.
 
 use std::{
     path::{Path, PathBuf},
@@ -43,9 +43,9 @@ impl Job<'_> {
     /// # Errors
     /// When the job is cancelled, or the chapters of a part can't be written.
     pub(super) fn take_out(&self, plan: &mut ConvertPlan) -> Result<(), Failure> {
+        let start = plan.trim.start.unwrap_or_default();
+        let length = plan.trim.end.map(|end| end.saturating_sub(start)).or(plan.duration);
         if plan.chapters == PlannedChapters::OfPart(None) {
-            let start = plan.trim.start.unwrap_or_default();
-            let length = plan.trim.end.map(|end| end.saturating_sub(start)).or(plan.duration);
             let chapters = chapters_from(&self.source.chapters, start, length);
             let file = self.work_folder.join("chapters.txt");
             if !chapters.is_empty() {
@@ -54,13 +54,20 @@ impl Job<'_> {
                 plan.chapters = PlannedChapters::OfPart(Some(file));
             }
         }
-        for (place, subtitles) in plan.subtitles.iter_mut().enumerate().filter(|(_, subtitles)| subtitles.is_styled) {
-            let file = self.work_folder.join(format!("styled_{place}.ass"));
-            let options = ["-c", "copy", "-f", "ass"];
-            let text = self.taken(subtitles.track.index, &options, &file)?;
-            let text = text.and_then(|text| String::from_utf8(text).ok()).map(|text| read_lines(&text));
+        for (place, subtitles) in plan.subtitles.iter_mut().enumerate().filter(|(_, subtitles)| subtitles.passes()) {
+            let file = self.work_folder.join(format!("subtitles_{place}.ass"));
+            let codec = if matches!(subtitles.track.codec.as_str(), "ass" | "ssa") { "copy" } else { "ass" };
+            let text = self.taken(subtitles.track.index, &["-c", codec, "-f", "ass"], &file)?;
+            let mut text = text.and_then(|text| String::from_utf8(text).ok());
+            if subtitles.is_styled {
+                text = text.map(|text| read_lines(&text));
+            }
+            if subtitles.is_part {
+                text = text.and_then(|text| lines_of_part(&text, start, length));
+            }
             subtitles.file = text.filter(|text| std::fs::write(&file, text).is_ok()).map(|_| file);
         }
+        plan.leave_out_silent_subtitles();
         let place = container::cover_place(plan.format);
         let Some(cover) = plan.cover.as_mut().filter(|_| place != CoverPlace::Stream) else { return Ok(()) };
         let file = self.work_folder.join(if cover.is_png { "cover.png" } else { "cover.jpg" });
@@ -99,6 +106,42 @@ impl Job<'_> {
         }
         Ok(regular_file::read(file).ok().filter(|content| !content.is_empty()))
     }
+}
+
+/// What a file of subtitles in the form of ASS, as ffmpeg writes it, says in a part, by the times of the part; `None` where
+/// it says nothing.
+fn lines_of_part(file: &str, start: Duration, length: Option<Duration>) -> Option<String> {
+    let mut says_something = false;
+    let mut line_of_part = |line: &str| {
+        let Some(dialogue) = line.strip_prefix("Dialogue: ") else { return Some(line.to_owned()) };
+        let [layer, from, to, rest] = dialogue.splitn(4, ',').collect::<Vec<_>>()[..] else { return None };
+        let (from, to) = (hundredths(from)?, hundredths(to)?);
+        let hundredth = |time: Duration| u64::try_from(time.as_millis() / 10).unwrap_or(u64::MAX);
+        let (start, end) = (hundredth(start), length.map_or(u64::MAX, hundredth));
+        let (from, to) = (from.saturating_sub(start), to.saturating_sub(start).min(end));
+        if from >= to {
+            return None;
+        }
+        says_something = true;
+        Some(format!("Dialogue: {layer},{},{},{rest}", clock_of_ass(from), clock_of_ass(to)))
+    };
+    let lines: Vec<String> = file.lines().filter_map(&mut line_of_part).collect();
+    says_something.then(|| lines.join("\n") + "\n")
+}
+
+/// Hundredths of a second of a time such as `0:01:02.34`.
+fn hundredths(time: &str) -> Option<u64> {
+    let (clock, parts) = time.trim().split_once('.')?;
+    let mut seconds = 0_u64;
+    for number in clock.split(':') {
+        seconds = seconds.checked_mul(60)?.checked_add(number.parse().ok()?)?;
+    }
+    seconds.checked_mul(100)?.checked_add(parts.parse().ok()?)
+}
+
+fn clock_of_ass(hundredths: u64) -> String {
+    let seconds = hundredths / 100;
+    format!("{}:{:02}:{:02}.{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60, hundredths % 100)
 }
 
 /// Chapters in a file of notes as ffmpeg reads them (<https://ffmpeg.org/ffmpeg-formats.html#Metadata-2>).
@@ -157,6 +200,23 @@ impl PlannedCover {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_has_the_lines_that_are_said_in_it_at_its_own_times() {
+        let line = |from: &str, to: &str, text: &str| format!("Dialogue: 0,{from},{to},Default,,0,0,0,,{text}\n");
+        let head = "[Events]\nFormat: Layer, Start, End, Style\n";
+        let file = head.to_owned()
+            + &line("0:00:01.00", "0:00:03.00", "before, and gone")
+            + &line("0:00:03.50", "0:00:04.50", "over the start, with a comma")
+            + &line("1:01:01.25", "1:01:09.00", "over the end");
+        let part = |start: u64, length| lines_of_part(&file, Duration::from_secs(start), length);
+        let expected = head.to_owned()
+            + &line("0:00:00.00", "0:00:00.50", "over the start, with a comma")
+            + &line("1:00:57.25", "1:01:00.00", "over the end");
+        assert_eq!(part(4, Some(Duration::from_secs(3660))), Some(expected));
+        assert_eq!(part(5, Some(Duration::from_secs(60))), None);
+        assert!(part(3600, None).is_some_and(|text| text.contains("Dialogue: 0,0:01:01.25,0:01:09.00,")));
+    }
 
     #[test]
     fn a_cover_in_a_comment_tells_its_type_and_length() {

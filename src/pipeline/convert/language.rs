@@ -191,7 +191,7 @@ pub(super) fn told(plan: &ConvertPlan) -> Vec<(String, String, bool)> {
     }
     for (place, planned) in plan.subtitles.iter().enumerate() {
         let language = planned.track.language.clone();
-        told.extend(language.map(|language| (format!("s:{place}"), language, !planned.is_styled)));
+        told.extend(language.map(|language| (format!("s:{place}"), language, !planned.passes())));
     }
     told
 }

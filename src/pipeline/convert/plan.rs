@@ -104,8 +104,17 @@ pub(super) struct PlannedSubtitles {
     pub(super) is_copied: bool,
     /// Whether that text is one of many that a styled form has beside it, which are left out first.
     pub(super) is_styled: bool,
+    /// Whether only a part of the source is wanted, and so what is said in it.
+    pub(super) is_part: bool,
     /// The file with what is left then.
     pub(super) file: Option<PathBuf>,
+}
+
+impl PlannedSubtitles {
+    /// Whether they pass through a file.
+    pub(super) fn passes(&self) -> bool {
+        self.is_styled || self.is_part
+    }
 }
 
 impl ConvertPlan {
@@ -152,8 +161,7 @@ impl ConvertPlan {
         } else {
             Some(PlannedPicture::Encoded(request.picture_codec()?))
         };
-        let is_whole = spec.operations.trim == Trim::default() && spec.joined.is_empty();
-        let subtitles = request.subtitles(is_whole, &mut warnings);
+        let subtitles = request.subtitles(&mut warnings);
         let plan = Self {
             source: spec.source.clone(),
             format,
@@ -184,13 +192,32 @@ impl ConvertPlan {
         if self.encode.is_none() {
             self.warnings.extend(cut_off(source));
         }
-        for (track, told, is_copied) in language::told(&self) {
+        let untold = self.tell_languages();
+        self.warnings.extend(untold);
+        self
+    }
+
+    /// Resolves what is written of the languages of the tracks; gives what can't be, in words.
+    fn tell_languages(&mut self) -> Vec<String> {
+        self.languages.clear();
+        let mut untold = Vec::new();
+        for (track, told, is_copied) in language::told(self) {
             match language::word(self.format, &told, is_copied) {
                 Ok(word) => self.languages.extend(word.map(|word| (track, word))),
-                Err(warning) => self.warnings.push(warning),
+                Err(warning) => untold.push(warning),
             }
         }
-        self
+        untold
+    }
+
+    /// Leaves out tracks of subtitles that say nothing in the part that is wanted.
+    pub(super) fn leave_out_silent_subtitles(&mut self) {
+        let before = self.subtitles.len();
+        self.subtitles.retain(|planned| !planned.is_part || planned.file.is_some());
+        if self.subtitles.len() < before {
+            // The others have other places now; what can't be told of them was said before.
+            self.tell_languages();
+        }
     }
 
     /// Whether anything is copied.

@@ -216,29 +216,41 @@ impl<'a> Request<'a> {
     }
 
     /// Subtitles that go into the file.
-    pub(super) fn subtitles(&self, is_whole: bool, warnings: &mut Vec<String>) -> Vec<PlannedSubtitles> {
+    pub(super) fn subtitles(&self, warnings: &mut Vec<String>) -> Vec<PlannedSubtitles> {
         let format = self.conversion.format;
         let all = &self.source.subtitles;
         if all.is_empty() || !format.has_picture() {
             return Vec::new();
         }
         let drawn = self.spec.operations.burn_in.as_ref();
+        let is_part = self.spec.operations.trim != Trim::default();
+        let is_joined = !self.spec.joined.is_empty();
         let (mut kept, mut left_out, mut styled) = (Vec::new(), 0, 0);
         for track in all.iter().filter(|track| !is_chosen(drawn, track, all)) {
             let is_copied = container::holds_subtitles(format, &track.codec);
-            let is_written = container::subtitle_encoder(format).is_some()
-                && container::TEXT_SUBTITLES.contains(&track.codec.as_str());
-            if is_whole && (is_copied || is_written) {
-                let is_styled = !is_copied && matches!(track.codec.as_str(), "ass" | "ssa");
+            let is_text = container::TEXT_SUBTITLES.contains(&track.codec.as_str());
+            let is_written = container::subtitle_encoder(format).is_some() && is_text;
+            if !is_joined && (is_written || (is_copied && !is_part)) {
+                let has_styles = matches!(track.codec.as_str(), "ass" | "ssa");
+                let is_styled = !is_copied && has_styles;
                 styled += u64::from(is_styled);
-                kept.push(PlannedSubtitles { track: track.clone(), is_copied, is_styled, file: None });
+                // A part passes in the form that has styles.
+                let is_copied = is_copied && (!is_part || has_styles);
+                kept.push(PlannedSubtitles { track: track.clone(), is_copied, is_styled, is_part, file: None });
             } else {
                 left_out += 1;
             }
         }
         if left_out > 0 {
             let tracks = crate::format::count(left_out, "track of subtitles is", "tracks of subtitles are");
-            warnings.push(format!("{tracks} left out"));
+            let why = match (is_joined, is_part) {
+                (true, _) => ": those of several sources are not joined".to_owned(),
+                (false, true) if container::subtitle_encoder(format).is_some() => {
+                    ": subtitles that are pictures are not cut".to_owned()
+                }
+                _ => format!(": {} does not hold them", format.label()),
+            };
+            warnings.push(format!("{tracks} left out{why}"));
         }
         if styled > 0 {
             let tracks = crate::format::count(styled, "track of subtitles loses", "tracks of subtitles lose");

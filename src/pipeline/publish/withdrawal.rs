@@ -5,8 +5,16 @@ use std::{path::Path, time::Duration};
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
-    Bucket, FirstContact, LocalStream, Place, Publisher, claim::Claim, error::PublishError, folder::{FolderFiles, published_files},
-    headers::FileKind, playlist::PlaylistFacts, replace::claim_of_revision, s3, status::StatusBoard, target::stopped,
+    Bucket, FirstContact, LocalStream, Place, Publisher,
+    claim::Claim,
+    error::PublishError,
+    folder::{FolderFiles, published_files},
+    headers::FileKind,
+    playlist::PlaylistFacts,
+    replace::claim_of_revision,
+    s3,
+    status::StatusBoard,
+    target::stopped,
 };
 use crate::{
     failure::{Failure, FailureKind},

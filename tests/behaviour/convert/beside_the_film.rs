@@ -52,6 +52,49 @@ on_both_ffmpeg_versions! {
         assert!(warnings.contains("1 attached file is left out"), "{warnings}");
     }
 
+    fn a_part_has_the_subtitles_that_are_said_in_it(version) {
+        let user = User::with(version);
+        let plain = user.file("a.srt", b"1\n00:00:00,200 --> 00:00:00,600\nHello\n\n2\n00:00:01,500 --> 00:00:03,000\n<i>Bye</i>\n\n");
+        let styled = user.file("b.ass", STYLED.as_bytes());
+        let late = user.file("c.srt", b"1\n00:00:03,500 --> 00:00:04,000\nToo late\n\n");
+        let source = user.path("tracks.mkv");
+        let mut command = Command::new(version.program());
+        command.args(["-v", "error", "-i"]).arg(FLASHES.path());
+        [&late, &plain, &styled].into_iter().for_each(|file| { command.arg("-i").arg(file); });
+        command.args(["-map", "0", "-map", "1", "-map", "2", "-map", "3", "-c", "copy"]);
+        command.args(["-metadata:s:s:0", "language=fre", "-metadata:s:s:1", "language=ger", "-metadata:s:s:1", "title=Plain"]);
+        output_of({ command.args(["-metadata:s:s:2", "language=swe"]).arg(&source); command });
+        for (flags, codecs) in [
+            (&["--to", "mkv"][..], ["subrip", "ass"]),
+            (&["--to", "mp4"], ["mov_text", "mov_text"]),
+            (&["--to", "webm"], ["webvtt", "webvtt"]),
+        ] {
+            let user = User::with(version);
+            let (file, finished) = made(&user, &source, &[flags, &["--start", "1", "--end", "2.5"]].concat());
+            let all = streams(&file);
+            let subtitles: Vec<_> = all.iter().filter(|stream| stream["codec_type"] == "subtitle").collect();
+            let facts: Vec<(&str, &str)> = subtitles
+                .iter()
+                .map(|stream| (stream["codec_name"].as_str().unwrap_or_default(), stream["tags"]["language"].as_str().unwrap_or_default()))
+                .collect();
+            let german = if flags[1] == "mp4" { "deu" } else { "ger" };
+            assert_eq!(facts, [(codecs[0], german), (codecs[1], "swe")], "{flags:?}");
+            assert!(!finished["warnings"].to_string().contains("left out"), "{finished:#}");
+            let text = |track: &str| {
+                let mut command = Command::new(version.program());
+                command.args(["-v", "error", "-i"]).arg(&file).args(["-map", track, "-f", "srt", "-"]);
+                String::from_utf8(output_of(command)).expect("text")
+            };
+            let plain = text("0:s:0");
+            // To the frame: sound may begin a little before the picture.
+            assert!(plain.contains("\n00:00:00,5") && plain.contains(" --> 00:00:01,5"), "{plain}");
+            assert!(plain.contains("Bye") && !plain.contains("Hello"), "{plain}");
+            let styled = text("0:s:1");
+            assert!(styled.contains("\n00:00:00,0") && styled.contains(" --> 00:00:01,0"), "{styled}");
+            assert!(styled.contains("Ausgang"), "{styled}");
+        }
+    }
+
     fn cover_art_stays_where_the_container_holds_it(version) {
         let user = User::with(version);
         let source = user.path("song.mp3");

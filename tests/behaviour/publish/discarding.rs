@@ -1,6 +1,8 @@
 //! `encode --discard` gives up what interrupted calls have left in buckets and in folders of the user's.
 
-use std::{ffi::OsString, path::Path};
+use std::{collections::BTreeMap, ffi::OsString, path::Path};
+
+use reelpress::{job::PlaceInBucket, pipeline::publish::withdraw_unless_whole};
 
 use super::{
     stopping::{AtWork, SOON},
@@ -8,7 +10,8 @@ use super::{
 };
 use crate::support::{
     clips,
-    object_store::shared_endpoint,
+    object_store::{client, shared_endpoint, with_credentials},
+    recording_proxy::refusal,
     user::{Ended, User, files_under},
 };
 
@@ -114,4 +117,41 @@ fn ctrl_c_ends_a_discard_which_says_what_is_left_and_goes_on_when_it_is_typed_ag
     assert_eq!(again.exit_code, Some(0), "{}", again.stderr);
     assert_eq!(again.events_named("discarded").len(), 1, "{:#?}", again.events);
     assert!(objects(&runtime, &at_store).is_empty());
+}
+
+#[test]
+fn a_stream_stays_that_only_its_bucket_has_or_of_which_nobody_can_say_whether_it_is_whole() {
+    let name =
+        "publish::discarding::a_stream_stays_that_only_its_bucket_has_or_of_which_nobody_can_say_whether_it_is_whole";
+    with_credentials(name, |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let location = new_bucket(&runtime, endpoint);
+        let parent = TempDir::new().unwrap();
+        let folder = parent.path().join("bunny");
+        write_stream(&folder);
+        std::fs::rename(folder.join("main.m3u8"), folder.join("master.m3u8")).unwrap();
+        publish_folder(runtime.handle(), &folder, &location, &|_| {}, &CancelToken::default()).unwrap();
+        let before = objects(&runtime, &location);
+        let place = PlaceInBucket { prefix: "bunny".to_owned(), revision: None };
+        let withdraw = |location: &S3Location| {
+            withdraw_unless_whole(runtime.handle(), (location, &place), &folder, &CancelToken::default())
+        };
+        let proxy = RecordingProxy::answering(endpoint, |head| {
+            head.contains("list-type=2").then(|| refusal(503, "SlowDown", "Please reduce your request rate."))
+        });
+        let left = withdraw(&S3Location { endpoint: Some(proxy.endpoint.clone()), ..location.clone() }).unwrap_err();
+        assert!(left.into_failure().headline.contains("stays in s3://"));
+        assert_eq!(objects(&runtime, &location), before);
+
+        // A program that cleared up behind it was killed in the midst of that.
+        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::create_dir(&folder).unwrap();
+        assert_eq!(withdraw(&location), Ok(true));
+        assert_eq!(objects(&runtime, &location), before);
+        let delete = client(endpoint);
+        let delete = delete.delete_object().bucket(&location.bucket).key("bunny/master.m3u8").send();
+        runtime.block_on(delete).unwrap();
+        assert_eq!(withdraw(&location), Ok(false), "it was not led to yet");
+        assert_eq!(objects(&runtime, &location), BTreeMap::default());
+    });
 }

@@ -10,6 +10,7 @@ use super::write_stream;
 use crate::support::{
     browser, clips,
     object_store::{ObjectStore, new_bucket, with_credentials},
+    recording_proxy::RecordingProxy,
     user::{Ended, User},
     wait_for,
 };
@@ -66,5 +67,29 @@ fn a_presigned_address_ends_in_time() {
         let again = S3Location { presign: None, ..place };
         let again = publish_folder(runtime.handle(), &folder, &again, &|_| {}, &cancel).unwrap();
         assert!(again.urls[0].ends_with("/bunny/main.m3u8"), "{:?}", again.urls);
+    });
+}
+
+#[test]
+fn a_cache_before_the_store_does_not_tell_the_time_by_which_is_signed() {
+    let name = "publish::presigned::a_cache_before_the_store_does_not_tell_the_time_by_which_is_signed";
+    with_credentials(name, |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let cache = RecordingProxy::answering(endpoint, |_| {
+            let date = "Date: Thu, 01 Jan 2026 00:00:00 GMT";
+            Some(format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{date}\r\nAge: 60\r\n\r\n"))
+        });
+        let place = S3Location {
+            presign: Some(std::time::Duration::from_secs(3600)),
+            public_url: Some(cache.endpoint.clone()),
+            ..new_bucket(&runtime, endpoint)
+        };
+        let parent = TempDir::new().unwrap();
+        let folder = parent.path().join("bunny");
+        write_stream(&folder);
+        let cancel = CancelToken::default();
+        let published = publish_folder(runtime.handle(), &folder, &place, &|_| {}, &cancel).unwrap();
+        assert_eq!(status(&published.urls[0]), 200, "{:?}", published.urls);
+        assert!(!published.warnings.iter().any(|warning| warning.contains("clock")), "{:?}", published.warnings);
     });
 }

@@ -19,7 +19,11 @@ use reelpress::{
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{SEGMENT_BYTES, objects, read_url, write, write_stream};
+use super::{
+    SEGMENT_BYTES, objects, read_url,
+    replacing::{media_playlists, play, publish_version},
+    write, write_stream,
+};
 use crate::support::{
     object_store::{client, new_bucket, with_credentials},
     recording_proxy::{RecordingProxy, answer, header},
@@ -88,6 +92,35 @@ fn what_somebody_deletes_or_overwrites_in_the_bucket_during_an_upload_is_sent_ag
             assert!(is_asked(path), "{path}: {asked:?}");
         }
         assert!(!is_asked("poster.jpg"), "{asked:?}");
+    });
+}
+
+#[test]
+fn an_entry_point_that_is_lost_while_it_is_replaced_is_written_again() {
+    let name = "publish::what_viewers_get::an_entry_point_that_is_lost_while_it_is_replaced_is_written_again";
+    with_credentials(name, |endpoint| {
+        let runtime = Runtime::new().unwrap();
+        let location = new_bucket(&runtime, endpoint);
+        publish_version(&runtime, 1, &location);
+        let (store, bucket) = (client(endpoint), location.bucket.clone());
+        let (is_written, is_lost) = (AtomicBool::new(false), AtomicBool::new(false));
+        let proxy = RecordingProxy::answering(endpoint, move |head| {
+            let is_about_entry = head.lines().next().is_some_and(|line| line.contains("/bunny/main.m3u8"));
+            if is_about_entry && head.starts_with("PUT ") {
+                is_written.store(true, Ordering::Release);
+            } else if is_about_entry && is_written.load(Ordering::Acquire) && !is_lost.swap(true, Ordering::AcqRel) {
+                let deleted = store.delete_object().bucket(&bucket).key("bunny/main.m3u8").send();
+                Runtime::new().unwrap().block_on(deleted).unwrap();
+            }
+            None
+        });
+        let replace_after = Some(std::time::Duration::from_secs(3600));
+        let through_proxy = S3Location { endpoint: Some(proxy.endpoint.clone()), replace_after, ..location.clone() };
+        let published = publish_version(&runtime, 2, &through_proxy);
+        let warnings = published.warnings.join("; ");
+        assert!(warnings.contains("bunny/main.m3u8, which was sent again"), "{warnings}");
+        let url = format!("{endpoint}/{}/bunny/main.m3u8", location.bucket);
+        assert_eq!(play(&media_playlists(&url)), 2);
     });
 }
 

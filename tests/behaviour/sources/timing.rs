@@ -157,6 +157,8 @@ on_both_ffmpeg_versions! {
         for (name, rate, chosen, expected) in [
             ("dropped.mp4", "25", "mod(n\\,17)", "25/1"),
             ("bursts.mp4", "60", "lt(mod(t\\,4)\\,1)+not(mod(n\\,30))", "60/1"),
+            // ffprobe takes the rate of the first frames for that of all.
+            ("faster.mp4", "60", "if(lt(t\\,4)\\,not(mod(n\\,2))\\,if(lt(t\\,7)\\,1\\,not(mod(n\\,5))))", "60/1"),
         ] {
             let user = User::with(version);
             let frames = format!("-f lavfi -i testsrc2=s=320x180:r={rate} -t 8 -vf select={chosen} -fps_mode vfr");
