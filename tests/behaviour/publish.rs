@@ -298,6 +298,16 @@ fn a_second_stream_of_the_same_name_gets_a_number() {
         write(&folder, "extra.bin", b"another stream of the same name");
         std::fs::remove_file(folder.join("poster.jpg")).unwrap();
         assert_eq!(publish(&runtime, &folder, &location).unwrap()[0], url("bunny-2"));
+        // That one again, also after a try that was cut off: it is known by its files under its number too.
+        let store = client(endpoint);
+        let delete = |key: &str| {
+            let delete = store.delete_object().bucket(&location.bucket).key(key).send();
+            runtime.block_on(delete).unwrap();
+        };
+        let before = objects(&runtime, &location);
+        ["main.m3u8", "extra.bin"].iter().for_each(|path| delete(&format!("films/bunny-2/{path}")));
+        assert_eq!(publish(&runtime, &folder, &location).unwrap()[0], url("bunny-2"));
+        assert_eq!(objects(&runtime, &location), before);
         // Two jobs at the same time: nothing of the first lies in the bucket when the second asks.
         let start =
             || Publisher::start(runtime.handle(), &location, &folder, new("bunny"), &CancelToken::default()).unwrap();

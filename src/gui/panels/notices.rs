@@ -1,4 +1,5 @@
-//! Small messages at the bottom left, above the status line; over a dialog at the top, as its buttons are at the bottom.
+//! Small messages at the bottom left, above the status line; over a dialog at the top right, where it has neither words nor
+//! buttons.
 
 use eframe::egui::{self, Align2, Frame, Label, Margin, RichText, ScrollArea, Stroke, Ui, vec2};
 
@@ -36,11 +37,12 @@ pub fn notices_ui(ui: &Ui, snapshot: &Snapshot, view: &mut ViewState, actions: &
     }
     let can_undo = !snapshot.last_removed.is_empty();
     // Above a dialog, what its steps have led to is still read; menus come before them otherwise.
-    let (order, corner, from_edge) = match view.dialog {
-        Some(_) => (egui::Order::Tooltip, Align2::LEFT_TOP, theme::SIDE_MARGIN),
-        None => (egui::Order::Foreground, Align2::LEFT_BOTTOM, -(theme::STATUS_HEIGHT + theme::SIDE_MARGIN)),
+    let margin = theme::SIDE_MARGIN;
+    let (order, corner, from_corner) = match view.dialog {
+        Some(_) => (egui::Order::Tooltip, Align2::RIGHT_TOP, vec2(-margin, margin)),
+        None => (egui::Order::Foreground, Align2::LEFT_BOTTOM, vec2(margin, -(theme::STATUS_HEIGHT + margin))),
     };
-    let area = egui::Area::new(area_id()).anchor(corner, vec2(theme::SIDE_MARGIN, from_edge)).order(order);
+    let area = egui::Area::new(area_id()).anchor(corner, from_corner).order(order);
     area.show(ui.ctx(), |ui| {
         let mut dismissed = None;
         for (index, notice) in view.notices.iter_mut().enumerate() {

@@ -31,6 +31,8 @@ use crate::job::{LayoutKind, PlaceInBucket, S3Location};
 /// Of so many files the content is looked at to know a stream again, and of each so much.
 const SAMPLED_FILES: usize = 8;
 const SAMPLE_BYTES: u64 = 1 << 20;
+/// Places with a number that are looked at for a part of the same files: the first contact has 15 seconds.
+const MOST_NUMBERED: usize = 8;
 /// How long giving the place back may take; an object that stays does no harm.
 const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -234,16 +236,49 @@ async fn present_under(bucket: &Bucket, prefix: &str) -> Result<Present, Publish
     Ok(present)
 }
 
-/// The place under which nothing lies but a part of these files.
+/// The place under which nothing lies but a part of these files: under the name itself or one with a number, where all of
+/// them are, else the most.
 async fn same_claim(
     bucket: &Bucket,
     stream_name: &str,
     (folder, files): (&Path, &FolderFiles),
     (owner, trace): (&str, &Trace),
 ) -> Result<Option<(Claim, Present)>, PublishError> {
-    let sizes: HashMap<&str, u64> = files.iter().map(|((_, path), size)| (path.as_str(), *size)).collect();
+    let mut found = Vec::new();
     let prefix = bucket.key(stream_name)?;
-    let present = present_under(bucket, &prefix).await?;
+    found.extend(same_files(bucket, &prefix, (folder, files)).await?.map(|present| (prefix, present)));
+    let is_whole = |(_, present): &(String, Present)| present.len() >= files.len();
+    if !found.iter().any(is_whole) {
+        let mut numbered: Vec<String> = bucket.taken_names(stream_name).await?.taken.into_iter().collect();
+        numbered.retain(|name| name != stream_name);
+        // The newest first: they have the highest numbers.
+        numbered.sort_by_key(|name| std::cmp::Reverse((name.len(), name.clone())));
+        for name in numbered.into_iter().take(MOST_NUMBERED) {
+            let prefix = bucket.key(&name)?;
+            found.extend(same_files(bucket, &prefix, (folder, files)).await?.map(|present| (prefix, present)));
+            if found.last().is_some_and(is_whole) {
+                break;
+            }
+        }
+    }
+    found.sort_by_key(|(_, present)| std::cmp::Reverse(present.len()));
+    for (prefix, present) in found {
+        let Some(mut claim) = Claim::of(bucket, &prefix) else { continue };
+        if claim.note(bucket, owner, trace).await? {
+            return Ok(Some((claim, present)));
+        }
+    }
+    Ok(None)
+}
+
+/// What lies in a place, where it is nothing but a part of these files.
+async fn same_files(
+    bucket: &Bucket,
+    prefix: &str,
+    (folder, files): (&Path, &FolderFiles),
+) -> Result<Option<Present>, PublishError> {
+    let sizes: HashMap<&str, u64> = files.iter().map(|((_, path), size)| (path.as_str(), *size)).collect();
+    let present = present_under(bucket, prefix).await?;
     // Playlists grow while they are published: of them only the name has to be known.
     let is_ours = |(path, size): (&String, &u64)| match FileKind::of(path) {
         FileKind::Playlist | FileKind::Manifest => sizes.contains_key(path.as_str()),
@@ -259,8 +294,7 @@ async fn same_claim(
             return Ok(None);
         }
     }
-    let Some(mut claim) = Claim::of(bucket, &prefix) else { return Ok(None) };
-    Ok(claim.note(bucket, owner, trace).await?.then_some((claim, present)))
+    Ok(Some(present))
 }
 
 /// Names that streams of this program are being published under: the store does not show them before the first file.

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Publishes any folder under its own name: media first, then the playlists that name them, multivariant playlists
-/// last. What an earlier try has left there of the very same files is gone on with. `progress` is called ten times a
+/// last. What an earlier try has left there of the very same files is gone on with, also under a number. `progress` is called ten times a
 /// second on the caller's thread, which must not be one of the runtime.
 ///
 /// # Errors
@@ -67,9 +67,29 @@ pub fn publish_folder(
     let mut publisher = runtime.block_on(telling(begin, || progress(board.read())))?;
     // When the task has ended, its failure comes from `finish`.
     let _ = publisher.messages.send(Message::MustStay(must_stay));
-    let mut published = publisher.send_all(files.into_keys().map(|(_, path)| path), progress)?;
+    let is_new_there = publisher.board.sent().is_empty();
+    let sent = publisher.send_all(files.into_keys().map(|(_, path)| path), progress);
+    let mut published = match sent {
+        // What is up is of no use to the folder as it will be, and would take its name.
+        Err(error) if is_new_there && is_other_now(&error) => {
+            if let Err(left) = publisher.withdraw() {
+                tracing::warn!(?left, "a part of a folder that was changed meanwhile stays");
+            }
+            return Err(error);
+        }
+        sent => sent?,
+    };
     published.warnings.extend(other_name(location, name, &published.prefix));
     Ok(published)
+}
+
+/// Whether the folder is another one than when its upload began.
+fn is_other_now(error: &PublishError) -> bool {
+    match error {
+        PublishError::FileChanged { .. } => true,
+        PublishError::LocalFile { file, .. } => file.try_exists().is_ok_and(|exists| !exists),
+        _ => false,
+    }
 }
 
 /// Why the stream lies elsewhere than under the folder's name; `None` where it lies there.

@@ -212,6 +212,7 @@ fn a_file_that_changes_while_it_is_published_is_named() {
             assert_eq!(failure.kind, FailureKind::SourceVanished, "{at} {failure:?}");
             assert!(failure.headline.contains("film.mp4 changed"), "{at} {failure:?}");
             assert_eq!(failure.hint, "Publish again when it is finished");
+            assert!(objects(&runtime, &location).is_empty(), "what will be another folder keeps its name");
         }
     });
 }
