@@ -9,7 +9,7 @@ use super::{
     sound::PlannedSound,
 };
 use crate::{
-    job::{FileAudioCodec, FileFormat, FileVideoCodec},
+    job::{FileAudioCodec, FileFormat, FileVideoCodec, Trim},
     media::SubtitleStream,
     pipeline::{
         encode::{
@@ -98,6 +98,10 @@ pub(super) fn arguments(plan: &ConvertPlan, places: Places<'_>) -> Vec<OsString>
         list.push(&[&format!("-metadata:s:{track}"), &format!("language={language}")]);
     }
     list.push(&["-map_metadata", "0", "-map_chapters", &chapters]);
+    if plan.trim != Trim::default() {
+        // That of the start of the whole film.
+        list.push(&["-metadata", "timecode=", "-metadata:s:v", "timecode="]);
+    }
     muxer_options(&mut list, plan.format);
     list.push(&["-progress"]);
     list.0.push(file_url(places.notes));

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     format,
-    job::{FileAudioCodec, Operations, StreamTreatment},
+    job::{FileAudioCodec, FileFormat, Operations, StreamTreatment},
     media::AudioStream,
     pipeline::plan::{AudioLayout, EncodePlan, PlanError, RenditionSummary},
     preset::BitRate,
@@ -16,6 +16,8 @@ use crate::{
 const LOWEST_BITRATE: BitRate = BitRate::from_kilobits(32);
 /// More is of no use to any of the codecs, for each pair of channels.
 const HIGHEST_BITRATE: BitRate = BitRate::from_kilobits(320);
+/// Sound that is off by more is seen to be.
+const OUT_OF_SYNC_SECONDS: f64 = 0.02;
 /// What headers take of a file of sound with a chosen size.
 const RESERVE: f64 = 0.02;
 
@@ -110,7 +112,17 @@ impl<'a> Request<'a> {
             .get(&track.index)
             .cloned()
             .or_else(|| self.why_encode(&self.spec.operations))
+            .or_else(|| {
+                self.begins_too_late(track).then(|| "it begins after the picture, which AVI can't tell".to_owned())
+            })
             .or_else(|| is_asked.then(|| "a codec, rate or change was asked for".to_owned()))
+    }
+
+    /// Whether its start would be lost: sound in AVI has no times.
+    fn begins_too_late(&self, track: &AudioStream) -> bool {
+        let file_start = self.source.start_time_seconds.unwrap_or(0.0);
+        let late = track.start_time_seconds.unwrap_or(file_start) - file_start;
+        self.conversion.format == FileFormat::Avi && !self.source.video.is_empty() && late > OUT_OF_SYNC_SECONDS
     }
 
     /// What becomes of a track; a track that is encoded gets its codec's layout and rate in `encode`.

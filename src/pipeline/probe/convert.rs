@@ -47,16 +47,21 @@ pub(super) fn check_container(source: &Path, found: &Output) -> Result<(), Probe
 /// All facts that ffprobe gave.
 pub(super) fn source_media(found: &Output, size_bytes: u64) -> SourceMedia {
     let of_type = |kind: &'static str| found.streams.iter().filter(move |stream| stream.codec_type == kind);
-    let video: Vec<VideoStream> = of_type("video").filter_map(video_stream).collect();
-    let audio: Vec<AudioStream> = of_type("audio").filter_map(audio_stream).collect();
+    let mut video: Vec<VideoStream> = of_type("video").filter_map(video_stream).collect();
+    let mut audio: Vec<AudioStream> = of_type("audio").filter_map(audio_stream).collect();
     let start = number(found.format.start_time.as_ref());
     let subtitles: Vec<SubtitleStream> = of_type("subtitle").filter_map(subtitle_stream).collect();
     let end_of_media = end_of_media((&video, &audio), start).filter(|_| !subtitles.is_empty());
+    let told = found.format.duration.as_deref().and_then(positive_duration);
+    if found.format.format_name.starts_with("matroska") {
+        let file_end = told.unwrap_or(Duration::MAX);
+        video.iter_mut().for_each(|track| end_no_later(&mut track.duration, track.start_time_seconds, file_end));
+        audio.iter_mut().for_each(|track| end_no_later(&mut track.duration, track.start_time_seconds, file_end));
+    }
     let longest = || {
         let video = video.iter().filter_map(|stream| stream.duration);
         video.chain(audio.iter().filter_map(|stream| stream.duration)).max()
     };
-    let told = found.format.duration.as_deref().and_then(positive_duration);
     SourceMedia {
         container: found.format.format_name.clone(),
         size_bytes,
@@ -265,6 +270,15 @@ fn tagged_duration(stream: &Stream) -> Option<Duration> {
     }
     let start = Duration::try_from_secs_f64(number(stream.start_time.as_ref()).unwrap_or(0.0)).unwrap_or_default();
     Some(told.saturating_sub(start)).filter(|length| !length.is_zero())
+}
+
+/// A length that goes beyond the end of the file is the time at which the track ends: ffmpeg keeps the mark of mkvmerge's
+/// statistics, and writes that over the length.
+fn end_no_later(length: &mut Option<Duration>, start_seconds: Option<f64>, file_end: Duration) {
+    let start = Duration::try_from_secs_f64(start_seconds.unwrap_or(0.0)).unwrap_or_default();
+    if length.is_some_and(|length| start.saturating_add(length) > file_end.saturating_add(start / 2)) {
+        *length = length.map(|end| end.saturating_sub(start)).filter(|length| !length.is_zero());
+    }
 }
 
 fn frame_rate(text: Option<&String>) -> Option<FrameRate> {

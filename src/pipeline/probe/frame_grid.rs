@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use super::{PROBE_LIMIT, ffprobe, input_url, run_for};
 use crate::{
-    media::{FrameRate, STANDARD_RATES, SourceMedia},
+    media::{FrameRate, STANDARD_RATES, SourceMedia, VideoStream},
     tools::{cancel::CancelToken, ffmpeg::Toolbox},
 };
 
@@ -18,13 +18,20 @@ const SAME_SECONDS: f64 = 0.0012;
 const LEAST_ON_GRID: f64 = 0.99;
 /// With fewer steps a grid is a coincidence.
 const FEWEST_STEPS: usize = 20;
+/// Larger files that tell no variable rate are believed: one without an index would be read from its start at each place.
+const LARGEST_GUESSED_BYTES: u64 = 4_000_000_000;
 /// A grid of about the same rate as the one that was told is the same.
 const SAME_RATE: f64 = 1.01;
 
-/// Corrects the real rate of a variable picture whose frames lie on a finer grid than its first ones tell, such as a
-/// recording that begins at 30 frames a second and goes on at 60.
+/// Corrects the rates of a picture whose frames lie on a finer grid than its first ones tell, such as a recording that
+/// begins at 30 frames a second and goes on at 60.
 pub(super) fn correct(media: &mut SourceMedia, source: &Path, toolbox: &Toolbox, cancel: &CancelToken) {
-    let Some(video) = media.main_video().filter(|video| video.is_variable_frame_rate()) else { return };
+    // Matroska tells one rate, or ffprobe guesses both of the first frames: whether it varies shows in the packets alone.
+    let is_guessed = media.container.starts_with("matroska") && media.size_bytes <= LARGEST_GUESSED_BYTES;
+    let is_meant = |video: &&VideoStream| {
+        video.is_variable_frame_rate() || (is_guessed && !video.scan.is_interlaced() && !media.is_still())
+    };
+    let Some(video) = media.main_video().filter(is_meant) else { return };
     let (Some(real), Some(length)) = (video.real_frame_rate, video.duration.or(media.duration)) else { return };
     let index = video.index;
     let start = media.start_time_seconds.unwrap_or(0.0);
@@ -33,10 +40,21 @@ pub(super) fn correct(media: &mut SourceMedia, source: &Path, toolbox: &Toolbox,
         .filter_map(|interval| times(source, (index, interval), toolbox, cancel))
         .flat_map(steps_between)
         .collect();
-    let grid = grid_of(&steps).filter(|grid| grid.per_second() > real.per_second() * SAME_RATE);
-    for video in media.video.iter_mut().filter(|video| video.index == index) {
-        video.real_frame_rate = grid.or(video.real_frame_rate);
+    if is_grid(&steps, real) {
+        return;
     }
+    let Some(grid) = grid_of(&steps).filter(|grid| grid.per_second() > real.per_second() * SAME_RATE) else { return };
+    for video in media.video.iter_mut().filter(|video| video.index == index) {
+        video.real_frame_rate = Some(grid);
+        if is_guessed {
+            video.average_frame_rate = mean_rate(&steps).or(video.average_frame_rate);
+        }
+    }
+}
+
+fn mean_rate(steps: &[f64]) -> Option<FrameRate> {
+    let per_second = steps.len() as f64 / steps.iter().sum::<f64>();
+    FrameRate::new((per_second * 1000.0).round() as u32, 1000)
 }
 
 /// Where is looked, in ffprobe's words.
@@ -69,24 +87,27 @@ fn steps_between(mut times: Vec<f64>) -> Vec<f64> {
     times.windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
 
+/// By how many seconds a step is not one of whole frames at this rate.
+fn off(step: f64, rate: FrameRate) -> f64 {
+    let frames = (step * rate.per_second()).round().max(1.0);
+    (step - frames / rate.per_second()).abs()
+}
+
+fn is_grid(steps: &[f64], rate: FrameRate) -> bool {
+    let fitting = steps.iter().filter(|step| off(**step, rate) <= SAME_SECONDS).count();
+    fitting as f64 >= steps.len() as f64 * LEAST_ON_GRID
+}
+
 /// The lowest standard rate at whose frames these steps begin and end; of rates that differ by a thousandth, the one that
 /// they fit best.
 fn grid_of(steps: &[f64]) -> Option<FrameRate> {
     if steps.len() < FEWEST_STEPS {
         return None;
     }
-    let off = |step: f64, rate: FrameRate| {
-        let frames = (step * rate.per_second()).round().max(1.0);
-        (step - frames / rate.per_second()).abs()
-    };
-    let is_grid = |rate: &FrameRate| {
-        let fitting = steps.iter().filter(|step| off(**step, *rate) <= SAME_SECONDS).count();
-        fitting as f64 >= steps.len() as f64 * LEAST_ON_GRID
-    };
     let grids: Vec<FrameRate> = STANDARD_RATES
         .iter()
         .filter_map(|&(numerator, denominator)| FrameRate::new(numerator, denominator))
-        .filter(is_grid)
+        .filter(|rate| is_grid(steps, *rate))
         .collect();
     let lowest = *grids.first()?;
     let like_lowest = grids.into_iter().filter(|rate| rate.per_second() < lowest.per_second() * SAME_RATE);

@@ -95,6 +95,28 @@ on_both_ffmpeg_versions! {
         }
     }
 
+    fn sound_that_begins_late_stays_late_in_avi_and_a_part_has_no_timecode_of_the_whole(version) {
+        let user = User::with(version);
+        let source = user.path("late.mkv");
+        let mut command = Command::new(version.program());
+        command.args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x36:r=25:d=8", "-itsoffset", "2", "-f", "lavfi", "-i"]);
+        command.args(["sine=440:duration=6", "-c:v", "mpeg4", "-c:a", "libmp3lame", "-timecode", "01:00:00:00"]);
+        output_of({ command.arg(&source); command });
+        let (file, _) = made(&user, &source, &["--to", "avi"]);
+        let mut command = Command::new(version.program());
+        command.args(["-v", "error", "-i"]).arg(&file).args(["-map", "0:a", "-f", "s16le", "-ac", "1", "-ar", "1000", "-"]);
+        let samples = output_of(command);
+        let first = samples.chunks_exact(2).position(|sample| i16::from_le_bytes([sample[0], sample[1]]).abs() > 500);
+        assert!(first.is_some_and(|first| (1900..2150).contains(&first)), "{first:?} ms");
+
+        let user = User::with(version);
+        let (file, _) = made(&user, &source, &["--to", "mkv", "--start", "2", "--end", "4"]);
+        let mut command = Command::new(crate::support::system_tool("ffprobe"));
+        command.args(["-v", "error", "-show_format", "-show_streams"]).arg(&file);
+        let told = String::from_utf8(output_of(command)).expect("text").to_lowercase();
+        assert!(!told.contains("timecode"), "{told}");
+    }
+
     fn cover_art_stays_where_the_container_holds_it(version) {
         let user = User::with(version);
         let source = user.path("song.mp3");

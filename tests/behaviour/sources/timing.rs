@@ -167,6 +167,30 @@ on_both_ffmpeg_versions! {
             let facts = stream_facts(&made.stream.whole("180p", &made.workplace()));
             assert_eq!(facts["r_frame_rate"], expected, "{name}");
         }
+        // Matroska tells one rate for all, here the mean one.
+        let user = User::with(version);
+        let frames = "-f lavfi -i testsrc2=s=320x180:r=60 -t 15 -vf select=gte(t\\,9.9999)+not(mod(n\\,2)) -fps_mode vfr";
+        let first = make(&user, "first.mp4", &format!("{frames} -c:v libx264 -preset ultrafast -bf 0 -pix_fmt yuv420p"));
+        let source = make(&user, "copied.mkv", &format!("-i {} -c copy", first.display()));
+        let made = made_of(user, &source);
+        assert_eq!(stream_facts(&made.stream.whole("180p", &made.workplace()))["r_frame_rate"], "60/1");
+    }
+
+    fn a_length_in_matroska_that_is_the_time_of_the_end_holds_no_frame(version) {
+        let user = User::with(version);
+        let whole = make(&user, "whole.mp4", "-f lavfi -i testsrc2=s=320x180:r=25 -f lavfi -i sine -t 6 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac");
+        let marks = "-metadata:s _STATISTICS_TAGS=DURATION";
+        let source = make(
+            &user,
+            "late.mkv",
+            &format!("-i {0} -itsoffset 2 -t 4 -i {0} -map 0:v -map 1:a -c copy {marks}", whole.display()),
+        );
+        let ended = encode(&user, &source, &[]);
+        ended.assert_all_done();
+        assert_eq!(ended.events_named("job_finished")[0]["warnings"], serde_json::json!([]));
+        let playlist = user.stream_of(&source).media_playlist("180p", "playlist.m3u8");
+        let length: f64 = playlist.segments.iter().map(|segment| f64::from(segment.duration)).sum();
+        assert!((length - 6.0).abs() < 0.1, "{length} s");
     }
 
     fn a_broadcast_whose_clock_jumps_goes_on_without_a_gap(version) {
